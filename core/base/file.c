@@ -1,0 +1,303 @@
+/* Crash safety: a reader of `path` sees the old bytes or the new ones. The
+ * order is write, fsync, close, rename, fsync of the folder; a failure at any
+ * point removes the temporary and leaves `path` as it was. fsync is never
+ * tried twice: after a failure the page cache may claim what the disk lacks.
+ */
+#include "core/base/file.h"
+#include "core/base/buf.h"
+#include "core/base/hash.h"
+#include "core/base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PIECE = 1 << 16 };
+
+static int open_regular(const char *path, int *fd, struct err *err)
+{
+    /* Non-blocking: opening a FIFO must not hang. */
+    int f = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (f < 0) {
+        return err_sys(err, errno, "%s", path);
+    }
+    struct stat st;
+    if (fstat(f, &st) != 0 || !S_ISREG(st.st_mode)) {
+        close(f);
+        return err_set(err, ERR_INVALID, "%s: not a regular file", path);
+    }
+    *fd = f;
+    return 0;
+}
+
+int file_read(const char *path, struct buf *out, struct err *err)
+{
+    int fd;
+    int rc = open_regular(path, &fd, err);
+    if (rc != 0) {
+        return rc;
+    }
+    char piece[PIECE];
+    ssize_t n;
+    do {
+        n = read(fd, piece, sizeof(piece));
+        if (n > 0) {
+            buf_add(out, piece, (size_t)n);
+        }
+    } while ((n > 0 && !out->overflow) || (n < 0 && errno == EINTR));
+    int errnum = errno;
+    close(fd);
+    if (n < 0) {
+        return err_sys(err, errnum, "%s", path);
+    }
+    if (out->overflow) {
+        return err_set(err, ERR_LIMIT, "%s: larger than %zu bytes", path,
+                       out->max);
+    }
+    return 0;
+}
+
+bool file_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+int file_sha256(const char *path, char hex[65], uint64_t *size,
+                struct err *err)
+{
+    int fd;
+    int rc = open_regular(path, &fd, err);
+    if (rc != 0) {
+        return rc;
+    }
+    struct hash *h = hash_new();
+    char piece[PIECE];
+    uint64_t total = 0;
+    ssize_t n;
+    while ((n = read(fd, piece, sizeof(piece))) != 0) {
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            break;
+        }
+        hash_add(h, piece, (size_t)n);
+        total += (uint64_t)n;
+    }
+    int errnum = errno;
+    close(fd);
+    char digest[HASH_HEX_SIZE];
+    hash_finish(h, digest);
+    if (n < 0) {
+        return err_sys(err, errnum, "%s", path);
+    }
+    memcpy(hex, digest, sizeof(digest));
+    *size = total;
+    return 0;
+}
+
+struct file_writer {
+    char *path, *tmp;
+    struct hash *hash;
+    int fd;
+    int errnum; /* first failed write, 0 if none */
+};
+
+int file_writer_open(const char *path, mode_t mode, struct file_writer **out,
+                     struct err *err)
+{
+    char *tmp = mem_printf("%s.tmp", path);
+    /* A temporary left by a crash is ours to replace. */
+    if (unlink(tmp) != 0 && errno != ENOENT) {
+        int rc = err_sys(err, errno, "%s", tmp);
+        free(tmp);
+        return rc;
+    }
+    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                  mode);
+    if (fd < 0) {
+        int rc = err_sys(err, errno, "%s", tmp);
+        free(tmp);
+        return rc;
+    }
+    struct file_writer *w = mem_alloc(1, sizeof(*w));
+    *w = (struct file_writer){
+        .path = mem_strdup(path), .tmp = tmp, .hash = hash_new(), .fd = fd};
+    *out = w;
+    return 0;
+}
+
+void file_writer_add(struct file_writer *w, const void *bytes, size_t n)
+{
+    hash_add(w->hash, bytes, n);
+    const char *at = bytes;
+    while (n > 0 && w->errnum == 0) {
+        ssize_t done = write(w->fd, at, n);
+        if (done < 0 && errno != EINTR) {
+            w->errnum = errno;
+        } else if (done > 0) {
+            at += done;
+            n -= (size_t)done;
+        }
+    }
+}
+
+static void writer_free(struct file_writer *w)
+{
+    free(w->path);
+    free(w->tmp);
+    free(w);
+}
+
+void file_writer_abort(struct file_writer *w)
+{
+    char ignored[HASH_HEX_SIZE];
+    hash_finish(w->hash, ignored);
+    close(w->fd);
+    unlink(w->tmp);
+    writer_free(w);
+}
+
+/* Make a rename in `path`'s folder durable; 0 or errno. */
+static int sync_folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash == NULL   ? mem_strdup(".")
+                   : slash == path ? mem_strdup("/")
+                                   : mem_strndup(path, (size_t)(slash - path));
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(folder);
+    if (fd < 0) {
+        return errno;
+    }
+    int errnum = fsync(fd) == 0 ? 0 : errno;
+    close(fd);
+    return errnum;
+}
+
+int file_writer_commit(struct file_writer *w, char sha256[65],
+                       struct err *err)
+{
+    char digest[HASH_HEX_SIZE];
+    hash_finish(w->hash, digest);
+    int errnum = w->errnum;
+    if (errnum == 0 && fsync(w->fd) != 0) {
+        errnum = errno;
+    }
+    if (close(w->fd) != 0 && errnum == 0) {
+        errnum = errno;
+    }
+    if (errnum == 0 && rename(w->tmp, w->path) != 0) {
+        errnum = errno;
+    }
+    if (errnum != 0) {
+        unlink(w->tmp);
+    } else {
+        errnum = sync_folder_of(w->path);
+    }
+    int rc = 0;
+    if (errnum != 0) {
+        rc = err_sys(err, errnum, "%s", w->path);
+    } else if (sha256 != NULL) {
+        memcpy(sha256, digest, sizeof(digest));
+    }
+    writer_free(w);
+    return rc;
+}
+
+int file_write_atomic(const char *path, const void *bytes, size_t n,
+                      mode_t mode, struct err *err)
+{
+    struct file_writer *w;
+    int rc = file_writer_open(path, mode, &w, err);
+    if (rc != 0) {
+        return rc;
+    }
+    file_writer_add(w, bytes, n);
+    return file_writer_commit(w, NULL, err);
+}
+
+int file_mkdirs(const char *path, mode_t mode, struct err *err)
+{
+    char *copy = mem_strdup(path);
+    int rc = 0;
+    for (char *p = copy + 1; rc == 0; p++) {
+        char c = *p;
+        if (c != '/' && c != '\0') {
+            continue;
+        }
+        *p = '\0';
+        if (mkdir(copy, mode) != 0 && errno != EEXIST) {
+            rc = err_sys(err, errno, "%s", copy);
+        }
+        *p = c;
+        if (c == '\0') {
+            break;
+        }
+    }
+    struct stat st;
+    if (rc == 0 && (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))) {
+        rc = err_set(err, ERR_IO, "%s: not a folder", path);
+    }
+    free(copy);
+    return rc;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type,
+                      struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+int file_remove_tree(const char *path, struct err *err)
+{
+    if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 &&
+        errno != ENOENT) {
+        return err_sys(err, errno, "%s", path);
+    }
+    return 0;
+}
+
+/* The pid that the holder wrote, 0 if it cannot be read. */
+static long holder_of(int fd)
+{
+    char text[32] = "";
+    ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+    return n > 0 ? strtol(text, NULL, 10) : 0;
+}
+
+int file_lock(const char *path, int *fd, struct err *err)
+{
+    int f = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (f < 0) {
+        return err_sys(err, errno, "%s", path);
+    }
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(f, F_OFD_SETLK, &lock) != 0) {
+        int errnum = errno;
+        long pid = holder_of(f);
+        close(f);
+        if (errnum == EAGAIN || errnum == EACCES) {
+            return err_set(err, ERR_CONFLICT, "%s: held by process %ld", path,
+                           pid);
+        }
+        return err_sys(err, errnum, "%s", path);
+    }
+    char text[32];
+    int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+    if (ftruncate(f, 0) != 0 || pwrite(f, text, (size_t)n, 0) != n) {
+        int rc = err_sys(err, errno, "%s", path);
+        close(f);
+        return rc;
+    }
+    *fd = f;
+    return 0;
+}
