@@ -21,7 +21,7 @@ WARN   := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes 
           -Wpointer-arith -Wwrite-strings -Werror
 HARDEN := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIE
 OPT    := $(if $(SAN),-O1 -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer,-O2)
-CFLAGS_ALL := -std=c11 -D_GNU_SOURCE $(WARN) $(OPT) -g $(HARDEN) -iquote . -I$(B)/gen \
+CFLAGS_ALL := -std=c11 -D_GNU_SOURCE $(WARN) $(OPT) -g $(HARDEN) -iquote . \
           -DBUILD_ID='"$(BUILD_ID)"' $(CFLAGS)
 LDFLAGS_ALL := $(if $(SAN),-fsanitize=$(SAN)) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 

@@ -7,6 +7,12 @@
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 #define NORETURN __attribute__((noreturn))
 
+/* Bytes that somebody else owns; not NUL-terminated. */
+struct span {
+    const char *at;
+    size_t len;
+};
+
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The struct of type `type` whose member `member` is at `ptr`. */

@@ -1,0 +1,73 @@
+/* dataset: labelled texts: reading, class filter, seeded split, prepared file.
+ *
+ * A dataset is read once from its sources (list them in order: rows are
+ * concatenated), filtered, and saved as a *prepared file* in the cache, whose
+ * SHA-256 is the identity that a study remembers. Classes get ids by sorted
+ * name (code point order). */
+#ifndef CORE_DATA_DATASET_H
+#define CORE_DATA_DATASET_H
+#include "core/base/err.h"
+#include <stdint.h>
+
+struct dataset; /* immutable; opaque */
+
+/* What to read. All borrowed until the call returns. */
+struct dataset_query {
+    const char *const *sources; /* paths (.jsonl .json .csv .tsv), hf:, https:// */
+    size_t n_sources;
+    const char *const *splits; /* of hf: sources; may be none */
+    size_t n_splits;
+    const char *text, *label;  /* column names */
+    int min_class_count;       /* keep classes with at least this many rows */
+    const char *base_dir;      /* relative paths start here; NULL: the cwd */
+    const char *cache_dir;     /* downloads are kept here; NULL: none */
+};
+
+/* Read, check and filter. Errors name file, line and byte ("x.jsonl: line 7,
+ * byte 1034: not valid UTF-8"). Refused: no rows, fewer than 2 classes left. */
+MUST_CHECK int dataset_read(const struct dataset_query *query,
+                            struct dataset **out, struct err *err);
+void dataset_free(struct dataset *d);
+
+size_t dataset_size(const struct dataset *d); /* rows after the filter */
+struct span dataset_text(const struct dataset *d, size_t row);
+int32_t dataset_label(const struct dataset *d, size_t row); /* class id */
+size_t dataset_n_classes(const struct dataset *d);
+const char *dataset_class(const struct dataset *d, size_t id); /* UTF-8 */
+
+/* Row counts per label before the filter, largest first (ties by name), and
+ * how many of them the filter kept; for `data stat`. A dataset opened from a
+ * prepared file knows only what was kept. */
+struct dataset_count {
+    const char *label;
+    size_t n;
+};
+size_t dataset_counts(const struct dataset *d,
+                      const struct dataset_count **out);
+
+/* The prepared file: DIR/SHA256.dataset, atomic; *sha256 is its content hash.
+ * Same rows, same bytes. */
+MUST_CHECK int dataset_save(const struct dataset *d, const char *dir,
+                            char sha256[65], struct err *err);
+/* Map a prepared file and verify it: NOTFOUND, CORRUPT. */
+MUST_CHECK int dataset_open(const char *dir, const char *sha256,
+                            struct dataset **out, struct err *err);
+
+enum dataset_split_kind { DATASET_SPLIT_RANDOM, DATASET_SPLIT_STRATIFIED };
+enum dataset_part { DATASET_TRAIN, DATASET_VAL, DATASET_TEST };
+struct dataset_split {
+    uint32_t *rows[3]; /* row numbers of train, val, test; owned */
+    size_t n[3];
+};
+/* random: a permutation of (seed) cut at floor(n f), the remainder given one
+ * by one from the first part (torch random_split). stratified: the same within
+ * each class, parts then ordered by row number; a class too small for a part
+ * leaves it empty there, train first. INVALID when train or val would be
+ * empty. */
+MUST_CHECK int dataset_split(const struct dataset *d,
+                             enum dataset_split_kind kind,
+                             const double fractions[3], uint64_t seed,
+                             struct dataset_split *out, struct err *err);
+void dataset_split_fini(struct dataset_split *s);
+
+#endif

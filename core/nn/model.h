@@ -1,0 +1,111 @@
+/* model: the text classifier: one transformer block and a flattening head.
+ *
+ * Shapes: B batch, L max_len, d emb_dim, h heads, V vocab_size, C classes.
+ *   e  = embedding[ids] + position                       (B, L, d)
+ *   a  = dropout(attention(e))       q, k, v, o: Linear(d, d), h heads
+ *   x  = norm2(ffn(norm1(a)))        ffn: Linear(d, ffn), ReLU, dropout,
+ *                                    Linear(ffn, d); no residual connections
+ *   y  = log_softmax(head(flatten(x)))  head: Linear(L d, head1), ReLU,
+ *        dropout, Linear(head1, head2), ReLU, dropout, Linear(head2, C)
+ * All float32, weights as PyTorch keeps them: Linear (out, in), row major.
+ * Initial values as PyTorch's: embeddings N(0, 1); Linear weight and bias
+ * U(-1/sqrt(in), 1/sqrt(in)); LayerNorm 1 and 0, eps 1e-5.
+ * Loss: mean cross-entropy of the batch. Optimiser: AdamW (Loshchilov and
+ * Hutter, ICLR 2019; torch/optim/adamw.py), bias-corrected, decay before the
+ * step, on every parameter.
+ *
+ * Results depend on (weights, batch, seed, trial, step) and on the kernel set
+ * and thread count alone: the same bits on every run. */
+#ifndef CORE_NN_MODEL_H
+#define CORE_NN_MODEL_H
+#include "core/base/err.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum model_mask {
+    MODEL_MASK_PADDING, /* padded keys get no attention at all */
+    MODEL_MASK_NOTEBOOK /* padded logits are set to -9e-15 (the notebook) */
+};
+enum model_position { MODEL_POSITION_SINUSOID, MODEL_POSITION_LEARNED };
+
+struct model_config {
+    int vocab_size, max_len, emb_dim, num_heads, ffn_dim, head1_dim, head2_dim;
+    int n_classes;
+    int max_batch; /* rows of the largest batch that will be given */
+    enum model_mask mask;
+    enum model_position position;
+    float dropout;
+};
+
+struct model_adamw {
+    float lr, weight_decay, beta1, beta2, eps;
+};
+
+/* Rows of ids padded with 0 on the right. lengths[i] in 0..L. */
+struct model_batch {
+    const int32_t *ids;     /* (n, L) */
+    const int32_t *lengths; /* (n) */
+    const int32_t *labels;  /* (n); NULL when only predicting */
+    int n;                  /* 1 .. max_batch */
+};
+
+/* One named tensor; names are PyTorch's ("attention.query.weight"). */
+struct model_tensor {
+    const char *name;
+    int n_dims;
+    size_t dims[2];
+    size_t n;          /* elements */
+    float *weight;     /* (n) */
+    float *m, *v;      /* AdamW's moments, (n) each; NULL in a model that was
+                          made for prediction only */
+};
+
+struct model;
+
+/* Sizes are checked with overflow; LIMIT names the bytes when memory cannot be
+ * had, INVALID what does not fit (emb_dim not divisible by num_heads, ...).
+ * trainable = false leaves out the moments. Weights are zero until model_init
+ * or a checkpoint fills them. Copies config. */
+MUST_CHECK int model_new(const struct model_config *config, bool trainable,
+                         struct model **out, struct err *err);
+void model_free(struct model *m);
+const struct model_config *model_config(const struct model *m);
+/* Bytes that model_new would allocate; SIZE_MAX on overflow. */
+size_t model_bytes(const struct model_config *config, bool trainable);
+
+/* Fill the weights from streams of (seed, trial); moments zero, step 0. */
+void model_init(struct model *m, uint64_t seed, uint32_t trial);
+/* The tensor table, in a fixed order. */
+size_t model_n_tensors(const struct model *m);
+struct model_tensor model_tensor_at(struct model *m, size_t at);
+/* Number of optimiser steps taken: bias correction and dropout follow it. */
+int64_t model_step(const struct model *m);
+void model_set_step(struct model *m, int64_t step);
+
+struct model_result {
+    double loss_sum; /* summed over rows, nats */
+    int n_correct;   /* argmax (first of equals) is the label */
+};
+
+/* One optimiser step on the batch, dropout on: forward, backward, AdamW.
+ * Dropout masks are a function of (seed, trial, step, position). */
+void model_train_step(struct model *m, const struct model_batch *batch,
+                      const struct model_adamw *opt, uint64_t seed,
+                      uint32_t trial, struct model_result *out);
+/* Forward without dropout. logprob (n, C) may be NULL; labels may be NULL,
+ * then out must be NULL too. */
+void model_evaluate(struct model *m, const struct model_batch *batch,
+                    float *logprob, struct model_result *out);
+/* Gradients of the mean loss without dropout and without a step, for checks:
+ * grads[i] has the shape of tensor i (caller's memory). */
+void model_gradients(struct model *m, const struct model_batch *batch,
+                     float *const *grads, struct model_result *out);
+
+/* Threads for the products (default 1) and the kernel set in use: part of what
+ * bit-equality depends on. "avx512", "avx2", "portable"; static string. */
+void model_set_threads(int n);
+const char *model_kernels(void);
+/* The BLAS library's name, core and thread count, for logs; static string. */
+const char *model_blas(void);
+
+#endif
