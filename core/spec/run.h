@@ -1,0 +1,173 @@
+/* run: THE table of everything a training can be told.
+ *
+ * A run is plain data: base values with one point of the search space applied.
+ * The worker gets a run and never hears of search. Config parsing, bounds,
+ * defaults, the wire format, the JSON Schema and --help all come from this one
+ * list: to add a setting, add a row. */
+#ifndef CORE_SPEC_RUN_H
+#define CORE_SPEC_RUN_H
+#include "core/base/err.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum run_split { RUN_SPLIT_RANDOM, RUN_SPLIT_STRATIFIED };
+enum run_mask { RUN_MASK_PADDING, RUN_MASK_NOTEBOOK };
+enum run_position { RUN_POSITION_SINUSOID, RUN_POSITION_LEARNED };
+enum run_precision { RUN_PRECISION_FLOAT32 };
+/* The epoch metrics, in the order of struct run_metrics.value. */
+enum run_metric {
+    RUN_TRAIN_LOSS,
+    RUN_TRAIN_ACC,
+    RUN_VAL_LOSS,
+    RUN_VAL_ACC,
+    RUN_TEST_ACC,
+    RUN_N_METRICS
+};
+extern const char *const RUN_METRIC_NAMES[RUN_N_METRICS]; /* "train-loss" */
+/* -1 when there is no such metric. */
+int run_metric_by_name(const char *name);
+bool run_metric_is_loss(enum run_metric metric); /* smaller is better */
+
+enum run_monitor { /* early stopping watches a metric, or nothing */
+    RUN_MONITOR_NONE,
+    RUN_MONITOR_TRAIN_LOSS,
+    RUN_MONITOR_TRAIN_ACC,
+    RUN_MONITOR_VAL_LOSS,
+    RUN_MONITOR_VAL_ACC
+};
+
+/* X(section, key, TYPE, member, default, low, high, search, help)
+ * TYPE: INT (int64_t), REAL (double), or the name of an enum list below.
+ * Bounds are inclusive; enums ignore them. search: may be a distribution. */
+#define RUN_FIELDS(X)                                                          \
+    X(data, split, SPLIT, split, RUN_SPLIT_RANDOM, 0, 0, 0,                    \
+      "how rows are divided into train, validation and test")                  \
+    X(tokenizer, tokenizer_length, INT, tokenizer_length, 350, 1, 10000000, 1, \
+      "texts, from the first, that the tokenizer is trained on")               \
+    X(tokenizer, vocab_size, INT, vocab_size, 50000, 257, 1000000, 1,          \
+      "largest vocabulary, bytes and special token included")                  \
+    X(tokenizer, min_frequency, INT, min_frequency, 0, 0, 1000000000, 1,       \
+      "pairs rarer than this are not merged")                                  \
+    X(model, max_len, INT, max_len, 350, 1, 8192, 1,                           \
+      "tokens of a text that the model sees")                                  \
+    X(model, emb_dim, INT, emb_dim, 128, 1, 8192, 1, "embedding size d")       \
+    X(model, num_heads, INT, num_heads, 8, 1, 1024, 1,                         \
+      "attention heads; divides emb_dim")                                      \
+    X(model, ffn_dim, INT, ffn_dim, 512, 1, 65536, 1,                          \
+      "width of the feed-forward layer")                                       \
+    X(model, head1_dim, INT, head1_dim, 512, 1, 65536, 1,                      \
+      "width of the first classifier layer")                                   \
+    X(model, head2_dim, INT, head2_dim, 256, 1, 65536, 1,                      \
+      "width of the second classifier layer")                                  \
+    X(model, dropout, REAL, dropout, 0.2, 0.0, 0.95, 1,                        \
+      "share of activations dropped while training")                           \
+    X(model, mask, MASK, mask, RUN_MASK_PADDING, 0, 0, 1,                      \
+      "padding: padded keys are never attended to; notebook: their logits "    \
+      "are set to -9e-15")                                                     \
+    X(model, position, POSITION, position, RUN_POSITION_SINUSOID, 0, 0, 1,     \
+      "position encoding added to the embeddings")                             \
+    X(training, max_epochs, INT, max_epochs, 10, 1, 100000, 1,                 \
+      "passes over the training rows")                                         \
+    X(training, batch_size, INT, batch_size, 4, 1, 65536, 1,                   \
+      "rows of one optimiser step")                                            \
+    X(training, lr, REAL, lr, 2e-5, 1e-12, 1e3, 1, "AdamW's learning rate")    \
+    X(training, weight_decay, REAL, weight_decay, 1e-5, 0.0, 1e3, 1,           \
+      "AdamW's decoupled weight decay")                                        \
+    X(training, beta1, REAL, beta1, 0.9, 0.0, 0.999999, 1,                     \
+      "AdamW's decay of the first moment")                                     \
+    X(training, beta2, REAL, beta2, 0.999, 0.0, 0.99999999, 1,                 \
+      "AdamW's decay of the second moment")                                    \
+    X(training, eps, REAL, eps, 1e-8, 1e-20, 1.0, 1,                           \
+      "AdamW's term against division by zero")                                 \
+    X(training, precision, PRECISION, precision, RUN_PRECISION_FLOAT32, 0, 0,  \
+      0, "arithmetic of the products")                                         \
+    X(training, checkpoint_seconds, REAL, checkpoint_seconds, 30, 1, 86400, 0, \
+      "a checkpoint is taken at least this often, beside every epoch's")       \
+    X(early_stopping, monitor, MONITOR, monitor, RUN_MONITOR_NONE, 0, 0, 0,    \
+      "metric to watch")                                                       \
+    X(early_stopping, patience, INT, patience, 3, 1, 100000, 1,                \
+      "epochs in a row without improvement that end the training")             \
+    X(early_stopping, min_delta, REAL, min_delta, 0.0, 0.0, 1e9, 1,            \
+      "an improvement is better by more than this")
+
+/* X(TYPE, value, "name"): the words that configs use. */
+#define RUN_ENUMS(X)                                                           \
+    X(SPLIT, RUN_SPLIT_RANDOM, "random")                                       \
+    X(SPLIT, RUN_SPLIT_STRATIFIED, "stratified")                               \
+    X(MASK, RUN_MASK_PADDING, "padding")                                       \
+    X(MASK, RUN_MASK_NOTEBOOK, "notebook")                                     \
+    X(POSITION, RUN_POSITION_SINUSOID, "sinusoid")                             \
+    X(POSITION, RUN_POSITION_LEARNED, "learned")                               \
+    X(PRECISION, RUN_PRECISION_FLOAT32, "float32")                             \
+    X(MONITOR, RUN_MONITOR_NONE, "none")                                       \
+    X(MONITOR, RUN_MONITOR_TRAIN_LOSS, "train-loss")                           \
+    X(MONITOR, RUN_MONITOR_TRAIN_ACC, "train-acc")                             \
+    X(MONITOR, RUN_MONITOR_VAL_LOSS, "val-loss")                               \
+    X(MONITOR, RUN_MONITOR_VAL_ACC, "val-acc")
+
+enum run_type {
+    RUN_INT,
+    RUN_REAL,
+    RUN_SPLIT,
+    RUN_MASK,
+    RUN_POSITION,
+    RUN_PRECISION,
+    RUN_MONITOR
+};
+
+#define RUN_CTYPE_INT       int64_t
+#define RUN_CTYPE_REAL      double
+#define RUN_CTYPE_SPLIT     int64_t
+#define RUN_CTYPE_MASK      int64_t
+#define RUN_CTYPE_POSITION  int64_t
+#define RUN_CTYPE_PRECISION int64_t
+#define RUN_CTYPE_MONITOR   int64_t
+
+struct run {
+#define X(section, key, type, member, def, low, high, search, help)            \
+    RUN_CTYPE_##type member;
+    RUN_FIELDS(X)
+#undef X
+    double fractions[3]; /* data.fractions: train, validation, test */
+    int64_t threads;     /* threads_per_worker */
+    uint64_t seed;       /* of the study */
+    int64_t trial;       /* number; with seed it keys every random stream */
+};
+
+/* One row of the table, for code that walks it. */
+struct run_field {
+    const char *section, *key, *help; /* section "early_stopping" stands in the
+                                         config inside "training" */
+    enum run_type type;
+    size_t offset; /* of the int64_t or double in struct run */
+    double low, high;
+    bool searchable;
+};
+enum {
+#define X(section, key, type, member, def, low, high, search, help)            \
+    RUN_FIELD_##member,
+    RUN_FIELDS(X)
+#undef X
+        RUN_N_FIELDS
+};
+extern const struct run_field RUN_FIELD[RUN_N_FIELDS];
+
+void run_defaults(struct run *run);
+/* A field as a number: the int, the double, the enum's value. */
+double run_get(const struct run *run, int field);
+void run_set(struct run *run, int field, double value);
+/* NULL when value is not one of the type's; -1 when name is not. */
+const char *run_enum_name(enum run_type type, int64_t value);
+int64_t run_enum_value(enum run_type type, const char *name);
+/* "padding, notebook": for error sentences. Static string. */
+const char *run_enum_names(enum run_type type);
+/* Bounds of every field and what must fit together (emb_dim divisible by
+ * num_heads, ...). The sentence begins with the path: "model.num_heads: ...". */
+MUST_CHECK int run_validate(const struct run *run, struct err *err);
+
+/* What one epoch measured. NaN where there is nothing (an empty test part). */
+struct run_metrics {
+    double value[RUN_N_METRICS];
+};
+
+#endif

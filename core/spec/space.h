@@ -1,0 +1,86 @@
+/* space: distributions over run fields, and one chosen point.
+ *
+ * A parameter's value is a double in Optuna's internal representation: the
+ * value itself (float, int) or the index of the choice (categorical). NaN in a
+ * point means: this trial does not have the parameter. Rules of validation,
+ * grids and compatibility: shared with Optuna 5 (optuna/distributions.py). */
+#ifndef CORE_SPEC_SPACE_H
+#define CORE_SPEC_SPACE_H
+#include "core/base/err.h"
+#include <stdbool.h>
+#include <stdint.h>
+struct json;
+struct json_out;
+struct run;
+
+enum dist_kind { DIST_FLOAT, DIST_INT, DIST_CATEGORICAL };
+enum choice_kind {
+    CHOICE_NULL,
+    CHOICE_BOOL,
+    CHOICE_INT,
+    CHOICE_REAL,
+    CHOICE_STRING
+};
+
+struct choice {
+    enum choice_kind kind;
+    double number; /* of BOOL (0, 1), INT and REAL */
+    char *string;  /* of STRING, owned */
+};
+
+struct dist {
+    enum dist_kind kind;
+    double low, high; /* ints as doubles; choices: 0 .. n_choices - 1 */
+    double step;      /* 0: none; ints always have one */
+    bool log;
+    struct choice *choices; /* owned */
+    size_t n_choices;
+};
+
+enum {
+    SPACE_MAX_PARAMS = 256,
+    SPACE_MAX_CHOICES = 10000
+};
+
+/* Check low <= high, log's bounds, step; lower high to the last grid point. */
+MUST_CHECK int dist_normalize(struct dist *d, struct err *err);
+void dist_fini(struct dist *d);
+void dist_copy(struct dist *to, const struct dist *from); /* deep */
+bool dist_equal(const struct dist *a, const struct dist *b);
+bool dist_is_single(const struct dist *d);
+/* In range and on the grid (within 1e-8 of a step for floats). */
+bool dist_contains(const struct dist *d, double value);
+/* May one study hold both under one name? (same kind, log, choices) */
+bool dist_is_compatible(const struct dist *a, const struct dist *b);
+/* The value's external form: 0.001, 64, "adam", true, null. */
+void dist_put_value(const struct dist *d, double value, struct json_out *w);
+/* External form to internal; INVALID for a foreign type or a choice that does
+ * not exist; a number out of range is allowed (as Optuna's enqueue does). */
+MUST_CHECK int dist_value_from_json(const struct dist *d,
+                                    const struct json *node, double *out,
+                                    struct err *err);
+/* Optuna's distribution_json, byte for byte as json.dumps writes it; reading
+ * takes any key order and the legacy names of optuna.md 2.1. */
+void dist_put_optuna(const struct dist *d, struct json_out *w);
+MUST_CHECK int dist_from_optuna(const struct json *node, struct dist *out,
+                                struct err *err);
+
+struct param {
+    char *name;       /* owned; unique in the space */
+    int field;        /* RUN_FIELD_*, or -1: not of this project's trainer */
+    struct dist dist; /* choices of an enum field are its names */
+};
+
+struct space {
+    struct param *params; /* in the config's order */
+    size_t n;
+};
+
+void space_fini(struct space *s);
+void space_copy(struct space *to, const struct space *from);
+bool space_equal(const struct space *a, const struct space *b);
+int space_find(const struct space *s, const char *name); /* -1: none */
+/* Write the point's values into run's fields. values has s->n entries. */
+void space_apply(const struct space *s, const double *values, struct run *run);
+
+#endif

@@ -1,0 +1,66 @@
+/* spec: what a study asks for: objective, budget, search, data, base run. */
+#ifndef CORE_SPEC_SPEC_H
+#define CORE_SPEC_SPEC_H
+#include "core/spec/run.h"
+#include "core/spec/space.h"
+
+enum spec_direction { SPEC_MINIMIZE, SPEC_MAXIMIZE };
+enum spec_of { SPEC_OF_BEST, SPEC_OF_LAST }; /* which epoch is the value */
+enum spec_sampler { SPEC_SAMPLER_TPE, SPEC_SAMPLER_RANDOM };
+enum spec_pruner { SPEC_PRUNER_NONE };
+
+struct spec_tpe { /* Optuna 5's names and defaults */
+    int64_t n_startup_trials; /* 10 */
+    int64_t n_ei_candidates;  /* 24 */
+    bool multivariate;        /* true */
+    bool group;               /* false */
+    bool constant_liar;       /* true */
+    double prior_weight;      /* 1.0 */
+    bool consider_magic_clip; /* true */
+    bool consider_endpoints;  /* false */
+};
+
+struct spec_data {
+    char **sources; /* owned, as everything here */
+    size_t n_sources;
+    char **splits;
+    size_t n_splits;
+    char *text, *label;
+    int64_t min_class_count;
+};
+
+struct spec_stop {
+    double value;         /* NaN: none; reached -> the study ends */
+    double hours;         /* NaN: none; wall time of this study, summed */
+    int64_t max_failures; /* FAIL trials that end the study */
+};
+
+struct spec {
+    char *name;
+    enum run_metric metric;
+    enum spec_direction direction;
+    enum spec_of of;
+    int64_t n_trials; /* finished trials = COMPLETE + PRUNED, over all runs */
+    int64_t workers;  /* this study's share of the pool; 0: no cap */
+    enum spec_sampler sampler;
+    struct spec_tpe tpe;
+    enum spec_pruner pruner;
+    struct spec_stop stop;
+    struct spec_data data;
+    struct run base;    /* has seed and threads; trial is 0 */
+    struct space space;
+};
+
+enum {
+    SPEC_NAME_MAX = 512, /* bytes; Optuna's study_name column */
+    SPEC_MAX_TRIALS = 1000000,
+    SPEC_MAX_WORKERS = 256
+};
+
+void spec_defaults(struct spec *s);
+void spec_fini(struct spec *s);
+/* The run of one trial: base with values (space.n of them) applied. */
+void spec_run(const struct spec *s, const double *values, int64_t trial,
+              struct run *out);
+
+#endif

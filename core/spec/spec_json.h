@@ -1,0 +1,32 @@
+/* spec_json: the only way between a study config (JSON) and struct spec. */
+#ifndef CORE_SPEC_SPEC_JSON_H
+#define CORE_SPEC_SPEC_JSON_H
+#include "core/base/err.h"
+struct buf;
+struct json;
+struct spec;
+
+/* Read and validate. Sentences name path and reason ("training.lr: low must be
+ * > 0 when log"); unknown keys are errors and name the nearest known one. The
+ * caller adds the file's name. *out is to be released by spec_fini. */
+MUST_CHECK int spec_from_json(const struct json *root, struct spec *out,
+                              struct err *err);
+MUST_CHECK int spec_parse(const char *text, size_t len, struct spec *out,
+                          struct err *err);
+
+/* The canonical form: every key present, in the table's order; parses back to
+ * an equal spec. Compact JSON. */
+void spec_to_json(const struct spec *s, struct buf *out);
+
+/* The path of the first difference between two specs, apart from what a study
+ * may change while it lives (n_trials, workers, threads_per_worker, stop), with
+ * both values: "training.lr: 0.001 in the study, 0.01 in the config".
+ * 0 if equal, 1 if out was written. */
+int spec_difference(const struct spec *study, const struct spec *config,
+                    struct buf *out);
+
+/* Relative paths in data.sources become absolute: base_dir is put before them.
+ * hf: and http(s): sources stay. */
+void spec_resolve_paths(struct spec *s, const char *base_dir);
+
+#endif
