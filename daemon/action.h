@@ -1,0 +1,99 @@
+/* action: what the scheduler decides: the only way anything changes.
+ *
+ * A decision is a list of actions. The daemon commits the durable ones in one
+ * transaction, then applies all to the mirror, then performs those that speak
+ * to workers or files: durable first, visible after. If the commit fails,
+ * nothing was changed or said. */
+#ifndef DAEMON_ACTION_H
+#define DAEMON_ACTION_H
+#include "daemon/study.h"
+
+/* X(NAME, durable, performed, help) */
+#define ACTIONS(X)                                                             \
+    X(ADD_STUDY, 1, 0, "a new study, RUNNING")                                 \
+    X(SET_STUDY, 1, 0, "its state and reason")                                 \
+    X(SET_TARGET, 1, 0, "its n_trials")                                        \
+    X(SET_DATA, 1, 0, "its prepared data set")                                 \
+    X(DELETE_STUDY, 1, 1, "the study, its rows and its files")                 \
+    X(ADD_TRIAL, 1, 0, "a new WAITING trial; params or fixed values")          \
+    X(START_TRIAL, 1, 0, "WAITING -> RUNNING, attempt k, with its params")     \
+    X(REPORT, 1, 0, "an epoch's metrics")                                      \
+    X(CHECKPOINT, 1, 0, "a durable checkpoint file")                           \
+    X(END_ATTEMPT, 1, 0, "RUNNING -> WAITING: cause and sentence")             \
+    X(FINISH_TRIAL, 1, 0, "-> COMPLETE, PRUNED or FAIL")                       \
+    X(RETRY_TRIAL, 1, 0, "FAIL -> WAITING, by the user")                       \
+    X(FLAG_TRIAL, 1, 0, "a re-reported epoch differed: nondeterministic")      \
+    X(SLOT, 0, 0, "a slot's state (memory)")                                   \
+    X(PROGRESS, 0, 0, "what a worker is doing (memory)")                       \
+    X(PREPARED, 0, 0, "the data set was verified in this life (memory)")       \
+    X(DELAY, 0, 0, "a trial must wait: not_before_ms (memory)")                \
+    X(PREPARE, 0, 1, "tell a worker to prepare a study's data set")            \
+    X(ASSIGN, 0, 1, "tell a worker to do a trial")                             \
+    X(STOP, 0, 1, "tell a worker to stop its trial, keeping it or not")        \
+    X(KILL, 0, 1, "end a worker that does not answer")                         \
+    X(REMOVE_FILE, 0, 1, "a checkpoint file that nothing refers to now")
+
+enum action_kind {
+#define X(name, durable, performed, help) ACTION_##name,
+    ACTIONS(X)
+#undef X
+        ACTION_N_KINDS
+};
+
+enum slot_state { /* mirror.h draws it */
+    SLOT_ABSENT,
+    SLOT_IDLE,
+    SLOT_PREPARING,
+    SLOT_BUSY,
+    SLOT_STOPPING
+};
+
+struct action {
+    enum action_kind kind;
+    int64_t seq;   /* of its event row; 0 for what is not durable */
+    int64_t at_ms; /* UTC */
+    int64_t study; /* study_id; 0 when none is concerned */
+    int64_t number;  /* trial number, -1 none */
+    int64_t attempt; /* 0 none */
+    int slot;        /* -1 none */
+    union {
+        struct { struct spec *spec; } add_study;         /* owned */
+        struct { enum study_state state; char *reason; } set_study;
+        struct { int64_t n_trials; } set_target;
+        struct study_data set_data;
+        /* values: space.n, owned, or NULL: to be sampled at its start */
+        struct { int64_t trial_id; double *fixed; } add_trial;
+        /* values: space.n, owned; NULL when the trial has them already */
+        struct { double *values; } start_trial;
+        struct study_report report;
+        struct { bool best; struct study_checkpoint file; } checkpoint;
+        struct {
+            enum trial_state state; /* WAITING in END_ATTEMPT */
+            enum trial_cause cause;
+            char *message; /* owned, may be NULL */
+            double value;
+            int64_t best_epoch;
+            int64_t place, n_at_place; /* see struct study_trial */
+        } end;                         /* END_ATTEMPT and FINISH_TRIAL */
+        struct { enum slot_state state; } set_slot;
+        struct study_progress progress;
+        struct { int64_t not_before_ms; } delay;
+        struct { bool keep; } stop;
+        struct { char *file; } remove_file; /* in the trial's folder; owned */
+    };
+};
+
+struct actions {
+    struct action *items;
+    size_t n, cap;
+};
+
+void actions_init(struct actions *a);
+void actions_fini(struct actions *a); /* frees what the actions own */
+/* Append; takes what `action` owns. Returns the place in the list. */
+struct action *actions_add(struct actions *a, struct action action);
+const char *action_name(enum action_kind kind); /* "ADD_TRIAL" */
+bool action_is_durable(enum action_kind kind);
+bool action_is_performed(enum action_kind kind);
+
+#endif

@@ -1,0 +1,44 @@
+/* daemon: the wiring: event -> decide -> commit -> apply -> perform. */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+#include "core/base/err.h"
+#include <stdbool.h>
+#include <stdint.h>
+struct daemon;
+struct event;
+struct mirror;
+struct uv_loop_s;
+
+struct daemon_options {
+    const char *state_dir;   /* absolute; exists, 0700, ours */
+    const char *worker_path;
+    int n_workers;
+    int threads_per_worker;
+};
+
+/* Lock, open, load, hand orphans back, start the pool. Borrows loop. */
+MUST_CHECK int daemon_new(struct uv_loop_s *loop,
+                          const struct daemon_options *options,
+                          struct daemon **out, struct err *err);
+/* Drain: workers checkpoint (at most grace_ms), commit, then on_closed. */
+void daemon_close(struct daemon *d, int grace_ms, void (*on_closed)(void *ctx),
+                  void *ctx);
+
+/* Do one event wholly: when it returns 0, what it says is durable. now_ms and
+ * mono_ms are filled in here. Called by the API and by the pool's hooks. */
+MUST_CHECK int daemon_handle(struct daemon *d, struct event *e,
+                             struct err *err);
+const struct mirror *daemon_mirror(const struct daemon *d);
+const char *daemon_state_dir(const struct daemon *d);
+/* NULL while all is well; else why nothing is dispatched ("disk full: ..."). */
+const char *daemon_trouble(const struct daemon *d);
+int daemon_worker_pid(const struct daemon *d, int slot); /* 0: none */
+
+/* Watchers hear of every applied action, after it is durable: the event
+ * streams of the HTTP side. Borrows the action. One watcher. */
+struct action;
+void daemon_watch(struct daemon *d,
+                  void (*on_action)(void *ctx, const struct action *a),
+                  void *ctx);
+
+#endif

@@ -1,0 +1,57 @@
+/* event: what happens to the daemon: the scheduler's only input. */
+#ifndef DAEMON_EVENT_H
+#define DAEMON_EVENT_H
+#include "daemon/study.h"
+
+enum event_kind {
+    /* from the pool */
+    EVENT_SLOT_IDLE, /* a worker said hello, or is free again */
+    EVENT_SLOT_GONE, /* its process is dead and reaped; cause, message. What it
+                        held (a trial, a preparation) is lost */
+    EVENT_PREPARED,
+    EVENT_PREPARE_FAILED,
+    EVENT_PROGRESS,
+    EVENT_REPORT,
+    EVENT_CHECKPOINT,
+    EVENT_DONE,
+    EVENT_FAILED,
+    EVENT_STOPPED,
+    /* from the start: a RUNNING trial found in the store, without a worker */
+    EVENT_ORPHAN,
+    /* from users */
+    EVENT_ADD_STUDY,
+    EVENT_PAUSE,
+    EVENT_RESUME,
+    EVENT_STOP,
+    EVENT_ENQUEUE,
+    EVENT_RETRY,
+    EVENT_DELETE,
+    /* from the clock */
+    EVENT_TICK
+};
+
+struct event { /* borrows everything it points to */
+    enum event_kind kind;
+    int64_t now_ms;  /* UTC */
+    int64_t mono_ms; /* monotonic: deadlines and backoff */
+    int slot;        /* events of the pool */
+    int64_t study;   /* study_id, where one is concerned */
+    struct trial_id id; /* PROGRESS .. STOPPED, ORPHAN */
+    union {
+        struct { enum trial_cause cause; const char *message; } gone;
+        struct study_data prepared;
+        struct { const char *message; } prepare_failed;
+        struct study_progress progress;
+        struct { int64_t epoch; struct run_metrics metrics; } report;
+        struct { bool best; struct study_checkpoint file; } checkpoint;
+        struct { double value; int64_t best_epoch; } done;
+        struct { enum trial_cause cause; const char *message; } failed;
+        struct { const struct spec *spec; } add_study;
+        struct { int64_t n_trials; } resume; /* 0: the target stays */
+        struct { bool now; } stop;
+        struct { const double *values; } enqueue; /* space.n, NaN free */
+        struct { int cause; } retry; /* enum trial_cause, -1: any */
+    };
+};
+
+#endif

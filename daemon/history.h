@@ -1,0 +1,46 @@
+/* history: one study's trials as columns: what samplers and pruners see.
+ *
+ * A parameter is a name; each trial that has it has a value (internal
+ * representation, space.h) under one of the distributions seen so far. Rows are
+ * trial numbers. Pure memory; the study keeps it up to date. */
+#ifndef DAEMON_HISTORY_H
+#define DAEMON_HISTORY_H
+#include "core/spec/space.h"
+#include "core/spec/trial.h"
+
+struct history;
+
+struct history *history_new(void);
+void history_free(struct history *h);
+
+/* Append trial number history_n_trials(h), WAITING, without parameters. */
+void history_add(struct history *h);
+/* Copies name and dist on first sight. */
+void history_set_param(struct history *h, int64_t number, const char *name,
+                       const struct dist *dist, double value);
+/* value: the objective, NaN when there is none (may be +-inf). */
+void history_set_state(struct history *h, int64_t number,
+                       enum trial_state state, double value);
+/* A reported intermediate value; only the largest step's is kept. */
+void history_report(struct history *h, int64_t number, int64_t step,
+                    double value);
+
+int64_t history_n_trials(const struct history *h);
+int64_t history_count(const struct history *h, enum trial_state state);
+enum trial_state history_state(const struct history *h, int64_t number);
+double history_value(const struct history *h, int64_t number);
+/* -1 when nothing was reported; else the step, and its value. */
+int64_t history_last_step(const struct history *h, int64_t number,
+                          double *value);
+
+int history_n_params(const struct history *h);
+const char *history_param_name(const struct history *h, int param);
+int history_find_param(const struct history *h, const char *name); /* or -1 */
+/* NaN when the trial does not have the parameter. */
+double history_param(const struct history *h, int64_t number, int param);
+/* Its distribution there; NULL when it does not have the parameter. Equal
+ * distributions of one parameter are the same pointer. */
+const struct dist *history_param_dist(const struct history *h, int64_t number,
+                                      int param);
+
+#endif

@@ -1,0 +1,48 @@
+/* pool: worker processes, and what each one is doing.
+ *
+ * A slot moves EMPTY -> STARTING -> IDLE <-> BUSY -> STOPPING -> EMPTY (pool.c
+ * draws it). A process is gone when both its exit and its channel's end were
+ * seen; then it is started anew, with backoff after early deaths. */
+#ifndef DAEMON_POOL_H
+#define DAEMON_POOL_H
+#include "core/base/err.h"
+#include "core/spec/trial.h"
+#include <stdbool.h>
+struct uv_loop_s;
+struct msg;
+struct pool;
+
+struct pool_options {
+    const char *worker_path; /* the program; borrowed for the pool's life */
+    int n_slots;
+    int threads;             /* per worker: BLAS threads, set before exec */
+    int hello_timeout_ms;    /* spawn to HELLO */
+};
+
+struct pool_hooks { /* called from the loop, never from inside a pool_ call */
+    void *ctx;
+    void (*on_idle)(void *ctx, int slot);                   /* said HELLO */
+    void (*on_msg)(void *ctx, int slot, const struct msg *); /* borrows */
+    /* Reaped. cause: SIGNAL, EXIT, LOST, OOM, HANG, PROTOCOL, SPAWN; message:
+     * the obituary ("killed by signal 9 (Killed); last words: ..."). */
+    void (*on_gone)(void *ctx, int slot, enum trial_cause cause,
+                    const char *message);
+};
+
+/* Start n_slots workers. Copies options and hooks, borrows loop. */
+MUST_CHECK int pool_new(struct uv_loop_s *loop,
+                        const struct pool_options *options,
+                        const struct pool_hooks *hooks, struct pool **out,
+                        struct err *err);
+/* Send to a slot's worker. log_path (may be NULL) is where its stdout and
+ * stderr go from now on. Errors end the worker (on_gone follows). */
+MUST_CHECK int pool_send(struct pool *p, int slot, const struct msg *m,
+                         const char *log_path, struct err *err);
+/* SIGABRT (a hang: for the trace), then SIGKILL after 5 s; else SIGKILL. */
+void pool_kill(struct pool *p, int slot, bool is_hang);
+int pool_pid(const struct pool *p, int slot); /* 0: none */
+/* End all: QUIT, SIGKILL after grace_ms; on_closed once, then p is gone. */
+void pool_close(struct pool *p, int grace_ms, void (*on_closed)(void *ctx),
+                void *ctx);
+
+#endif

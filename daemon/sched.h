@@ -1,0 +1,53 @@
+/* sched: the pure brain: (mirror, event) -> actions.
+ *
+ * No clock, no chance, no I/O: time is in the event, randomness is a function
+ * of (study seed, trial number). The daemon calls sched_decide with an event,
+ * commits, applies and performs what it returned, and then calls sched_next
+ * until it returns no action (each round may start one more trial, its sampler
+ * seeing all earlier results).
+ *
+ * Rules:
+ * - a study starts a trial only while finished + running + waiting < n_trials,
+ *   so the target is never overshot; WAITING trials go first, lowest number
+ *   first, enqueued ones among them; FAIL does not count but max_failures of
+ *   them end the study (FAILED, with the last cause);
+ * - running studies take turns; spec.workers caps a study's slots;
+ * - a first trial waits until the data set is prepared in this daemon's life;
+ * - a lost attempt goes back to WAITING with the same number and parameters,
+ *   attempt + 1, from its last committed checkpoint; backoff 1, 2, 4 .. 60 s;
+ *   three deaths in a row at one epoch: FAIL poison; two hangs: FAIL hang; the
+ *   daemon's own death and the user's stop never count;
+ * - what a worker says about anything but what its slot holds is ignored;
+ * - an epoch reported again must equal the stored one bit for bit, else the
+ *   trial is flagged;
+ * - the trial that reaches the target and the study's FINISHED are one
+ *   decision. */
+#ifndef DAEMON_SCHED_H
+#define DAEMON_SCHED_H
+#include "core/base/err.h"
+struct actions;
+struct event;
+struct mirror;
+
+enum {
+    SCHED_DEATHS_AT_ONE_PLACE = 3,
+    SCHED_HANGS_AT_ONE_PLACE = 2,
+    SCHED_BACKOFF_MIN_MS = 1000,
+    SCHED_BACKOFF_MAX_MS = 60000,
+    SCHED_HANG_MS = 120000,     /* no progress for this long: hang */
+    SCHED_STOP_GRACE_MS = 30000 /* from STOP to KILL */
+};
+
+/* Append the decision to out. An error (a user's event only: NOTFOUND,
+ * CONFLICT, INVALID, with a sentence for the user) appends nothing. */
+MUST_CHECK int sched_decide(const struct mirror *m, const struct event *e,
+                            struct actions *out, struct err *err);
+/* What can be started now: at most one trial or preparation per call; appends
+ * nothing when there is nothing to do. now_ms UTC, mono_ms monotonic. */
+void sched_next(const struct mirror *m, int64_t now_ms, int64_t mono_ms,
+                struct actions *out);
+/* Monotonic time of the next thing that only the clock can bring (end of a
+ * backoff, a deadline), INT64_MAX when there is none. */
+int64_t sched_wake_ms(const struct mirror *m);
+
+#endif

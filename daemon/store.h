@@ -1,0 +1,42 @@
+/* store: parzen.db: Optuna 5's schema (design: its tables are read by Optuna
+ * itself) with our own tables beside it; one connection, one transaction per
+ * decision, WAL, synchronous=FULL. store*.c alone include sqlite3.h; its codes
+ * become ERR_STORE, ERR_FULL (disk full), ERR_IO or ERR_CORRUPT here. */
+#ifndef DAEMON_STORE_H
+#define DAEMON_STORE_H
+#include "core/base/err.h"
+#include <stdbool.h>
+#include <stdint.h>
+struct actions;
+struct buf;
+struct mirror;
+struct store;
+
+/* Open or make the file (":memory:" for tests). Migrates an older schema after
+ * a backup copy; refuses a newer one, a foreign file, a damaged one
+ * (quick_check), a network file system. */
+MUST_CHECK int store_open(const char *path, struct store **out,
+                          struct err *err);
+/* WAL checkpoint (TRUNCATE) and close. */
+void store_close(struct store *s);
+
+/* Write all durable actions in one transaction; 0 only when they survive a
+ * power cut. On failure nothing was written. */
+MUST_CHECK int store_commit(struct store *s, const struct mirror *m,
+                            const struct actions *a, struct err *err);
+
+/* Fill an empty mirror from the rows. CORRUPT names row and reason. A study
+ * made by Optuna is loaded too (is_foreign). Rows are bytes from outside:
+ * checked, never asserted. */
+MUST_CHECK int store_load(struct store *s, struct mirror *m, struct err *err);
+
+/* Move WAL pages to the database; called when idle. */
+void store_checkpoint(struct store *s);
+/* Consistency beyond SQLite's own: `parzen doctor`. Appends one line per
+ * finding to out; 0 when there is none, else the number of findings. */
+int store_check(struct store *s, struct buf *out);
+/* As store_open, but read-only and never creating or migrating: for doctor. */
+MUST_CHECK int store_open_readonly(const char *path, struct store **out,
+                                   struct err *err);
+
+#endif

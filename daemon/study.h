@@ -1,0 +1,108 @@
+/* study: the memory mirror of one study: what its rows say, as structs.
+ *
+ * Written only by mirror_apply (mirror.h), read by the scheduler, the views and
+ * the simulator's invariants. */
+#ifndef DAEMON_STUDY_H
+#define DAEMON_STUDY_H
+#include "core/spec/spec.h"
+#include "core/spec/trial.h"
+struct history;
+
+/* X(NAME, "text", help). Only RUNNING studies get workers.
+ *   RUNNING -> PAUSED | STOPPED (user) | FINISHED (target reached, or a stop
+ *   rule) | FAILED (no data, or max_failures); each back to RUNNING by resume */
+#define STUDY_STATES(X)                                                        \
+    X(RUNNING, "running", "trials are started")                                \
+    X(PAUSED, "paused", "running trials end, no new ones start")               \
+    X(STOPPED, "stopped", "ended by the user")                                 \
+    X(FINISHED, "finished", "the target or a stop rule was reached")           \
+    X(FAILED, "failed", "it cannot go on; the reason says why")
+
+enum study_state {
+#define X(name, text, help) STUDY_##name,
+    STUDY_STATES(X)
+#undef X
+        STUDY_N_STATES
+};
+const char *study_state_name(enum study_state s);
+int study_state_by_name(const char *name); /* -1: none */
+
+struct study_checkpoint {
+    int64_t epoch, step, size;
+    char sha256[65];
+    char *file; /* name inside the trial's folder; owned */
+};
+
+struct study_report {
+    int64_t epoch;
+    int64_t attempt; /* that first reported it */
+    struct run_metrics metrics;
+};
+
+struct study_progress { /* memory only: what the worker said last */
+    char phase[16];
+    int64_t epoch, step, n_steps;
+    double loss;
+    int64_t at_ms;      /* monotonic */
+    int64_t started_ms; /* monotonic, start of the attempt */
+};
+
+struct study_trial {
+    int64_t id; /* the database's trial_id */
+    int64_t number;
+    int64_t seq; /* of the last event that changed it */
+    enum trial_state state;
+    enum trial_cause cause; /* of the end, or of the last attempt's end */
+    char *message;          /* sentence to the cause, or NULL; owned */
+    int64_t attempt;        /* last started, 0: none yet */
+    double value;           /* NaN: none */
+    int64_t best_epoch;     /* -1: none */
+    int64_t start_ms, end_ms; /* UTC milliseconds, 0: not yet */
+    double *fixed;            /* space.n values, NaN free; NULL: not enqueued */
+    struct study_report *reports; /* by epoch, without gaps */
+    size_t n_reports;
+    struct study_checkpoint *last, *best; /* NULL: none */
+    bool nondeterministic; /* an epoch came back different after a resume */
+    /* retries: ends in a row with the same (epoch, cause class) */
+    int64_t place;      /* epoch reached when the last attempt died, or -1 */
+    int64_t n_at_place; /* deaths there in a row */
+    int64_t not_before_ms; /* memory only, monotonic: backoff */
+    struct study_progress progress; /* of the running attempt */
+};
+
+struct study_data { /* the prepared data set */
+    char sha256[65]; /* "" : not prepared yet */
+    int64_t n_classes, n_train, n_val, n_test;
+};
+
+struct study {
+    int64_t id; /* the database's study_id */
+    int64_t seq;
+    struct spec spec;
+    enum study_state state;
+    char *reason; /* owned, may be NULL */
+    int64_t created_ms;
+    int64_t active_ms;   /* wall time in RUNNING before running_since_ms */
+    int64_t running_since_ms; /* UTC, 0 when not RUNNING */
+    struct study_data data;
+    bool is_prepared;    /* memory only: verified in this life of the daemon */
+    int preparing_slot;  /* memory only: -1 none */
+    struct study_trial **trials; /* by number */
+    size_t n_trials;
+    int64_t n_by_state[TRIAL_N_STATES];
+    int64_t best; /* number of the best COMPLETE trial, -1: none; first of ties */
+    struct history *history;
+    bool is_foreign; /* made by Optuna: has no config of ours */
+};
+
+/* The values of a trial in the space's order (space.n), NaN where absent. */
+void study_values(const struct study *s, int64_t number, double *out);
+int64_t study_n_finished(const struct study *s); /* COMPLETE + PRUNED */
+/* Is a a better objective value than b for this study? NaN never is. */
+bool study_is_better(const struct study *s, double a, double b);
+/* The objective that a trial's reports give: best or last epoch (spec.of).
+ * NaN without reports; *epoch its epoch. */
+double study_objective(const struct study *s, const struct study_trial *t,
+                       int64_t *epoch);
+
+#endif

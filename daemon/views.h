@@ -1,0 +1,49 @@
+/* views: the mirror as JSON: what page and command line both see.
+ *
+ * Shapes (stable; adding keys is allowed):
+ * study: {"name","id","seq","state","reason","metric","direction","n_trials",
+ *   "counts":{"WAITING":n,...},"finished":n,"best":{trial}|null,
+ *   "created":ms,"active_ms":n,"eta_ms":n|null,"workers":n,
+ *   "data":{"sha256","classes","train","val","test"}|null}
+ *   and in the detailed view "config":{...}, "params":["lr",...],
+ *   "running":[trial...], "trouble": "..."|null
+ * trial: {"number","seq","state","cause","message","attempt","value",
+ *   "best_epoch","start","end","params":{name:value},
+ *   "epochs":[{"epoch","train-loss",...}],"checkpoint":PATH|null,
+ *   "progress":{"phase","epoch","step","n_steps","loss","elapsed_ms"}|null,
+ *   "nondeterministic":bool}
+ * Times are UTC milliseconds; a missing number is null, a non-finite one the
+ * string "nan", "inf" or "-inf". */
+#ifndef DAEMON_VIEWS_H
+#define DAEMON_VIEWS_H
+#include <stdbool.h>
+#include <stdint.h>
+struct json_out;
+struct mirror;
+struct study;
+struct study_trial;
+
+struct views_time {
+    int64_t now_ms, mono_ms;
+};
+
+void views_studies(const struct mirror *m, const struct views_time *t,
+                   struct json_out *w);
+void views_study(const struct mirror *m, const struct study *s,
+                 const char *trouble, const struct views_time *t,
+                 struct json_out *w);
+/* with_epochs: "epochs" is there. state_dir: for the checkpoint's path. */
+void views_trial(const struct study *s, const struct study_trial *trial,
+                 const char *state_dir, bool with_epochs,
+                 const struct views_time *t, struct json_out *w);
+struct views_filter {
+    int64_t after; /* only trials with seq > after; -1: all */
+    int state;     /* enum trial_state, -1: all */
+    int64_t limit; /* <= 0: no limit; else the last `limit` by number */
+};
+/* {"seq":n,"trials":[...]}: seq is what to pass as `after` next time. */
+void views_trials(const struct study *s, const struct views_filter *f,
+                  const char *state_dir, const struct views_time *t,
+                  struct json_out *w);
+
+#endif
