@@ -25,6 +25,7 @@
 #ifndef DAEMON_SCHED_H
 #define DAEMON_SCHED_H
 #include "core/base/err.h"
+#include <stdint.h>
 struct actions;
 struct event;
 struct mirror;
