@@ -1,0 +1,44 @@
+#include "daemon/paths.h"
+#include "core/base/mem.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+char *paths_study_dir(const char *state_dir, int64_t study_id)
+{
+    return mem_printf("%s/checkpoints/%" PRId64, state_dir, study_id);
+}
+
+char *paths_trial_dir(const char *state_dir, int64_t study_id, int64_t number)
+{
+    return mem_printf("%s/checkpoints/%" PRId64 "/%" PRId64, state_dir,
+                      study_id, number);
+}
+
+char *paths_trial_file(const char *state_dir, int64_t study_id,
+                       int64_t number, const char *file)
+{
+    return mem_printf("%s/checkpoints/%" PRId64 "/%" PRId64 "/%s", state_dir,
+                      study_id, number, file);
+}
+
+char *paths_in_state(const char *state_dir, const char *name)
+{
+    return mem_printf("%s/%s", state_dir, name);
+}
+
+char *paths_default_state(void)
+{
+    const char *own = getenv("PARZEN_STATE");
+    if (own != NULL && own[0] != '\0') {
+        return mem_strdup(own);
+    }
+    const char *xdg = getenv("XDG_STATE_HOME");
+    if (xdg != NULL && xdg[0] != '\0') {
+        return mem_printf("%s/parzen", xdg);
+    }
+    const char *home = getenv("HOME");
+    return home != NULL && home[0] != '\0'
+               ? mem_printf("%s/.local/state/parzen", home)
+               : NULL;
+}
