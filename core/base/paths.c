@@ -1,4 +1,4 @@
-#include "daemon/paths.h"
+#include "core/base/paths.h"
 #include "core/base/mem.h"
 
 #include <inttypes.h>

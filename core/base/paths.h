@@ -1,16 +1,15 @@
-/* paths: where things are in the state directory. Files are named by numbers
- * alone: a study's name never becomes a path. */
-#ifndef DAEMON_PATHS_H
-#define DAEMON_PATHS_H
+/* paths: where things are in the state directory (two programs need them).
+ * Files are named by numbers alone: a study's name never becomes a path. */
+#ifndef CORE_BASE_PATHS_H
+#define CORE_BASE_PATHS_H
 #include <stdint.h>
 
 /* Each returns a new string. STATE/checkpoints/STUDY_ID, .../NUMBER, and a
  * file of the trial (a checkpoint's name, or "log"). */
 char *paths_study_dir(const char *state_dir, int64_t study_id);
-char *paths_trial_dir(const char *state_dir, int64_t study_id,
-                      int64_t number);
-char *paths_trial_file(const char *state_dir, int64_t study_id,
-                       int64_t number, const char *file);
+char *paths_trial_dir(const char *state_dir, int64_t study_id, int64_t number);
+char *paths_trial_file(const char *state_dir, int64_t study_id, int64_t number,
+                       const char *file);
 /* STATE/NAME, for "parzen.db", "sock", "token", "lock", "log", "cache". */
 char *paths_in_state(const char *state_dir, const char *name);
 /* What is asked for: --state, else $PARZEN_STATE, else
