@@ -20,6 +20,7 @@ static const double EXACT_INTEGER_MAX = 9007199254740992.0; /* 2^53 */
 struct scan {
     const char *text;
     size_t len, at;
+    struct buf whole; /* per number in order: was it written as an integer? */
     struct err *err;
 };
 
@@ -67,6 +68,7 @@ static bool skip_digits(struct scan *s)
 static int scan_number(struct scan *s)
 {
     size_t start = s->at;
+    bool whole = true;
     if (peek(s) == '-') {
         s->at++;
     }
@@ -76,12 +78,14 @@ static int scan_number(struct scan *s)
         return fail(s, "expected a value");
     }
     if (peek(s) == '.') {
+        whole = false;
         s->at++;
         if (!skip_digits(s)) {
             return fail(s, "expected digits after the decimal point");
         }
     }
     if (peek(s) == 'e' || peek(s) == 'E') {
+        whole = false;
         s->at++;
         if (peek(s) == '+' || peek(s) == '-') {
             s->at++;
@@ -93,7 +97,7 @@ static int scan_number(struct scan *s)
     if (is_digit(peek(s))) {
         return fail(s, "a number must not begin with 0");
     }
-    char digits[512];
+    char digits[64]; /* cJSON reads no more than 63 */
     size_t n = s->at - start;
     if (n >= sizeof(digits)) {
         return fail(s, "the number is too long");
@@ -104,6 +108,7 @@ static int scan_number(struct scan *s)
         s->at = start;
         return fail(s, "the number is too large");
     }
+    buf_char(&s->whole, whole);
     return 0;
 }
 
@@ -117,7 +122,7 @@ static int scan_escape(struct scan *s)
                 return fail(s, "unfinished \\u escape");
             }
             int h = (unsigned char)s->text[s->at + (size_t)i];
-            int v = is_digit(h)             ? h - '0'
+            int v = is_digit(h)            ? h - '0'
                     : h >= 'a' && h <= 'f' ? h - 'a' + 10
                     : h >= 'A' && h <= 'F' ? h - 'A' + 10
                                            : -1;
@@ -132,7 +137,7 @@ static int scan_escape(struct scan *s)
         s->at += 5; /* a lone surrogate is left for cJSON to refuse */
         return 0;
     }
-    if (c < 0 || strchr("\"\\/bfnrt", c) == NULL) {
+    if (c <= 0 || strchr("\"\\/bfnrt", c) == NULL) {
         return fail(s, "unknown escape in a string");
     }
     s->at++;
@@ -303,38 +308,57 @@ static const char *find_duplicate(const cJSON *node)
 {
     const char *found = cJSON_IsObject(node) ? duplicate_in(node) : NULL;
     const cJSON *item;
-    for (item = node->child; item != NULL && found == NULL;
-         item = item->next) {
+    for (item = node->child; item != NULL && found == NULL; item = item->next) {
         found = find_duplicate(item);
     }
     return found;
 }
 
-int json_parse(const char *text, size_t len, struct json **out,
-               struct err *err)
+/* cJSON keeps no trace of how a number was written; nobody here reads its
+ * `valueint`, so that field tells. Children stand in the text's order. */
+static void mark_whole(cJSON *node, const char **next)
 {
-    struct scan s = {.text = text, .len = len, .err = err};
-    if (len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
-        return fail(&s, "begins with a byte order mark");
+    if (cJSON_IsNumber(node)) {
+        node->valueint = *(*next)++;
     }
-    int rc = scan_text(&s);
-    if (rc != 0) {
-        return rc;
+    for (cJSON *item = node->child; item != NULL; item = item->next) {
+        mark_whole(item, next);
     }
-    cJSON *root = cJSON_ParseWithLength(text, len);
+}
+
+static int build(struct scan *s, struct json **out)
+{
+    cJSON *root = cJSON_ParseWithLength(s->text, s->len);
     if (root == NULL) {
-        return err_set(err, ERR_INVALID,
+        return err_set(s->err, ERR_INVALID,
                        "a \\u escape is not half of a surrogate pair");
     }
+    const char *next = s->whole.data;
+    mark_whole(root, &next);
     const char *twice = find_duplicate(root);
     if (twice != NULL) {
-        rc = err_set(err, ERR_INVALID, "the key '%s' stands twice in one object",
-                     twice);
+        int rc = err_set(s->err, ERR_INVALID,
+                         "the key '%.100s' stands twice in one object", twice);
         cJSON_Delete(root);
         return rc;
     }
     *out = (struct json *)(void *)root;
     return 0;
+}
+
+int json_parse(const char *text, size_t len, struct json **out, struct err *err)
+{
+    struct scan s = {.text = text, .len = len, .err = err};
+    if (len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
+        return fail(&s, "begins with a byte order mark");
+    }
+    buf_init(&s.whole, len);
+    int rc = scan_text(&s);
+    if (rc == 0) {
+        rc = build(&s, out);
+    }
+    buf_fini(&s.whole);
+    return rc;
 }
 
 void json_free(struct json *root)
@@ -355,9 +379,8 @@ enum json_kind json_kind(const struct json *node)
 
 const char *json_kind_name(const struct json *node)
 {
-    static const char *const names[] = {"null",     "true or false",
-                                        "a number", "a string",
-                                        "a list",   "an object"};
+    static const char *const names[] = {
+        "null", "true or false", "a number", "a string", "a list", "an object"};
     return names[json_kind(node)];
 }
 
@@ -382,6 +405,12 @@ bool json_integer(const struct json *node, int64_t *out)
     }
     *out = (int64_t)v;
     return true;
+}
+
+bool json_is_int(const struct json *node)
+{
+    int64_t ignored;
+    return json_integer(node, &ignored) && in(node)->valueint == 1;
 }
 
 const char *json_string(const struct json *node)
@@ -418,19 +447,21 @@ int json_set(struct json *root, const char *path, struct json *value,
              struct err *err)
 {
     cJSON *at = (cJSON *)(void *)root;
+    const char *rest = path;
     for (;;) {
         if (!cJSON_IsObject(at)) {
             json_free(value);
-            return err_set(err, ERR_INVALID, "%s: runs through %s", path,
+            return err_set(err, ERR_INVALID, "%.*s: is %s, not an object",
+                           (int)(rest == path ? 0 : rest - path - 1), path,
                            json_kind_name(out_of(at)));
         }
-        size_t n = strcspn(path, ".");
-        char *key = mem_strndup(path, n);
+        size_t n = strcspn(rest, ".");
+        char *key = mem_strndup(rest, n);
         cJSON *next = cJSON_GetObjectItemCaseSensitive(at, key);
-        if (path[n] == '\0') {
+        if (rest[n] == '\0') {
             if (next != NULL) {
-                cJSON_ReplaceItemInObjectCaseSensitive(
-                    at, key, (cJSON *)(void *)value);
+                cJSON_ReplaceItemInObjectCaseSensitive(at, key,
+                                                       (cJSON *)(void *)value);
             } else {
                 cJSON_AddItemToObject(at, key, (cJSON *)(void *)value);
             }
@@ -442,6 +473,6 @@ int json_set(struct json *root, const char *path, struct json *value,
         }
         free(key);
         at = next;
-        path += n + 1;
+        rest += n + 1;
     }
 }

@@ -36,6 +36,9 @@ bool json_bool(const struct json *node);            /* of a JSON_BOOL */
 double json_number(const struct json *node);        /* of a JSON_NUMBER */
 /* True, and *out set, when node is a whole number within +-2^53. */
 bool json_integer(const struct json *node, int64_t *out);
+/* Was the number written without fraction and exponent, within +-2^53? (2 but
+ * not 2.0: Python's int and float.) */
+bool json_is_int(const struct json *node);
 const char *json_string(const struct json *node);   /* of a JSON_STRING */
 const char *json_key(const struct json *node);      /* name in its object */
 int json_size(const struct json *container);

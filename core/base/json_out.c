@@ -2,6 +2,7 @@
 #include "core/base/json.h"
 #include "core/base/utf8.h"
 
+#include <fenv.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -93,6 +94,42 @@ void json_put_string(struct json_out *w, const char *s)
     put_quoted(w, s);
 }
 
+/* Write |v| as d.ddde+dd with as few significant digits as come back to it. */
+static void shortest(double v, char digits[32])
+{
+    /* Of any decimal of up to 15 digits the nearest double keeps all of them
+     * (not of subnormals), so 15 digits without their last zeros are shortest
+     * when they come back at all. */
+    int precision = v < 0x1p-1022 ? 1 : 15;
+    for (; precision <= 17; precision++) {
+        snprintf(digits, 32, "%.*e", precision - 1, v);
+        if (strtod(digits, NULL) == v) {
+            break;
+        }
+        /* Below a power of two doubles lie twice as dense as above it: the
+         * nearest decimal may be too far below when the next one up is not. */
+        int ignored;
+        if (frexp(v, &ignored) != 0.5) {
+            continue;
+        }
+        int rounding = fegetround();
+        fesetround(FE_UPWARD);
+        snprintf(digits, 32, "%.*e", precision - 1, v);
+        fesetround(rounding);
+        if (strtod(digits, NULL) == v) {
+            break;
+        }
+    }
+    char *e = strchr(digits, 'e'), *end = e;
+    if (digits[1] == '.') {
+        while (end[-1] == '0') {
+            end--;
+        }
+        end -= end[-1] == '.';
+    }
+    memmove(end, e, strlen(e) + 1);
+}
+
 /* Python's repr: fixed notation for exponents -4 .. 15, else d.ddde-05. */
 void json_repr(double v, char out[32])
 {
@@ -100,20 +137,36 @@ void json_repr(double v, char out[32])
         strcpy(out, isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
         return;
     }
-    char digits[32];
-    int precision = 1;
-    do { /* the fewest significant digits that come back to v */
-        snprintf(digits, sizeof(digits), "%.*e", precision - 1, v);
-    } while (strtod(digits, NULL) != v && ++precision <= 17);
-    int exponent = atoi(strchr(digits, 'e') + 1);
-    if (exponent >= -4 && exponent < 16) {
-        int decimals = precision - 1 - exponent;
-        snprintf(out, 32, "%.*f", decimals > 1 ? decimals : 1, v);
-    } else {
-        *strchr(digits, 'e') = '\0';
-        snprintf(out, 32, "%.20se%c%02d", digits, exponent < 0 ? '-' : '+',
-                 abs(exponent) % 1000);
+    if (signbit(v)) {
+        *out++ = '-';
     }
+    char digits[32];
+    shortest(fabs(v), digits);
+    char *e = strchr(digits, 'e');
+    int exponent = (int)strtol(e + 1, NULL, 10);
+    *e = '\0';
+    if (exponent < -4 || exponent >= 16) {
+        sprintf(out, "%.20se%c%02d", digits, exponent < 0 ? '-' : '+',
+                abs(exponent) % 1000);
+        return;
+    }
+    /* The digits themselves, shifted: printing v again might round again. */
+    size_t n = 0;
+    for (const char *p = digits; *p != '\0'; p++) {
+        if (*p != '.') {
+            digits[n++] = *p;
+        }
+    }
+    for (int i = exponent < 0 ? exponent : 0;; i++) {
+        *out++ = i >= 0 && i < (int)n ? digits[i] : '0';
+        if (i == exponent) {
+            *out++ = '.';
+        }
+        if (i > exponent && i >= (int)n - 1) {
+            break;
+        }
+    }
+    *out = '\0';
 }
 
 void json_put_double(struct json_out *w, double v)
