@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { RUN_MAX_THREADS = 256 };
 enum run_split { RUN_SPLIT_RANDOM, RUN_SPLIT_STRATIFIED };
 enum run_mask { RUN_MASK_PADDING, RUN_MASK_NOTEBOOK };
 enum run_position { RUN_POSITION_SINUSOID, RUN_POSITION_LEARNED };
@@ -29,11 +30,11 @@ int run_metric_by_name(const char *name);
 bool run_metric_is_loss(enum run_metric metric); /* smaller is better */
 
 enum run_monitor { /* early stopping watches a metric, or nothing */
-    RUN_MONITOR_NONE,
-    RUN_MONITOR_TRAIN_LOSS,
-    RUN_MONITOR_TRAIN_ACC,
-    RUN_MONITOR_VAL_LOSS,
-    RUN_MONITOR_VAL_ACC
+                   RUN_MONITOR_NONE,
+                   RUN_MONITOR_TRAIN_LOSS,
+                   RUN_MONITOR_TRAIN_ACC,
+                   RUN_MONITOR_VAL_LOSS,
+                   RUN_MONITOR_VAL_ACC
 };
 
 /* X(section, key, TYPE, member, default, low, high, search, help)
@@ -90,20 +91,26 @@ enum run_monitor { /* early stopping watches a metric, or nothing */
     X(early_stopping, min_delta, REAL, min_delta, 0.0, 0.0, 1e9, 1,            \
       "an improvement is better by more than this")
 
-/* X(TYPE, value, "name"): the words that configs use. */
-#define RUN_ENUMS(X)                                                           \
+/* X(TYPE, value, "name"): the words that configs use, type by type. */
+#define RUN_SPLITS(X)                                                          \
     X(SPLIT, RUN_SPLIT_RANDOM, "random")                                       \
-    X(SPLIT, RUN_SPLIT_STRATIFIED, "stratified")                               \
+    X(SPLIT, RUN_SPLIT_STRATIFIED, "stratified")
+#define RUN_MASKS(X)                                                           \
     X(MASK, RUN_MASK_PADDING, "padding")                                       \
-    X(MASK, RUN_MASK_NOTEBOOK, "notebook")                                     \
+    X(MASK, RUN_MASK_NOTEBOOK, "notebook")
+#define RUN_POSITIONS(X)                                                       \
     X(POSITION, RUN_POSITION_SINUSOID, "sinusoid")                             \
-    X(POSITION, RUN_POSITION_LEARNED, "learned")                               \
-    X(PRECISION, RUN_PRECISION_FLOAT32, "float32")                             \
+    X(POSITION, RUN_POSITION_LEARNED, "learned")
+#define RUN_PRECISIONS(X) X(PRECISION, RUN_PRECISION_FLOAT32, "float32")
+#define RUN_MONITORS(X)                                                        \
     X(MONITOR, RUN_MONITOR_NONE, "none")                                       \
     X(MONITOR, RUN_MONITOR_TRAIN_LOSS, "train-loss")                           \
     X(MONITOR, RUN_MONITOR_TRAIN_ACC, "train-acc")                             \
     X(MONITOR, RUN_MONITOR_VAL_LOSS, "val-loss")                               \
     X(MONITOR, RUN_MONITOR_VAL_ACC, "val-acc")
+#define RUN_ENUMS(X)                                                           \
+    RUN_SPLITS(X)                                                              \
+    RUN_MASKS(X) RUN_POSITIONS(X) RUN_PRECISIONS(X) RUN_MONITORS(X)
 
 enum run_type {
     RUN_INT,
@@ -138,6 +145,7 @@ struct run {
 struct run_field {
     const char *section, *key, *help; /* section "early_stopping" stands in the
                                          config inside "training" */
+    const char *path;                 /* "training.early_stopping.patience" */
     enum run_type type;
     size_t offset; /* of the int64_t or double in struct run */
     double low, high;
@@ -161,8 +169,9 @@ const char *run_enum_name(enum run_type type, int64_t value);
 int64_t run_enum_value(enum run_type type, const char *name);
 /* "padding, notebook": for error sentences. Static string. */
 const char *run_enum_names(enum run_type type);
-/* Bounds of every field and what must fit together (emb_dim divisible by
- * num_heads, ...). The sentence begins with the path: "model.num_heads: ...". */
+/* Bounds of every field and what must fit together: emb_dim divisible by
+ * num_heads; fractions that sum to 1 and leave rows to train and validate on.
+ * The sentence begins with the path: "model.num_heads: ...". */
 MUST_CHECK int run_validate(const struct run *run, struct err *err);
 
 /* What one epoch measured. NaN where there is nothing (an empty test part). */

@@ -28,6 +28,17 @@ struct choice {
     char *string;  /* of STRING, owned */
 };
 
+/* Python's ==, as Optuna looks choices up: 1, 1.0 and true are one value. */
+bool choice_equal(const struct choice *a, const struct choice *b);
+/* Index of the first equal choice, -1: none. */
+struct dist;
+int choice_find(const struct dist *d, const struct choice *c);
+/* The scalar of a JSON node; INVALID for a list or an object. *out is owned. */
+MUST_CHECK int choice_from_json(const struct json *node, struct choice *out,
+                                struct err *err);
+void choice_put(const struct choice *c, struct json_out *w);
+void choice_fini(struct choice *c);
+
 struct dist {
     enum dist_kind kind;
     double low, high; /* ints as doubles; choices: 0 .. n_choices - 1 */
@@ -37,25 +48,28 @@ struct dist {
     size_t n_choices;
 };
 
-enum {
-    SPACE_MAX_PARAMS = 256,
-    SPACE_MAX_CHOICES = 10000
-};
+enum { SPACE_MAX_PARAMS = 256, SPACE_MAX_CHOICES = 10000 };
 
-/* Check low <= high, log's bounds, step; lower high to the last grid point. */
+/* Check low <= high, log's bounds, step; lower high to the last grid point (in
+ * decimal arithmetic on the printed numbers: [0, 1] by 0.3 ends at 0.9). The
+ * sentence has no path: "low must be <= high". Repeated choices are allowed
+ * here, as in Optuna; a config's are refused by spec_json. */
 MUST_CHECK int dist_normalize(struct dist *d, struct err *err);
 void dist_fini(struct dist *d);
 void dist_copy(struct dist *to, const struct dist *from); /* deep */
+/* Choices are compared as Python does: ["a", 1] equals ["a", true]. */
 bool dist_equal(const struct dist *a, const struct dist *b);
 bool dist_is_single(const struct dist *d);
 /* In range and on the grid (within 1e-8 of a step for floats). */
 bool dist_contains(const struct dist *d, double value);
 /* May one study hold both under one name? (same kind, log, choices) */
 bool dist_is_compatible(const struct dist *a, const struct dist *b);
-/* The value's external form: 0.001, 64, "adam", true, null. */
+/* The value's external form: 0.001, 64, "adam", true, null. null also for NaN
+ * and for an index that is no choice (a damaged database may hold one). */
 void dist_put_value(const struct dist *d, double value, struct json_out *w);
 /* External form to internal; INVALID for a foreign type or a choice that does
- * not exist; a number out of range is allowed (as Optuna's enqueue does). */
+ * not exist; a number out of range is allowed (as Optuna's enqueue does).
+ * Choices are looked up by Python's ==: in [true, 1] both find the first. */
 MUST_CHECK int dist_value_from_json(const struct dist *d,
                                     const struct json *node, double *out,
                                     struct err *err);
@@ -80,7 +94,8 @@ void space_fini(struct space *s);
 void space_copy(struct space *to, const struct space *from);
 bool space_equal(const struct space *a, const struct space *b);
 int space_find(const struct space *s, const char *name); /* -1: none */
-/* Write the point's values into run's fields. values has s->n entries. */
+/* Write the point's values into run's fields. values has s->n entries. A field
+ * keeps its base value where a value is NaN or an index is no choice. */
 void space_apply(const struct space *s, const double *values, struct run *run);
 
 #endif

@@ -9,7 +9,7 @@ enum spec_of { SPEC_OF_BEST, SPEC_OF_LAST }; /* which epoch is the value */
 enum spec_sampler { SPEC_SAMPLER_TPE, SPEC_SAMPLER_RANDOM };
 enum spec_pruner { SPEC_PRUNER_NONE };
 
-struct spec_tpe { /* Optuna 5's names and defaults */
+struct spec_tpe {             /* Optuna 5's names and defaults */
     int64_t n_startup_trials; /* 10 */
     int64_t n_ei_candidates;  /* 24 */
     bool multivariate;        /* true */
@@ -47,7 +47,7 @@ struct spec {
     enum spec_pruner pruner;
     struct spec_stop stop;
     struct spec_data data;
-    struct run base;    /* has seed and threads; trial is 0 */
+    struct run base; /* has seed and threads; trial is 0 */
     struct space space;
 };
 

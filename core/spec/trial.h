@@ -65,8 +65,8 @@ bool trial_cause_is_retried(enum trial_cause c);
 /* Which attempt at which trial of which study a message speaks of: what is
  * not current is ignored (fencing). */
 struct trial_id {
-    int64_t study;  /* the database's study_id */
-    int64_t number; /* of the trial, 0 .. */
+    int64_t study;   /* the database's study_id */
+    int64_t number;  /* of the trial, 0 .. */
     int64_t attempt; /* 1 .. */
 };
 

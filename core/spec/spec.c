@@ -1,0 +1,62 @@
+#include "core/spec/spec.h"
+#include "core/base/mem.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+void spec_defaults(struct spec *s)
+{
+    *s = (struct spec){
+        .name = mem_strdup(""),
+        .metric = RUN_VAL_ACC,
+        .direction = SPEC_MAXIMIZE,
+        .of = SPEC_OF_BEST,
+        .n_trials = 20,
+        .sampler = SPEC_SAMPLER_TPE,
+        .tpe =
+            {
+                .n_startup_trials = 10,
+                .n_ei_candidates = 24,
+                .multivariate = true,
+                .constant_liar = true,
+                .prior_weight = 1.0,
+                .consider_magic_clip = true,
+            },
+        .pruner = SPEC_PRUNER_NONE,
+        .stop = {.value = NAN, .hours = NAN, .max_failures = 10},
+        .data =
+            {
+                .text = mem_strdup("text"),
+                .label = mem_strdup("label"),
+                .min_class_count = 1,
+            },
+    };
+    run_defaults(&s->base);
+}
+
+static void strings_free(char **strings, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(strings[i]);
+    }
+    free(strings);
+}
+
+void spec_fini(struct spec *s)
+{
+    free(s->name);
+    strings_free(s->data.sources, s->data.n_sources);
+    strings_free(s->data.splits, s->data.n_splits);
+    free(s->data.text);
+    free(s->data.label);
+    space_fini(&s->space);
+    *s = (struct spec){0};
+}
+
+void spec_run(const struct spec *s, const double *values, int64_t trial,
+              struct run *out)
+{
+    *out = s->base;
+    out->trial = trial;
+    space_apply(&s->space, values, out);
+}
