@@ -79,6 +79,7 @@ struct action {
         struct study_progress progress;
         struct { int64_t not_before_ms; } delay;
         struct { bool keep; } stop;
+        struct { bool is_hang; } kill;
         struct { char *file; } remove_file; /* in the trial's folder; owned */
     };
 };

@@ -10,10 +10,14 @@ struct mirror;
 struct uv_loop_s;
 
 struct daemon_options {
-    const char *state_dir;   /* absolute; exists, 0700, ours */
+    const char *state_dir; /* absolute; exists, 0700, ours */
     const char *worker_path;
     int n_workers;
     int threads_per_worker;
+    /* The store is beyond help (failing disk, damaged file): end the program
+     * and let a person look. From the loop. */
+    void (*on_fatal)(void *ctx, const char *why);
+    void *ctx;
 };
 
 /* Lock, open, load, hand orphans back, start the pool. Borrows loop. */

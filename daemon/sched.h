@@ -47,6 +47,9 @@ MUST_CHECK int sched_decide(const struct mirror *m, const struct event *e,
  * nothing when there is nothing to do. now_ms UTC, mono_ms monotonic. */
 void sched_next(const struct mirror *m, int64_t now_ms, int64_t mono_ms,
                 struct actions *out);
+/* The daemon ends: STOP (keeping it) for every trial on a slot; the studies'
+ * states stay, so they go on by themselves at the next start. */
+void sched_drain(const struct mirror *m, int64_t mono_ms, struct actions *out);
 /* Monotonic time of the next thing that only the clock can bring (end of a
  * backoff, a deadline), INT64_MAX when there is none. */
 int64_t sched_wake_ms(const struct mirror *m);

@@ -1,0 +1,431 @@
+/* The wiring.
+ *
+ * The happy path of an event: daemon_handle stamps it; `turn` asks the
+ * scheduler, commits, applies, performs; then `turn_next` lets trials start,
+ * one decision at a time, until nothing more follows.
+ *
+ * When a commit fails (disk full, database locked) nothing was applied and
+ * nothing was said. What the workers do meanwhile can no longer be recorded in
+ * order, so the daemon does what a restart would do, in place: it ends the
+ * workers (their trials have committed checkpoints), says why in `trouble`,
+ * and every RECOVERY_MS tries to load the mirror from the store and hand the
+ * orphans back. There is no second recovery path. A failing disk (ERR_IO) or
+ * damaged database is no case for going on: on_fatal ends the program.
+ */
+#include "daemon/daemon.h"
+#include "core/base/buf.h"
+#include "core/base/file.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/base/paths.h"
+#include "daemon/daemon_priv.h"
+#include "daemon/event.h"
+#include "daemon/mirror.h"
+#include "daemon/pool.h"
+#include "daemon/sched.h"
+#include "daemon/store.h"
+#include "daemon/sweep.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+
+enum {
+    RECOVERY_MS = 5000,
+    TICK_MAX_MS = 10000,
+    IDLE_CHECKPOINT_MS = 30000, /* WAL pages go to the database when quiet */
+    HELLO_TIMEOUT_MS = 20000,
+};
+
+static int64_t wall_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int64_t monotonic_ms(void)
+{
+    return (int64_t)(uv_hrtime() / 1000000);
+}
+
+/* --- decide, commit, apply, perform
+ * -------------------------------------------- */
+
+static void enter_trouble(struct daemon *d, const struct err *why);
+
+static bool any_durable(const struct actions *a)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        if (action_is_durable(a->items[i].kind)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Durable first, visible after. */
+static int carry_out(struct daemon *d, const struct actions *a, struct err *err)
+{
+    if (any_durable(a)) {
+        int rc = store_commit(d->store, d->mirror, a, err);
+        if (rc != 0) {
+            enter_trouble(d, err);
+            return rc;
+        }
+        d->last_commit_ms = monotonic_ms();
+    }
+    for (size_t i = 0; i < a->n; i++) {
+        const struct action *action = &a->items[i];
+        /* A study's files are found through the mirror: before it goes. */
+        bool is_last_look = action->kind == ACTION_DELETE_STUDY;
+        if (is_last_look) {
+            daemon_perform(d, action);
+        }
+        mirror_apply(d->mirror, action);
+        if (d->on_action != NULL) {
+            d->on_action(d->watch_ctx, action);
+        }
+        if (action_is_performed(action->kind) && !is_last_look) {
+            daemon_perform(d, action);
+        }
+    }
+    return 0;
+}
+
+static int turn(struct daemon *d, const struct event *e, struct err *err)
+{
+    struct actions actions;
+    actions_init(&actions);
+    int rc = sched_decide(d->mirror, e, &actions, err);
+    if (rc == 0 && actions.n > 0) {
+        rc = carry_out(d, &actions, err);
+    }
+    actions_fini(&actions);
+    return rc;
+}
+
+/* Start what can be started; one trial a round, so that each sampler call sees
+ * the trials started before it. */
+static void turn_next(struct daemon *d)
+{
+    bool more = !d->is_closing;
+    while (more && d->trouble == NULL) {
+        struct actions actions;
+        struct err err;
+        actions_init(&actions);
+        sched_next(d->mirror, wall_ms(), monotonic_ms(), &actions);
+        more = actions.n > 0 && carry_out(d, &actions, &err) == 0;
+        actions_fini(&actions);
+    }
+}
+
+static void on_tick(uv_timer_t *t);
+
+static void set_timer(struct daemon *d)
+{
+    if (d->timer_closed) {
+        return;
+    }
+    int64_t now = monotonic_ms();
+    int64_t at = d->trouble != NULL ? d->recover_ms : sched_wake_ms(d->mirror);
+    int64_t wait = at <= now                ? 1
+                   : at - now > TICK_MAX_MS ? TICK_MAX_MS
+                                            : at - now;
+    uv_timer_start(&d->timer, on_tick, (uint64_t)wait, 0);
+}
+
+int daemon_handle(struct daemon *d, struct event *e, struct err *err)
+{
+    if (d->trouble != NULL) {
+        return err_set(err, d->trouble_code, "%s", d->trouble);
+    }
+    e->now_ms = wall_ms();
+    e->mono_ms = monotonic_ms();
+    int rc = turn(d, e, err);
+    turn_next(d);
+    set_timer(d);
+    return rc;
+}
+
+/* --- trouble and recovery
+ * --------------------------------------------------------- */
+
+static void enter_trouble(struct daemon *d, const struct err *why)
+{
+    LOG_ERROR("store", "code=%s %s", err_name(why->code), why->msg);
+    if (d->trouble != NULL) {
+        return;
+    }
+    d->trouble = mem_strdup(why->msg);
+    d->trouble_code = why->code;
+    d->recover_ms = monotonic_ms() + RECOVERY_MS;
+    if (d->pool != NULL) {
+        for (int i = 0; i < d->options.n_workers; i++) {
+            pool_kill(d->pool, i, false);
+        }
+    }
+    bool is_fatal = why->code == ERR_IO || why->code == ERR_CORRUPT;
+    if (is_fatal && d->options.on_fatal != NULL) {
+        d->options.on_fatal(d->options.ctx, why->msg);
+    }
+}
+
+/* RUNNING rows without a worker: what the last life left behind. */
+static int hand_back_orphans(struct daemon *d, struct err *err)
+{
+    for (size_t s = 0; s < d->mirror->n_studies; s++) {
+        const struct study *study = d->mirror->studies[s];
+        for (size_t i = 0; i < study->n_trials && !study->is_foreign; i++) {
+            const struct study_trial *t = study->trials[i];
+            if (t->state != TRIAL_RUNNING) {
+                continue;
+            }
+            struct event e = {
+                .kind = EVENT_ORPHAN,
+                .now_ms = wall_ms(),
+                .mono_ms = monotonic_ms(),
+                .slot = -1,
+                .study = study->id,
+                .id = {study->id, t->number, t->attempt},
+            };
+            int rc = turn(d, &e, err);
+            if (rc != 0) {
+                return rc;
+            }
+        }
+    }
+    return 0;
+}
+
+static int load(struct daemon *d, struct err *err)
+{
+    struct mirror *fresh = mirror_new(d->options.n_workers);
+    int rc = store_load(d->store, fresh, err);
+    if (rc != 0) {
+        mirror_free(fresh);
+        return rc;
+    }
+    mirror_free(d->mirror);
+    d->mirror = fresh;
+    return hand_back_orphans(d, err);
+}
+
+/* The store works again: what a restart would do, then the workers that came
+ * up meanwhile are announced. */
+static void recover(struct daemon *d)
+{
+    struct err err;
+    char *trouble = d->trouble;
+    d->trouble = NULL;
+    if (load(d, &err) != 0) {
+        if (d->trouble == NULL) {
+            d->trouble = mem_strdup(err.msg);
+            d->trouble_code = err.code;
+            LOG_ERROR("store", "still in trouble: %s", err.msg);
+        }
+        d->recover_ms = monotonic_ms() + RECOVERY_MS;
+        free(trouble);
+        return;
+    }
+    LOG_INFO("store works again", "after=%s", trouble);
+    free(trouble);
+    for (int i = 0; i < d->options.n_workers; i++) {
+        if (pool_pid(d->pool, i) != 0) {
+            struct event e = {.kind = EVENT_SLOT_IDLE, .slot = i};
+            daemon_event(d, &e);
+        }
+    }
+}
+
+static void on_tick(uv_timer_t *t)
+{
+    struct daemon *d = t->data;
+    int64_t now = monotonic_ms();
+    if (d->trouble != NULL && now >= d->recover_ms && !d->is_closing) {
+        recover(d);
+    }
+    if (d->trouble == NULL) {
+        struct event e = {.kind = EVENT_TICK, .slot = -1};
+        daemon_event(d, &e);
+        if (d->last_commit_ms != 0 &&
+            now - d->last_commit_ms > IDLE_CHECKPOINT_MS) {
+            d->last_commit_ms = 0;
+            store_checkpoint(d->store);
+        }
+    }
+    set_timer(d);
+}
+
+/* --- the pool's events
+ * ---------------------------------------------------------------- */
+
+void daemon_event(struct daemon *d, struct event *e)
+{
+    struct err err;
+    if (d->trouble != NULL) {
+        return; /* recovery will find the trial where it was committed */
+    }
+    if (daemon_handle(d, e, &err) != 0) {
+        LOG_ERROR("event", "kind=%d slot=%d %s", (int)e->kind, e->slot,
+                  err.msg);
+    }
+    daemon_maybe_drained(d);
+}
+
+/* --- life
+ * ------------------------------------------------------------------------------
+ */
+
+static int open_store(struct daemon *d, struct err *err)
+{
+    char *lock = paths_in_state(d->options.state_dir, "lock");
+    int rc = file_lock(lock, &d->lock_fd, err);
+    free(lock);
+    if (rc != 0) {
+        return err_wrap(err, "another parzend works in %s",
+                        d->options.state_dir);
+    }
+    char *db = paths_in_state(d->options.state_dir, "parzen.db");
+    rc = store_open(db, &d->store, err);
+    free(db);
+    return rc;
+}
+
+static void daemon_free(struct daemon *d)
+{
+    if (d->store != NULL) {
+        store_close(d->store);
+    }
+    mirror_free(d->mirror);
+    if (d->lock_fd >= 0) {
+        close(d->lock_fd);
+    }
+    free(d->trouble);
+    free(d);
+}
+
+int daemon_new(struct uv_loop_s *loop, const struct daemon_options *options,
+               struct daemon **out, struct err *err)
+{
+    struct daemon *d = mem_alloc(1, sizeof(*d));
+    *d = (struct daemon){.loop = loop,
+                         .options = *options,
+                         .lock_fd = -1,
+                         .mirror = mirror_new(options->n_workers)};
+    int rc = open_store(d, err);
+    if (rc == 0) {
+        rc = load(d, err);
+    }
+    if (rc == 0) {
+        rc = daemon_sweep(d->mirror, options->state_dir, err);
+    }
+    if (rc == 0) {
+        rc = daemon_start_pool(d, HELLO_TIMEOUT_MS, err);
+    }
+    if (rc != 0) {
+        daemon_free(d);
+        return rc;
+    }
+    uv_timer_init(loop, &d->timer);
+    d->timer.data = d;
+    set_timer(d);
+    *out = d;
+    return 0;
+}
+
+static void on_timer_closed(uv_handle_t *h)
+{
+    struct daemon *d = h->data;
+    void (*on_closed)(void *) = d->on_closed;
+    void *ctx = d->closed_ctx;
+    daemon_free(d);
+    on_closed(ctx);
+}
+
+static void on_pool_closed(void *ctx)
+{
+    struct daemon *d = ctx;
+    d->pool = NULL;
+    d->timer_closed = true;
+    uv_close((uv_handle_t *)&d->timer, on_timer_closed);
+}
+
+static bool is_drained(const struct daemon *d)
+{
+    for (int i = 0; i < d->mirror->n_slots; i++) {
+        enum slot_state state = d->mirror->slots[i].state;
+        if (state == SLOT_BUSY || state == SLOT_STOPPING) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void daemon_maybe_drained(struct daemon *d)
+{
+    if (d->is_closing && !d->is_pool_closing &&
+        (d->trouble != NULL || is_drained(d) ||
+         monotonic_ms() >= d->drain_until_ms)) {
+        d->is_pool_closing = true;
+        pool_close(d->pool, 2000, on_pool_closed, d);
+    }
+}
+
+static void on_drain_tick(uv_timer_t *t)
+{
+    daemon_maybe_drained(t->data);
+}
+
+void daemon_close(struct daemon *d, int grace_ms, void (*on_closed)(void *ctx),
+                  void *ctx)
+{
+    assert(!d->is_closing);
+    d->is_closing = true;
+    d->on_closed = on_closed;
+    d->closed_ctx = ctx;
+    d->on_action = NULL;
+    d->drain_until_ms = monotonic_ms() + grace_ms;
+    if (d->trouble == NULL) {
+        struct actions actions;
+        struct err err;
+        actions_init(&actions);
+        sched_drain(d->mirror, monotonic_ms(), &actions);
+        if (carry_out(d, &actions, &err) != 0) {
+            LOG_ERROR("drain", "%s", err.msg);
+        }
+        actions_fini(&actions);
+    }
+    uv_timer_start(&d->timer, on_drain_tick, 1, 200);
+}
+
+const struct mirror *daemon_mirror(const struct daemon *d)
+{
+    return d->mirror;
+}
+
+const char *daemon_state_dir(const struct daemon *d)
+{
+    return d->options.state_dir;
+}
+
+const char *daemon_trouble(const struct daemon *d)
+{
+    return d->trouble;
+}
+
+int daemon_worker_pid(const struct daemon *d, int slot)
+{
+    return d->pool != NULL ? pool_pid(d->pool, slot) : 0;
+}
+
+void daemon_watch(struct daemon *d,
+                  void (*on_action)(void *ctx, const struct action *a),
+                  void *ctx)
+{
+    d->on_action = on_action;
+    d->watch_ctx = ctx;
+}

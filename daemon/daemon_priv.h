@@ -1,0 +1,45 @@
+/* daemon_priv: shared by daemon.c (decide, commit, apply) and perform.c (words
+ * and files); nobody else includes it. */
+#ifndef DAEMON_DAEMON_PRIV_H
+#define DAEMON_DAEMON_PRIV_H
+#include "daemon/action.h"
+#include "daemon/daemon.h"
+#include <uv.h>
+struct pool;
+struct store;
+
+struct daemon {
+    uv_loop_t *loop;
+    struct daemon_options options;
+    int lock_fd;
+    struct store *store;
+    struct mirror *mirror;
+    struct pool *pool;
+    uv_timer_t timer;
+    bool timer_closed;
+    int64_t last_commit_ms; /* monotonic; 0: checkpointed since */
+
+    char *trouble; /* NULL while all is well */
+    int trouble_code;
+    int64_t recover_ms;
+
+    bool is_closing, is_pool_closing;
+    int64_t drain_until_ms;
+    void (*on_closed)(void *ctx);
+    void *closed_ctx;
+
+    void (*on_action)(void *ctx, const struct action *a);
+    void *watch_ctx;
+};
+
+/* Do one performed action: a message to a worker, or a file to remove. */
+void daemon_perform(struct daemon *d, const struct action *a);
+/* Spawn the workers; their words come back through daemon_event. */
+MUST_CHECK int daemon_start_pool(struct daemon *d, int hello_timeout_ms,
+                                 struct err *err);
+/* Handle an event that has nobody to answer to: errors are logged. */
+void daemon_event(struct daemon *d, struct event *e);
+/* While closing: go on to close the pool when no trial is left on it. */
+void daemon_maybe_drained(struct daemon *d);
+
+#endif

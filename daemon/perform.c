@@ -1,0 +1,332 @@
+/* What the scheduler decided, said to workers and done to files; and what the
+ * workers say, as events. A message that cannot be sent is no error here: the
+ * worker is ended by the pool and its death comes back as an event. */
+#include "core/base/file.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/base/paths.h"
+#include "core/wire/msg.h"
+#include "daemon/daemon_priv.h"
+#include "daemon/event.h"
+#include "daemon/mirror.h"
+#include "daemon/pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- words to workers
+ * ----------------------------------------------------------- */
+
+static void tell(struct daemon *d, int slot, const struct msg *m,
+                 const char *log_path)
+{
+    struct err err;
+    if (pool_send(d->pool, slot, m, log_path, &err) != 0) {
+        LOG_WARN("send", "slot=%d message=%s %s", slot, msg_name(m->type),
+                 err.msg);
+    }
+}
+
+/* A list of strings in one, as msg.h says. */
+static char *joined(char *const *items, size_t n)
+{
+    char *all = mem_strdup("");
+    for (size_t i = 0; i < n; i++) {
+        char *longer = mem_printf("%s%s%s", all, i > 0 ? "\n" : "", items[i]);
+        free(all);
+        all = longer;
+    }
+    return all;
+}
+
+static void perform_prepare(struct daemon *d, const struct action *a)
+{
+    const struct study *s = mirror_study(d->mirror, a->study);
+    const struct spec_data *data = &s->spec.data;
+    char *sources = joined(data->sources, data->n_sources);
+    char *splits = joined(data->splits, data->n_splits);
+    char *cache = paths_in_state(d->options.state_dir, "cache");
+    struct msg m = {.type = MSG_PREPARE,
+                    .prepare = {.study = s->id,
+                                .sources = sources,
+                                .splits = splits,
+                                .text = data->text,
+                                .label = data->label,
+                                .min_class_count = data->min_class_count,
+                                .cache_dir = cache,
+                                .expected_sha256 = (char *)s->data.sha256,
+                                .run = s->spec.base}};
+    tell(d, a->slot, &m, NULL);
+    free(sources);
+    free(splits);
+    free(cache);
+}
+
+static char *or_empty(const struct study_checkpoint *c)
+{
+    return c != NULL ? c->file : (char *)"";
+}
+
+static char *sha_or_empty(struct study_checkpoint *c)
+{
+    return c != NULL ? c->sha256 : (char *)"";
+}
+
+static void perform_assign(struct daemon *d, const struct action *a)
+{
+    const struct study *s = mirror_study(d->mirror, a->study);
+    const struct study_trial *t = s->trials[a->number];
+    char *dir = paths_trial_dir(d->options.state_dir, s->id, t->number);
+    char *log = paths_trial_file(d->options.state_dir, s->id, t->number, "log");
+    char *cache = paths_in_state(d->options.state_dir, "cache");
+    struct err err;
+    if (file_mkdirs(dir, 0700, &err) != 0) {
+        /* The worker will fail on it too, with the same sentence. */
+        LOG_ERROR("trial folder", "%s", err.msg);
+    }
+    struct msg m = {.type = MSG_ASSIGN,
+                    .assign = {.id = {s->id, t->number, t->attempt},
+                               .metric = s->spec.metric,
+                               .maximize = s->spec.direction == SPEC_MAXIMIZE,
+                               .of_last = s->spec.of == SPEC_OF_LAST,
+                               .cache_dir = cache,
+                               .data_sha256 = (char *)s->data.sha256,
+                               .dir = dir,
+                               .resume_file = or_empty(t->last),
+                               .resume_sha256 = sha_or_empty(t->last),
+                               .best_file = or_empty(t->best),
+                               .best_sha256 = sha_or_empty(t->best)}};
+    double *values = mem_alloc(s->spec.space.n + 1, sizeof(*values));
+    study_values(s, t->number, values);
+    spec_run(&s->spec, values, t->number, &m.assign.run);
+    LOG_INFO("trial assigned", "study=%s trial=%d attempt=%d slot=%d",
+             s->spec.name, (int)t->number, (int)t->attempt, a->slot);
+    tell(d, a->slot, &m, log);
+    free(values);
+    free(dir);
+    free(log);
+    free(cache);
+}
+
+static void perform_stop(struct daemon *d, const struct action *a)
+{
+    struct msg m = {.type = MSG_STOP,
+                    .stop = {.id = {a->study, a->number, a->attempt},
+                             .keep = a->stop.keep}};
+    tell(d, a->slot, &m, NULL);
+}
+
+/* --- files, off the loop
+ * ------------------------------------------------------------ */
+
+struct removal {
+    uv_work_t work;
+    char *path;
+    struct err err;
+    int rc;
+};
+
+static void remove_in_thread(uv_work_t *w)
+{
+    struct removal *r = w->data;
+    r->rc = file_remove_tree(r->path, &r->err);
+}
+
+static void on_removed(uv_work_t *w, int status)
+{
+    struct removal *r = w->data;
+    if (status == 0 && r->rc != 0) {
+        LOG_WARN("remove", "%s", r->err.msg);
+    }
+    free(r->path);
+    free(r);
+}
+
+/* Large files take long to unlink; what fails is swept at the next start. */
+static void remove_later(struct daemon *d, char *path)
+{
+    struct removal *r = mem_alloc(1, sizeof(*r));
+    r->path = path;
+    r->work.data = r;
+    if (uv_queue_work(d->loop, &r->work, remove_in_thread, on_removed) != 0) {
+        free(r->path);
+        free(r);
+    }
+}
+
+void daemon_perform(struct daemon *d, const struct action *a)
+{
+    const char *state = d->options.state_dir;
+    switch (a->kind) {
+    case ACTION_PREPARE:
+        perform_prepare(d, a);
+        break;
+    case ACTION_ASSIGN:
+        perform_assign(d, a);
+        break;
+    case ACTION_STOP:
+        perform_stop(d, a);
+        break;
+    case ACTION_KILL:
+        pool_kill(d->pool, a->slot, a->kill.is_hang);
+        break;
+    case ACTION_DELETE_STUDY:
+        remove_later(d, paths_study_dir(state, a->study));
+        break;
+    case ACTION_REMOVE_FILE:
+        remove_later(d, paths_trial_file(state, a->study, a->number,
+                                         a->remove_file.file));
+        break;
+    default:
+        break; /* action.h: not performed */
+    }
+}
+
+/* --- words from workers
+ * -------------------------------------------------------------- */
+
+static struct study_data prepared_of(const struct msg_prepared *m)
+{
+    struct study_data data = {.n_classes = m->n_classes,
+                              .n_train = m->n_train,
+                              .n_val = m->n_val,
+                              .n_test = m->n_test};
+    /* A text of another length is no digest and equals none. */
+    if (strlen(m->sha256) == sizeof(data.sha256) - 1) {
+        memcpy(data.sha256, m->sha256, sizeof(data.sha256));
+    }
+    return data;
+}
+
+static struct study_progress progress_of(const struct msg_progress *m)
+{
+    struct study_progress p = {.epoch = m->epoch,
+                               .step = m->step,
+                               .n_steps = m->n_steps,
+                               .loss = m->loss};
+    size_t n = strnlen(m->phase, sizeof(p.phase) - 1);
+    memcpy(p.phase, m->phase, n);
+    return p;
+}
+
+static struct study_checkpoint checkpoint_of(const struct msg_checkpoint *m)
+{
+    struct study_checkpoint c = {
+        .epoch = m->epoch, .step = m->step, .size = m->size, .file = m->file};
+    if (strlen(m->sha256) == sizeof(c.sha256) - 1) {
+        memcpy(c.sha256, m->sha256, sizeof(c.sha256));
+    }
+    return c;
+}
+
+/* A name inside the trial's folder, and nothing else. */
+static bool is_plain_name(const char *file)
+{
+    return file[0] != '\0' && file[0] != '.' && strchr(file, '/') == NULL &&
+           strlen(file) < 256;
+}
+
+/* A worker's word as an event; false when no worker may say it. */
+static bool event_of(const struct msg *m, struct event *e)
+{
+    switch (m->type) {
+    case MSG_PREPARED:
+        e->kind = EVENT_PREPARED;
+        e->study = m->prepared.study;
+        e->prepared = prepared_of(&m->prepared);
+        return true;
+    case MSG_PREPARE_FAILED:
+        e->kind = EVENT_PREPARE_FAILED;
+        e->study = m->prepare_failed.study;
+        e->prepare_failed.message = m->prepare_failed.message;
+        return true;
+    case MSG_PROGRESS:
+        e->kind = EVENT_PROGRESS;
+        e->id = m->progress.id;
+        e->progress = progress_of(&m->progress);
+        return true;
+    case MSG_REPORT:
+        e->kind = EVENT_REPORT;
+        e->id = m->report.id;
+        e->report.epoch = m->report.epoch;
+        e->report.metrics = m->report.metrics;
+        return true;
+    case MSG_CHECKPOINT:
+        e->kind = EVENT_CHECKPOINT;
+        e->id = m->checkpoint.id;
+        e->checkpoint.best = m->checkpoint.best != 0;
+        e->checkpoint.file = checkpoint_of(&m->checkpoint);
+        return is_plain_name(m->checkpoint.file);
+    case MSG_DONE:
+        e->kind = EVENT_DONE;
+        e->id = m->done.id;
+        e->done.value = m->done.value;
+        e->done.best_epoch = m->done.best_epoch;
+        return true;
+    case MSG_FAILED:
+        e->kind = EVENT_FAILED;
+        e->id = m->failed.id;
+        e->failed.cause = (enum trial_cause)m->failed.cause;
+        e->failed.message = m->failed.message;
+        return m->failed.cause > TRIAL_CAUSE_NONE &&
+               m->failed.cause < TRIAL_N_CAUSES;
+    case MSG_STOPPED:
+        e->kind = EVENT_STOPPED;
+        e->id = m->stopped.id;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Does this word leave its slot free? */
+static bool ends_work(enum msg_type type)
+{
+    return type == MSG_PREPARED || type == MSG_PREPARE_FAILED ||
+           type == MSG_DONE || type == MSG_FAILED || type == MSG_STOPPED;
+}
+
+static void on_idle(void *ctx, int slot)
+{
+    struct event e = {.kind = EVENT_SLOT_IDLE, .slot = slot};
+    daemon_event(ctx, &e);
+}
+
+static void on_msg(void *ctx, int slot, const struct msg *m)
+{
+    struct daemon *d = ctx;
+    struct event e = {.slot = slot};
+    if (!event_of(m, &e)) {
+        LOG_WARN("protocol", "slot=%d message=%s", slot, msg_name(m->type));
+        pool_kill(d->pool, slot, false);
+        return;
+    }
+    if (e.study == 0) {
+        e.study = e.id.study;
+    }
+    daemon_event(d, &e);
+    if (ends_work(m->type)) {
+        on_idle(d, slot);
+    }
+}
+
+static void on_gone(void *ctx, int slot, enum trial_cause cause,
+                    const char *message)
+{
+    struct event e = {.kind = EVENT_SLOT_GONE,
+                      .slot = slot,
+                      .gone = {.cause = cause, .message = message}};
+    daemon_event(ctx, &e);
+}
+
+int daemon_start_pool(struct daemon *d, int hello_timeout_ms, struct err *err)
+{
+    const struct pool_options options = {.worker_path = d->options.worker_path,
+                                         .n_slots = d->options.n_workers,
+                                         .threads =
+                                             d->options.threads_per_worker,
+                                         .hello_timeout_ms = hello_timeout_ms};
+    const struct pool_hooks hooks = {
+        .ctx = d, .on_idle = on_idle, .on_msg = on_msg, .on_gone = on_gone};
+    return pool_new(d->loop, &options, &hooks, &d->pool, err);
+}
