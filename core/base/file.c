@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,6 +61,93 @@ int file_read(const char *path, struct buf *out, struct err *err)
                        out->max);
     }
     return 0;
+}
+
+/* Read until n bytes or the end; the count, or -1 and errno. */
+static ssize_t read_up_to(int fd, char *bytes, size_t n)
+{
+    size_t done = 0;
+    while (done < n) {
+        ssize_t got = read(fd, bytes + done, n - done);
+        if (got == 0) {
+            break;
+        }
+        if (got < 0 && errno != EINTR) {
+            return -1;
+        }
+        done += got > 0 ? (size_t)got : 0;
+    }
+    return (ssize_t)done;
+}
+
+static int load(int fd, const char *path, size_t max, char **out, size_t *len,
+                struct err *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        return err_sys(err, errno, "%s", path);
+    }
+    if ((uintmax_t)st.st_size > max) {
+        return err_set(err, ERR_LIMIT, "%s: larger than %zu bytes", path, max);
+    }
+    size_t size = (size_t)st.st_size;
+    char *bytes = size < SIZE_MAX ? mem_try(size + 1, 1) : NULL;
+    if (bytes == NULL) {
+        return err_set(err, ERR_LIMIT, "%s: no memory for its %zu bytes", path,
+                       size);
+    }
+    ssize_t n = read_up_to(fd, bytes, size);
+    if (n < 0) {
+        int errnum = errno;
+        free(bytes);
+        return err_sys(err, errnum, "%s", path);
+    }
+    bytes[n] = '\0';
+    *out = bytes;
+    *len = (size_t)n;
+    return 0;
+}
+
+int file_load(const char *path, size_t max, char **out, size_t *len,
+              struct err *err)
+{
+    int fd;
+    int rc = open_regular(path, &fd, err);
+    if (rc == 0) {
+        rc = load(fd, path, max, out, len, err);
+        close(fd);
+    }
+    return rc;
+}
+
+int file_map(const char *path, struct span *out, struct err *err)
+{
+    int fd;
+    int rc = open_regular(path, &fd, err);
+    if (rc != 0) {
+        return rc;
+    }
+    struct stat st;
+    void *map = MAP_FAILED;
+    if (fstat(fd, &st) != 0) {
+        rc = err_sys(err, errno, "%s", path);
+    } else if (st.st_size != 0) { /* nothing cannot be mapped */
+        map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        rc = map == MAP_FAILED ? err_sys(err, errno, "%s", path) : 0;
+    }
+    close(fd);
+    if (rc == 0) {
+        *out = (struct span){.at = map != MAP_FAILED ? map : NULL,
+                             .len = (size_t)st.st_size};
+    }
+    return rc;
+}
+
+void file_unmap(struct span map)
+{
+    if (map.len != 0) {
+        munmap((void *)(uintptr_t)map.at, map.len);
+    }
 }
 
 bool file_exists(const char *path)

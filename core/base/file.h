@@ -9,6 +9,14 @@ struct buf;
 
 /* Append all of a regular file to out. LIMIT when it would pass out->max. */
 MUST_CHECK int file_read(const char *path, struct buf *out, struct err *err);
+/* The same for files of any size: *out (free) holds *len bytes and a NUL.
+ * LIMIT above max bytes, or when memory does not hold them. */
+MUST_CHECK int file_load(const char *path, size_t max, char **out, size_t *len,
+                         struct err *err);
+/* Map a regular file for reading until file_unmap. Only for files that nobody
+ * shortens in place: reading past a new end kills the process. */
+MUST_CHECK int file_map(const char *path, struct span *out, struct err *err);
+void file_unmap(struct span map);
 bool file_exists(const char *path);
 /* SHA-256 and size of a file, read in pieces. */
 MUST_CHECK int file_sha256(const char *path, char hex[65], uint64_t *size,

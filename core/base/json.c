@@ -21,21 +21,14 @@ struct scan {
     const char *text;
     size_t len, at;
     struct buf whole; /* per number in order: was it written as an integer? */
+    size_t failed_at;
     struct err *err;
 };
 
 static int fail(struct scan *s, const char *what)
 {
-    size_t line = 1, column = 1;
-    for (size_t i = 0; i < s->at && i < s->len; i++) {
-        column++;
-        if (s->text[i] == '\n') {
-            line++;
-            column = 1;
-        }
-    }
-    return err_set(s->err, ERR_INVALID, "line %zu, column %zu: %s", line,
-                   column, what);
+    s->failed_at = s->at < s->len ? s->at : s->len;
+    return err_set(s->err, ERR_INVALID, "%s", what);
 }
 
 static int peek(const struct scan *s)
@@ -328,6 +321,7 @@ static void mark_whole(cJSON *node, const char **next)
 
 static int build(struct scan *s, struct json **out)
 {
+    s->failed_at = JSON_NOWHERE;
     cJSON *root = cJSON_ParseWithLength(s->text, s->len);
     if (root == NULL) {
         return err_set(s->err, ERR_INVALID,
@@ -346,19 +340,39 @@ static int build(struct scan *s, struct json **out)
     return 0;
 }
 
-int json_parse(const char *text, size_t len, struct json **out, struct err *err)
+int json_parse_at(const char *text, size_t len, struct json **out, size_t *at,
+                  struct err *err)
 {
     struct scan s = {.text = text, .len = len, .err = err};
-    if (len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
-        return fail(&s, "begins with a byte order mark");
-    }
     buf_init(&s.whole, len);
-    int rc = scan_text(&s);
+    int rc = len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0
+                 ? fail(&s, "begins with a byte order mark")
+                 : scan_text(&s);
     if (rc == 0) {
         rc = build(&s, out);
     }
     buf_fini(&s.whole);
+    if (rc != 0) {
+        *at = s.failed_at;
+    }
     return rc;
+}
+
+int json_parse(const char *text, size_t len, struct json **out, struct err *err)
+{
+    size_t at;
+    int rc = json_parse_at(text, len, out, &at, err);
+    if (rc == 0 || at == JSON_NOWHERE) {
+        return rc;
+    }
+    size_t line = 1, line_start = 0;
+    for (size_t i = 0; i < at; i++) {
+        if (text[i] == '\n') {
+            line++;
+            line_start = i + 1;
+        }
+    }
+    return err_wrap(err, "line %zu, column %zu", line, at - line_start + 1);
 }
 
 void json_free(struct json *root)

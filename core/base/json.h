@@ -27,6 +27,11 @@ enum json_kind {
 /* Borrows text. The sentence has line and column. Free *out by json_free. */
 MUST_CHECK int json_parse(const char *text, size_t len, struct json **out,
                           struct err *err);
+/* The same for a piece of something larger: the sentence has no position, *at
+ * is the byte of text where it went wrong, or JSON_NOWHERE. */
+#define JSON_NOWHERE SIZE_MAX
+MUST_CHECK int json_parse_at(const char *text, size_t len, struct json **out,
+                             size_t *at, struct err *err);
 void json_free(struct json *root);
 
 enum json_kind json_kind(const struct json *node);

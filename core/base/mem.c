@@ -84,3 +84,12 @@ void *mem_try_aligned(size_t n, size_t size)
     }
     return p;
 }
+
+void *mem_try_grow(void *p, size_t n, size_t size)
+{
+    size_t bytes;
+    if (!mem_mul(n, size, &bytes)) {
+        return NULL;
+    }
+    return realloc(p, bytes != 0 ? bytes : 1);
+}

@@ -18,6 +18,7 @@ char *mem_printf(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 void *mem_try(size_t n, size_t size);              /* zeroed; may be NULL */
 void *mem_try_aligned(size_t n, size_t size);      /* 64-byte aligned, zeroed */
+void *mem_try_grow(void *p, size_t n, size_t size); /* realloc; NULL: p stays */
 
 /* a * b in *out; false on overflow. */
 MUST_CHECK bool mem_mul(size_t a, size_t b, size_t *out);
