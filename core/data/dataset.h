@@ -13,7 +13,7 @@ struct dataset; /* immutable; opaque */
 
 /* What to read. All borrowed until the call returns. */
 struct dataset_query {
-    const char *const *sources; /* paths (.jsonl .json .csv .tsv), hf:, https:// */
+    const char *const *sources; /* paths; the name's ending says what it is */
     size_t n_sources;
     const char *const *splits; /* of hf: sources; may be none */
     size_t n_splits;
@@ -23,8 +23,13 @@ struct dataset_query {
     const char *cache_dir;     /* downloads are kept here; NULL: none */
 };
 
-/* Read, check and filter. Errors name file, line and byte ("x.jsonl: line 7,
- * byte 1034: not valid UTF-8"). Refused: no rows, fewer than 2 classes left. */
+/* Read, check and filter. A source is a regular file of at most 4 GiB:
+ *   .jsonl  an object per line      .json  one list of objects
+ *   .csv .tsv  RFC 4180, the first record names the columns
+ * A text is a string, maybe empty; a label a non-empty string or, in JSON, a
+ * whole number. Remote sources (hf:, https://) are refused. Errors name file,
+ * line and byte ("x.jsonl: line 7, byte 1034: not valid UTF-8"). Refused: no
+ * rows, fewer than 2 classes left. */
 MUST_CHECK int dataset_read(const struct dataset_query *query,
                             struct dataset **out, struct err *err);
 void dataset_free(struct dataset *d);
@@ -35,9 +40,9 @@ int32_t dataset_label(const struct dataset *d, size_t row); /* class id */
 size_t dataset_n_classes(const struct dataset *d);
 const char *dataset_class(const struct dataset *d, size_t id); /* UTF-8 */
 
-/* Row counts per label before the filter, largest first (ties by name), and
- * how many of them the filter kept; for `data stat`. A dataset opened from a
- * prepared file knows only what was kept. */
+/* Row counts per label before the filter, largest first (ties by name); for
+ * `data stat`. The filter kept the first dataset_n_classes() of them. A dataset
+ * opened from a prepared file knows only what was kept. */
 struct dataset_count {
     const char *label;
     size_t n;
@@ -62,8 +67,8 @@ struct dataset_split {
 /* random: a permutation of (seed) cut at floor(n f), the remainder given one
  * by one from the first part (torch random_split). stratified: the same within
  * each class, parts then ordered by row number; a class too small for a part
- * leaves it empty there, train first. INVALID when train or val would be
- * empty. */
+ * leaves it empty there, train first. INVALID when the fractions are not >= 0
+ * with sum 1 (within 1e-9), or when train or val would be empty. */
 MUST_CHECK int dataset_split(const struct dataset *d,
                              enum dataset_split_kind kind,
                              const double fractions[3], uint64_t seed,
