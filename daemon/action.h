@@ -20,13 +20,14 @@
     X(REPORT, 1, 0, "an epoch's metrics")                                      \
     X(CHECKPOINT, 1, 0, "a durable checkpoint file")                           \
     X(END_ATTEMPT, 1, 0, "RUNNING -> WAITING: cause and sentence")             \
-    X(FINISH_TRIAL, 1, 0, "-> COMPLETE, PRUNED or FAIL")                       \
+    X(FINISH_TRIAL, 1, 0, "RUNNING -> COMPLETE, PRUNED or FAIL")               \
     X(RETRY_TRIAL, 1, 0, "FAIL -> WAITING, by the user")                       \
     X(FLAG_TRIAL, 1, 0, "a re-reported epoch differed: nondeterministic")      \
     X(SLOT, 0, 0, "a slot's state (memory)")                                   \
     X(PROGRESS, 0, 0, "what a worker is doing (memory)")                       \
     X(PREPARED, 0, 0, "the data set was verified in this life (memory)")       \
     X(DELAY, 0, 0, "a trial must wait: not_before_ms (memory)")                \
+    X(TICK, 0, 0, "the clock was read (memory)")                               \
     X(PREPARE, 0, 1, "tell a worker to prepare a study's data set")            \
     X(ASSIGN, 0, 1, "tell a worker to do a trial")                             \
     X(STOP, 0, 1, "tell a worker to stop its trial, keeping it or not")        \
@@ -41,24 +42,41 @@ enum action_kind {
 };
 
 enum slot_state { /* mirror.h draws it */
-    SLOT_ABSENT,
+    SLOT_ABSENT, /* nobody there who could work, or not yet */
     SLOT_IDLE,
     SLOT_PREPARING,
     SLOT_BUSY,
-    SLOT_STOPPING
+    SLOT_STOPPING, /* told to stop, not heard of yet */
+    SLOT_DYING     /* being killed, not reaped yet: its words are ignored */
 };
+
+/* What the durable ones do to a row, beside the obvious (mirror.c is the
+ * reference; a trial's action sets the trial's seq, any other the study's):
+ * ADD_STUDY     state RUNNING, created_ms = running_since_ms = at_ms
+ * START_TRIAL   attempt; start_ms = at_ms unless it is set; the values
+ * END_ATTEMPT   cause, message, place, n_at_place; nothing else
+ * FINISH_TRIAL  the same, and value, best_epoch, end_ms = at_ms. COMPLETE and
+ *               PRUNED lose their `last` checkpoint (FAIL keeps it for retry)
+ * CHECKPOINT    replaces the trial's `last` or `best`
+ * RETRY_TRIAL   cause NONE, no message, value NaN, best_epoch -1, end_ms 0,
+ *               place -1, n_at_place 0; reports and checkpoints stay */
 
 struct action {
     enum action_kind kind;
     int64_t seq;   /* of its event row; 0 for what is not durable */
     int64_t at_ms; /* UTC */
+    int64_t mono_ms; /* monotonic; memory only */
     int64_t study; /* study_id; 0 when none is concerned */
     int64_t number;  /* trial number, -1 none */
     int64_t attempt; /* 0 none */
     int slot;        /* -1 none */
     union {
         struct { struct spec *spec; } add_study;         /* owned */
-        struct { enum study_state state; char *reason; } set_study;
+        struct {
+            enum study_state state;
+            char *reason; /* owned, may be NULL */
+            int64_t active_ms, running_since_ms; /* as in struct study */
+        } set_study;
         struct { int64_t n_trials; } set_target;
         struct study_data set_data;
         /* values: space.n, owned, or NULL: to be sampled at its start */
@@ -78,8 +96,10 @@ struct action {
         struct { enum slot_state state; } set_slot;
         struct study_progress progress;
         struct { int64_t not_before_ms; } delay;
+        struct { bool stalled; } tick; /* deadlines begin anew */
         struct { bool keep; } stop;
-        struct { bool is_hang; } kill;
+        /* what to blame when it is gone; message: why, owned */
+        struct { enum trial_cause cause; char *message; } kill;
         struct { char *file; } remove_file; /* in the trial's folder; owned */
     };
 };
@@ -89,6 +109,7 @@ struct actions {
     size_t n, cap;
 };
 
+void action_fini(struct action *a); /* frees what it owns */
 void actions_init(struct actions *a);
 void actions_fini(struct actions *a); /* frees what the actions own */
 /* Append; takes what `action` owns. Returns the place in the list. */

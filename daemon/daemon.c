@@ -131,7 +131,8 @@ static void set_timer(struct daemon *d)
         return;
     }
     int64_t now = monotonic_ms();
-    int64_t at = d->trouble != NULL ? d->recover_ms : sched_wake_ms(d->mirror);
+    int64_t at =
+        d->trouble != NULL ? d->recover_ms : sched_wake_ms(d->mirror, now);
     int64_t wait = at <= now                ? 1
                    : at - now > TICK_MAX_MS ? TICK_MAX_MS
                                             : at - now;
@@ -211,7 +212,12 @@ static int load(struct daemon *d, struct err *err)
     }
     mirror_free(d->mirror);
     d->mirror = fresh;
-    return hand_back_orphans(d, err);
+    struct event start = {.kind = EVENT_START,
+                          .now_ms = wall_ms(),
+                          .mono_ms = monotonic_ms(),
+                          .slot = -1};
+    rc = turn(d, &start, err);
+    return rc == 0 ? hand_back_orphans(d, err) : rc;
 }
 
 /* The store works again: what a restart would do, then the workers that came
@@ -393,7 +399,7 @@ void daemon_close(struct daemon *d, int grace_ms, void (*on_closed)(void *ctx),
         struct actions actions;
         struct err err;
         actions_init(&actions);
-        sched_drain(d->mirror, monotonic_ms(), &actions);
+        sched_drain(d->mirror, wall_ms(), monotonic_ms(), &actions);
         if (carry_out(d, &actions, &err) != 0) {
             LOG_ERROR("drain", "%s", err.msg);
         }

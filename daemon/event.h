@@ -5,7 +5,9 @@
 
 enum event_kind {
     /* from the pool */
-    EVENT_SLOT_IDLE, /* a worker said hello, or is free again */
+    EVENT_SLOT_IDLE, /* a worker said hello, or its work has ended (after
+                        PREPARED, PREPARE_FAILED, DONE, FAILED, STOPPED);
+                        ignored while the slot holds anything */
     EVENT_SLOT_GONE, /* its process is dead and reaped; cause, message. What it
                         held (a trial, a preparation) is lost */
     EVENT_PREPARED,
@@ -16,7 +18,9 @@ enum event_kind {
     EVENT_DONE,
     EVENT_FAILED,
     EVENT_STOPPED,
-    /* from the start: a RUNNING trial found in the store, without a worker */
+    /* from the daemon, when it has loaded its mirror: once (the time between
+     * two lives is no study's time), then for each RUNNING trial found */
+    EVENT_START,
     EVENT_ORPHAN,
     /* from users */
     EVENT_ADD_STUDY,
@@ -33,7 +37,7 @@ enum event_kind {
 struct event { /* borrows everything it points to */
     enum event_kind kind;
     int64_t now_ms;  /* UTC */
-    int64_t mono_ms; /* monotonic: deadlines and backoff */
+    int64_t mono_ms; /* monotonic, > 0: deadlines and backoff */
     int slot;        /* events of the pool */
     int64_t study;   /* study_id, where one is concerned */
     struct trial_id id; /* PROGRESS .. STOPPED, ORPHAN */

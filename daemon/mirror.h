@@ -1,8 +1,10 @@
 /* mirror: everything the daemon knows: its studies and its worker slots.
  *
- * A slot: ABSENT -(EVENT_SLOT_IDLE)-> IDLE -(ASSIGN)-> BUSY -(STOP)-> STOPPING,
- * IDLE -(PREPARE)-> PREPARING; each back to IDLE by EVENT_SLOT_IDLE and to
- * ABSENT by EVENT_SLOT_GONE.
+ * A slot: ABSENT -(SLOT_IDLE)-> IDLE -(ASSIGN)-> BUSY -(STOP)-> STOPPING,
+ * IDLE -(PREPARE)-> PREPARING. The words that end its work (PREPARED,
+ * PREPARE_FAILED, DONE, FAILED, STOPPED) make it ABSENT, until SLOT_IDLE; KILL
+ * makes it DYING; SLOT_GONE makes any ABSENT, and only then is what it held
+ * given to another.
  * Pure memory. Changed only by mirror_apply; a mirror loaded from the store
  * equals the one in memory (mirror_difference), at every step. */
 #ifndef DAEMON_MIRROR_H
@@ -12,10 +14,13 @@ struct buf;
 
 struct slot {
     enum slot_state state;
-    int64_t study;      /* PREPARING */
-    struct trial_id id; /* BUSY, STOPPING */
+    int64_t study;      /* what it prepares; 0 none */
+    struct trial_id id; /* what it trains; study 0 none */
     bool stop_keeps;    /* STOPPING: the trial goes back to WAITING */
-    int64_t stop_ms;    /* monotonic time of the STOP */
+    int64_t since_ms;   /* monotonic: PREPARING, its last sign of life; BUSY,
+                           its last progress; STOPPING, the STOP */
+    enum trial_cause kill_cause; /* DYING: what to blame */
+    char *kill_message;          /* DYING: why; owned, may be NULL */
 };
 
 struct mirror {
@@ -25,6 +30,7 @@ struct mirror {
     int n_slots;
     int64_t next_study_id, next_trial_id, next_seq;
     int64_t last_turn; /* study_id that got a slot last: studies take turns */
+    int64_t tick_ms;   /* monotonic: when the clock was last read, 0: never */
 };
 
 struct mirror *mirror_new(int n_slots);
@@ -37,7 +43,9 @@ struct study_trial *mirror_trial(const struct mirror *m, int64_t study_id,
 /* Carry out one action on memory. Actions come from the scheduler or from the
  * store's rows, which were checked: it cannot fail. Takes nothing. */
 void mirror_apply(struct mirror *m, const struct action *a);
-/* Append the first difference in what is durable; 0 if none, 1 if written. */
+/* Append the first difference in what is durable; 0 if none, 1 if written.
+ * The next ids are not compared: a deleted row's id may come again in another
+ * life, when nobody remembers it. */
 int mirror_difference(const struct mirror *a, const struct mirror *b,
                       struct buf *out);
 

@@ -168,7 +168,7 @@ void daemon_perform(struct daemon *d, const struct action *a)
         perform_stop(d, a);
         break;
     case ACTION_KILL:
-        pool_kill(d->pool, a->slot, a->kill.is_hang);
+        pool_kill(d->pool, a->slot, a->kill.cause == TRIAL_CAUSE_HANG);
         break;
     case ACTION_DELETE_STUDY:
         remove_later(d, paths_study_dir(state, a->study));

@@ -13,15 +13,23 @@
  *   them end the study (FAILED, with the last cause);
  * - running studies take turns; spec.workers caps a study's slots;
  * - a first trial waits until the data set is prepared in this daemon's life;
+ *   a preparation that kills its worker three times fails the study;
  * - a lost attempt goes back to WAITING with the same number and parameters,
  *   attempt + 1, from its last committed checkpoint; backoff 1, 2, 4 .. 60 s;
- *   three deaths in a row at one epoch: FAIL poison; two hangs: FAIL hang; the
- *   daemon's own death and the user's stop never count;
+ *   three deaths without a new epoch: FAIL poison; two hangs, one after the
+ *   other: FAIL hang; two OOM kills: FAIL oom; a full disk waits 60 s and, like
+ *   the daemon's own death and the user's stop, never counts;
  * - what a worker says about anything but what its slot holds is ignored;
  * - an epoch reported again must equal the stored one bit for bit, else the
  *   trial is flagged;
- * - the trial that reaches the target and the study's FINISHED are one
- *   decision. */
+ * - within an attempt epochs come one after the other; the first may repeat
+ *   what is stored (a resume), never leave a gap: else the worker is killed;
+ * - a study ends when the target is reached and nothing waits or runs; trials
+ *   that run when a stop rule or max_failures ends it are put back. The trial
+ *   that ends it and the study's new state are one decision;
+ * - a worker without progress for max(SCHED_HANG_MS, 10 x its longest pause so
+ *   far) is killed; when the daemon's own loop had stalled, all deadlines begin
+ *   anew before anybody is judged. */
 #ifndef DAEMON_SCHED_H
 #define DAEMON_SCHED_H
 #include "core/base/err.h"
@@ -35,8 +43,13 @@ enum {
     SCHED_HANGS_AT_ONE_PLACE = 2,
     SCHED_BACKOFF_MIN_MS = 1000,
     SCHED_BACKOFF_MAX_MS = 60000,
-    SCHED_HANG_MS = 120000,     /* no progress for this long: hang */
-    SCHED_STOP_GRACE_MS = 30000 /* from STOP to KILL */
+    SCHED_PREPARES = 3,            /* preparations that may die */
+    SCHED_HANG_MS = 120000,        /* no progress for this long: hang */
+    SCHED_PREPARE_HANG_MS = 3600000, /* a preparation without a PROGRESS (its
+                                        id: the study, number -1, attempt 0) */
+    SCHED_STOP_GRACE_MS = 30000,   /* from STOP to KILL */
+    SCHED_TICK_MS = 1000,          /* while any worker works */
+    SCHED_STALL_MS = 5000          /* ticks further apart: the loop stalled */
 };
 
 /* Append the decision to out. An error (a user's event only: NOTFOUND,
@@ -48,10 +61,13 @@ MUST_CHECK int sched_decide(const struct mirror *m, const struct event *e,
 void sched_next(const struct mirror *m, int64_t now_ms, int64_t mono_ms,
                 struct actions *out);
 /* The daemon ends: STOP (keeping it) for every trial on a slot; the studies'
- * states stay, so they go on by themselves at the next start. */
-void sched_drain(const struct mirror *m, int64_t mono_ms, struct actions *out);
-/* Monotonic time of the next thing that only the clock can bring (end of a
- * backoff, a deadline), INT64_MAX when there is none. */
-int64_t sched_wake_ms(const struct mirror *m);
+ * states stay, so they go on by themselves at the next start. Their active time
+ * until now is written down. */
+void sched_drain(const struct mirror *m, int64_t now_ms, int64_t mono_ms,
+                 struct actions *out);
+/* Monotonic time, >= mono_ms, at which EVENT_TICK is wanted next (end of a
+ * backoff, a look at deadlines); INT64_MAX when the clock brings nothing. Ask
+ * again after every event. */
+int64_t sched_wake_ms(const struct mirror *m, int64_t mono_ms);
 
 #endif

@@ -43,7 +43,9 @@ struct study_progress { /* memory only: what the worker said last */
     char phase[16];
     int64_t epoch, step, n_steps;
     double loss;
-    int64_t at_ms;      /* monotonic */
+    int64_t next_epoch; /* to be reported next; -1: any that leaves no gap */
+    int64_t pause_ms;   /* longest time between two steps so far */
+    int64_t at_ms;      /* monotonic: when it last moved on */
     int64_t started_ms; /* monotonic, start of the attempt */
 };
 
@@ -57,15 +59,15 @@ struct study_trial {
     int64_t attempt;        /* last started, 0: none yet */
     double value;           /* NaN: none */
     int64_t best_epoch;     /* -1: none */
-    int64_t start_ms, end_ms; /* UTC milliseconds, 0: not yet */
+    int64_t start_ms; /* UTC milliseconds, of the first attempt, 0: not yet */
+    int64_t end_ms;   /* UTC milliseconds, of the final state, 0: not yet */
     double *fixed;            /* space.n values, NaN free; NULL: not enqueued */
     struct study_report *reports; /* by epoch, without gaps */
     size_t n_reports;
     struct study_checkpoint *last, *best; /* NULL: none */
     bool nondeterministic; /* an epoch came back different after a resume */
-    /* retries: ends in a row with the same (epoch, cause class) */
-    int64_t place;      /* epoch reached when the last attempt died, or -1 */
-    int64_t n_at_place; /* deaths there in a row */
+    int64_t place;      /* n_reports when an attempt last died, -1: never */
+    int64_t n_at_place; /* deaths there, in a row */
     int64_t not_before_ms; /* memory only, monotonic: backoff */
     struct study_progress progress; /* of the running attempt */
 };
@@ -82,11 +84,14 @@ struct study {
     enum study_state state;
     char *reason; /* owned, may be NULL */
     int64_t created_ms;
-    int64_t active_ms;   /* wall time in RUNNING before running_since_ms */
+    int64_t active_ms;   /* time spent RUNNING before running_since_ms */
     int64_t running_since_ms; /* UTC, 0 when not RUNNING */
+    int64_t running_since_mono_ms; /* memory only: the same moment; 0: in
+                                      another life of the daemon */
     struct study_data data;
     bool is_prepared;    /* memory only: verified in this life of the daemon */
     int preparing_slot;  /* memory only: -1 none */
+    int n_prepares;      /* memory only: begun since the last that ended well */
     struct study_trial **trials; /* by number */
     size_t n_trials;
     int64_t n_by_state[TRIAL_N_STATES];
@@ -94,6 +99,11 @@ struct study {
     struct history *history;
     bool is_foreign; /* made by Optuna: has no config of ours */
 };
+
+/* A RUNNING study without trials. Copies the spec. */
+struct study *study_new(int64_t id, const struct spec *spec);
+void study_free(struct study *s);
+struct study_trial *study_add_trial(struct study *s, int64_t trial_id);
 
 /* The values of a trial in the space's order (space.n), NaN where absent. */
 void study_values(const struct study *s, int64_t number, double *out);
