@@ -30,7 +30,8 @@ MUST_CHECK int bpe_train(const struct span *texts, size_t n_texts,
                          const struct bpe_options *options, struct bpe **out,
                          struct err *err);
 /* From a list of merges, each a pair of ids below the id it makes. Merges that
- * make the same bytes share the first one's id, as in Hugging Face's. Copies. */
+ * make the same bytes share the first one's id, as in Hugging Face's. Copies.
+ */
 MUST_CHECK int bpe_from_merges(const int32_t (*pairs)[2], size_t n_pairs,
                                struct bpe **out, struct err *err);
 void bpe_free(struct bpe *t);
@@ -47,9 +48,8 @@ struct bpe_encoder *bpe_encoder_new(const struct bpe *t); /* borrows t */
 void bpe_encoder_free(struct bpe_encoder *e);
 /* Write at most max_ids ids of text (valid UTF-8); returns how many. Stops
  * working once max_ids are there: a 10 MB text costs what its head costs. */
-MUST_CHECK int bpe_encode(struct bpe_encoder *e, struct span text,
-                          int32_t *ids, size_t max_ids, size_t *n_ids,
-                          struct err *err);
+MUST_CHECK int bpe_encode(struct bpe_encoder *e, struct span text, int32_t *ids,
+                          size_t max_ids, size_t *n_ids, struct err *err);
 /* Append the bytes of ids; INVALID for an id outside the vocabulary. The bytes
  * of a cut character may be malformed UTF-8. */
 MUST_CHECK int bpe_decode(const struct bpe *t, const int32_t *ids, size_t n,
