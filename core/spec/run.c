@@ -9,18 +9,12 @@ const char *const RUN_METRIC_NAMES[RUN_N_METRICS] = {
     [RUN_TEST_ACC] = "test-acc",
 };
 
-#define SECTION_data           "data"
-#define SECTION_tokenizer      "tokenizer"
-#define SECTION_model          "model"
-#define SECTION_training       "training"
-#define SECTION_early_stopping "training.early_stopping"
-
 const struct run_field RUN_FIELD[RUN_N_FIELDS] = {
 #define X(sec, k, t, member, def, lo, hi, search, h)                           \
     [RUN_FIELD_##member] = {.section = #sec,                                   \
                             .key = #k,                                         \
                             .help = h,                                         \
-                            .path = SECTION_##sec "." #k,                      \
+                            .path = RUN_PATH_##sec "." #k,                     \
                             .type = RUN_##t,                                   \
                             .offset = offsetof(struct run, member),            \
                             .low = lo,                                         \

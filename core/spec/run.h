@@ -141,6 +141,13 @@ struct run {
     int64_t trial;       /* number; with seed it keys every random stream */
 };
 
+/* Where a section stands in a config. */
+#define RUN_PATH_data           "data"
+#define RUN_PATH_tokenizer      "tokenizer"
+#define RUN_PATH_model          "model"
+#define RUN_PATH_training       "training"
+#define RUN_PATH_early_stopping "training.early_stopping"
+
 /* One row of the table, for code that walks it. */
 struct run_field {
     const char *section, *key, *help; /* section "early_stopping" stands in the

@@ -112,7 +112,8 @@ static double double_of(struct decimal d)
     return strtod(p, NULL);
 }
 
-/* The last point low + k step that is <= high. Numbers too far apart for
+/* The last point low + k step that is <= high; of what it returns it returns
+ * the same again (Optuna's would lower once more). Numbers too far apart for
  * exact decimals (1e-300 beside 1) are taken as doubles. */
 static double last_grid_point(double low, double high, double step)
 {
@@ -125,6 +126,12 @@ static double last_grid_point(double low, double high, double step)
     }
     __int128 left = (h.digits - l.digits) % s.digits;
     if (left == 0) {
+        return high;
+    }
+    /* A grid point of more digits than a double keeps is printed a little
+     * below itself: read back, it is still that point. */
+    struct decimal next = {h.digits - left + s.digits, e};
+    if (double_of(next) == high) {
         return high;
     }
     return double_of((struct decimal){h.digits - left, e});

@@ -86,7 +86,7 @@ struct param {
 };
 
 struct space {
-    struct param *params; /* in the config's order */
+    struct param *params; /* of a config: in the order of RUN_FIELDS */
     size_t n;
 };
 

@@ -8,7 +8,10 @@ struct spec;
 
 /* Read and validate. Sentences name path and reason ("training.lr: low must be
  * > 0 when log"); unknown keys are errors and name the nearest known one. The
- * caller adds the file's name. *out is to be released by spec_fini. */
+ * caller adds the file's name. *out is to be released by spec_fini.
+ * Parameters of the space stand in the table's order, not in the text's. An
+ * "int" distribution may search a field of real numbers (a grid of whole
+ * numbers), a "float" one never a field of whole numbers. */
 MUST_CHECK int spec_from_json(const struct json *root, struct spec *out,
                               struct err *err);
 MUST_CHECK int spec_parse(const char *text, size_t len, struct spec *out,

@@ -1,0 +1,549 @@
+#include "core/spec/spec_json.h"
+#include "core/base/buf.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "core/spec/spec_table.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SOURCES_MAX = 64,
+    SOURCE_BYTES_MAX = 4096,
+};
+
+static int wrong_kind(const struct spec_row *row, const char *want,
+                      const struct json *node, struct err *err)
+{
+    return err_set(err, ERR_INVALID, "%s: must be %s, not %s", row->path, want,
+                   json_kind_name(node));
+}
+
+/* --- the object's skeleton ------------------------------------------------ */
+
+static const struct {
+    const char *name, *path;
+} SECTIONS[] = {
+#define X(name, path) {name, path},
+    SPEC_SECTIONS(X)
+#undef X
+};
+
+/* The keys that an object of the config may have: its rows, and the names of
+ * the objects in it. */
+static size_t known_keys(const char *section, const char *known[])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < SPEC_N_ROWS; i++) {
+        if (strcmp(SPEC_ROWS[i].section, section) == 0) {
+            known[n++] = SPEC_ROWS[i].key;
+        }
+    }
+    if (strcmp(section, "training") == 0) {
+        known[n++] = "early_stopping";
+    }
+    for (size_t i = 1; section[0] == '\0' && i < ARRAY_LEN(SECTIONS); i++) {
+        if (strchr(SECTIONS[i].path, '.') == NULL) {
+            known[n++] = SECTIONS[i].name;
+        }
+    }
+    return n;
+}
+
+/* The object of a section, NULL where the config has none. */
+static const struct json *section_of(const struct json *root, size_t i)
+{
+    const char *name = SECTIONS[i].name;
+    if (name[0] == '\0') {
+        return root;
+    }
+    if (strcmp(name, "early_stopping") == 0) {
+        root = json_get(root, "training");
+    }
+    const struct json *node = root != NULL ? json_get(root, name) : NULL;
+    return node != NULL && json_kind(node) == JSON_OBJECT ? node : NULL;
+}
+
+static int check_section(const struct json *root, size_t i, struct err *err)
+{
+    const char *known[64];
+    size_t n = known_keys(SECTIONS[i].name, known);
+    const struct json *object = section_of(root, i);
+    for (const struct json *it = object != NULL ? json_first(object) : NULL;
+         it != NULL; it = json_next(it)) {
+        size_t at = 0;
+        while (at < n && strcmp(known[at], json_key(it)) != 0) {
+            at++;
+        }
+        if (at == n) {
+            return spec_unknown_key(SECTIONS[i].path, json_key(it), known, n,
+                                    err);
+        }
+    }
+    return 0;
+}
+
+/* Sections are objects; only early_stopping may be null. */
+static int check_objects(const struct json *root, struct err *err)
+{
+    if (json_kind(root) != JSON_OBJECT) {
+        return err_set(err, ERR_INVALID,
+                       "a study config must be an object, not %s",
+                       json_kind_name(root));
+    }
+    for (size_t i = 1; i < ARRAY_LEN(SECTIONS); i++) {
+        bool is_early = strcmp(SECTIONS[i].name, "early_stopping") == 0;
+        const struct json *in = is_early ? json_get(root, "training") : root;
+        const struct json *node =
+            in != NULL ? json_get(in, SECTIONS[i].name) : NULL;
+        if (node != NULL && json_kind(node) != JSON_OBJECT &&
+            !(is_early && json_kind(node) == JSON_NULL)) {
+            return err_set(err, ERR_INVALID, "%s: must be an object, not %s",
+                           SECTIONS[i].path, json_kind_name(node));
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(SECTIONS); i++) {
+        int rc = check_section(root, i, err);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+/* --- one value ------------------------------------------------------------ */
+
+static int out_of_range(const char *path, double low, double high,
+                        struct err *err)
+{
+    return err_set(err, ERR_INVALID, "%s: must be between %.16g and %.16g",
+                   path, low, high);
+}
+
+static int read_whole(const struct spec_row *row, const struct json *node,
+                      int64_t *out, struct err *err)
+{
+    if (json_kind(node) != JSON_NUMBER) {
+        return wrong_kind(row, "a whole number", node, err);
+    }
+    double v = json_number(node);
+    if (v != floor(v)) {
+        return err_set(err, ERR_INVALID,
+                       "%s: must be a whole number, not %.17g", row->path, v);
+    }
+    if (v < row->low || v > row->high || !json_integer(node, out)) {
+        return out_of_range(row->path, row->low, row->high, err);
+    }
+    return 0;
+}
+
+static int read_real(const struct spec_row *row, const struct json *node,
+                     double *out, struct err *err)
+{
+    if (json_kind(node) != JSON_NUMBER) {
+        return wrong_kind(
+            row, row->type == SPEC_OPTIONAL ? "a number or null" : "a number",
+            node, err);
+    }
+    double v = json_number(node);
+    if (v < row->low || v > row->high) {
+        return out_of_range(row->path, row->low, row->high, err);
+    }
+    *out = v;
+    return 0;
+}
+
+static int read_name(const struct spec_row *row, const struct json *node,
+                     char **out, struct err *err)
+{
+    if (json_kind(node) != JSON_STRING) {
+        return wrong_kind(row, "a string", node, err);
+    }
+    if (spec_check_text(json_string(node), err) != 0) {
+        return err_wrap(err, "%s", row->path);
+    }
+    free(*out);
+    *out = mem_strdup(json_string(node));
+    return 0;
+}
+
+/* One of `words`; on success *out is its index. */
+static int read_word(const struct spec_row *row, const struct json *node,
+                     unsigned *out, struct err *err)
+{
+    size_t n;
+    const char *const *words = spec_words(row->type, &n);
+    if (json_kind(node) != JSON_STRING) {
+        return wrong_kind(row, "a string", node, err);
+    }
+    struct buf list;
+    buf_init(&list, sizeof(err->msg));
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(words[i], json_string(node)) == 0) {
+            *out = (unsigned)i;
+            buf_fini(&list);
+            return 0;
+        }
+        buf_printf(&list, "%s%s", i > 0 ? ", " : "", words[i]);
+    }
+    int rc = err_set(err, ERR_INVALID, "%s: must be one of %s, not '%.100s'",
+                     row->path, list.data, json_string(node));
+    buf_fini(&list);
+    return rc;
+}
+
+static int read_fractions(const struct spec_row *row, const struct json *node,
+                          double out[3], struct err *err)
+{
+    if (json_kind(node) != JSON_ARRAY || json_size(node) != 3) {
+        return err_set(err, ERR_INVALID,
+                       "%s: must be a list of three numbers: train, "
+                       "validation, test",
+                       row->path);
+    }
+    int i = 0;
+    for (const struct json *it = json_first(node); it != NULL;
+         it = json_next(it)) {
+        int rc = read_real(row, it, &out[i++], err);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+/* --- lists of strings ----------------------------------------------------- */
+
+static bool has_prefix(const char *s, const char *prefix)
+{
+    return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+/* hf:OWNER/NAME or hf:OWNER/NAME/CONFIG, no part empty. */
+static bool is_hub_name(const char *s)
+{
+    int n_parts = 1;
+    for (const char *p = s; *p != '\0'; p++) {
+        bool at_edge = p == s || p[-1] == '/' || p[1] == '\0';
+        if (*p == '/' && at_edge) {
+            return false;
+        }
+        n_parts += *p == '/';
+    }
+    return n_parts == 2 || n_parts == 3;
+}
+
+static int check_entry(const struct spec_row *row, const char *s,
+                       struct err *err)
+{
+    if (row->type == SPEC_SPLITS || strlen(s) <= SPEC_NAME_MAX) {
+        if (spec_check_text(s, err) != 0) {
+            return err_wrap(err, "%s", row->path);
+        }
+    } else if (strlen(s) > SOURCE_BYTES_MAX) {
+        return err_set(err, ERR_INVALID, "%s: must have at most %d bytes",
+                       row->path, SOURCE_BYTES_MAX);
+    }
+    for (const char *p = s; *p != '\0'; p++) {
+        if ((unsigned char)*p < 0x20 || *p == 0x7F) {
+            return err_set(err, ERR_INVALID,
+                           "%s: must not contain control characters",
+                           row->path);
+        }
+    }
+    if (row->type == SPEC_SOURCES && has_prefix(s, "hf:") &&
+        !is_hub_name(s + 3)) {
+        return err_set(err, ERR_INVALID,
+                       "%s: '%.200s' is not hf:OWNER/NAME or "
+                       "hf:OWNER/NAME/CONFIG",
+                       row->path, s);
+    }
+    return 0;
+}
+
+static int read_strings(const struct spec_row *row, const struct json *node,
+                        char ***list, size_t *n_list, struct err *err)
+{
+    bool is_one = row->type == SPEC_SOURCES && json_kind(node) == JSON_STRING;
+    if (!is_one && json_kind(node) != JSON_ARRAY) {
+        return wrong_kind(row,
+                          row->type == SPEC_SOURCES
+                              ? "a string or a list of strings"
+                              : "a list of strings",
+                          node, err);
+    }
+    int n = is_one ? 1 : json_size(node);
+    if (n > SOURCES_MAX || (n == 0 && row->type == SPEC_SOURCES)) {
+        return err_set(err, ERR_INVALID, "%s: must have %d to %d entries",
+                       row->path, row->type == SPEC_SOURCES, SOURCES_MAX);
+    }
+    *list = mem_alloc((size_t)n, sizeof(**list));
+    for (const struct json *it = is_one ? node : json_first(node); it != NULL;
+         it = is_one ? NULL : json_next(it)) {
+        if (json_kind(it) != JSON_STRING) {
+            return wrong_kind(row, "a list of strings", it, err);
+        }
+        int rc = check_entry(row, json_string(it), err);
+        if (rc != 0) {
+            return rc;
+        }
+        (*list)[(*n_list)++] = mem_strdup(json_string(it));
+    }
+    return 0;
+}
+
+/* --- run fields ----------------------------------------------------------- */
+
+static int read_param(const struct spec_row *row, const struct json *node,
+                      struct spec *s, struct err *err)
+{
+    const struct run_field *f = &RUN_FIELD[row->field];
+    if (!f->searchable) {
+        return err_set(err, ERR_INVALID,
+                       "%s: cannot be searched: give one value", row->path);
+    }
+    struct param p;
+    int rc = spec_read_param(f, node, &p, err);
+    if (rc != 0) {
+        return rc;
+    }
+    int other = space_find(&s->space, p.name);
+    if (other >= 0) {
+        rc = err_set(err, ERR_INVALID,
+                     "%s: the parameter '%.100s' is that of %s already",
+                     row->path, p.name,
+                     RUN_FIELD[s->space.params[other].field].path);
+        free(p.name);
+        dist_fini(&p.dist);
+        return rc;
+    }
+    s->space.params =
+        mem_grow(s->space.params, s->space.n + 1, sizeof(*s->space.params));
+    s->space.params[s->space.n++] = p;
+    return 0;
+}
+
+static int read_field(const struct spec_row *row, const struct json *node,
+                      struct spec *s, struct err *err)
+{
+    const struct run_field *f = &RUN_FIELD[row->field];
+    int64_t whole = 0;
+    double v = 0.0;
+    int rc = 0;
+    if (json_kind(node) == JSON_OBJECT) {
+        return read_param(row, node, s, err);
+    }
+    if (f->type == RUN_INT) {
+        rc = read_whole(row, node, &whole, err);
+        v = (double)whole;
+    } else if (f->type == RUN_REAL) {
+        rc = read_real(row, node, &v, err);
+    } else if (json_kind(node) != JSON_STRING) {
+        return wrong_kind(row, "a string", node, err);
+    } else {
+        v = (double)run_enum_value(f->type, json_string(node));
+        if (v < 0.0) {
+            return err_set(err, ERR_INVALID,
+                           "%s: must be one of %s, not '%.100s'", row->path,
+                           run_enum_names(f->type), json_string(node));
+        }
+    }
+    if (rc == 0) {
+        run_set(&s->base, row->field, v);
+    }
+    return rc;
+}
+
+static int read_row(const struct spec_row *row, const struct json *node,
+                    struct spec *s, struct err *err)
+{
+    int64_t whole;
+    int rc;
+    switch (row->type) {
+    case SPEC_INT:
+        return read_whole(row, node, spec_at(s, row), err);
+    case SPEC_SEED:
+        rc = read_whole(row, node, &whole, err);
+        if (rc == 0) {
+            s->base.seed = (uint64_t)whole;
+        }
+        return rc;
+    case SPEC_OPTIONAL:
+        if (json_kind(node) == JSON_NULL) {
+            *(double *)spec_at(s, row) = NAN;
+            return 0;
+        }
+        return read_real(row, node, spec_at(s, row), err);
+    case SPEC_REAL:
+        return read_real(row, node, spec_at(s, row), err);
+    case SPEC_BOOL:
+        if (json_kind(node) != JSON_BOOL) {
+            return wrong_kind(row, "true or false", node, err);
+        }
+        *(bool *)spec_at(s, row) = json_bool(node);
+        return 0;
+    case SPEC_NAME:
+        return read_name(row, node, spec_at(s, row), err);
+    case SPEC_SOURCES:
+        return read_strings(row, node, &s->data.sources, &s->data.n_sources,
+                            err);
+    case SPEC_SPLITS:
+        return read_strings(row, node, &s->data.splits, &s->data.n_splits, err);
+    case SPEC_FRACTIONS:
+        return read_fractions(row, node, s->base.fractions, err);
+    case SPEC_METRIC:
+    case SPEC_DIRECTION:
+    case SPEC_OF:
+    case SPEC_SAMPLER:
+    case SPEC_PRUNER:
+        return read_word(row, node, spec_at(s, row), err);
+    case SPEC_FIELD:
+        break;
+    }
+    return read_field(row, node, s, err);
+}
+_Static_assert(sizeof(enum run_metric) == sizeof(unsigned) &&
+                   sizeof(enum spec_direction) == sizeof(unsigned) &&
+                   sizeof(enum spec_of) == sizeof(unsigned) &&
+                   sizeof(enum spec_sampler) == sizeof(unsigned) &&
+                   sizeof(enum spec_pruner) == sizeof(unsigned),
+               "read_word writes enums as unsigned");
+
+static int read_section(const struct json *root, size_t i, struct spec *s,
+                        struct err *err)
+{
+    const struct json *object = section_of(root, i);
+    bool wants_monitor =
+        object != NULL && strcmp(SECTIONS[i].name, "early_stopping") == 0;
+    for (size_t r = 0; r < SPEC_N_ROWS; r++) {
+        const struct spec_row *row = &SPEC_ROWS[r];
+        if (strcmp(row->section, SECTIONS[i].name) != 0) {
+            continue;
+        }
+        const struct json *node =
+            object != NULL ? json_get(object, row->key) : NULL;
+        bool is_missing = node == NULL &&
+                          (row->is_required ||
+                           (wants_monitor && row->field == RUN_FIELD_monitor));
+        if (is_missing) {
+            return err_set(err, ERR_INVALID, "%s: missing", row->path);
+        }
+        int rc = node != NULL ? read_row(row, node, s, err) : 0;
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+/* --- what must fit together ----------------------------------------------- */
+
+/* The values that a whole field may take: fixed, listed or a grid. */
+static size_t n_values(const struct spec *s, int field)
+{
+    const struct param *p = spec_param_of(s, field);
+    if (p == NULL) {
+        return 1;
+    }
+    const struct dist *d = &p->dist;
+    return d->kind == DIST_CATEGORICAL
+               ? d->n_choices
+               : (size_t)((d->high - d->low) / d->step) + 1;
+}
+
+static int64_t nth_value(const struct spec *s, int field, size_t i)
+{
+    const struct param *p = spec_param_of(s, field);
+    if (p == NULL) {
+        return (int64_t)run_get(&s->base, field);
+    }
+    const struct dist *d = &p->dist;
+    return (int64_t)(d->kind == DIST_CATEGORICAL
+                         ? d->choices[i].number
+                         : d->low + (double)i * d->step);
+}
+
+/* Put the first pair of dimensions that fits into probe; false: none does. */
+static bool find_dimensions(const struct spec *s, struct run *probe)
+{
+    size_t n_dims = n_values(s, RUN_FIELD_emb_dim);
+    size_t n_heads = n_values(s, RUN_FIELD_num_heads);
+    for (size_t i = 0; i < n_dims; i++) {
+        for (size_t j = 0; j < n_heads; j++) {
+            probe->emb_dim = nth_value(s, RUN_FIELD_emb_dim, i);
+            probe->num_heads = nth_value(s, RUN_FIELD_num_heads, j);
+            if (probe->emb_dim % probe->num_heads == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Some point of the space must be a run that can be made. Points that cannot
+ * are left to their trials, which fail with cause "invalid". */
+static int check_whole(const struct spec *s, struct err *err)
+{
+    struct run probe = s->base;
+    bool is_fixed = spec_param_of(s, RUN_FIELD_emb_dim) == NULL &&
+                    spec_param_of(s, RUN_FIELD_num_heads) == NULL;
+    if (!find_dimensions(s, &probe) && !is_fixed) {
+        return err_set(err, ERR_INVALID,
+                       "model.num_heads: no value divides any emb_dim");
+    }
+    if (s->metric == RUN_TEST_ACC && s->base.fractions[2] == 0.0) {
+        return err_set(err, ERR_INVALID,
+                       "objective.metric: test-acc needs test rows, but "
+                       "data.fractions gives them 0");
+    }
+    if (s->tpe.group && !s->tpe.multivariate) {
+        return err_set(err, ERR_INVALID,
+                       "sampler.group: needs multivariate to be true");
+    }
+    return run_validate(&probe, err);
+}
+
+/* Loss metrics are minimised unless the config says otherwise. */
+static void default_direction(const struct json *root, struct spec *s)
+{
+    const struct json *objective = json_get(root, "objective");
+    if (objective == NULL || json_get(objective, "direction") == NULL) {
+        s->direction =
+            run_metric_is_loss(s->metric) ? SPEC_MINIMIZE : SPEC_MAXIMIZE;
+    }
+}
+
+int spec_from_json(const struct json *root, struct spec *out, struct err *err)
+{
+    int rc = check_objects(root, err);
+    if (rc != 0) {
+        return rc;
+    }
+    struct spec s;
+    spec_defaults(&s);
+    for (size_t i = 0; rc == 0 && i < ARRAY_LEN(SECTIONS); i++) {
+        rc = read_section(root, i, &s, err);
+    }
+    if (rc == 0) {
+        default_direction(root, &s);
+        rc = check_whole(&s, err);
+    }
+    if (rc != 0) {
+        spec_fini(&s);
+        return rc;
+    }
+    *out = s;
+    return 0;
+}
+
+int spec_parse(const char *text, size_t len, struct spec *out, struct err *err)
+{
+    struct json *root;
+    int rc = json_parse(text, len, &root, err);
+    if (rc == 0) {
+        rc = spec_from_json(root, out, err);
+        json_free(root);
+    }
+    return rc;
+}

@@ -1,0 +1,171 @@
+/* struct spec to text: the canonical config, and where two specs differ. */
+#include "core/base/buf.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "core/spec/spec_json.h"
+#include "core/spec/spec_table.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void put_strings(char *const *list, size_t n, struct json_out *w)
+{
+    json_open(w, '[');
+    for (size_t i = 0; i < n; i++) {
+        json_put_string(w, list[i]);
+    }
+    json_close(w, ']');
+}
+
+static void put_field(const struct spec *s, int field, struct json_out *w)
+{
+    const struct param *p = spec_param_of(s, field);
+    enum run_type type = RUN_FIELD[field].type;
+    double v = run_get(&s->base, field);
+    if (p != NULL) {
+        spec_put_param(p, w);
+    } else if (type == RUN_INT) {
+        json_put_int(w, (int64_t)v);
+    } else if (type == RUN_REAL) {
+        json_put_double(w, v);
+    } else {
+        json_put_string(w, run_enum_name(type, (int64_t)v));
+    }
+}
+
+static void put_row(const struct spec *s, const struct spec_row *row,
+                    struct json_out *w)
+{
+    const void *at = spec_at_const(s, row);
+    size_t n;
+    switch (row->type) {
+    case SPEC_INT:
+        json_put_int(w, *(const int64_t *)at);
+        return;
+    case SPEC_SEED:
+        json_put_int(w, (int64_t)s->base.seed);
+        return;
+    case SPEC_OPTIONAL:
+        if (isnan(*(const double *)at)) {
+            json_put_null(w);
+            return;
+        }
+        json_put_double(w, *(const double *)at);
+        return;
+    case SPEC_REAL:
+        json_put_double(w, *(const double *)at);
+        return;
+    case SPEC_BOOL:
+        json_put_bool(w, *(const bool *)at);
+        return;
+    case SPEC_NAME:
+        json_put_string(w, *(char *const *)at);
+        return;
+    case SPEC_SOURCES:
+        put_strings(s->data.sources, s->data.n_sources, w);
+        return;
+    case SPEC_SPLITS:
+        put_strings(s->data.splits, s->data.n_splits, w);
+        return;
+    case SPEC_FRACTIONS:
+        json_open(w, '[');
+        for (int i = 0; i < 3; i++) {
+            json_put_double(w, s->base.fractions[i]);
+        }
+        json_close(w, ']');
+        return;
+    case SPEC_METRIC:
+    case SPEC_DIRECTION:
+    case SPEC_OF:
+    case SPEC_SAMPLER:
+    case SPEC_PRUNER:
+        json_put_string(w, spec_words(row->type, &n)[*(const unsigned *)at]);
+        return;
+    case SPEC_FIELD:
+        put_field(s, row->field, w);
+        return;
+    }
+}
+
+/* Leave section `from` and enter `to`; early_stopping lies inside training. */
+static void change_section(const char *from, const char *to, struct json_out *w)
+{
+    bool goes_inside = strcmp(to, "early_stopping") == 0;
+    if (from[0] != '\0' && !goes_inside) {
+        json_close(w, '}');
+    }
+    if (to[0] != '\0') {
+        json_put_key(w, to);
+        json_open(w, '{');
+    }
+}
+
+void spec_to_json(const struct spec *s, struct buf *out)
+{
+    struct json_out w;
+    json_out_init(&w, out, JSON_COMPACT);
+    json_open(&w, '{');
+    const char *section = "";
+    for (size_t i = 0; i < SPEC_N_ROWS; i++) {
+        const struct spec_row *row = &SPEC_ROWS[i];
+        if (strcmp(row->section, section) != 0) {
+            change_section(section, row->section, &w);
+            section = row->section;
+        }
+        json_put_key(&w, row->key);
+        put_row(s, row, &w);
+    }
+    json_close(&w, '}'); /* early_stopping */
+    json_close(&w, '}'); /* training */
+    json_close(&w, '}');
+}
+
+int spec_difference(const struct spec *study, const struct spec *config,
+                    struct buf *out)
+{
+    struct buf a, b;
+    buf_init(&a, BUF_MAX_CONFIG);
+    buf_init(&b, BUF_MAX_CONFIG);
+    int found = 0;
+    for (size_t i = 0; i < SPEC_N_ROWS && !found; i++) {
+        const struct spec_row *row = &SPEC_ROWS[i];
+        struct json_out in_study, in_config;
+        buf_reset(&a);
+        buf_reset(&b);
+        json_out_init(&in_study, &a, JSON_COMPACT);
+        json_out_init(&in_config, &b, JSON_COMPACT);
+        put_row(study, row, &in_study);
+        put_row(config, row, &in_config);
+        if (!row->may_change && strcmp(a.data, b.data) != 0) {
+            buf_printf(out, "%s: %s in the study, %s in the config", row->path,
+                       a.data, b.data);
+            found = 1;
+        }
+    }
+    buf_fini(&a);
+    buf_fini(&b);
+    return found;
+}
+
+static bool is_absolute(const char *source)
+{
+    static const char *const prefixes[] = {"/", "hf:", "http://", "https://"};
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+        if (strncmp(source, prefixes[i], strlen(prefixes[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void spec_resolve_paths(struct spec *s, const char *base_dir)
+{
+    for (size_t i = 0; i < s->data.n_sources; i++) {
+        char *old = s->data.sources[i];
+        if (!is_absolute(old)) {
+            s->data.sources[i] = mem_printf("%s/%s", base_dir, old);
+            free(old);
+        }
+    }
+}

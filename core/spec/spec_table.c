@@ -1,0 +1,144 @@
+#include "core/spec/spec_table.h"
+
+/* X(section, path, key, TYPE, member, low, high, required, may_change, help).
+ * The run's fields follow; of `data` both tables have rows. */
+#define SPEC_KEYS(X)                                                           \
+    X("", "study", study, NAME, name, 0, 0, 1, 0, "name of the study")         \
+    X("objective", "objective.metric", metric, METRIC, metric, 0, 0, 0, 0,     \
+      "epoch metric that the search improves")                                 \
+    X("objective", "objective.direction", direction, DIRECTION, direction, 0,  \
+      0, 0, 0, "default: minimize a loss, maximize anything else")             \
+    X("objective", "objective.of", of, OF, of, 0, 0, 0, 0,                     \
+      "the value of a trial is its best epoch's or its last epoch's")          \
+    X("", "n_trials", n_trials, INT, n_trials, 1, SPEC_MAX_TRIALS, 0, 1,       \
+      "finished trials that end the study")                                    \
+    X("", "seed", seed, SEED, base.seed, 0, 0x1p53, 0, 0,                      \
+      "of every random stream of the study")                                   \
+    X("", "workers", workers, INT, workers, 0, SPEC_MAX_WORKERS, 0, 1,         \
+      "largest share of the daemon's workers; 0: no cap")                      \
+    X("", "threads_per_worker", threads_per_worker, INT, base.threads, 1,      \
+      RUN_MAX_THREADS, 0, 1, "threads of one training")                        \
+    X("sampler", "sampler.type", type, SAMPLER, sampler, 0, 0, 0, 0,           \
+      "how parameters are chosen")                                             \
+    X("sampler", "sampler.n_startup_trials", n_startup_trials, INT,            \
+      tpe.n_startup_trials, 0, SPEC_MAX_TRIALS, 0, 0,                          \
+      "random trials before the first model")                                  \
+    X("sampler", "sampler.n_ei_candidates", n_ei_candidates, INT,              \
+      tpe.n_ei_candidates, 1, 100000, 0, 0,                                    \
+      "candidates of which the best is taken")                                 \
+    X("sampler", "sampler.multivariate", multivariate, BOOL, tpe.multivariate, \
+      0, 0, 0, 0, "model the parameters jointly")                              \
+    X("sampler", "sampler.group", group, BOOL, tpe.group, 0, 0, 0, 0,          \
+      "one joint model per group of parameters that occur together")           \
+    X("sampler", "sampler.constant_liar", constant_liar, BOOL,                 \
+      tpe.constant_liar, 0, 0, 0, 0,                                           \
+      "running trials count as bad, so that workers spread out")               \
+    X("sampler", "sampler.prior_weight", prior_weight, REAL, tpe.prior_weight, \
+      1e-12, 1e12, 0, 0, "weight of the prior kernel")                         \
+    X("sampler", "sampler.consider_magic_clip", consider_magic_clip, BOOL,     \
+      tpe.consider_magic_clip, 0, 0, 0, 0, "bound kernel widths from below")   \
+    X("sampler", "sampler.consider_endpoints", consider_endpoints, BOOL,       \
+      tpe.consider_endpoints, 0, 0, 0, 0,                                      \
+      "the range's ends count when kernel widths are set")                     \
+    X("pruner", "pruner.type", type, PRUNER, pruner, 0, 0, 0, 0,               \
+      "how hopeless trials are ended early")                                   \
+    X("stop", "stop.value", value, OPTIONAL, stop.value, -1e300, 1e300, 0, 1,  \
+      "an objective value that ends the study")                                \
+    X("stop", "stop.hours", hours, OPTIONAL, stop.hours, 1e-6, 1e6, 0, 1,      \
+      "wall time that ends the study")                                         \
+    X("stop", "stop.max_failures", max_failures, INT, stop.max_failures, 1,    \
+      SPEC_MAX_TRIALS, 0, 1, "failed trials that end the study")               \
+    X("data", "data.source", source, SOURCES, data, 0, 0, 1, 0,                \
+      "hf:OWNER/NAME[/CONFIG], an http(s) address or a path (.jsonl, .csv, "   \
+      ".tsv), or a list of these, concatenated in order")                      \
+    X("data", "data.splits", splits, SPLITS, data, 0, 0, 0, 0,                 \
+      "splits of hf: sources, concatenated in order")                          \
+    X("data", "data.text", text, NAME, data.text, 0, 0, 0, 0,                  \
+      "column with the texts")                                                 \
+    X("data", "data.label", label, NAME, data.label, 0, 0, 0, 0,               \
+      "column with the classes")                                               \
+    X("data", "data.min_class_count", min_class_count, INT,                    \
+      data.min_class_count, 1, 1000000000, 0, 0,                               \
+      "classes with fewer rows are left out")                                  \
+    X("data", "data.fractions", fractions, FRACTIONS, base.fractions, 0, 1, 0, \
+      0, "shares of train, validation and test rows; they sum to 1")
+
+const struct spec_row SPEC_ROWS[] = {
+#define X(sec, p, k, t, member, lo, hi, required, change, h)                   \
+    {.section = sec,                                                           \
+     .key = #k,                                                                \
+     .path = p,                                                                \
+     .help = h,                                                                \
+     .type = SPEC_##t,                                                         \
+     .offset = offsetof(struct spec, member),                                  \
+     .low = lo,                                                                \
+     .high = hi,                                                               \
+     .is_required = required,                                                  \
+     .may_change = change,                                                     \
+     .field = -1},
+    SPEC_KEYS(X)
+#undef X
+#define X(sec, k, t, member, def, lo, hi, search, h)                           \
+    {.section = #sec,                                                          \
+     .key = #k,                                                                \
+     .path = RUN_PATH_##sec "." #k,                                            \
+     .help = h,                                                                \
+     .type = SPEC_FIELD,                                                       \
+     .low = lo,                                                                \
+     .high = hi,                                                               \
+     .field = RUN_FIELD_##member},
+        RUN_FIELDS(X)
+#undef X
+};
+const size_t SPEC_N_ROWS = ARRAY_LEN(SPEC_ROWS);
+
+const char *const *spec_words(enum spec_type type, size_t *n)
+{
+    static const char *const directions[] = {
+        [SPEC_MINIMIZE] = "minimize", [SPEC_MAXIMIZE] = "maximize"};
+    static const char *const of[] = {
+        [SPEC_OF_BEST] = "best", [SPEC_OF_LAST] = "last"};
+    static const char *const samplers[] = {
+        [SPEC_SAMPLER_TPE] = "tpe", [SPEC_SAMPLER_RANDOM] = "random"};
+    static const char *const pruners[] = {[SPEC_PRUNER_NONE] = "none"};
+    switch (type) {
+    case SPEC_METRIC:
+        *n = RUN_N_METRICS;
+        return RUN_METRIC_NAMES;
+    case SPEC_DIRECTION:
+        *n = ARRAY_LEN(directions);
+        return directions;
+    case SPEC_OF:
+        *n = ARRAY_LEN(of);
+        return of;
+    case SPEC_SAMPLER:
+        *n = ARRAY_LEN(samplers);
+        return samplers;
+    case SPEC_PRUNER:
+        *n = ARRAY_LEN(pruners);
+        return pruners;
+    default:
+        *n = 0;
+        return NULL;
+    }
+}
+
+void *spec_at(struct spec *s, const struct spec_row *row)
+{
+    return (char *)s + row->offset;
+}
+
+const void *spec_at_const(const struct spec *s, const struct spec_row *row)
+{
+    return (const char *)s + row->offset;
+}
+
+const struct param *spec_param_of(const struct spec *s, int field)
+{
+    for (size_t i = 0; i < s->space.n; i++) {
+        if (s->space.params[i].field == field) {
+            return &s->space.params[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,79 @@
+/* spec_table: every key of a study config in one list, for the code that
+ * reads, prints, compares and describes configs. Private to core/spec. */
+#ifndef CORE_SPEC_SPEC_TABLE_H
+#define CORE_SPEC_SPEC_TABLE_H
+#include "core/base/err.h"
+#include "core/spec/spec.h"
+struct json;
+struct json_out;
+
+enum spec_type {
+    SPEC_INT,      /* int64_t */
+    SPEC_SEED,     /* uint64_t, within 2^53 */
+    SPEC_REAL,     /* double */
+    SPEC_OPTIONAL, /* double or null (NaN) */
+    SPEC_BOOL,     /* bool */
+    SPEC_NAME,     /* char *: a study's or a column's name */
+    SPEC_SOURCES,  /* data.sources: a string or a list of strings */
+    SPEC_SPLITS,   /* data.splits: a list of strings, maybe empty */
+    SPEC_FRACTIONS,
+    SPEC_METRIC, /* enums: words of spec_words() */
+    SPEC_DIRECTION,
+    SPEC_OF,
+    SPEC_SAMPLER,
+    SPEC_PRUNER,
+    SPEC_FIELD /* of the run: fixed, or a distribution */
+};
+
+struct spec_row {
+    const char *section; /* "", "objective", ..., "early_stopping" */
+    const char *key, *path, *help;
+    enum spec_type type;
+    size_t offset; /* in struct spec; of a FIELD: 0 */
+    double low, high;
+    bool is_required;
+    bool may_change; /* while the study lives */
+    int field;       /* of a FIELD: RUN_FIELD_* */
+};
+/* In canonical order; the rows of a section stand together and
+ * early_stopping's come last, inside training's. */
+extern const struct spec_row SPEC_ROWS[];
+extern const size_t SPEC_N_ROWS;
+
+/* X(section, path): the objects of a config, the root first. */
+#define SPEC_SECTIONS(X)                                                       \
+    X("", "")                                                                  \
+    X("objective", "objective")                                                \
+    X("sampler", "sampler")                                                    \
+    X("pruner", "pruner")                                                      \
+    X("stop", "stop")                                                          \
+    X("data", "data")                                                          \
+    X("tokenizer", "tokenizer")                                                \
+    X("model", "model")                                                        \
+    X("training", "training")                                                  \
+    X("early_stopping", "training.early_stopping")
+
+/* Words of an enum row, *n of them. */
+const char *const *spec_words(enum spec_type type, size_t *n);
+/* A row's member of s. */
+void *spec_at(struct spec *s, const struct spec_row *row);
+const void *spec_at_const(const struct spec *s, const struct spec_row *row);
+/* The parameter that searches a run field, or NULL. */
+const struct param *spec_param_of(const struct spec *s, int field);
+
+/* Read {"float": [lo, hi], ...} for a field; *out is owned. */
+MUST_CHECK int spec_read_param(const struct run_field *field,
+                               const struct json *node, struct param *out,
+                               struct err *err);
+void spec_put_param(const struct param *p, struct json_out *w);
+/* Names (of studies, columns, parameters): valid UTF-8, 1 .. SPEC_NAME_MAX
+ * bytes, no control characters. */
+MUST_CHECK int spec_check_text(const char *text, struct err *err);
+
+/* Refuse a key that none of the candidates is, naming the nearest one. path
+ * is the object's ("" for the root). */
+MUST_CHECK int spec_unknown_key(const char *path, const char *key,
+                                const char *const *known, size_t n_known,
+                                struct err *err);
+
+#endif
