@@ -1,0 +1,111 @@
+/* kernels: the inner loops that are not products, one table per instruction
+ * set.
+ *
+ * All matrices are row major, float32. `rows` x `n` means rows lie n apart
+ * unless a leading dimension `ld` (in elements) is given. kernels_reference is
+ * plain C, for reading and for tests; the others come from one source
+ * (kernels.inc) compiled for lanes of 4, 8 and 16 floats and agree with it to
+ * rounding. exp is accurate to 2 ulp on [-87, 0] and never 0 below. */
+#ifndef CORE_NN_KERNELS_H
+#define CORE_NN_KERNELS_H
+#include "core/base/base.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/* AdamW's constants of one step (adamw.h makes them). Per element, g gradient:
+ *   m = beta1 m + rest1 g;   v = beta2 v + rest2 g^2
+ *   w = decay w - rate m / (sqrt(v) scale + eps)                            */
+struct kernels_adamw {
+    float beta1, rest1, beta2, rest2, decay, rate, scale, eps;
+};
+
+/* Dropout of one matrix: bit c of row r tells whether (r, c) is kept.
+ * bits NULL: everything is kept and scale is not used. */
+struct kernels_dropout {
+    const uint16_t *bits; /* (rows, words) */
+    size_t words;         /* ceil(n / 16) */
+    float scale;          /* 1 / P(kept) */
+};
+
+/* A row-wise normalisation with what comes just before it:
+ *   x <- dropout(x + bias);  y = gamma (x - mean) rstd + beta               */
+struct kernels_norm {
+    size_t rows, n;
+    const float *bias, *gamma, *beta; /* (n) */
+    struct kernels_dropout dropout;
+    float *x;           /* (rows, n): completed by forward, read by backward */
+    float *mean, *rstd; /* (rows) */
+};
+
+/* Where a Philox stream stands: words 1..3 of the counter and the key. */
+struct kernels_stream {
+    uint32_t key[2], counter[3];
+};
+
+struct kernels {
+    const char *name;
+    /* out = a + b, (n) each. */
+    void (*add)(float *out, const float *a, const float *b, size_t n);
+    /* x += bias in every row. */
+    void (*bias)(float *x, const float *bias, size_t rows, size_t n);
+    /* out[c] = sum over rows of x[r, c]. */
+    void (*column_sums)(float *out, const float *x, size_t rows, size_t n);
+    /* x = dropout(relu(x + bias)). */
+    void (*relu_forward)(float *x, const float *bias, size_t rows, size_t n,
+                         const struct kernels_dropout *dropout);
+    /* y is forward's result; dy becomes dx; dbias (n) = its column sums. */
+    void (*relu_backward)(float *dy, float *dbias, const float *y, size_t rows,
+                          size_t n, const struct kernels_dropout *dropout);
+    /* y (rows, n). */
+    void (*norm_forward)(float *y, const struct kernels_norm *norm);
+    /* dy becomes dx, the gradient before the bias; dbias, dgamma, dbeta (n)
+     * are written. */
+    void (*norm_backward)(float *dy, float *dbias, float *dgamma, float *dbeta,
+                          const struct kernels_norm *norm);
+    /* Rows of n logits become probabilities. n_pad > 0: the row stands for
+     * n_pad more logits that all equal pad_logit; the sum of their
+     * probabilities is written to column n. n = n_pad = 0: nothing. */
+    void (*softmax_forward)(float *p, size_t rows, size_t n, size_t ld,
+                            size_t n_pad, float pad_logit);
+    /* dp becomes the logits' gradient p (dp - dot(dy[r], y[r])); y, dy are
+     * (rows, width) with leading dimension ld_y: the weighted means that p
+     * made and their gradient. */
+    void (*softmax_backward)(float *dp, const float *p, size_t rows, size_t n,
+                             size_t ld, const float *y, const float *dy,
+                             size_t width, size_t ld_y);
+    /* AdamW over n elements; g NULL: the gradient is zero. */
+    void (*adamw)(float *w, float *m, float *v, const float *g, size_t n,
+                  const struct kernels_adamw *step);
+    /* y (B, O) = x (B, N) w^T, w (O, N), for few rows: w is read once per
+     * four of them. */
+    void (*wide_forward)(float *y, const float *x, const float *w, size_t B,
+                         size_t O, size_t N);
+    /* dx (B, N) = dy (B, O) w, and AdamW on w with the gradient dy^T x, which
+     * is formed a tile at a time and never stored: w, m and v are read once
+     * and written once. dx comes from w before the step. */
+    void (*wide_step)(float *dx, float *w, float *m, float *v, const float *x,
+                      const float *dy, size_t B, size_t O, size_t N,
+                      const struct kernels_adamw *step);
+    /* Sixteen Philox blocks, counters first..first+15: word i of block j is
+     * out[i][j]. */
+    void (*philox)(uint32_t out[4][16], const struct kernels_stream *stream,
+                   uint32_t first);
+    /* Draw 16-bit numbers, eight words of 16 bits from each call of philox
+     * (counters 16 g .. 16 g + 15 for the g-th group): bit j of word 2 i + h of
+     * a group is 1 when half h (low, high) of out[i][j] is >= threshold. */
+    void (*keep_bits)(uint16_t *words, size_t n_groups,
+                      const struct kernels_stream *stream, uint32_t threshold);
+};
+
+extern const struct kernels kernels_reference, kernels_portable;
+#if defined(__x86_64__)
+extern const struct kernels kernels_avx2, kernels_avx512;
+#endif
+
+/* The table in use: the best that this CPU has, or the one that the
+ * environment's PARZEN_KERNELS names, if the CPU has it. Chosen once. */
+const struct kernels *kernels_get(void);
+/* By name; NULL when unknown or not for this CPU. */
+const struct kernels *kernels_named(const char *name);
+
+#endif

@@ -1,0 +1,250 @@
+/* The kernels as their definitions say, one element at a time. */
+#include "core/nn/kernels.h"
+
+#include "core/base/rng.h"
+
+#include <math.h>
+#include <string.h>
+
+static bool is_kept(const struct kernels_dropout *d, size_t r, size_t c)
+{
+    return (d->bits[r * d->words + c / 16] >> (c % 16) & 1) != 0;
+}
+
+/* x or its gradient after dropout. */
+static float drop(const struct kernels_dropout *d, size_t r, size_t c, float x)
+{
+    if (d->bits == NULL) {
+        return x;
+    }
+    return is_kept(d, r, c) ? x * d->scale : 0.0f;
+}
+
+static void add(float *out, const float *a, const float *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        out[i] = a[i] + b[i];
+    }
+}
+
+static void bias(float *x, const float *b, size_t rows, size_t n)
+{
+    for (size_t r = 0; r < rows; r++) {
+        add(x + r * n, x + r * n, b, n);
+    }
+}
+
+static void column_sums(float *out, const float *x, size_t rows, size_t n)
+{
+    memset(out, 0, n * sizeof(*out));
+    for (size_t r = 0; r < rows; r++) {
+        add(out, out, x + r * n, n);
+    }
+}
+
+static void relu_forward(float *x, const float *b, size_t rows, size_t n,
+                         const struct kernels_dropout *dropout)
+{
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t c = 0; c < n; c++) {
+            float z = x[r * n + c] + b[c];
+            x[r * n + c] = drop(dropout, r, c, z > 0.0f ? z : 0.0f);
+        }
+    }
+}
+
+static void relu_backward(float *dy, float *dbias, const float *y, size_t rows,
+                          size_t n, const struct kernels_dropout *dropout)
+{
+    memset(dbias, 0, n * sizeof(*dbias));
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t c = 0; c < n; c++) {
+            float g = drop(dropout, r, c, dy[r * n + c]);
+            g = y[r * n + c] > 0.0f ? g : 0.0f;
+            dy[r * n + c] = g;
+            dbias[c] += g;
+        }
+    }
+}
+
+static void norm_forward(float *y, const struct kernels_norm *norm)
+{
+    size_t n = norm->n;
+    for (size_t r = 0; r < norm->rows; r++) {
+        float *x = norm->x + r * n;
+        double sum = 0, squares = 0;
+        for (size_t c = 0; c < n; c++) {
+            x[c] = drop(&norm->dropout, r, c, x[c] + norm->bias[c]);
+            sum += x[c];
+        }
+        double mean = sum / (double)n;
+        for (size_t c = 0; c < n; c++) {
+            squares += (x[c] - mean) * (x[c] - mean);
+        }
+        double rstd = 1.0 / sqrt(squares / (double)n + 1e-5);
+        for (size_t c = 0; c < n; c++) {
+            y[r * n + c] =
+                (float)((x[c] - mean) * rstd * norm->gamma[c] + norm->beta[c]);
+        }
+        norm->mean[r] = (float)mean;
+        norm->rstd[r] = (float)rstd;
+    }
+}
+
+static void norm_backward(float *dy, float *dbias, float *dgamma, float *dbeta,
+                          const struct kernels_norm *norm)
+{
+    size_t n = norm->n;
+    memset(dbias, 0, n * sizeof(*dbias));
+    memset(dgamma, 0, n * sizeof(*dgamma));
+    memset(dbeta, 0, n * sizeof(*dbeta));
+    for (size_t r = 0; r < norm->rows; r++) {
+        float mean = norm->mean[r], rstd = norm->rstd[r];
+        double sum = 0, sum_hat = 0;
+        for (size_t c = 0; c < n; c++) {
+            float hat = (norm->x[r * n + c] - mean) * rstd;
+            float g = dy[r * n + c];
+            dgamma[c] += g * hat;
+            dbeta[c] += g;
+            sum += g * norm->gamma[c];
+            sum_hat += g * norm->gamma[c] * hat;
+        }
+        for (size_t c = 0; c < n; c++) {
+            float hat = (norm->x[r * n + c] - mean) * rstd;
+            double g = dy[r * n + c] * norm->gamma[c];
+            g = rstd * (g - sum / (double)n - hat * sum_hat / (double)n);
+            dy[r * n + c] = drop(&norm->dropout, r, c, (float)g);
+            dbias[c] += dy[r * n + c];
+        }
+    }
+}
+
+static void softmax_forward(float *p, size_t rows, size_t n, size_t ld,
+                            size_t n_pad, float pad_logit)
+{
+    for (size_t r = 0; r < rows; r++, p += ld) {
+        float max = n_pad > 0 ? pad_logit : -INFINITY;
+        for (size_t c = 0; c < n; c++) {
+            max = fmaxf(max, p[c]);
+        }
+        double sum = 0;
+        for (size_t c = 0; c < n; c++) {
+            p[c] = expf(p[c] - max);
+            sum += p[c];
+        }
+        if (n_pad > 0) {
+            p[n] = (float)n_pad * expf(pad_logit - max);
+            sum += p[n];
+        }
+        for (size_t c = 0; c < n + (n_pad > 0); c++) {
+            p[c] = (float)(p[c] / sum);
+        }
+    }
+}
+
+static void softmax_backward(float *dp, const float *p, size_t rows, size_t n,
+                             size_t ld, const float *y, const float *dy,
+                             size_t width, size_t ld_y)
+{
+    for (size_t r = 0; r < rows; r++) {
+        double dot = 0;
+        for (size_t c = 0; c < width; c++) {
+            dot += y[r * ld_y + c] * dy[r * ld_y + c];
+        }
+        for (size_t c = 0; c < n; c++) {
+            dp[r * ld + c] = (float)(p[r * ld + c] * (dp[r * ld + c] - dot));
+        }
+    }
+}
+
+static void adamw(float *w, float *m, float *v, const float *g, size_t n,
+                  const struct kernels_adamw *s)
+{
+    for (size_t i = 0; i < n; i++) {
+        float gi = g != NULL ? g[i] : 0.0f;
+        m[i] = s->beta1 * m[i] + s->rest1 * gi;
+        v[i] = s->beta2 * v[i] + s->rest2 * gi * gi;
+        w[i] = s->decay * w[i] -
+               s->rate * (m[i] / (sqrtf(v[i]) * s->scale + s->eps));
+    }
+}
+
+static void wide_forward(float *y, const float *x, const float *w, size_t B,
+                         size_t O, size_t N)
+{
+    for (size_t b = 0; b < B; b++) {
+        for (size_t o = 0; o < O; o++) {
+            double sum = 0;
+            for (size_t i = 0; i < N; i++) {
+                sum += (double)x[b * N + i] * w[o * N + i];
+            }
+            y[b * O + o] = (float)sum;
+        }
+    }
+}
+
+static void wide_step(float *dx, float *w, float *m, float *v, const float *x,
+                      const float *dy, size_t B, size_t O, size_t N,
+                      const struct kernels_adamw *step)
+{
+    memset(dx, 0, B * N * sizeof(*dx));
+    for (size_t o = 0; o < O; o++) {
+        for (size_t i = 0; i < N; i++) {
+            float g = 0;
+            for (size_t b = 0; b < B; b++) {
+                g += dy[b * O + o] * x[b * N + i];
+                dx[b * N + i] += dy[b * O + o] * w[o * N + i];
+            }
+            adamw(&w[o * N + i], &m[o * N + i], &v[o * N + i], &g, 1, step);
+        }
+    }
+}
+
+static void philox(uint32_t out[4][16], const struct kernels_stream *stream,
+                   uint32_t first)
+{
+    for (uint32_t j = 0; j < 16; j++) {
+        uint32_t counter[4] = {first + j, stream->counter[0],
+                               stream->counter[1], stream->counter[2]};
+        uint32_t block[4];
+        rng_philox(stream->key, counter, block);
+        for (int i = 0; i < 4; i++) {
+            out[i][j] = block[i];
+        }
+    }
+}
+
+static void keep_bits(uint16_t *words, size_t n_groups,
+                      const struct kernels_stream *stream, uint32_t threshold)
+{
+    memset(words, 0, n_groups * 8 * sizeof(*words));
+    for (size_t g = 0; g < n_groups; g++, words += 8) {
+        uint32_t out[4][16];
+        philox(out, stream, (uint32_t)(g * 16));
+        for (int i = 0; i < 64; i++) {
+            uint32_t x = out[i / 16][i % 16];
+            unsigned low = (x & 0xffff) >= threshold;
+            unsigned high = x >> 16 >= threshold;
+            words[i / 16 * 2] |= (uint16_t)(low << (i % 16));
+            words[i / 16 * 2 + 1] |= (uint16_t)(high << (i % 16));
+        }
+    }
+}
+
+const struct kernels kernels_reference = {
+    .name = "reference",
+    .add = add,
+    .bias = bias,
+    .column_sums = column_sums,
+    .relu_forward = relu_forward,
+    .relu_backward = relu_backward,
+    .norm_forward = norm_forward,
+    .norm_backward = norm_backward,
+    .softmax_forward = softmax_forward,
+    .softmax_backward = softmax_backward,
+    .adamw = adamw,
+    .wide_forward = wide_forward,
+    .wide_step = wide_step,
+    .philox = philox,
+    .keep_bits = keep_bits,
+};
