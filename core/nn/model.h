@@ -54,10 +54,10 @@ struct model_tensor {
     const char *name;
     int n_dims;
     size_t dims[2];
-    size_t n;          /* elements */
-    float *weight;     /* (n) */
-    float *m, *v;      /* AdamW's moments, (n) each; NULL in a model that was
-                          made for prediction only */
+    size_t n;      /* elements */
+    float *weight; /* (n) */
+    float *m, *v;  /* AdamW's moments, (n) each; NULL in a model that was
+                      made for prediction only */
 };
 
 struct model;
@@ -96,8 +96,9 @@ void model_train_step(struct model *m, const struct model_batch *batch,
  * then out must be NULL too. */
 void model_evaluate(struct model *m, const struct model_batch *batch,
                     float *logprob, struct model_result *out);
-/* Gradients of the mean loss without dropout and without a step, for checks:
- * grads[i] has the shape of tensor i (caller's memory). */
+/* Gradients of the mean loss without dropout and without a step, for checks,
+ * of a trainable model: grads[i] has the shape of tensor i (caller's memory).
+ */
 void model_gradients(struct model *m, const struct model_batch *batch,
                      float *const *grads, struct model_result *out);
 

@@ -1,0 +1,26 @@
+/* ops: matrix products by OpenBLAS; ops.c alone includes cblas.h.
+ *
+ * Row major; each matrix has its leading dimension (elements from one row to
+ * the next) beside it. M, N, K and leading dimensions fit an int. */
+#ifndef CORE_NN_OPS_H
+#define CORE_NN_OPS_H
+#include "core/base/base.h"
+
+/* c (M, N) = alpha a (M, K) b (N, K)^T */
+void ops_nt(float *c, size_t ldc, const float *a, size_t lda, const float *b,
+            size_t ldb, size_t M, size_t N, size_t K, float alpha);
+/* c (M, N) = alpha a (M, K) b (K, N) */
+void ops_nn(float *c, size_t ldc, const float *a, size_t lda, const float *b,
+            size_t ldb, size_t M, size_t N, size_t K, float alpha);
+/* c (M, N) = alpha a (K, M)^T b (K, N) */
+void ops_tn(float *c, size_t ldc, const float *a, size_t lda, const float *b,
+            size_t ldb, size_t M, size_t N, size_t K, float alpha);
+
+void ops_set_threads(int n);
+int ops_threads(void);
+/* The kernels OpenBLAS chose when it was loaded ("Haswell"), and its
+ * configuration line. Static strings. */
+const char *ops_blas_core(void);
+const char *ops_blas_config(void);
+
+#endif
