@@ -94,10 +94,12 @@ $(B)/tests/%: $(B)/obj/tests/%.o $(TEST_LIB_OBJ) $(ALL_LIBS)
 # --- bench tools: tests/bench/X.c -> build/bench/X -----------------------------
 BENCH_SOURCES := $(wildcard tests/bench/*.c)
 BENCH_NAMES   := $(subst _,-,$(patsubst tests/bench/%.c,%,$(BENCH_SOURCES)))
+# What tests and bench tools share, as an archive: a tool takes what it names.
+$(call lib,tests/lib): $(filter-out %/test_main.o,$(TEST_LIB_OBJ))
 .PHONY: bench-tools
 bench-tools: $(addprefix $(B)/bench/,$(BENCH_NAMES))
 define BENCH_RULE
-$(B)/bench/$(subst _,-,$(1)): $(B)/obj/tests/bench/$(1).o $(ALL_LIBS)
+$(B)/bench/$(subst _,-,$(1)): $(B)/obj/tests/bench/$(1).o $(call lib,tests/lib) $(ALL_LIBS)
 	$$(link) $(DAEMON_LIBS) $(CORE_LIBS)
 endef
 $(foreach s,$(BENCH_SOURCES),$(eval $(call BENCH_RULE,$(patsubst tests/bench/%.c,%,$(s)))))
