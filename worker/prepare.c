@@ -1,0 +1,116 @@
+#include "worker/prepare.h"
+#include "core/base/file.h"
+#include "core/base/mem.h"
+#include "core/base/paths.h"
+#include "core/data/dataset.h"
+#include "core/wire/msg.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Strings that travelled in one, joined by '\n' (msg.h). */
+struct list {
+    char *text;
+    const char **items;
+    size_t n;
+};
+
+static struct list split_lines(const char *text)
+{
+    struct list l = {.text = mem_strdup(text)};
+    size_t cap = 1;
+    for (const char *p = text; *p != '\0'; p++) {
+        cap += *p == '\n';
+    }
+    l.items = mem_alloc(cap, sizeof(*l.items));
+    char *at = l.text;
+    while (at != NULL && *text != '\0') {
+        l.items[l.n++] = strsep(&at, "\n");
+    }
+    return l;
+}
+
+static void list_fini(struct list *l)
+{
+    free(l->text);
+    free(l->items);
+}
+
+static int read_sources(const struct msg_prepare *p, struct dataset **out,
+                        struct err *err)
+{
+    struct list sources = split_lines(p->sources);
+    struct list splits = split_lines(p->splits);
+    struct dataset_query query = {.sources = sources.items,
+                                  .n_sources = sources.n,
+                                  .splits = splits.items,
+                                  .n_splits = splits.n,
+                                  .text = p->text,
+                                  .label = p->label,
+                                  .min_class_count = (int)p->min_class_count,
+                                  .cache_dir = p->cache_dir};
+    int rc = dataset_read(&query, out, err);
+    list_fini(&sources);
+    list_fini(&splits);
+    return rc;
+}
+
+/* The cached file, or the sources again; *sha256 says what it is. */
+static int get_dataset(const struct msg_prepare *p, const char *dir,
+                       struct dataset **out, char sha256[65], struct err *err)
+{
+    bool is_known = p->expected_sha256[0] != '\0';
+    if (is_known && dataset_open(dir, p->expected_sha256, out, err) == 0) {
+        snprintf(sha256, 65, "%s", p->expected_sha256);
+        return 0;
+    }
+    struct dataset *d;
+    int rc = file_mkdirs(dir, 0700, err);
+    if (rc == 0) {
+        rc = read_sources(p, &d, err);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    rc = dataset_save(d, dir, sha256, err);
+    if (rc == 0 && is_known && strcmp(sha256, p->expected_sha256) != 0) {
+        rc = err_set(err, ERR_INVALID,
+                     "the data has changed since the study began (sha256 "
+                     "%.12s then, %.12s now) and the prepared copy is gone",
+                     p->expected_sha256, sha256);
+    }
+    if (rc != 0) {
+        dataset_free(d);
+        return rc;
+    }
+    *out = d;
+    return 0;
+}
+
+int prepare_data(const struct msg_prepare *p, struct msg_prepared *out,
+                 struct err *err)
+{
+    struct dataset *d;
+    struct dataset_split split;
+    char sha256[65];
+    char *dir = paths_in_state(p->cache_dir, "datasets");
+    int rc = get_dataset(p, dir, &d, sha256, err);
+    free(dir);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = dataset_split(d, (enum dataset_split_kind)p->run.split,
+                       p->run.fractions, p->run.seed, &split, err);
+    if (rc == 0) {
+        *out = (struct msg_prepared){.study = p->study,
+                                     .sha256 = mem_strdup(sha256),
+                                     .n_classes = (int64_t)dataset_n_classes(d),
+                                     .n_train = (int64_t)split.n[DATASET_TRAIN],
+                                     .n_val = (int64_t)split.n[DATASET_VAL],
+                                     .n_test = (int64_t)split.n[DATASET_TEST]};
+        dataset_split_fini(&split);
+    }
+    dataset_free(d);
+    return rc;
+}

@@ -1,0 +1,186 @@
+/* One thread, one job at a time.
+ *
+ * The happy path: HELLO; then, for each ASSIGN, the job gets turns between
+ * looks at the channel (`while busy: step, uv_run NOWAIT`), so that STOP is
+ * noticed between two steps of the training; without a job uv_run waits. QUIT
+ * ends the loop.
+ *
+ * Possible failures: the channel ends (the daemon died): the job is dropped
+ * where it is, its last checkpoint is in the database. The daemon does not
+ * read: the queue is full and the channel ends the same way. A message that
+ * has no place (ASSIGN while busy, a STOP for another attempt): the first is
+ * the daemon's error and ends the session, the second came too late and is
+ * ignored.
+ */
+#include "worker/session.h"
+#include "core/wire/channel.h"
+#include "core/wire/msg.h"
+#include "worker/classifier.h"
+#include "worker/prepare.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <uv.h>
+
+enum { DISK_WAIT_MS = 1000 };
+
+struct session {
+    uv_loop_t *loop;
+    struct channel *channel;
+    uv_timer_t retry; /* after a checkpoint that could not be written */
+    struct classifier *job;
+    struct trial_id id;      /* of the job */
+    bool is_waiting;         /* the job waits for the retry timer */
+    bool is_over, told_quit; /* no more turns; QUIT was the reason */
+    char why[256];
+};
+
+static void end(struct session *s, const char *why)
+{
+    if (!s->is_over) {
+        s->is_over = true;
+        snprintf(s->why, sizeof(s->why), "%s", why);
+        channel_close(s->channel, NULL, NULL);
+        uv_close((uv_handle_t *)&s->retry, NULL);
+    }
+}
+
+static void say(void *ctx, const struct msg *m)
+{
+    struct session *s = ctx;
+    struct err err;
+    if (!s->is_over && channel_send(s->channel, m, &err) != 0) {
+        end(s, err.msg);
+    }
+}
+
+static void drop_job(struct session *s)
+{
+    classifier_free(s->job);
+    s->job = NULL;
+    s->is_waiting = false;
+}
+
+static void on_assign(struct session *s, const struct msg_assign *a)
+{
+    struct classifier_out out = {.ctx = s, .say = say};
+    struct err err;
+    s->id = a->id;
+    int rc = classifier_new(a, &out, &s->job, &err);
+    if (rc != 0) {
+        fprintf(stderr, "%s\n", err.msg);
+        s->job = NULL;
+        struct msg m = {.type = MSG_FAILED,
+                        .failed = {.id = a->id,
+                                   .cause = classifier_cause(rc),
+                                   .message = err.msg}};
+        say(s, &m);
+    }
+}
+
+static void on_prepare(struct session *s, const struct msg_prepare *p)
+{
+    struct err err;
+    struct msg m = {.type = MSG_PREPARED};
+    if (prepare_data(p, &m.prepared, &err) == 0) {
+        say(s, &m);
+        msg_fini(&m);
+    } else {
+        struct msg failed = {
+            .type = MSG_PREPARE_FAILED,
+            .prepare_failed = {.study = p->study, .message = err.msg}};
+        say(s, &failed);
+    }
+}
+
+static bool is_current(const struct session *s, const struct trial_id *id)
+{
+    return s->job != NULL && id->study == s->id.study &&
+           id->number == s->id.number && id->attempt == s->id.attempt;
+}
+
+static void on_msg(void *ctx, const struct msg *m)
+{
+    struct session *s = ctx;
+    if (m->type == MSG_QUIT) {
+        s->told_quit = true;
+        end(s, "told to quit");
+    } else if (m->type == MSG_STOP) {
+        if (is_current(s, &m->stop.id)) {
+            classifier_stop(s->job, m->stop.keep != 0);
+            drop_job(s);
+        }
+    } else if (s->job != NULL) {
+        end(s, "the daemon gave a job to a busy worker");
+    } else if (m->type == MSG_ASSIGN) {
+        on_assign(s, &m->assign);
+    } else if (m->type == MSG_PREPARE) {
+        on_prepare(s, &m->prepare);
+    } else {
+        end(s, "the daemon sent a message that only workers send");
+    }
+}
+
+static void on_end(void *ctx, int why, const char *sentence)
+{
+    end(ctx, why == 0 ? "the daemon went away" : sentence);
+}
+
+static void on_retry(uv_timer_t *t)
+{
+    struct session *s = t->data;
+    s->is_waiting = false;
+}
+
+static void give_turn(struct session *s)
+{
+    switch (classifier_step(s->job, (int64_t)(uv_hrtime() / 1000000))) {
+    case CLASSIFIER_BUSY:
+        break;
+    case CLASSIFIER_WAIT:
+        if (!s->is_over) {
+            s->is_waiting = true;
+            uv_timer_start(&s->retry, on_retry, DISK_WAIT_MS, 0);
+        }
+        break;
+    case CLASSIFIER_ENDED:
+        drop_job(s);
+        break;
+    }
+}
+
+static void serve(struct session *s)
+{
+    struct msg hello = {.type = MSG_HELLO,
+                        .hello = {.protocol = MSG_PROTOCOL,
+                                  .build_id = (char *)BUILD_ID,
+                                  .pid = getpid()}};
+    say(s, &hello);
+    while (!s->is_over) {
+        if (s->job == NULL || s->is_waiting) {
+            uv_run(s->loop, UV_RUN_ONCE);
+        } else {
+            give_turn(s);
+            uv_run(s->loop, UV_RUN_NOWAIT);
+        }
+    }
+    drop_job(s);
+    uv_run(s->loop, UV_RUN_DEFAULT); /* the closing handles */
+}
+
+int session_run(struct uv_loop_s *loop, int fd, struct err *err)
+{
+    struct session s = {.loop = loop};
+    const struct channel_hooks hooks = {
+        .ctx = &s, .on_msg = on_msg, .on_end = on_end};
+    int rc = channel_open(loop, fd, &hooks, &s.channel, err);
+    if (rc != 0) {
+        return rc;
+    }
+    uv_timer_init(loop, &s.retry);
+    s.retry.data = &s;
+    serve(&s);
+    return s.told_quit ? 0 : err_set(err, ERR_UNREACHABLE, "%s", s.why);
+}
