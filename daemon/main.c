@@ -1,0 +1,226 @@
+/* parzend: options, state directory, then one loop until told to stop.
+ *
+ * The end, by SIGTERM, SIGINT or POST /api/v1/shutdown: the HTTP side closes,
+ * the daemon drains (running trials checkpoint and go back to WAITING), the
+ * store is closed, the loop runs empty. A second signal ends it at once: that
+ * is safe too, only slower to resume. */
+#include "core/base/log.h"
+#include "daemon/daemon.h"
+#include "daemon/http/server.h"
+#include "daemon/options.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <uv.h>
+
+enum {
+    EXIT_BUSY = 69, /* another daemon has the state directory */
+    EXIT_IO = 74,   /* the disk failed: a person should look first */
+    LOG_ROTATE_BYTES = 10 << 20,
+};
+
+struct program {
+    uv_loop_t loop;
+    struct options options;
+    struct daemon *daemon;
+    struct http_server *http;
+    uv_signal_t sigterm, sigint;
+    bool is_ending;
+    int exit_code;
+};
+
+/* --- systemd
+ * ------------------------------------------------------------------ */
+
+/* One datagram to $NOTIFY_SOCKET (sd_notify(3)'s protocol). */
+static void notify(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    if (path == NULL || strlen(path) >= sizeof(to.sun_path)) {
+        return;
+    }
+    memcpy(to.sun_path, path, strlen(path));
+    if (to.sun_path[0] == '@') {
+        to.sun_path[0] = '\0'; /* the abstract namespace */
+    }
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        socklen_t n =
+            (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+        sendto(fd, state, strlen(state), MSG_NOSIGNAL,
+               (const struct sockaddr *)&to, n);
+        close(fd);
+    }
+}
+
+/* --- the end
+ * -------------------------------------------------------------------- */
+
+static void on_daemon_closed(void *ctx)
+{
+    struct program *p = ctx;
+    p->daemon = NULL;
+    uv_close((uv_handle_t *)&p->sigterm, NULL);
+    uv_close((uv_handle_t *)&p->sigint, NULL);
+}
+
+static void on_http_closed(void *ctx)
+{
+    struct program *p = ctx;
+    p->http = NULL;
+    daemon_close(p->daemon, p->options.grace_ms, on_daemon_closed, p);
+}
+
+static void begin_end(struct program *p, const char *why)
+{
+    if (p->is_ending) {
+        LOG_WARN("ending at once", "why=%s", why);
+        _exit(1); /* workers die with us; the next start resumes */
+    }
+    p->is_ending = true;
+    LOG_INFO("ending", "why=%s", why);
+    notify("STOPPING=1");
+    http_server_close(p->http, on_http_closed, p);
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    begin_end(handle->data, strsignal(signum));
+}
+
+static void on_shutdown(void *ctx)
+{
+    begin_end(ctx, "asked by a user");
+}
+
+/* Nothing more may be said or written: see reliability of a failing disk. */
+static void on_fatal(void *ctx, const char *why)
+{
+    (void)ctx;
+    LOG_ERROR("the store failed; ending so that a person can look", "%s", why);
+    _exit(EXIT_IO);
+}
+
+/* --- the beginning
+ * ------------------------------------------------------------------ */
+
+/* The log of an earlier life is kept once, as FILE.1, when it is large. */
+static int open_log(const char *path, struct err *err)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && st.st_size > LOG_ROTATE_BYTES) {
+        char old[4096];
+        snprintf(old, sizeof(old), "%s.1", path);
+        if (rename(path, old) != 0) {
+            return err_sys(err, errno, "log %s", path);
+        }
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+                  0600);
+    if (fd < 0) {
+        return err_sys(err, errno, "log %s", path);
+    }
+    log_set_fd(fd);
+    return 0;
+}
+
+static void settle_in(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error, not an end */
+    umask(077);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+}
+
+static void watch_signals(struct program *p)
+{
+    uv_signal_init(&p->loop, &p->sigterm);
+    uv_signal_init(&p->loop, &p->sigint);
+    p->sigterm.data = p->sigint.data = p;
+    uv_signal_start(&p->sigterm, on_signal, SIGTERM);
+    uv_signal_start(&p->sigint, on_signal, SIGINT);
+}
+
+static int open_doors(struct program *p, struct err *err)
+{
+    const struct daemon_options daemon = {.state_dir = p->options.state_dir,
+                                          .worker_path = p->options.worker_path,
+                                          .n_workers = p->options.n_workers,
+                                          .threads_per_worker = 1,
+                                          .on_fatal = on_fatal,
+                                          .ctx = p};
+    int rc = daemon_new(&p->loop, &daemon, &p->daemon, err);
+    if (rc != 0) {
+        return rc;
+    }
+    const struct http_server_options http = {.state_dir = p->options.state_dir,
+                                             .port = p->options.port,
+                                             .on_shutdown = on_shutdown,
+                                             .ctx = p};
+    rc = http_server_new(&p->loop, p->daemon, &http, &p->http, err);
+    if (rc != 0) {
+        daemon_close(p->daemon, 0, on_daemon_closed, p);
+    }
+    return rc;
+}
+
+static int exit_code_of(int rc)
+{
+    return rc == 0              ? 0
+           : rc == ERR_CONFLICT ? EXIT_BUSY
+           : rc == ERR_IO       ? EXIT_IO
+                                : 1;
+}
+
+static int run(struct program *p)
+{
+    struct err err;
+    int rc = options_claim_state(&p->options, &err);
+    if (rc == 0 && p->options.log_path != NULL) {
+        rc = open_log(p->options.log_path, &err);
+    }
+    if (rc != 0) {
+        fprintf(stderr, "parzend: %s\n", err.msg);
+        return exit_code_of(rc);
+    }
+    uv_loop_init(&p->loop);
+    watch_signals(p);
+    rc = open_doors(p, &err);
+    if (rc != 0) {
+        fprintf(stderr, "parzend: %s\n", err.msg);
+        LOG_ERROR("not started", "%s", err.msg);
+        if (p->daemon == NULL) {
+            on_daemon_closed(p);
+        }
+    } else {
+        LOG_INFO("ready", "state=%s port=%d workers=%d pid=%d",
+                 p->options.state_dir, http_server_port(p->http),
+                 p->options.n_workers, (int)getpid());
+        notify("READY=1");
+    }
+    uv_run(&p->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&p->loop);
+    return exit_code_of(rc);
+}
+
+int main(int argc, char **argv)
+{
+    struct program p = {0};
+    options_parse(&p.options, argc, argv);
+    settle_in();
+    int code = run(&p);
+    options_fini(&p.options);
+    return code;
+}

@@ -1,0 +1,167 @@
+#include "daemon/options.h"
+#include "core/base/file.h"
+#include "core/base/mem.h"
+#include "core/base/paths.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MAX_WORKERS = 256, DEFAULT_PORT = 7373, DEFAULT_GRACE_S = 30 };
+enum { KEY_WORKER = 256, KEY_LOG, KEY_GRACE };
+
+static const struct argp_option argp_options[] = {
+    {"state", 's', "DIR", 0,
+     "state directory (default: $PARZEN_STATE, $XDG_STATE_HOME/parzen, "
+     "~/.local/state/parzen)",
+     0},
+    {"port", 'p', "N", 0,
+     "port of the page on 127.0.0.1 (default 7373; 0: any free one)", 0},
+    {"workers", 'w', "N", 0, "worker processes (default: number of cores)", 0},
+    {"log", KEY_LOG, "FILE", 0, "write the log there instead of stderr", 0},
+    {"grace", KEY_GRACE, "SECONDS", 0,
+     "time for running trials to checkpoint at the end (default 30)", 0},
+    {"worker", KEY_WORKER, "PROGRAM", 0,
+     "worker program (default: parzen-worker beside parzend)", 0},
+    {0},
+};
+
+static int number_in(struct argp_state *state, const char *what,
+                     const char *text, long low, long high)
+{
+    char *end;
+    errno = 0;
+    long v = strtol(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || v < low || v > high) {
+        argp_error(state,
+                   "--%s: expected a whole number from %ld to %ld, "
+                   "not '%s'",
+                   what, low, high, text);
+    }
+    return (int)v;
+}
+
+static void replace(char **at, const char *text)
+{
+    free(*at);
+    *at = mem_strdup(text);
+}
+
+static error_t parse_one(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+    switch (key) {
+    case 's':
+        replace(&o->state_dir, arg);
+        return 0;
+    case 'p':
+        o->port = number_in(state, "port", arg, 0, 65535);
+        return 0;
+    case 'w':
+        o->n_workers = number_in(state, "workers", arg, 1, MAX_WORKERS);
+        return 0;
+    case KEY_LOG:
+        replace(&o->log_path, arg);
+        return 0;
+    case KEY_GRACE:
+        o->grace_ms = 1000 * number_in(state, "grace", arg, 0, 3600);
+        return 0;
+    case KEY_WORKER:
+        replace(&o->worker_path, arg);
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "unexpected argument '%s'", arg);
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static char *worker_beside_us(void)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (n <= 0) {
+        return mem_strdup("parzen-worker");
+    }
+    self[n] = '\0';
+    char *slash = strrchr(self, '/');
+    *slash = '\0';
+    return mem_printf("%s/parzen-worker", self);
+}
+
+void options_parse(struct options *o, int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = argp_options,
+        .parser = parse_one,
+        .doc = "The coordinator of Parzen: keeps studies in one SQLite file "
+               "and trains their trials in worker processes."
+               "\vUsers talk to it through `parzen`; see `parzen --help`."};
+    argp_program_version = "parzend " BUILD_ID;
+    argp_err_exit_status = 2;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    *o = (struct options){
+        .state_dir = paths_default_state(),
+        .worker_path = worker_beside_us(),
+        .port = DEFAULT_PORT,
+        .n_workers = cores < 1             ? 1
+                     : cores > MAX_WORKERS ? MAX_WORKERS
+                                           : (int)cores,
+        .grace_ms = 1000 * DEFAULT_GRACE_S,
+    };
+    argp_parse(&argp, argc, argv, 0, NULL, o);
+}
+
+void options_fini(struct options *o)
+{
+    free(o->state_dir);
+    free(o->worker_path);
+    free(o->log_path);
+}
+
+static int check_folder(const char *dir, struct err *err)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        return err_sys(err, errno, "state directory %s", dir);
+    }
+    struct stat st;
+    int rc = 0;
+    if (fstat(fd, &st) != 0) {
+        rc = err_sys(err, errno, "state directory %s", dir);
+    } else if (st.st_uid != geteuid()) {
+        rc = err_set(err, ERR_INVALID,
+                     "state directory %s belongs to user %d, not to us", dir,
+                     (int)st.st_uid);
+    } else if ((st.st_mode & 077) != 0 && fchmod(fd, 0700) != 0) {
+        rc = err_sys(err, errno, "state directory %s is open to others", dir);
+    }
+    close(fd);
+    return rc;
+}
+
+int options_claim_state(struct options *o, struct err *err)
+{
+    if (o->state_dir == NULL || o->state_dir[0] == '\0') {
+        return err_set(err, ERR_INVALID,
+                       "no state directory: give --state, or set HOME");
+    }
+    int rc = file_mkdirs(o->state_dir, 0700, err);
+    if (rc != 0) {
+        return err_wrap(err, "state directory");
+    }
+    char *real = realpath(o->state_dir, NULL);
+    if (real == NULL) {
+        return err_sys(err, errno, "state directory %s", o->state_dir);
+    }
+    rc = check_folder(o->state_dir, err);
+    free(o->state_dir);
+    o->state_dir = real;
+    return rc;
+}

@@ -1,0 +1,22 @@
+/* options: what parzend is started with, and its state directory. */
+#ifndef DAEMON_OPTIONS_H
+#define DAEMON_OPTIONS_H
+#include "core/base/err.h"
+
+struct options {
+    char *state_dir;   /* absolute; owned */
+    char *worker_path; /* owned */
+    char *log_path;    /* owned, may be NULL: stderr */
+    int port;          /* 7373; 0: any free one */
+    int n_workers;     /* the number of cores */
+    int grace_ms;      /* for running trials to checkpoint at the end */
+};
+
+/* Parse the command line; --help and usage errors end the program (0, 2). */
+void options_parse(struct options *o, int argc, char **argv);
+void options_fini(struct options *o);
+/* Make the state directory, or check the one that is there: a real folder,
+ * ours, closed to others (0700 is set where it is not). */
+MUST_CHECK int options_claim_state(struct options *o, struct err *err);
+
+#endif
