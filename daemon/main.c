@@ -5,6 +5,7 @@
  * store is closed, the loop runs empty. A second signal ends it at once: that
  * is safe too, only slower to resume. */
 #include "core/base/log.h"
+#include "daemon/api.h"
 #include "daemon/daemon.h"
 #include "daemon/http/server.h"
 #include "daemon/options.h"
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -34,6 +34,7 @@ struct program {
     uv_loop_t loop;
     struct options options;
     struct daemon *daemon;
+    struct api *api;
     struct http_server *http;
     uv_signal_t sigterm, sigint;
     bool is_ending;
@@ -80,6 +81,7 @@ static void on_http_closed(void *ctx)
 {
     struct program *p = ctx;
     p->http = NULL;
+    api_publish_to(p->api, NULL);
     daemon_close(p->daemon, p->options.grace_ms, on_daemon_closed, p);
 }
 
@@ -211,6 +213,7 @@ static int run(struct program *p)
         notify("READY=1");
     }
     uv_run(&p->loop, UV_RUN_DEFAULT);
+    api_free(p->api);
     uv_loop_close(&p->loop);
     return exit_code_of(rc);
 }

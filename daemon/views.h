@@ -27,12 +27,14 @@ struct views_time {
     int64_t now_ms, mono_ms;
 };
 
-void views_studies(const struct mirror *m, const struct views_time *t,
-                   struct json_out *w);
+/* state_dir: for the checkpoints' paths. */
+void views_studies(const struct mirror *m, const char *state_dir,
+                   const struct views_time *t, struct json_out *w);
+/* trouble: NULL, or why nothing is dispatched. */
 void views_study(const struct mirror *m, const struct study *s,
-                 const char *trouble, const struct views_time *t,
-                 struct json_out *w);
-/* with_epochs: "epochs" is there. state_dir: for the checkpoint's path. */
+                 const char *state_dir, const char *trouble,
+                 const struct views_time *t, struct json_out *w);
+/* with_epochs: "epochs" is there. */
 void views_trial(const struct study *s, const struct study_trial *trial,
                  const char *state_dir, bool with_epochs,
                  const struct views_time *t, struct json_out *w);

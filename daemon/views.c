@@ -1,0 +1,322 @@
+#include "daemon/views.h"
+#include "core/base/buf.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "core/base/paths.h"
+#include "core/spec/spec_json.h"
+#include "daemon/history.h"
+#include "daemon/mirror.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* --- helpers
+ * -------------------------------------------------------------------- */
+
+static void put_int(struct json_out *w, const char *key, int64_t v)
+{
+    json_put_key(w, key);
+    json_put_int(w, v);
+}
+
+/* null for what is not there. */
+static void put_time(struct json_out *w, const char *key, int64_t ms)
+{
+    json_put_key(w, key);
+    if (ms > 0) {
+        json_put_int(w, ms);
+    } else {
+        json_put_null(w);
+    }
+}
+
+static void put_string(struct json_out *w, const char *key, const char *s)
+{
+    json_put_key(w, key);
+    json_put_string(w, s);
+}
+
+static void put_bool(struct json_out *w, const char *key, bool v)
+{
+    json_put_key(w, key);
+    json_put_bool(w, v);
+}
+
+/* --- one trial
+ * ---------------------------------------------------------------------- */
+
+static void put_params(const struct study *s, const struct study_trial *t,
+                       struct json_out *w)
+{
+    const struct history *h = s->history;
+    json_put_key(w, "params");
+    json_open(w, '{');
+    for (int p = 0; p < history_n_params(h); p++) {
+        const struct dist *dist = history_param_dist(h, t->number, p);
+        if (dist != NULL) {
+            json_put_key(w, history_param_name(h, p));
+            dist_put_value(dist, history_param(h, t->number, p), w);
+        }
+    }
+    json_close(w, '}');
+}
+
+static void put_epochs(const struct study_trial *t, struct json_out *w)
+{
+    json_put_key(w, "epochs");
+    json_open(w, '[');
+    for (size_t i = 0; i < t->n_reports; i++) {
+        json_open(w, '{');
+        put_int(w, "epoch", t->reports[i].epoch);
+        for (int m = 0; m < RUN_N_METRICS; m++) {
+            json_put_key(w, RUN_METRIC_NAMES[m]);
+            json_put_double(w, t->reports[i].metrics.value[m]);
+        }
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+}
+
+static void put_checkpoint(const struct study *s, const struct study_trial *t,
+                           const char *state_dir, struct json_out *w)
+{
+    json_put_key(w, "checkpoint");
+    if (t->best == NULL) {
+        json_put_null(w);
+        return;
+    }
+    char *path = paths_trial_file(state_dir, s->id, t->number, t->best->file);
+    json_put_string(w, path);
+    free(path);
+    put_string(w, "checkpoint_sha256", t->best->sha256);
+}
+
+static void put_progress(const struct study_trial *t,
+                         const struct views_time *time, struct json_out *w)
+{
+    const struct study_progress *p = &t->progress;
+    json_put_key(w, "progress");
+    if (t->state != TRIAL_RUNNING) {
+        json_put_null(w);
+        return;
+    }
+    json_open(w, '{');
+    put_string(w, "phase", p->phase);
+    put_int(w, "epoch", p->epoch);
+    put_int(w, "step", p->step);
+    put_int(w, "n_steps", p->n_steps);
+    json_put_key(w, "loss");
+    json_put_double(w, p->loss);
+    put_int(w, "elapsed_ms",
+            p->started_ms > 0 ? time->mono_ms - p->started_ms : 0);
+    json_close(w, '}');
+}
+
+void views_trial(const struct study *s, const struct study_trial *t,
+                 const char *state_dir, bool with_epochs,
+                 const struct views_time *time, struct json_out *w)
+{
+    json_open(w, '{');
+    put_int(w, "number", t->number);
+    put_int(w, "seq", t->seq);
+    put_string(w, "state", trial_state_name(t->state));
+    put_string(w, "cause",
+               t->cause != TRIAL_CAUSE_NONE ? trial_cause_name(t->cause)
+                                            : NULL);
+    put_string(w, "message", t->message);
+    put_int(w, "attempt", t->attempt);
+    json_put_key(w, "value");
+    if (trial_state_is_final(t->state) && !isnan(t->value)) {
+        json_put_double(w, t->value);
+    } else {
+        json_put_null(w);
+    }
+    json_put_key(w, "best_epoch");
+    if (t->best_epoch >= 0) {
+        json_put_int(w, t->best_epoch);
+    } else {
+        json_put_null(w);
+    }
+    put_time(w, "start", t->start_ms);
+    put_time(w, "end", t->end_ms);
+    put_params(s, t, w);
+    put_int(w, "n_epochs", (int64_t)t->n_reports);
+    if (with_epochs) {
+        put_epochs(t, w);
+    }
+    put_checkpoint(s, t, state_dir, w);
+    put_progress(t, time, w);
+    put_bool(w, "enqueued", t->fixed != NULL);
+    put_bool(w, "nondeterministic", t->nondeterministic);
+    json_close(w, '}');
+}
+
+void views_trials(const struct study *s, const struct views_filter *f,
+                  const char *state_dir, const struct views_time *t,
+                  struct json_out *w)
+{
+    int64_t seq = s->seq, first = 0, n = (int64_t)s->n_trials;
+    if (f->limit > 0 && n > f->limit) {
+        first = n - f->limit;
+    }
+    json_open(w, '{');
+    json_put_key(w, "trials");
+    json_open(w, '[');
+    for (int64_t i = 0; i < n; i++) {
+        const struct study_trial *trial = s->trials[i];
+        seq = trial->seq > seq ? trial->seq : seq;
+        if (i >= first && trial->seq > f->after &&
+            (f->state < 0 || (int)trial->state == f->state)) {
+            views_trial(s, trial, state_dir, true, t, w);
+        }
+    }
+    json_close(w, ']');
+    put_int(w, "seq", seq);
+    json_close(w, '}');
+}
+
+/* --- studies
+ * ---------------------------------------------------------------------------
+ */
+
+static int64_t active_ms(const struct study *s, const struct views_time *t)
+{
+    int64_t running =
+        s->running_since_ms > 0 ? t->now_ms - s->running_since_ms : 0;
+    return s->active_ms + (running > 0 ? running : 0);
+}
+
+/* From the pace so far; running trials count as half done. */
+static void put_eta(const struct study *s, const struct views_time *t,
+                    struct json_out *w)
+{
+    int64_t finished = study_n_finished(s);
+    int64_t left = s->spec.n_trials - finished;
+    json_put_key(w, "eta_ms");
+    if (s->state != STUDY_RUNNING || finished == 0 || left <= 0) {
+        json_put_null(w);
+        return;
+    }
+    double half = 0.5 * (double)s->n_by_state[TRIAL_RUNNING];
+    double pace = (double)active_ms(s, t) / ((double)finished + half);
+    json_put_int(w, (int64_t)(pace * fmax((double)left - half, 0.5)));
+}
+
+static void put_counts(const struct study *s, struct json_out *w)
+{
+    json_put_key(w, "counts");
+    json_open(w, '{');
+    for (int i = 0; i < TRIAL_N_STATES; i++) {
+        put_int(w, trial_state_name((enum trial_state)i), s->n_by_state[i]);
+    }
+    json_close(w, '}');
+}
+
+static void put_data(const struct study *s, struct json_out *w)
+{
+    json_put_key(w, "data");
+    if (s->data.sha256[0] == '\0') {
+        json_put_null(w);
+        return;
+    }
+    json_open(w, '{');
+    put_string(w, "sha256", s->data.sha256);
+    put_int(w, "classes", s->data.n_classes);
+    put_int(w, "train", s->data.n_train);
+    put_int(w, "val", s->data.n_val);
+    put_int(w, "test", s->data.n_test);
+    json_close(w, '}');
+}
+
+static int64_t busy_slots(const struct mirror *m, const struct study *s)
+{
+    int64_t n = 0;
+    for (int i = 0; i < m->n_slots; i++) {
+        n += m->slots[i].id.study == s->id || m->slots[i].study == s->id;
+    }
+    return n;
+}
+
+/* The keys that every view of a study has. */
+static void put_summary(const struct mirror *m, const struct study *s,
+                        const char *state_dir, const struct views_time *t,
+                        struct json_out *w)
+{
+    put_string(w, "name", s->spec.name);
+    put_int(w, "id", s->id);
+    put_int(w, "seq", s->seq);
+    put_string(w, "state", study_state_name(s->state));
+    put_string(w, "reason", s->reason);
+    put_bool(w, "foreign", s->is_foreign);
+    put_string(w, "metric", RUN_METRIC_NAMES[s->spec.metric]);
+    put_string(w, "direction",
+               s->spec.direction == SPEC_MAXIMIZE ? "maximize" : "minimize");
+    put_int(w, "n_trials", s->spec.n_trials);
+    put_counts(s, w);
+    put_int(w, "finished", study_n_finished(s));
+    json_put_key(w, "best");
+    if (s->best >= 0) {
+        views_trial(s, s->trials[s->best], state_dir, false, t, w);
+    } else {
+        json_put_null(w);
+    }
+    put_time(w, "created", s->created_ms);
+    put_int(w, "active_ms", active_ms(s, t));
+    put_eta(s, t, w);
+    put_int(w, "workers", busy_slots(m, s));
+    put_data(s, w);
+}
+
+void views_studies(const struct mirror *m, const char *state_dir,
+                   const struct views_time *t, struct json_out *w)
+{
+    json_open(w, '{');
+    json_put_key(w, "studies");
+    json_open(w, '[');
+    for (size_t i = 0; i < m->n_studies; i++) {
+        json_open(w, '{');
+        put_summary(m, m->studies[i], state_dir, t, w);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+    json_close(w, '}');
+}
+
+static void put_config(const struct study *s, struct json_out *w)
+{
+    json_put_key(w, "config");
+    if (s->is_foreign) {
+        json_put_null(w);
+        return;
+    }
+    struct buf config;
+    buf_init(&config, BUF_MAX_CONFIG);
+    spec_to_json(&s->spec, &config);
+    json_put_raw(w, config.data);
+    buf_fini(&config);
+}
+
+void views_study(const struct mirror *m, const struct study *s,
+                 const char *state_dir, const char *trouble,
+                 const struct views_time *t, struct json_out *w)
+{
+    json_open(w, '{');
+    put_summary(m, s, state_dir, t, w);
+    put_config(s, w);
+    json_put_key(w, "params");
+    json_open(w, '[');
+    for (int p = 0; p < history_n_params(s->history); p++) {
+        json_put_string(w, history_param_name(s->history, p));
+    }
+    json_close(w, ']');
+    json_put_key(w, "running");
+    json_open(w, '[');
+    for (size_t i = 0; i < s->n_trials; i++) {
+        if (s->trials[i]->state == TRIAL_RUNNING) {
+            views_trial(s, s->trials[i], state_dir, false, t, w);
+        }
+    }
+    json_close(w, ']');
+    put_string(w, "trouble", trouble);
+    json_close(w, '}');
+}
