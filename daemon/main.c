@@ -167,15 +167,18 @@ static int open_doors(struct program *p, struct err *err)
     if (rc != 0) {
         return rc;
     }
+    const struct api_options api = {.on_shutdown = on_shutdown, .ctx = p};
+    p->api = api_new(p->daemon, &api);
     const struct http_server_options http = {.state_dir = p->options.state_dir,
                                              .port = p->options.port,
-                                             .on_shutdown = on_shutdown,
-                                             .ctx = p};
-    rc = http_server_new(&p->loop, p->daemon, &http, &p->http, err);
+                                             .handler = api_handler(p->api)};
+    rc = http_server_new(&p->loop, &http, &p->http, err);
     if (rc != 0) {
         daemon_close(p->daemon, 0, on_daemon_closed, p);
+        return rc;
     }
-    return rc;
+    api_publish_to(p->api, p->http);
+    return 0;
 }
 
 static int exit_code_of(int rc)
