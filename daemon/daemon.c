@@ -52,8 +52,7 @@ static int64_t monotonic_ms(void)
     return (int64_t)(uv_hrtime() / 1000000);
 }
 
-/* --- decide, commit, apply, perform
- * -------------------------------------------- */
+/* --- decide, commit, apply, perform --- */
 
 static void enter_trouble(struct daemon *d, const struct err *why);
 
@@ -152,8 +151,7 @@ int daemon_handle(struct daemon *d, struct event *e, struct err *err)
     return rc;
 }
 
-/* --- trouble and recovery
- * --------------------------------------------------------- */
+/* --- trouble and recovery --- */
 
 static void enter_trouble(struct daemon *d, const struct err *why)
 {
@@ -266,8 +264,7 @@ static void on_tick(uv_timer_t *t)
     set_timer(d);
 }
 
-/* --- the pool's events
- * ---------------------------------------------------------------- */
+/* --- the pool's events --- */
 
 void daemon_event(struct daemon *d, struct event *e)
 {
@@ -282,9 +279,7 @@ void daemon_event(struct daemon *d, struct event *e)
     daemon_maybe_drained(d);
 }
 
-/* --- life
- * ------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 static int open_store(struct daemon *d, struct err *err)
 {

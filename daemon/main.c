@@ -41,8 +41,7 @@ struct program {
     int exit_code;
 };
 
-/* --- systemd
- * ------------------------------------------------------------------ */
+/* --- systemd --- */
 
 /* One datagram to $NOTIFY_SOCKET (sd_notify(3)'s protocol). */
 static void notify(const char *state)
@@ -66,8 +65,7 @@ static void notify(const char *state)
     }
 }
 
-/* --- the end
- * -------------------------------------------------------------------- */
+/* --- the end --- */
 
 static void on_daemon_closed(void *ctx)
 {
@@ -115,8 +113,7 @@ static void on_fatal(void *ctx, const char *why)
     _exit(EXIT_IO);
 }
 
-/* --- the beginning
- * ------------------------------------------------------------------ */
+/* --- the beginning --- */
 
 /* The log of an earlier life is kept once, as FILE.1, when it is large. */
 static int open_log(const char *path, struct err *err)

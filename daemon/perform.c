@@ -14,8 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- words to workers
- * ----------------------------------------------------------- */
+/* --- words to workers --- */
 
 static void tell(struct daemon *d, int slot, const struct msg *m,
                  const char *log_path)
@@ -116,8 +115,7 @@ static void perform_stop(struct daemon *d, const struct action *a)
     tell(d, a->slot, &m, NULL);
 }
 
-/* --- files, off the loop
- * ------------------------------------------------------------ */
+/* --- files, off the loop --- */
 
 struct removal {
     uv_work_t work;
@@ -182,8 +180,7 @@ void daemon_perform(struct daemon *d, const struct action *a)
     }
 }
 
-/* --- words from workers
- * -------------------------------------------------------------- */
+/* --- words from workers --- */
 
 static struct study_data prepared_of(const struct msg_prepared *m)
 {

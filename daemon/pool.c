@@ -81,8 +81,7 @@ struct pool {
 static void slot_start(struct pool_slot *s);
 static void slot_settle(struct pool_slot *s);
 
-/* --- the end of a process
- * ------------------------------------------------------ */
+/* --- the end of a process --- */
 
 static void pool_maybe_closed(struct pool *p)
 {
@@ -221,8 +220,7 @@ static void on_exit_seen(uv_process_t *process, int64_t status, int signum)
     slot_settle(s);
 }
 
-/* --- killing
- * -------------------------------------------------------------------- */
+/* --- killing --- */
 
 static void slot_signal(struct pool_slot *s, int signum)
 {
@@ -261,8 +259,7 @@ void pool_kill(struct pool *p, int slot, bool is_hang)
     }
 }
 
-/* --- words from the worker
- * ------------------------------------------------------ */
+/* --- words from the worker --- */
 
 static bool hello_is_ours(const struct msg_hello *h, char *why, size_t size)
 {
@@ -351,8 +348,7 @@ static void on_output(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
     }
 }
 
-/* --- birth
- * ------------------------------------------------------------------------ */
+/* --- birth --- */
 
 static void on_hello_timeout(uv_timer_t *t)
 {
@@ -465,8 +461,7 @@ static void slot_start(struct pool_slot *s)
     }
 }
 
-/* --- the pool
- * ---------------------------------------------------------------------- */
+/* --- the pool --- */
 
 /* Thread counts must be in the environment before BLAS is loaded. */
 static char **worker_environment(int threads)

@@ -10,8 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* --- helpers
- * -------------------------------------------------------------------- */
+/* --- helpers --- */
 
 static void put_int(struct json_out *w, const char *key, int64_t v)
 {
@@ -42,8 +41,7 @@ static void put_bool(struct json_out *w, const char *key, bool v)
     json_put_bool(w, v);
 }
 
-/* --- one trial
- * ---------------------------------------------------------------------- */
+/* --- one trial --- */
 
 static void put_params(const struct study *s, const struct study_trial *t,
                        struct json_out *w)
@@ -175,9 +173,7 @@ void views_trials(const struct study *s, const struct views_filter *f,
     json_close(w, '}');
 }
 
-/* --- studies
- * ---------------------------------------------------------------------------
- */
+/* --- studies --- */
 
 static int64_t active_ms(const struct study *s, const struct views_time *t)
 {

@@ -133,8 +133,7 @@ static void say_done(struct classifier *c, const struct trainer_result *r)
     say(c, &m);
 }
 
-/* --- beginning
- * ---------------------------------------------------------------- */
+/* --- beginning --- */
 
 static int open_dataset(struct classifier *c, const struct msg_assign *a,
                         struct err *err)
@@ -216,8 +215,7 @@ void classifier_free(struct classifier *c)
     }
 }
 
-/* --- turns
- * ---------------------------------------------------------------------- */
+/* --- turns --- */
 
 /* A checkpoint that cannot be written is tried again; the training is whole. */
 static enum classifier_turn failed_step(struct classifier *c, int rc,

@@ -15,7 +15,7 @@
 enum { DEPTH_MAX = 32 };
 static const double EXACT_INTEGER_MAX = 9007199254740992.0; /* 2^53 */
 
-/* --- strict scan ---------------------------------------------------------- */
+/* --- strict scan --- */
 
 struct scan {
     const char *text;
@@ -257,7 +257,7 @@ static int scan_text(struct scan *s)
     return rc;
 }
 
-/* --- the tree ------------------------------------------------------------- */
+/* --- the tree --- */
 
 static const cJSON *in(const struct json *node)
 {

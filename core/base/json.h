@@ -13,7 +13,7 @@
 #include <stdint.h>
 struct buf;
 
-/* --- reading: a tree of nodes owned by its root ------------------------- */
+/* --- reading: a tree of nodes owned by its root --- */
 struct json;
 enum json_kind {
     JSON_NULL,
@@ -57,7 +57,7 @@ const struct json *json_get(const struct json *object, const char *key);
 MUST_CHECK int json_set(struct json *root, const char *path,
                         struct json *value, struct err *err);
 
-/* --- writing: straight into a buf --------------------------------------- */
+/* --- writing: straight into a buf --- */
 enum json_style {
     JSON_COMPACT, /* no spaces; non-finite numbers as "nan", "inf", "-inf" */
     JSON_PYTHON   /* as json.dumps: ", " and ": ", \uXXXX, NaN, Infinity */

@@ -1,0 +1,235 @@
+/* What users change: each is one event; the reply is said only when
+ * daemon_handle returned, and then it is durable. */
+#include "core/base/mem.h"
+#include "core/spec/spec_json.h"
+#include "daemon/api_priv.h"
+#include "daemon/daemon.h"
+#include "daemon/event.h"
+#include "daemon/mirror.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Do it; then the study as it is now. */
+static void handle(struct call *c, struct event *e)
+{
+    struct err err;
+    e->slot = -1;
+    if (daemon_handle(c->api->daemon, e, &err) != 0) {
+        api_refuse(c, &err);
+        return;
+    }
+    c->study = mirror_study(daemon_mirror(c->api->daemon), e->study);
+    if (c->study != NULL) {
+        api_get_study(c);
+    } else {
+        json_open(&c->out, '{');
+        json_close(&c->out, '}');
+    }
+}
+
+static void handle_study(struct call *c, struct event e)
+{
+    e.study = c->study->id;
+    handle(c, &e);
+}
+
+/* The same name and the same config: the study goes on, nothing is made. */
+static void continue_study(struct call *c, const struct spec *spec)
+{
+    struct buf difference;
+    buf_init(&difference, 4096);
+    if (c->study->is_foreign ||
+        spec_difference(&c->study->spec, spec, &difference) != 0) {
+        char *message = mem_printf(
+            "a study named '%s' exists and its config differs: %s", spec->name,
+            c->study->is_foreign ? "it was not made by us" : difference.data);
+        char *path =
+            difference.data != NULL ? api_path_in(difference.data) : NULL;
+        api_refuse_as(c, 409, "CONFLICT", message, path);
+        free(message);
+        free(path);
+    } else {
+        api_get_study(c);
+    }
+    buf_fini(&difference);
+}
+
+static void create_study(struct call *c, const struct spec *spec)
+{
+    struct err err;
+    struct event e = {
+        .kind = EVENT_ADD_STUDY, .slot = -1, .add_study = {.spec = spec}};
+    if (daemon_handle(c->api->daemon, &e, &err) != 0) {
+        api_refuse(c, &err);
+        return;
+    }
+    c->study = mirror_study_by_name(daemon_mirror(c->api->daemon), spec->name);
+    c->reply->status = 201;
+    api_get_study(c);
+}
+
+void api_post_studies(struct call *c)
+{
+    struct spec spec;
+    struct err err;
+    int rc = spec_parse(c->request->body, c->request->body_len, &spec, &err);
+    if (rc != 0) {
+        api_refuse(c, &err);
+        return;
+    }
+    c->study = mirror_study_by_name(daemon_mirror(c->api->daemon), spec.name);
+    if (c->study != NULL) {
+        continue_study(c, &spec);
+    } else {
+        create_study(c, &spec);
+    }
+    spec_fini(&spec);
+}
+
+void api_delete_study(struct call *c)
+{
+    int64_t topic = c->study->id;
+    handle_study(c, (struct event){.kind = EVENT_DELETE});
+    if (c->study == NULL && c->api->server != NULL) {
+        http_server_end_topic(c->api->server, topic);
+    }
+}
+
+void api_post_pause(struct call *c)
+{
+    handle_study(c, (struct event){.kind = EVENT_PAUSE});
+}
+
+void api_post_resume(struct call *c)
+{
+    static const char *const keys[] = {"n_trials"};
+    struct json *root = api_body(c, keys, ARRAY_LEN(keys));
+    if (root == NULL) {
+        return;
+    }
+    struct event e = {.kind = EVENT_RESUME};
+    const struct json *n = json_get(root, "n_trials");
+    if (n != NULL &&
+        (!json_integer(n, &e.resume.n_trials) || e.resume.n_trials < 1 ||
+         e.resume.n_trials > SPEC_MAX_TRIALS)) {
+        api_refuse_as(c, 400, "INVALID",
+                      "n_trials: expected a whole number from 1 to 1000000",
+                      "n_trials");
+    } else {
+        handle_study(c, e);
+    }
+    json_free(root);
+}
+
+void api_post_stop(struct call *c)
+{
+    static const char *const keys[] = {"now"};
+    struct json *root = api_body(c, keys, ARRAY_LEN(keys));
+    if (root == NULL) {
+        return;
+    }
+    const struct json *now = json_get(root, "now");
+    if (now != NULL && json_kind(now) != JSON_BOOL) {
+        api_refuse_as(c, 400, "INVALID", "now: expected true or false", "now");
+    } else {
+        struct event e = {.kind = EVENT_STOP};
+        e.stop.now = now != NULL && json_bool(now);
+        handle_study(c, e);
+    }
+    json_free(root);
+}
+
+/* {"params": {"lr": 0.001}} to values in the space's order, NaN where free. */
+static int fixed_values(const struct study *s, const struct json *root,
+                        double *values, struct err *err)
+{
+    const struct space *space = &s->spec.space;
+    const struct json *params = json_get(root, "params");
+    if (params == NULL || json_kind(params) != JSON_OBJECT ||
+        json_size(params) == 0) {
+        return err_set(err, ERR_INVALID,
+                       "params: expected an object with at least one value");
+    }
+    for (size_t i = 0; i < space->n; i++) {
+        values[i] = NAN;
+    }
+    for (const struct json *p = json_first(params); p != NULL;
+         p = json_next(p)) {
+        int at = space_find(space, json_key(p));
+        if (at < 0) {
+            return err_set(err, ERR_INVALID,
+                           "params.%s: the study has no such parameter",
+                           json_key(p));
+        }
+        int rc =
+            dist_value_from_json(&space->params[at].dist, p, &values[at], err);
+        if (rc != 0) {
+            err_wrap(err, "params.%s", json_key(p));
+            return rc;
+        }
+    }
+    return 0;
+}
+
+void api_post_enqueue(struct call *c)
+{
+    static const char *const keys[] = {"params"};
+    struct json *root = api_body(c, keys, ARRAY_LEN(keys));
+    if (root == NULL) {
+        return;
+    }
+    double *values = mem_alloc(c->study->spec.space.n + 1, sizeof(*values));
+    struct err err;
+    if (fixed_values(c->study, root, values, &err) != 0) {
+        api_refuse(c, &err);
+    } else {
+        handle_study(c, (struct event){.kind = EVENT_ENQUEUE,
+                                       .enqueue = {.values = values}});
+    }
+    free(values);
+    json_free(root);
+}
+
+void api_post_retry(struct call *c)
+{
+    static const char *const keys[] = {"state", "cause"};
+    struct json *root = api_body(c, keys, ARRAY_LEN(keys));
+    if (root == NULL) {
+        return;
+    }
+    struct event e = {.kind = EVENT_RETRY, .retry = {.cause = -1}};
+    const struct json *state = json_get(root, "state");
+    const struct json *cause = json_get(root, "cause");
+    bool is_string = cause != NULL && json_kind(cause) == JSON_STRING;
+    if (is_string) {
+        e.retry.cause = trial_cause_by_name(json_string(cause));
+    }
+    if (state != NULL &&
+        (json_kind(state) != JSON_STRING ||
+         trial_state_by_name(json_string(state)) != TRIAL_FAIL)) {
+        api_refuse_as(c, 400, "INVALID",
+                      "state: only FAIL trials can be retried", "state");
+    } else if (cause != NULL && (!is_string || e.retry.cause < 0)) {
+        api_refuse_as(c, 400, "INVALID", "cause: no such cause", "cause");
+    } else {
+        handle_study(c, e);
+    }
+    json_free(root);
+}
+
+void api_post_shutdown(struct call *c)
+{
+    if (!c->request->is_local) {
+        api_refuse_as(c, 403, "FORBIDDEN",
+                      "only the Unix socket may end the daemon", NULL);
+        return;
+    }
+    json_open(&c->out, '{');
+    json_put_key(&c->out, "pid");
+    json_put_int(&c->out, getpid());
+    json_close(&c->out, '}');
+    c->api->options.on_shutdown(c->api->options.ctx);
+}
