@@ -20,7 +20,7 @@ struct views_time api_time(void)
         .mono_ms = (int64_t)mono.tv_sec * 1000 + mono.tv_nsec / 1000000};
 }
 
-static const char *state_dir(const struct call *c)
+const char *api_state_dir(const struct call *c)
 {
     return daemon_state_dir(c->api->daemon);
 }
