@@ -25,12 +25,15 @@ struct bpe_options {
     int32_t min_frequency; /* pairs rarer than this are not merged */
 };
 
-/* Borrows the texts (valid UTF-8). LIMIT when memory does not suffice. */
+/* Borrows the texts; INVALID when one is not UTF-8, LIMIT when memory does not
+ * suffice. */
 MUST_CHECK int bpe_train(const struct span *texts, size_t n_texts,
                          const struct bpe_options *options, struct bpe **out,
                          struct err *err);
 /* From a list of merges, each a pair of ids below the id it makes. Merges that
  * make the same bytes share the first one's id, as in Hugging Face's. Copies.
+ * INVALID for a pair that stands twice and for merges of or into id 0 (so no
+ * text is ever encoded as id 0); LIMIT when the tokens have more than 256 MiB.
  */
 MUST_CHECK int bpe_from_merges(const int32_t (*pairs)[2], size_t n_pairs,
                                struct bpe **out, struct err *err);
@@ -46,8 +49,11 @@ struct span bpe_token_bytes(const struct bpe *t, int32_t id);
 struct bpe_encoder;
 struct bpe_encoder *bpe_encoder_new(const struct bpe *t); /* borrows t */
 void bpe_encoder_free(struct bpe_encoder *e);
-/* Write at most max_ids ids of text (valid UTF-8); returns how many. Stops
- * working once max_ids are there: a 10 MB text costs what its head costs. */
+/* Write at most max_ids ids of text; *n_ids is how many. They are the first ids
+ * of the whole encoding. Stops working once max_ids are there: a 10 MB text
+ * costs what its head costs (but a piece, a "word" that is, is encoded whole:
+ * O(n log n) in its bytes). INVALID when what was read of the text is not
+ * UTF-8; ids may be written then. */
 MUST_CHECK int bpe_encode(struct bpe_encoder *e, struct span text, int32_t *ids,
                           size_t max_ids, size_t *n_ids, struct err *err);
 /* Append the bytes of ids; INVALID for an id outside the vocabulary. The bytes
