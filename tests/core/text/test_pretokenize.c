@@ -3,8 +3,10 @@
 #include "core/text/pretokenize.h"
 #include "tests/lib/test_main.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 static struct pretokenizer *cutter;
 
@@ -107,7 +109,7 @@ START_TEST(window_ends_anywhere)
 }
 END_TEST
 
-START_TEST(long_runs)
+static void cut_long_runs(void)
 {
     enum { N = 3000000 };
     static const char *const unit[] = {"x", " ", "7", "!", "\u00e9", "\n"};
@@ -125,6 +127,11 @@ START_TEST(long_runs)
         ck_assert_int_eq(pretokenizer_next(cutter, &piece, &err), 0);
     }
     free(text);
+}
+
+START_TEST(long_runs)
+{
+    cut_long_runs();
 }
 END_TEST
 
@@ -155,6 +162,23 @@ START_TEST(nothing_is_lost)
 }
 END_TEST
 
+/* A process that may not have writable and executable memory (systemd's
+ * MemoryDenyWriteExecute) gets no JIT and the same cuts. */
+START_TEST(without_jit)
+{
+    enum { SET_MDWE = 65, REFUSE_EXEC_GAIN = 1 }; /* Linux 6.3 */
+    if (prctl(SET_MDWE, REFUSE_EXEC_GAIN, 0L, 0L, 0L) != 0) {
+        fprintf(stderr, "SKIPPED: cuts without JIT need Linux 6.3\n");
+        return;
+    }
+    teardown();
+    setup();
+    check_cuts("it's you're IT'S", "it|'s| you|'re| IT|'|S");
+    check_cuts("na\u00efve  caf\u00e9\n\n1", "na\u00efve| | caf\u00e9|\n|\n|1");
+    cut_long_runs();
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("pretokenize");
@@ -167,6 +191,7 @@ Suite *suite(void)
     tcase_add_test(tc, window_ends_anywhere);
     tcase_add_test(tc, long_runs);
     tcase_add_test(tc, nothing_is_lost);
+    tcase_add_test(tc, without_jit);
     suite_add_tcase(s, tc);
     return s;
 }
