@@ -4,15 +4,14 @@
 #   make demo       set up, build, run a small study to its end
 #   make test       set up, then lint, unit, golden, simulator, end-to-end, page
 #   make test SAN=address,undefined      the same with sanitizers
-#   make lint fuzz bench bench-tools bench-peers install clean
+#   make lint fuzz bench-tools bench-peers install clean
 #
 # Each folder of C becomes one static library; a program is its main.o and the
 # libraries of the floors below it (README.md draws the house).
 
-MODE   := $(if $(SAN),san,release)
 B      ?= $(if $(SAN),build/san,build)
-CC     ?= gcc
-NPM    ?= npm
+CC     := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
+PREFIX ?= /usr/local
 
 VERSION  := 0.1.0
 BUILD_ID := $(VERSION)
@@ -103,6 +102,134 @@ $(B)/bench/$(subst _,-,$(1)): $(B)/obj/tests/bench/$(1).o $(call lib,tests/lib) 
 	$$(link) $(DAEMON_LIBS) $(CORE_LIBS)
 endef
 $(foreach s,$(BENCH_SOURCES),$(eval $(call BENCH_RULE,$(patsubst tests/bench/%.c,%,$(s)))))
+
+# --- the page: embedded in parzend ------------------------------------------
+PAGE := $(sort $(wildcard web/*.html web/*.js web/*.css web/*.svg))
+$(B)/obj/daemon/http/assets.o: $(PAGE) build/web/echarts.min.js
+
+# npm checks the lock's hash of every package.
+build/web/echarts.min.js: web/package-lock.json
+	@mkdir -p build/npm build/web
+	cp web/package.json web/package-lock.json build/npm/
+	cd build/npm && npm ci --ignore-scripts --omit=dev --no-audit --no-fund
+	cp build/npm/node_modules/echarts/LICENSE build/web/echarts.LICENSE
+	cp build/npm/node_modules/echarts/NOTICE build/web/echarts.NOTICE
+	cp build/npm/node_modules/echarts/dist/echarts.min.js $@
+
+$(B)/obj/daemon/store%.o: $(wildcard schema/*.sql)
+
+# --- set-up: what is missing is installed, on Debian -------------------------
+DEB_BUILD := gcc libc6-dev make pkg-config npm libuv1-dev libsqlite3-dev libmicrohttpd-dev \
+             libopenblas-pthread-dev libcjson-dev libcurl4-openssl-dev libssl-dev libpcre2-dev
+DEB_TEST  := $(DEB_BUILD) git check clang-format-14 sqlite3 curl chromium procps
+DEB_PEERS := python3-torch python3-optuna nodejs npm
+PKG_CONFIG_NAMES := libuv sqlite3 libmicrohttpd openblas libcjson libcurl libcrypto libpcre2-8
+
+# $(call install,PACKAGES): through sudo when not root; elsewhere than on
+# Debian it says which libraries are wanted, and goes on if they are there.
+define install
+	@missing=; \
+	if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then \
+	    for p in $(1); do \
+	        dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; \
+	    done; \
+	    if command -v node >/dev/null && command -v npm >/dev/null; then \
+	        missing=$$(echo " $$missing " | sed 's/ npm / /; s/ nodejs / /'); \
+	    fi; \
+	    [ -z "$$(echo $$missing)" ] && exit 0; \
+	    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	    echo "installing:$$missing"; \
+	    $$sudo apt-get update -qq && \
+	    $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	else \
+	    pkg-config --exists $(PKG_CONFIG_NAMES) && command -v npm >/dev/null && exit 0; \
+	    echo "This is no Debian: please install a C compiler, pkg-config, npm and the development files of" >&2; \
+	    echo "libuv, SQLite 3, libmicrohttpd, OpenBLAS, cJSON, libcurl, OpenSSL and PCRE2; for the tests also" >&2; \
+	    echo "check, clang-format 14, sqlite3, curl and Chromium." >&2; \
+	    exit 1; \
+	fi
+endef
+
+.PHONY: setup setup-test
+setup:
+	$(call install,$(DEB_BUILD))
+setup-test:
+	$(call install,$(DEB_TEST))
+
+# --- the two commands of the README -------------------------------------------
+.PHONY: demo test
+demo: setup
+	@$(MAKE) --no-print-directory programs
+	@configs/demo.sh $(B)/bin
+
+test: setup-test
+	@$(MAKE) --no-print-directory test-all
+
+.PHONY: test-all test-unit test-e2e test-page lint
+test-all: lint
+	@$(MAKE) --no-print-directory programs bench-tools test-fuzz
+	@$(MAKE) --no-print-directory test-unit
+	@$(MAKE) --no-print-directory test-e2e
+	@$(MAKE) --no-print-directory test-page
+
+E2E_BINS  := $(filter $(B)/tests/e2e/%,$(TEST_BINS))
+UNIT_BINS := $(filter-out $(E2E_BINS),$(TEST_BINS))
+# Bit-equality is promised for one BLAS kernel: tests that compare bits pin it.
+RUN_TESTS := OPENBLAS_NUM_THREADS=1 PARZEN_BIN=$(B)/bin tests/lib/run_tests.sh
+
+test-unit: $(UNIT_BINS)
+	@$(RUN_TESTS) $(UNIT_BINS)
+test-e2e: programs $(E2E_BINS)
+	@$(RUN_TESTS) $(E2E_BINS)
+test-page: programs
+	@PARZEN_BIN=$(B)/bin tests/browser/run.sh
+
+lint:
+	@CC=$(CC) tests/lint/lint.sh
+
+# --- fuzzing: libFuzzer when clang is there; the corpus is replayed in `test` ---
+FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_NAMES   := $(patsubst tests/fuzz/%.c,%,$(FUZZ_SOURCES))
+FUZZ_SECONDS ?= 15
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(ALL_LIBS)
+	$(link) $(DAEMON_LIBS) $(CORE_LIBS)
+.PHONY: test-fuzz fuzz
+test-fuzz: $(addprefix $(B)/fuzz/,$(FUZZ_NAMES))
+	@for f in $(FUZZ_NAMES); do $(B)/fuzz/$$f tests/fuzz/corpus/$$f || exit 1; done
+# Coverage-guided, FUZZ_SECONDS for each target; finds go to build/fuzz-finds.
+fuzz:
+	@$(MAKE) --no-print-directory B=build/fuzz CC=clang-14 \
+	    CFLAGS='-fsanitize=fuzzer-no-link,address,undefined -O1 -Wno-unknown-warning-option -gdwarf-4' \
+	    LDFLAGS='-fsanitize=address,undefined' fuzz-run
+FUZZERS := $(addprefix $(B)/libfuzzer/,$(FUZZ_NAMES))
+$(B)/libfuzzer/%: $(B)/obj/tests/fuzz/%.o $(ALL_LIBS)
+	@mkdir -p $(@D)
+	$(CC) -fsanitize=fuzzer,address,undefined -pie -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(DAEMON_LIBS) $(CORE_LIBS)
+.PHONY: fuzz-run
+fuzz-run: $(FUZZERS)
+	@mkdir -p build/fuzz-finds
+	@for f in $(FUZZ_NAMES); do \
+	    mkdir -p build/fuzz-corpus/$$f; \
+	    $(B)/libfuzzer/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=1024 \
+	        -artifact_prefix=build/fuzz-finds/$$f- build/fuzz-corpus/$$f tests/fuzz/corpus/$$f || exit 1; \
+	done
+
+# --- peers for side-by-side figures ---------------------------------------------
+.PHONY: bench-peers
+bench-peers:
+	$(call install,$(DEB_PEERS))
+	cd tests/bench && npm ci --ignore-scripts --no-audit --no-fund
+
+# --- install ------------------------------------------------------------------------
+.PHONY: install uninstall
+install: programs
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/parzen
+	install -m 755 $(B)/bin/parzend $(B)/bin/parzen-worker $(B)/bin/parzen $(DESTDIR)$(PREFIX)/bin
+	install -m 644 configs/*.json configs/*.jsonl configs/parzend.service schema/study.schema.json LICENSE \
+	    build/web/echarts.LICENSE build/web/echarts.NOTICE $(DESTDIR)$(PREFIX)/share/parzen
+uninstall:
+	cd $(DESTDIR)$(PREFIX)/bin && rm -f parzend parzen-worker parzen
+	rm -rf $(DESTDIR)$(PREFIX)/share/parzen
 
 .PHONY: clean
 clean:
