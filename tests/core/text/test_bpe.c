@@ -7,8 +7,11 @@
 #include "core/text/pretokenize.h"
 #include "tests/lib/test_main.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 /* --- the naive reference: every count and every scan made anew ------------ */
 
@@ -463,6 +466,57 @@ START_TEST(doubling_merges)
 }
 END_TEST
 
+enum { NO_MEMORY_STEPS = 16 };
+
+/* Leave this process `bytes` more memory than it has; false where a sanitizer
+ * needs more for itself. */
+static bool limit_memory(size_t bytes)
+{
+#ifdef __SANITIZE_ADDRESS__
+    (void)bytes;
+    return false;
+#else
+    size_t n_pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(fscanf(f, "%zu", &n_pages), 1);
+    fclose(f);
+    rlim_t most = n_pages * (size_t)sysconf(_SC_PAGESIZE) + bytes;
+    ck_assert_int_eq(
+        setrlimit(RLIMIT_AS, &(struct rlimit){most, RLIM_INFINITY}), 0);
+    return true;
+#endif
+}
+
+/* Memory runs out at the first large allocation, or at a later one, or never:
+ * an error or all went well, and no abort. */
+START_TEST(no_memory)
+{
+    enum { N = 500000 };
+    char *run = mem_alloc(N, 1);
+    int32_t *ids = mem_alloc(N, sizeof(*ids));
+    memset(run, 'x', N);
+    struct span text = {run, N};
+    struct bpe *t = train(span_of("xx"), 300, 0), *big = NULL;
+    struct bpe_options options = {300, 0};
+    struct bpe_encoder *e = bpe_encoder_new(t);
+    struct err err;
+    size_t n;
+    bool limited = limit_memory((size_t)(_i + 1) * N * 8);
+    int encoded = bpe_encode(e, text, ids, N, &n, &err);
+    int trained = bpe_train(&text, 1, &options, &big, &err);
+    ck_assert(encoded == 0 || encoded == ERR_LIMIT);
+    ck_assert(trained == 0 || trained == ERR_LIMIT);
+    ck_assert(!limited || _i > 0 || (encoded != 0 && trained != 0));
+    ck_assert(_i < NO_MEMORY_STEPS - 1 || (encoded == 0 && trained == 0));
+    bpe_encoder_free(e);
+    bpe_free(big);
+    bpe_free(t);
+    free(ids);
+    free(run);
+}
+END_TEST
+
 START_TEST(end_of_text)
 {
     static const char literal[] = "<|endoftext|>";
@@ -501,6 +555,7 @@ Suite *suite(void)
     tcase_add_test(tc, long_run);
     tcase_add_test(tc, from_merges);
     tcase_add_test(tc, doubling_merges);
+    tcase_add_loop_test(tc, no_memory, 0, NO_MEMORY_STEPS);
     tcase_add_test(tc, end_of_text);
     suite_add_tcase(s, tc);
     return s;

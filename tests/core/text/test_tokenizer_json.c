@@ -27,7 +27,7 @@ static void teardown(void)
     buf_fini(&written);
 }
 
-/* What was written, with the first `old` replaced; NULL appends nothing. */
+/* `text` with the first `old` in it replaced. Free the result. */
 static char *with(const char *text, const char *old, const char *new)
 {
     const char *at = strstr(text, old);
