@@ -34,7 +34,7 @@ struct session {
     struct trial_id id;      /* of the job */
     bool is_waiting;         /* the job waits for the retry timer */
     bool is_over, told_quit; /* no more turns; QUIT was the reason */
-    char why[256];
+    char why[1024];
 };
 
 static void end(struct session *s, const char *why)
