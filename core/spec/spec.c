@@ -53,6 +53,26 @@ void spec_fini(struct spec *s)
     *s = (struct spec){0};
 }
 
+static char **strings_copy(char *const *strings, size_t n)
+{
+    char **copy = n > 0 ? mem_alloc(n, sizeof(*copy)) : NULL;
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = mem_strdup(strings[i]);
+    }
+    return copy;
+}
+
+void spec_copy(struct spec *to, const struct spec *from)
+{
+    *to = *from;
+    to->name = mem_strdup(from->name);
+    to->data.sources = strings_copy(from->data.sources, from->data.n_sources);
+    to->data.splits = strings_copy(from->data.splits, from->data.n_splits);
+    to->data.text = mem_strdup(from->data.text);
+    to->data.label = mem_strdup(from->data.label);
+    space_copy(&to->space, &from->space);
+}
+
 void spec_run(const struct spec *s, const double *values, int64_t trial,
               struct run *out)
 {

@@ -59,6 +59,7 @@ enum {
 
 void spec_defaults(struct spec *s);
 void spec_fini(struct spec *s);
+void spec_copy(struct spec *to, const struct spec *from); /* deep */
 /* The run of one trial: base with values (space.n of them) applied. */
 void spec_run(const struct spec *s, const double *values, int64_t trial,
               struct run *out);

@@ -1,0 +1,449 @@
+/* Memory follows the actions, one function per kind. Nothing is decided here:
+ * what an action does not say (counts, the best trial, the history that
+ * samplers see) follows from what it says. */
+#include "daemon/mirror.h"
+#include "core/base/mem.h"
+#include "daemon/history.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct mirror *mirror_new(int n_slots)
+{
+    struct mirror *m = mem_alloc(1, sizeof(*m));
+    *m = (struct mirror){
+        .slots = mem_alloc((size_t)n_slots, sizeof(*m->slots)),
+        .n_slots = n_slots,
+        .next_study_id = 1,
+        .next_trial_id = 1,
+        .next_seq = 1,
+    };
+    return m;
+}
+
+void mirror_free(struct mirror *m)
+{
+    if (m == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < m->n_studies; i++) {
+        study_free(m->studies[i]);
+    }
+    for (int i = 0; i < m->n_slots; i++) {
+        free(m->slots[i].kill_message);
+    }
+    free(m->studies);
+    free(m->slots);
+    free(m);
+}
+
+/* Place of the first study whose id is not below `study_id`. */
+static size_t lower_bound(const struct mirror *m, int64_t study_id)
+{
+    size_t low = 0, high = m->n_studies;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (m->studies[mid]->id < study_id) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+struct study *mirror_study(const struct mirror *m, int64_t study_id)
+{
+    size_t at = lower_bound(m, study_id);
+    bool found = at < m->n_studies && m->studies[at]->id == study_id;
+    return found ? m->studies[at] : NULL;
+}
+
+struct study *mirror_study_by_name(const struct mirror *m, const char *name)
+{
+    for (size_t i = 0; i < m->n_studies; i++) {
+        if (strcmp(m->studies[i]->spec.name, name) == 0) {
+            return m->studies[i];
+        }
+    }
+    return NULL;
+}
+
+struct study_trial *mirror_trial(const struct mirror *m, int64_t study_id,
+                                 int64_t number)
+{
+    const struct study *s = mirror_study(m, study_id);
+    bool found = s != NULL && number >= 0 && number < (int64_t)s->n_trials;
+    return found ? s->trials[number] : NULL;
+}
+
+static int64_t max_of(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void set_text(char **text, const char *to)
+{
+    char *copy = mem_strdup(to);
+    free(*text);
+    *text = copy;
+}
+
+/* --- studies -------------------------------------------------------------- */
+
+static void add_study(struct mirror *m, const struct action *a)
+{
+    struct study *s = study_new(a->study, a->add_study.spec);
+    s->created_ms = a->at_ms;
+    s->running_since_ms = a->at_ms;
+    s->running_since_mono_ms = a->mono_ms;
+    size_t at = lower_bound(m, a->study);
+    m->studies = mem_grow(m->studies, m->n_studies + 1, sizeof(struct study *));
+    memmove(&m->studies[at + 1], &m->studies[at],
+            (m->n_studies - at) * sizeof(struct study *));
+    m->studies[at] = s;
+    m->n_studies++;
+    m->next_study_id = max_of(m->next_study_id, a->study + 1);
+}
+
+static void set_study(struct study *s, const struct action *a)
+{
+    s->state = a->set_study.state;
+    set_text(&s->reason, a->set_study.reason);
+    s->active_ms = a->set_study.active_ms;
+    s->running_since_ms = a->set_study.running_since_ms;
+    s->running_since_mono_ms = 0;
+    if (s->state == STUDY_RUNNING) {
+        s->running_since_mono_ms = a->mono_ms;
+        s->n_prepares = 0;
+    }
+}
+
+static void delete_study(struct mirror *m, int64_t study_id)
+{
+    size_t at = lower_bound(m, study_id);
+    assert(at < m->n_studies && m->studies[at]->id == study_id);
+    study_free(m->studies[at]);
+    m->n_studies--;
+    memmove(&m->studies[at], &m->studies[at + 1],
+            (m->n_studies - at) * sizeof(struct study *));
+}
+
+static void apply_study(struct mirror *m, struct study *s,
+                        const struct action *a)
+{
+    switch (a->kind) {
+    case ACTION_SET_STUDY:
+        set_study(s, a);
+        break;
+    case ACTION_SET_TARGET:
+        s->spec.n_trials = a->set_target.n_trials;
+        break;
+    case ACTION_SET_DATA:
+        s->data = a->set_data;
+        break;
+    case ACTION_PREPARED:
+        s->is_prepared = true;
+        s->n_prepares = 0;
+        break;
+    default: /* ACTION_DELETE_STUDY */
+        delete_study(m, s->id);
+        break;
+    }
+}
+
+/* --- trials --------------------------------------------------------------- */
+
+static void add_trial(struct mirror *m, struct study *s, const struct action *a)
+{
+    struct study_trial *t = study_add_trial(s, a->add_trial.trial_id);
+    assert(t->number == a->number);
+    size_t n = s->spec.space.n;
+    if (a->add_trial.fixed != NULL) {
+        t->fixed = mem_alloc(n, sizeof(*t->fixed));
+        memcpy(t->fixed, a->add_trial.fixed, n * sizeof(*t->fixed));
+    }
+    t->seq = a->seq;
+    m->next_trial_id = max_of(m->next_trial_id, t->id + 1);
+}
+
+static void set_state(struct study *s, struct study_trial *t,
+                      enum trial_state state)
+{
+    s->n_by_state[t->state]--;
+    s->n_by_state[state]++;
+    t->state = state;
+    history_set_state(s->history, t->number, state, t->value);
+}
+
+static void start_trial(struct study *s, struct study_trial *t,
+                        const struct action *a)
+{
+    t->attempt = a->attempt;
+    t->start_ms = t->start_ms != 0 ? t->start_ms : a->at_ms;
+    t->not_before_ms = 0;
+    t->progress = (struct study_progress){
+        .phase = "start",
+        .loss = NAN,
+        .next_epoch = -1,
+        .at_ms = a->mono_ms,
+        .started_ms = a->mono_ms,
+    };
+    const double *values = a->start_trial.values;
+    for (size_t i = 0; values != NULL && i < s->spec.space.n; i++) {
+        if (!isnan(values[i])) {
+            const struct param *p = &s->spec.space.params[i];
+            history_set_param(s->history, t->number, p->name, &p->dist,
+                              values[i]);
+        }
+    }
+    set_state(s, t, TRIAL_RUNNING);
+}
+
+static void add_report(struct study *s, struct study_trial *t,
+                       const struct study_report *report)
+{
+    assert(report->epoch == (int64_t)t->n_reports);
+    /* Capacity: the power of two at or above n_reports. */
+    if ((t->n_reports & (t->n_reports - 1)) == 0) {
+        size_t cap = t->n_reports == 0 ? 1 : 2 * t->n_reports;
+        t->reports = mem_grow(t->reports, cap, sizeof(*t->reports));
+    }
+    t->reports[t->n_reports++] = *report;
+    history_report(s->history, t->number, report->epoch,
+                   report->metrics.value[s->spec.metric]);
+}
+
+static void set_checkpoint(struct study_checkpoint **at,
+                           const struct study_checkpoint *to)
+{
+    if (*at != NULL) {
+        free((*at)->file);
+        free(*at);
+        *at = NULL;
+    }
+    if (to != NULL) {
+        *at = mem_alloc(1, sizeof(**at));
+        **at = *to;
+        (*at)->file = mem_strdup(to->file);
+    }
+}
+
+static void end_attempt(struct study *s, struct study_trial *t,
+                        const struct action *a)
+{
+    t->cause = a->end.cause;
+    set_text(&t->message, a->end.message);
+    t->place = a->end.place;
+    t->n_at_place = a->end.n_at_place;
+    set_state(s, t, TRIAL_WAITING);
+}
+
+/* The first of equals is the best, whatever the order in which they end. */
+static void consider_best(struct study *s, const struct study_trial *t)
+{
+    if (t->state != TRIAL_COMPLETE || isnan(t->value)) {
+        return;
+    }
+    double best = s->best >= 0 ? s->trials[s->best]->value : (double)NAN;
+    bool ties = !study_is_better(s, best, t->value) && t->number < s->best;
+    if (study_is_better(s, t->value, best) || ties) {
+        s->best = t->number;
+    }
+}
+
+static void finish_trial(struct study *s, struct study_trial *t,
+                         const struct action *a)
+{
+    t->cause = a->end.cause;
+    set_text(&t->message, a->end.message);
+    t->place = a->end.place;
+    t->n_at_place = a->end.n_at_place;
+    t->value = a->end.value;
+    t->best_epoch = a->end.best_epoch;
+    t->end_ms = a->at_ms;
+    set_state(s, t, a->end.state);
+    if (t->state != TRIAL_FAIL) {
+        set_checkpoint(&t->last, NULL);
+    }
+    consider_best(s, t);
+}
+
+static void retry_trial(struct study *s, struct study_trial *t)
+{
+    assert(t->state == TRIAL_FAIL);
+    t->cause = TRIAL_CAUSE_NONE;
+    set_text(&t->message, NULL);
+    t->value = NAN;
+    t->best_epoch = -1;
+    t->end_ms = 0;
+    t->place = -1;
+    t->n_at_place = 0;
+    t->not_before_ms = 0;
+    set_state(s, t, TRIAL_WAITING);
+}
+
+static void apply_trial(struct study *s, struct study_trial *t,
+                        const struct action *a)
+{
+    switch (a->kind) {
+    case ACTION_START_TRIAL:
+        start_trial(s, t, a);
+        break;
+    case ACTION_REPORT:
+        add_report(s, t, &a->report);
+        break;
+    case ACTION_CHECKPOINT:
+        set_checkpoint(a->checkpoint.best ? &t->best : &t->last,
+                       &a->checkpoint.file);
+        break;
+    case ACTION_END_ATTEMPT:
+        end_attempt(s, t, a);
+        break;
+    case ACTION_FINISH_TRIAL:
+        finish_trial(s, t, a);
+        break;
+    case ACTION_RETRY_TRIAL:
+        retry_trial(s, t);
+        break;
+    case ACTION_FLAG_TRIAL:
+        t->nondeterministic = true;
+        break;
+    case ACTION_PROGRESS:
+        t->progress = a->progress;
+        break;
+    default: /* ACTION_DELAY */
+        t->not_before_ms = a->delay.not_before_ms;
+        break;
+    }
+    t->seq = a->seq != 0 ? a->seq : t->seq;
+}
+
+/* --- slots ---------------------------------------------------------------- */
+
+static void set_slot(struct mirror *m, int slot, struct slot to)
+{
+    struct slot *s = &m->slots[slot];
+    struct study *prepared = mirror_study(m, s->study);
+    if (prepared != NULL) {
+        prepared->preparing_slot = -1;
+    }
+    free(s->kill_message);
+    *s = to;
+}
+
+static void prepare(struct mirror *m, const struct action *a)
+{
+    struct study *s = mirror_study(m, a->study);
+    set_slot(m, a->slot,
+             (struct slot){.state = SLOT_PREPARING,
+                           .study = a->study,
+                           .since_ms = a->mono_ms});
+    s->preparing_slot = a->slot;
+    s->n_prepares++;
+    m->last_turn = a->study;
+}
+
+static void assign(struct mirror *m, const struct action *a)
+{
+    set_slot(m, a->slot,
+             (struct slot){.state = SLOT_BUSY,
+                           .id = {a->study, a->number, a->attempt},
+                           .since_ms = a->mono_ms});
+    m->last_turn = a->study;
+}
+
+static void stop(struct slot *s, const struct action *a)
+{
+    s->state = SLOT_STOPPING;
+    s->stop_keeps = a->stop.keep;
+    s->since_ms = a->mono_ms;
+}
+
+static void condemn(struct slot *s, const struct action *a)
+{
+    s->state = SLOT_DYING;
+    s->kill_cause = a->kill.cause;
+    set_text(&s->kill_message, a->kill.message);
+}
+
+static void tick(struct mirror *m, const struct action *a)
+{
+    m->tick_ms = a->mono_ms;
+    for (int i = 0; a->tick.stalled && i < m->n_slots; i++) {
+        m->slots[i].since_ms = a->mono_ms;
+    }
+}
+
+/* A sign of life: of a training when it moved on, of a preparation always. */
+static void hear(struct mirror *m, const struct action *a)
+{
+    struct slot *s = &m->slots[a->slot];
+    if (s->state == SLOT_PREPARING) {
+        s->since_ms = a->mono_ms;
+    } else if (s->state == SLOT_BUSY && a->progress.at_ms > s->since_ms) {
+        s->since_ms = a->progress.at_ms;
+    }
+}
+
+/* --- all ------------------------------------------------------------------ */
+
+void mirror_apply(struct mirror *m, const struct action *a)
+{
+    struct study *s = mirror_study(m, a->study);
+    struct study_trial *t = mirror_trial(m, a->study, a->number);
+    switch (a->kind) {
+    case ACTION_ADD_STUDY:
+        add_study(m, a);
+        s = mirror_study(m, a->study);
+        break;
+    case ACTION_ADD_TRIAL:
+        assert(s != NULL);
+        add_trial(m, s, a);
+        break;
+    case ACTION_SLOT:
+        set_slot(m, a->slot, (struct slot){.state = a->set_slot.state});
+        break;
+    case ACTION_PREPARE:
+        prepare(m, a);
+        break;
+    case ACTION_ASSIGN:
+        assign(m, a);
+        break;
+    case ACTION_STOP:
+        stop(&m->slots[a->slot], a);
+        break;
+    case ACTION_KILL:
+        condemn(&m->slots[a->slot], a);
+        break;
+    case ACTION_TICK:
+        tick(m, a);
+        break;
+    case ACTION_REMOVE_FILE:
+        break;
+    case ACTION_PROGRESS:
+        hear(m, a);
+        if (t != NULL) {
+            apply_trial(s, t, a);
+        }
+        break;
+    case ACTION_SET_STUDY:
+    case ACTION_SET_TARGET:
+    case ACTION_SET_DATA:
+    case ACTION_PREPARED:
+    case ACTION_DELETE_STUDY:
+        assert(s != NULL);
+        apply_study(m, s, a);
+        break;
+    default:
+        assert(t != NULL);
+        apply_trial(s, t, a);
+        break;
+    }
+    m->next_seq = max_of(m->next_seq, a->seq + 1);
+    if (a->seq != 0 && a->number < 0 && a->kind != ACTION_DELETE_STUDY) {
+        s->seq = a->seq;
+    }
+}

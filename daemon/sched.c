@@ -1,0 +1,194 @@
+/* The decision's frame: which rule answers which event, and how actions are
+ * made (number, time and sequence in one place). */
+#include "core/base/mem.h"
+#include "daemon/sched_priv.h"
+
+#include <stdlib.h>
+
+/* --- actions -------------------------------------------------------------- */
+
+static int64_t next_seq(const struct turn *t)
+{
+    int64_t seq = t->m->next_seq;
+    for (size_t i = 0; i < t->out->n; i++) {
+        seq += action_is_durable(t->out->items[i].kind);
+    }
+    return seq;
+}
+
+struct action *turn_add(const struct turn *t, enum action_kind kind,
+                        int64_t study)
+{
+    return actions_add(t->out,
+                       (struct action){
+                           .kind = kind,
+                           .seq = action_is_durable(kind) ? next_seq(t) : 0,
+                           .at_ms = t->now_ms,
+                           .mono_ms = t->mono_ms,
+                           .study = study,
+                           .number = -1,
+                           .slot = -1,
+                       });
+}
+
+struct action *turn_add_trial(const struct turn *t, enum action_kind kind,
+                              const struct study *s,
+                              const struct study_trial *trial)
+{
+    struct action *a = turn_add(t, kind, s->id);
+    a->number = trial->number;
+    a->attempt = trial->attempt;
+    return a;
+}
+
+int64_t turn_active_ms(const struct turn *t, const struct study *s)
+{
+    bool counts = s->state == STUDY_RUNNING && s->running_since_mono_ms > 0 &&
+                  t->mono_ms > s->running_since_mono_ms;
+    return s->active_ms + (counts ? t->mono_ms - s->running_since_mono_ms : 0);
+}
+
+void turn_set_study(const struct turn *t, const struct study *s,
+                    enum study_state state, char *reason)
+{
+    struct action *a = turn_add(t, ACTION_SET_STUDY, s->id);
+    a->set_study.state = state;
+    a->set_study.reason = reason;
+    a->set_study.active_ms = turn_active_ms(t, s);
+    a->set_study.running_since_ms = state == STUDY_RUNNING ? t->now_ms : 0;
+}
+
+void turn_set_slot(const struct turn *t, int slot, enum slot_state state)
+{
+    struct action *a = turn_add(t, ACTION_SLOT, 0);
+    a->slot = slot;
+    a->set_slot.state = state;
+}
+
+void turn_kill(const struct turn *t, int slot, enum trial_cause cause,
+               char *message)
+{
+    const struct slot *s = &t->m->slots[slot];
+    struct action *a =
+        turn_add(t, ACTION_KILL, s->study != 0 ? s->study : s->id.study);
+    a->slot = slot;
+    a->kill.cause = cause;
+    a->kill.message = message;
+}
+
+void turn_stop_trials(const struct turn *t, const struct study *s, bool keep,
+                      int except)
+{
+    for (int i = 0; i < t->m->n_slots; i++) {
+        const struct slot *slot = &t->m->slots[i];
+        if (slot->state == SLOT_BUSY && slot->id.study == s->id &&
+            i != except) {
+            struct action *a = turn_add(t, ACTION_STOP, s->id);
+            a->number = slot->id.number;
+            a->attempt = slot->id.attempt;
+            a->slot = i;
+            a->stop.keep = keep;
+        }
+    }
+}
+
+bool sched_slot_works_for(const struct slot *slot, int64_t study_id)
+{
+    return slot->study == study_id || slot->id.study == study_id;
+}
+
+/* --- the beginning and the end of the daemon ------------------------------ */
+
+/* The last moment that a row of the study tells of. */
+static int64_t last_sign_ms(const struct study *s)
+{
+    int64_t last = s->running_since_ms;
+    for (size_t i = 0; i < s->n_trials; i++) {
+        const struct study_trial *trial = s->trials[i];
+        last = trial->start_ms > last ? trial->start_ms : last;
+        last = trial->end_ms > last ? trial->end_ms : last;
+    }
+    return last;
+}
+
+/* A study that was RUNNING when the last daemon died has been active at least
+ * until its last row; that is what is known, so that is what counts. */
+static void start(const struct turn *t)
+{
+    for (size_t i = 0; i < t->m->n_studies; i++) {
+        const struct study *s = t->m->studies[i];
+        if (s->state != STUDY_RUNNING || s->is_foreign) {
+            continue;
+        }
+        int64_t known = last_sign_ms(s) - s->running_since_ms;
+        turn_set_study(t, s, STUDY_RUNNING, mem_strdup(s->reason));
+        t->out->items[t->out->n - 1].set_study.active_ms += known;
+    }
+}
+
+static bool is_on_a_slot(const struct mirror *m, const struct trial_id *id)
+{
+    for (int i = 0; i < m->n_slots; i++) {
+        const struct slot *s = &m->slots[i];
+        if (s->id.study == id->study && s->id.number == id->number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void orphan(const struct turn *t, const struct trial_id *id)
+{
+    const struct study_trial *trial = mirror_trial(t->m, id->study, id->number);
+    if (trial != NULL && trial->state == TRIAL_RUNNING &&
+        !is_on_a_slot(t->m, id)) {
+        turn_end_attempt(t, mirror_study(t->m, id->study), trial,
+                         TRIAL_CAUSE_DAEMON, "the daemon ended meanwhile");
+    }
+}
+
+void sched_drain(const struct mirror *m, int64_t now_ms, int64_t mono_ms,
+                 struct actions *out)
+{
+    const struct turn t = {m, now_ms, mono_ms, out};
+    for (size_t i = 0; i < m->n_studies; i++) {
+        const struct study *s = m->studies[i];
+        if (s->state == STUDY_RUNNING && !s->is_foreign) {
+            turn_set_study(&t, s, STUDY_RUNNING, mem_strdup(s->reason));
+        }
+        turn_stop_trials(&t, s, true, -1);
+    }
+}
+
+/* --- events --------------------------------------------------------------- */
+
+int sched_decide(const struct mirror *m, const struct event *e,
+                 struct actions *out, struct err *err)
+{
+    const struct turn t = {m, e->now_ms, e->mono_ms, out};
+    switch (e->kind) {
+    case EVENT_START:
+        start(&t);
+        return 0;
+    case EVENT_ORPHAN:
+        orphan(&t, &e->id);
+        return 0;
+    case EVENT_TICK:
+        sched_clock(&t);
+        return 0;
+    case EVENT_SLOT_IDLE:
+    case EVENT_SLOT_GONE:
+    case EVENT_PREPARED:
+    case EVENT_PREPARE_FAILED:
+    case EVENT_PROGRESS:
+    case EVENT_REPORT:
+    case EVENT_CHECKPOINT:
+    case EVENT_DONE:
+    case EVENT_FAILED:
+    case EVENT_STOPPED:
+        sched_worker(&t, e);
+        return 0;
+    default:
+        return sched_user(&t, e, err);
+    }
+}

@@ -1,0 +1,202 @@
+/* How attempts, trials and studies end.
+ *
+ * An attempt that died is repeated, because the cause may lie outside of the
+ * trial; not for ever: deaths are counted as long as no new epoch is reported
+ * (`place`). What is known to lie outside (the daemon's end, the user's stop, a
+ * full disk) is not counted. */
+#include "core/base/mem.h"
+#include "daemon/sched_priv.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int64_t sched_n_counted(const struct study *s)
+{
+    return study_n_finished(s) + s->n_by_state[TRIAL_RUNNING] +
+           s->n_by_state[TRIAL_WAITING];
+}
+
+/* --- studies -------------------------------------------------------------- */
+
+void turn_finish_study(const struct turn *t, const struct study *s,
+                       char *reason, int except_slot)
+{
+    turn_set_study(t, s, STUDY_FINISHED, reason);
+    turn_stop_trials(t, s, true, except_slot);
+}
+
+static int slot_of(const struct mirror *m, const struct study *s,
+                   const struct study_trial *trial)
+{
+    for (int i = 0; i < m->n_slots; i++) {
+        if (m->slots[i].id.study == s->id &&
+            m->slots[i].id.number == trial->number) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static bool reaches_stop_value(const struct study *s, const struct action *end)
+{
+    double value = s->spec.stop.value;
+    return end->end.state == TRIAL_COMPLETE && !isnan(value) &&
+           !study_is_better(s, value, end->end.value);
+}
+
+/* Does the end of this trial end its study? Counts are those before it. */
+static void maybe_end_study(const struct turn *t, const struct study *s,
+                            const struct study_trial *trial)
+{
+    const struct action *end = &t->out->items[t->out->n - 1];
+    bool failed = end->end.state == TRIAL_FAIL;
+    int64_t finished = study_n_finished(s) + !failed;
+    int64_t open = sched_n_counted(s) - study_n_finished(s) - 1;
+    int64_t failures = s->n_by_state[TRIAL_FAIL] + failed;
+    int slot = slot_of(t->m, s, trial);
+
+    if (s->state == STUDY_FINISHED) {
+        return;
+    }
+    if (reaches_stop_value(s, end)) {
+        char *reason = mem_printf("trial %" PRId64 " reached stop.value %g",
+                                  trial->number, s->spec.stop.value);
+        turn_finish_study(t, s, reason, slot);
+    } else if (finished >= s->spec.n_trials && open == 0) {
+        char *reason = mem_printf("%" PRId64 " trials finished", finished);
+        turn_finish_study(t, s, reason, slot);
+    } else if (failed && failures >= s->spec.stop.max_failures &&
+               (s->state == STUDY_RUNNING || s->state == STUDY_PAUSED)) {
+        char *reason = mem_printf(
+            "%" PRId64 " trials failed (stop.max_failures is %" PRId64
+            "); the last, trial %" PRId64 ": %s: %s",
+            failures, s->spec.stop.max_failures, trial->number,
+            trial_cause_name(end->end.cause), end->end.message);
+        turn_set_study(t, s, STUDY_FAILED, reason);
+        turn_stop_trials(t, s, true, slot);
+    }
+}
+
+/* --- trials --------------------------------------------------------------- */
+
+void turn_complete(const struct turn *t, const struct study *s,
+                   const struct study_trial *trial, double value,
+                   int64_t best_epoch)
+{
+    if (isnan(value)) {
+        turn_fail(t, s, trial, TRIAL_CAUSE_NAN,
+                  "the objective is not a number");
+        return;
+    }
+    struct action *a = turn_add_trial(t, ACTION_FINISH_TRIAL, s, trial);
+    a->end.state = TRIAL_COMPLETE;
+    a->end.cause = TRIAL_CAUSE_NONE;
+    a->end.value = value;
+    a->end.best_epoch = best_epoch;
+    a->end.place = trial->place;
+    a->end.n_at_place = trial->n_at_place;
+    maybe_end_study(t, s, trial);
+    /* Its row forgets the file to continue from; the best model stays. */
+    bool shared = trial->last != NULL && trial->best != NULL &&
+                  strcmp(trial->last->file, trial->best->file) == 0;
+    if (trial->last != NULL && !shared) {
+        a = turn_add_trial(t, ACTION_REMOVE_FILE, s, trial);
+        a->remove_file.file = mem_strdup(trial->last->file);
+    }
+}
+
+static void fail_at(const struct turn *t, const struct study *s,
+                    const struct study_trial *trial, enum trial_cause cause,
+                    char *message, int64_t place, int64_t n_at_place)
+{
+    struct action *a = turn_add_trial(t, ACTION_FINISH_TRIAL, s, trial);
+    a->end.state = TRIAL_FAIL;
+    a->end.cause = cause;
+    a->end.message = message;
+    a->end.value = NAN;
+    a->end.best_epoch = -1;
+    a->end.place = place;
+    a->end.n_at_place = n_at_place;
+    maybe_end_study(t, s, trial);
+}
+
+void turn_fail(const struct turn *t, const struct study *s,
+               const struct study_trial *trial, enum trial_cause cause,
+               const char *message)
+{
+    fail_at(t, s, trial, cause, mem_strdup(message), trial->place,
+            trial->n_at_place);
+}
+
+/* --- attempts ------------------------------------------------------------- */
+
+static bool is_counted(enum trial_cause cause)
+{
+    return cause != TRIAL_CAUSE_DAEMON && cause != TRIAL_CAUSE_INTERRUPTED &&
+           cause != TRIAL_CAUSE_DISK && cause != TRIAL_CAUSE_SPAWN;
+}
+
+static int64_t backoff_ms(enum trial_cause cause, int64_t n_at_place)
+{
+    if (cause == TRIAL_CAUSE_DAEMON || cause == TRIAL_CAUSE_INTERRUPTED) {
+        return 0;
+    }
+    int64_t wait = SCHED_BACKOFF_MAX_MS;
+    if (is_counted(cause) && n_at_place <= 6) {
+        wait = (int64_t)SCHED_BACKOFF_MIN_MS << (n_at_place - 1);
+    }
+    return wait < SCHED_BACKOFF_MAX_MS ? wait : SCHED_BACKOFF_MAX_MS;
+}
+
+static void put_back(const struct turn *t, const struct study *s,
+                     const struct study_trial *trial, enum trial_cause cause,
+                     const char *message, int64_t place, int64_t n_at_place)
+{
+    struct action *a = turn_add_trial(t, ACTION_END_ATTEMPT, s, trial);
+    a->end.state = TRIAL_WAITING;
+    a->end.cause = cause;
+    a->end.message = mem_strdup(message);
+    a->end.value = NAN;
+    a->end.best_epoch = -1;
+    a->end.place = place;
+    a->end.n_at_place = n_at_place;
+    int64_t wait = backoff_ms(cause, n_at_place);
+    if (wait > 0) {
+        a = turn_add_trial(t, ACTION_DELAY, s, trial);
+        a->delay.not_before_ms = t->mono_ms + wait;
+    }
+}
+
+/* The same end twice, one after the other, at one place. */
+static bool is_second(const struct study_trial *trial, enum trial_cause cause,
+                      int64_t n)
+{
+    return n >= SCHED_HANGS_AT_ONE_PLACE && trial->cause == cause &&
+           (cause == TRIAL_CAUSE_HANG || cause == TRIAL_CAUSE_OOM);
+}
+
+void turn_end_attempt(const struct turn *t, const struct study *s,
+                      const struct study_trial *trial, enum trial_cause cause,
+                      const char *message)
+{
+    if (!is_counted(cause)) {
+        put_back(t, s, trial, cause, message, trial->place, trial->n_at_place);
+        return;
+    }
+    int64_t place = (int64_t)trial->n_reports;
+    int64_t n = trial->place == place ? trial->n_at_place + 1 : 1;
+    const char *last = message != NULL ? message : trial_cause_name(cause);
+    if (is_second(trial, cause, n)) {
+        char *why = mem_printf("twice at epoch %" PRId64 ": %s", place, last);
+        fail_at(t, s, trial, cause, why, place, n);
+    } else if (n >= SCHED_DEATHS_AT_ONE_PLACE) {
+        char *why = mem_printf("its worker died %" PRId64
+                               " times at epoch %" PRId64 "; the last time: %s",
+                               n, place, last);
+        fail_at(t, s, trial, TRIAL_CAUSE_POISON, why, place, n);
+    } else {
+        put_back(t, s, trial, cause, message, place, n);
+    }
+}

@@ -1,0 +1,67 @@
+/* sched_priv: what the files of the scheduler share; nobody else includes it.
+ *
+ * sched.c        events by kind; the making of actions
+ * sched_user.c   what users ask for
+ * sched_worker.c what workers say, and their deaths
+ * sched_end.c    how attempts, trials and studies end
+ * sched_start.c  what starts next
+ * sched_clock.c  deadlines */
+#ifndef DAEMON_SCHED_PRIV_H
+#define DAEMON_SCHED_PRIV_H
+#include "daemon/action.h"
+#include "daemon/event.h"
+#include "daemon/mirror.h"
+#include "daemon/sched.h"
+
+struct turn { /* one decision in the making */
+    const struct mirror *m;
+    int64_t now_ms, mono_ms;
+    struct actions *out;
+};
+
+/* --- sched.c: actions. Each returns the appended action, to be filled. */
+struct action *turn_add(const struct turn *t, enum action_kind kind,
+                        int64_t study);
+struct action *turn_add_trial(const struct turn *t, enum action_kind kind,
+                              const struct study *s,
+                              const struct study_trial *trial);
+/* Takes reason (may be NULL). */
+void turn_set_study(const struct turn *t, const struct study *s,
+                    enum study_state state, char *reason);
+void turn_set_slot(const struct turn *t, int slot, enum slot_state state);
+/* Takes message. */
+void turn_kill(const struct turn *t, int slot, enum trial_cause cause,
+               char *message);
+/* STOP (keep) for every trial of the study on a slot, apart from `except`. */
+void turn_stop_trials(const struct turn *t, const struct study *s, bool keep,
+                      int except);
+/* How long the study has been RUNNING in all, until now. */
+int64_t turn_active_ms(const struct turn *t, const struct study *s);
+/* Does the slot hold this study's trial or preparation? */
+bool sched_slot_works_for(const struct slot *slot, int64_t study_id);
+
+/* --- sched_end.c */
+/* RUNNING -> WAITING with the rules of sched.h, or FAIL when the cause's limit
+ * is reached. message may be NULL. */
+void turn_end_attempt(const struct turn *t, const struct study *s,
+                      const struct study_trial *trial, enum trial_cause cause,
+                      const char *message);
+/* COMPLETE; FAIL nan when value is NaN. */
+void turn_complete(const struct turn *t, const struct study *s,
+                   const struct study_trial *trial, double value,
+                   int64_t best_epoch);
+void turn_fail(const struct turn *t, const struct study *s,
+               const struct study_trial *trial, enum trial_cause cause,
+               const char *message);
+/* A stop rule: FINISHED, and what runs is put back. Takes reason. */
+void turn_finish_study(const struct turn *t, const struct study *s,
+                       char *reason, int except_slot);
+/* finished + running + waiting: trials that use up the target. */
+int64_t sched_n_counted(const struct study *s);
+
+/* --- the events */
+int sched_user(const struct turn *t, const struct event *e, struct err *err);
+void sched_worker(const struct turn *t, const struct event *e);
+void sched_clock(const struct turn *t);
+
+#endif

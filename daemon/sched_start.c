@@ -1,0 +1,113 @@
+/* What starts next: running studies take turns; in a study what waits goes
+ * first, lowest number first; a new trial only while the target has room. */
+#include "core/base/mem.h"
+#include "daemon/sched_priv.h"
+#include "daemon/search/sampler.h"
+
+#include <stdlib.h>
+
+static int idle_slot(const struct mirror *m)
+{
+    for (int i = 0; i < m->n_slots; i++) {
+        if (m->slots[i].state == SLOT_IDLE) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static bool has_share(const struct mirror *m, const struct study *s)
+{
+    int64_t used = 0;
+    for (int i = 0; i < m->n_slots; i++) {
+        used += sched_slot_works_for(&m->slots[i], s->id);
+    }
+    return s->spec.workers == 0 || used < s->spec.workers;
+}
+
+/* From the end, because few wait and they are young; ends when all were seen.
+ */
+static const struct study_trial *first_waiting(const struct turn *t,
+                                               const struct study *s)
+{
+    const struct study_trial *first = NULL;
+    int64_t left = s->n_by_state[TRIAL_WAITING];
+    for (size_t i = s->n_trials; i > 0 && left > 0; i--) {
+        const struct study_trial *trial = s->trials[i - 1];
+        if (trial->state == TRIAL_WAITING) {
+            left--;
+            first = trial->not_before_ms <= t->mono_ms ? trial : first;
+        }
+    }
+    return first;
+}
+
+/* Parameters and RUNNING are one commit: a trial that ever ran has them. */
+static void start_trial(const struct turn *t, const struct study *s,
+                        const struct study_trial *trial, int slot)
+{
+    double *values = NULL;
+    if (trial->attempt == 0) {
+        values = mem_alloc(s->spec.space.n, sizeof(*values));
+        sampler_suggest(&s->spec, s->history, trial->number, trial->fixed,
+                        values);
+    }
+    struct action *a = turn_add_trial(t, ACTION_START_TRIAL, s, trial);
+    a->attempt = trial->attempt + 1;
+    a->slot = slot;
+    a->start_trial.values = values;
+    a = turn_add_trial(t, ACTION_ASSIGN, s, trial);
+    a->attempt = trial->attempt + 1;
+    a->slot = slot;
+}
+
+static void start_new_trial(const struct turn *t, const struct study *s,
+                            int slot)
+{
+    const struct study_trial born = {
+        .id = t->m->next_trial_id,
+        .number = (int64_t)s->n_trials,
+    };
+    struct action *a = turn_add_trial(t, ACTION_ADD_TRIAL, s, &born);
+    a->add_trial.trial_id = born.id;
+    start_trial(t, s, &born, slot);
+}
+
+static bool start_in(const struct turn *t, const struct study *s, int slot)
+{
+    if (s->state != STUDY_RUNNING || s->is_foreign || !has_share(t->m, s)) {
+        return false;
+    }
+    if (!s->is_prepared) {
+        if (s->preparing_slot >= 0) {
+            return false;
+        }
+        turn_add(t, ACTION_PREPARE, s->id)->slot = slot;
+        return true;
+    }
+    const struct study_trial *trial = first_waiting(t, s);
+    if (trial != NULL) {
+        start_trial(t, s, trial, slot);
+        return true;
+    }
+    if (sched_n_counted(s) < s->spec.n_trials) {
+        start_new_trial(t, s, slot);
+        return true;
+    }
+    return false;
+}
+
+void sched_next(const struct mirror *m, int64_t now_ms, int64_t mono_ms,
+                struct actions *out)
+{
+    const struct turn t = {m, now_ms, mono_ms, out};
+    int slot = idle_slot(m);
+    size_t first = 0;
+    while (first < m->n_studies && m->studies[first]->id <= m->last_turn) {
+        first++;
+    }
+    bool started = slot < 0;
+    for (size_t i = 0; i < m->n_studies && !started; i++) {
+        started = start_in(&t, m->studies[(first + i) % m->n_studies], slot);
+    }
+}

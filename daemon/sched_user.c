@@ -1,0 +1,240 @@
+/* What users ask for. Each request is checked wholly before the first action:
+ * an error appends nothing. Asking twice for what is so already is no error. */
+#include "core/base/mem.h"
+#include "daemon/sched_priv.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- new studies ---------------------------------------------------------- */
+
+static int add_study(const struct turn *t, const struct spec *spec,
+                     struct err *err)
+{
+    if (mirror_study_by_name(t->m, spec->name) != NULL) {
+        return err_set(err, ERR_CONFLICT, "study '%s' exists already",
+                       spec->name);
+    }
+    struct action *a = turn_add(t, ACTION_ADD_STUDY, t->m->next_study_id);
+    a->add_study.spec = mem_alloc(1, sizeof(*a->add_study.spec));
+    spec_copy(a->add_study.spec, spec);
+    return 0;
+}
+
+/* --- states --------------------------------------------------------------- */
+
+static int pause_study(const struct turn *t, const struct study *s,
+                       struct err *err)
+{
+    if (s->state == STUDY_PAUSED) {
+        return 0;
+    }
+    if (s->state != STUDY_RUNNING) {
+        return err_set(err, ERR_CONFLICT,
+                       "study '%s' is %s: there is nothing to pause",
+                       s->spec.name, study_state_name(s->state));
+    }
+    turn_set_study(t, s, STUDY_PAUSED, NULL);
+    return 0;
+}
+
+static int stop_study(const struct turn *t, const struct study *s, bool now,
+                      struct err *err)
+{
+    if (s->state == STUDY_FINISHED || s->state == STUDY_FAILED) {
+        return err_set(err, ERR_CONFLICT,
+                       "study '%s' is %s: there is nothing to stop",
+                       s->spec.name, study_state_name(s->state));
+    }
+    if (s->state != STUDY_STOPPED) {
+        turn_set_study(t, s, STUDY_STOPPED, NULL);
+    }
+    if (now) {
+        turn_stop_trials(t, s, true, -1);
+    }
+    return 0;
+}
+
+static int check_target(const struct study *s, int64_t target, struct err *err)
+{
+    if (target == 0) {
+        return 0;
+    }
+    if (target < 1 || target > SPEC_MAX_TRIALS) {
+        return err_set(err, ERR_INVALID,
+                       "n_trials: %" PRId64 " is not between 1 and %d", target,
+                       SPEC_MAX_TRIALS);
+    }
+    if (target < sched_n_counted(s) && target != s->spec.n_trials) {
+        return err_set(err, ERR_CONFLICT,
+                       "study '%s' has %" PRId64 " trials finished, running "
+                       "or waiting: a target of %" PRId64 " is too low",
+                       s->spec.name, sched_n_counted(s), target);
+    }
+    return 0;
+}
+
+/* Is there anything that a study with this target could still do? */
+static bool has_work(const struct study *s, int64_t target)
+{
+    return study_n_finished(s) < target ||
+           sched_n_counted(s) > study_n_finished(s);
+}
+
+/* A finished study goes on only when the user says how far: else a script that
+ * resumes what it finds would run it for ever. */
+static int check_finished(const struct study *s, int64_t target,
+                          struct err *err)
+{
+    if (s->state == STUDY_FINISHED &&
+        (target == 0 || target <= study_n_finished(s))) {
+        return err_set(err, ERR_CONFLICT,
+                       "study '%s' is finished (%" PRId64 " of %" PRId64
+                       " trials): give a larger target to go on",
+                       s->spec.name, study_n_finished(s), s->spec.n_trials);
+    }
+    return 0;
+}
+
+static int resume_study(const struct turn *t, const struct study *s,
+                        int64_t target, struct err *err)
+{
+    int rc = check_finished(s, target, err);
+    if (rc == 0) {
+        rc = check_target(s, target, err);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    int64_t n_trials = target != 0 ? target : s->spec.n_trials;
+    if (n_trials != s->spec.n_trials) {
+        turn_add(t, ACTION_SET_TARGET, s->id)->set_target.n_trials = n_trials;
+    }
+    if (!has_work(s, n_trials)) {
+        turn_set_study(
+            t, s, STUDY_FINISHED,
+            mem_printf("%" PRId64 " trials finished", study_n_finished(s)));
+    } else if (s->state != STUDY_RUNNING) {
+        turn_set_study(t, s, STUDY_RUNNING, NULL);
+    }
+    return 0;
+}
+
+static int delete_study(const struct turn *t, const struct study *s)
+{
+    turn_stop_trials(t, s, false, -1);
+    for (int i = 0; i < t->m->n_slots; i++) {
+        const struct slot *slot = &t->m->slots[i];
+        if (slot->state == SLOT_PREPARING && slot->study == s->id) {
+            turn_kill(t, i, TRIAL_CAUSE_INTERRUPTED,
+                      mem_strdup("the study was deleted"));
+        }
+    }
+    turn_add(t, ACTION_DELETE_STUDY, s->id);
+    return 0;
+}
+
+/* --- trials --------------------------------------------------------------- */
+
+static int check_values(const struct study *s, const double *values,
+                        struct err *err)
+{
+    for (size_t i = 0; i < s->spec.space.n; i++) {
+        const struct param *p = &s->spec.space.params[i];
+        double v = values[i];
+        bool is_choice = p->dist.kind == DIST_CATEGORICAL;
+        if (isnan(v) || (!is_choice && isfinite(v)) ||
+            dist_contains(&p->dist, v)) {
+            continue;
+        }
+        return err_set(err, ERR_INVALID, "%s: %g is not a value it can have",
+                       p->name, v);
+    }
+    return 0;
+}
+
+static int enqueue(const struct turn *t, const struct study *s,
+                   const double *values, struct err *err)
+{
+    if (s->state == STUDY_FINISHED || sched_n_counted(s) >= s->spec.n_trials) {
+        return err_set(err, ERR_CONFLICT,
+                       "study '%s' has no room for one more trial (%" PRId64
+                       " of %" PRId64 " are finished, running or waiting): "
+                       "resume it with a larger target first",
+                       s->spec.name, sched_n_counted(s), s->spec.n_trials);
+    }
+    int rc = check_values(s, values, err);
+    if (rc != 0) {
+        return rc;
+    }
+    size_t n = s->spec.space.n;
+    struct action *a = turn_add(t, ACTION_ADD_TRIAL, s->id);
+    a->number = (int64_t)s->n_trials;
+    a->add_trial.trial_id = t->m->next_trial_id;
+    a->add_trial.fixed = mem_alloc(n, sizeof(*values));
+    memcpy(a->add_trial.fixed, values, n * sizeof(*values));
+    return 0;
+}
+
+static int retry(const struct turn *t, const struct study *s, int cause,
+                 struct err *err)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < s->n_trials; i++) {
+        const struct study_trial *trial = s->trials[i];
+        if (trial->state == TRIAL_FAIL &&
+            (cause < 0 || (int)trial->cause == cause)) {
+            turn_add_trial(t, ACTION_RETRY_TRIAL, s, trial);
+            n++;
+        }
+    }
+    if (n == 0) {
+        bool any = cause < 0 || cause >= TRIAL_N_CAUSES;
+        return err_set(err, ERR_CONFLICT, "study '%s' has no failed trial%s%s",
+                       s->spec.name, any ? "" : " of cause ",
+                       any ? "" : trial_cause_name((enum trial_cause)cause));
+    }
+    if (s->state == STUDY_FINISHED || s->state == STUDY_FAILED) {
+        turn_set_study(t, s, STUDY_RUNNING, NULL);
+    }
+    return 0;
+}
+
+/* --- all ------------------------------------------------------------------ */
+
+int sched_user(const struct turn *t, const struct event *e, struct err *err)
+{
+    if (e->kind == EVENT_ADD_STUDY) {
+        return add_study(t, e->add_study.spec, err);
+    }
+    const struct study *s = mirror_study(t->m, e->study);
+    if (s == NULL) {
+        return err_set(err, ERR_NOTFOUND, "there is no study %" PRId64,
+                       e->study);
+    }
+    if (e->kind == EVENT_DELETE) {
+        return delete_study(t, s);
+    }
+    if (s->is_foreign) {
+        return err_set(err, ERR_CONFLICT,
+                       "study '%s' was made by Optuna and has no config: it "
+                       "can be looked at and deleted",
+                       s->spec.name);
+    }
+    switch (e->kind) {
+    case EVENT_PAUSE:
+        return pause_study(t, s, err);
+    case EVENT_RESUME:
+        return resume_study(t, s, e->resume.n_trials, err);
+    case EVENT_STOP:
+        return stop_study(t, s, e->stop.now, err);
+    case EVENT_ENQUEUE:
+        return enqueue(t, s, e->enqueue.values, err);
+    case EVENT_RETRY:
+        return retry(t, s, e->retry.cause, err);
+    default:
+        return err_set(err, ERR_INVALID, "event %d is not known", (int)e->kind);
+    }
+}

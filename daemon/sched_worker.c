@@ -1,0 +1,367 @@
+/* What workers say, and their deaths.
+ *
+ * The happy path: SLOT_IDLE; a trial is assigned (sched_start.c); PROGRESS,
+ * REPORT and CHECKPOINT in turn; DONE, and SLOT_IDLE again.
+ * Possible failures: a word about something the slot does not hold (a late word
+ * of a stopped trial: ignored); a word that cannot be true (the worker is
+ * killed); FAILED; SLOT_GONE at any moment. A slot that is being killed is not
+ * listened to, and what it held is given to nobody before it is reaped. */
+#include "core/base/mem.h"
+#include "daemon/sched_priv.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- who speaks of what --------------------------------------------------- */
+
+static bool slot_has(const struct slot *slot, const struct trial_id *id)
+{
+    return (slot->state == SLOT_BUSY || slot->state == SLOT_STOPPING) &&
+           slot->id.study == id->study && slot->id.number == id->number &&
+           slot->id.attempt == id->attempt;
+}
+
+/* The trial that the slot works at; NULL when its study was deleted. */
+static const struct study_trial *held(const struct turn *t,
+                                      const struct slot *slot)
+{
+    const struct study_trial *trial =
+        mirror_trial(t->m, slot->id.study, slot->id.number);
+    bool current = trial != NULL && trial->state == TRIAL_RUNNING &&
+                   trial->attempt == slot->id.attempt;
+    return current ? trial : NULL;
+}
+
+/* --- signs of life -------------------------------------------------------- */
+
+/* Pauses count up to SCHED_HANG_MS: a longer one was the daemon's own. */
+static struct study_progress moved_on(const struct turn *t,
+                                      const struct study_progress *before)
+{
+    struct study_progress p = *before;
+    int64_t pause = t->mono_ms - p.at_ms;
+    pause = pause < SCHED_HANG_MS ? pause : SCHED_HANG_MS;
+    p.pause_ms = pause > p.pause_ms ? pause : p.pause_ms;
+    p.at_ms = t->mono_ms;
+    return p;
+}
+
+static void set_progress(const struct turn *t, int slot, const struct study *s,
+                         const struct study_trial *trial,
+                         struct study_progress p)
+{
+    struct action *a = turn_add_trial(t, ACTION_PROGRESS, s, trial);
+    a->slot = slot;
+    a->progress = p;
+}
+
+static void progress(const struct turn *t, const struct event *e,
+                     const struct study *s, const struct study_trial *trial)
+{
+    const struct study_progress *old = &trial->progress, *new = &e->progress;
+    bool moved = strncmp(old->phase, new->phase, sizeof(old->phase)) != 0 ||
+                 old->epoch != new->epoch || old->step != new->step;
+    struct study_progress p = moved ? moved_on(t, old) : *old;
+    memcpy(p.phase, new->phase, sizeof(p.phase));
+    p.phase[sizeof(p.phase) - 1] = '\0';
+    p.epoch = new->epoch;
+    p.step = new->step;
+    p.n_steps = new->n_steps;
+    p.loss = new->loss;
+    set_progress(t, e->slot, s, trial, p);
+}
+
+/* --- results -------------------------------------------------------------- */
+
+/* NULL when the report may be; else why it cannot. Owned by the caller. */
+static char *report_fault(const struct study *s,
+                          const struct study_trial *trial, int64_t epoch)
+{
+    struct run run;
+    double *values = mem_alloc(s->spec.space.n, sizeof(*values));
+    study_values(s, trial->number, values);
+    spec_run(&s->spec, values, trial->number, &run);
+    free(values);
+    int64_t next = trial->progress.next_epoch;
+    if (epoch < 0 || epoch >= run.max_epochs) {
+        return mem_printf("reported epoch %" PRId64 " of %" PRId64, epoch,
+                          run.max_epochs);
+    }
+    if (next >= 0 && epoch != next) {
+        return mem_printf("reported epoch %" PRId64 " where %" PRId64
+                          " is next",
+                          epoch, next);
+    }
+    if (epoch > (int64_t)trial->n_reports) {
+        return mem_printf("began with epoch %" PRId64 " where %zu are known",
+                          epoch, trial->n_reports);
+    }
+    return NULL;
+}
+
+static void report(const struct turn *t, const struct event *e,
+                   const struct study *s, const struct study_trial *trial)
+{
+    int64_t epoch = e->report.epoch;
+    char *fault = report_fault(s, trial, epoch);
+    if (fault != NULL) {
+        turn_kill(t, e->slot, TRIAL_CAUSE_PROTOCOL, fault);
+        return;
+    }
+    if (epoch == (int64_t)trial->n_reports) {
+        struct action *a = turn_add_trial(t, ACTION_REPORT, s, trial);
+        a->report =
+            (struct study_report){epoch, trial->attempt, e->report.metrics};
+    } else if (memcmp(&trial->reports[epoch].metrics, &e->report.metrics,
+                      sizeof(e->report.metrics)) != 0 &&
+               !trial->nondeterministic) {
+        turn_add_trial(t, ACTION_FLAG_TRIAL, s, trial);
+    }
+    struct study_progress p = moved_on(t, &trial->progress);
+    p.next_epoch = epoch + 1;
+    set_progress(t, e->slot, s, trial, p);
+}
+
+static bool is_file(const struct study_checkpoint *c, const char *name)
+{
+    return c != NULL && strcmp(c->file, name) == 0;
+}
+
+static void checkpoint(const struct turn *t, const struct event *e,
+                       const struct study *s, const struct study_trial *trial)
+{
+    const struct study_checkpoint *new = &e->checkpoint.file;
+    /* Beyond the reports, a resume from it would leave a gap. */
+    if (new->epoch < 0 || new->epoch > (int64_t)trial->n_reports ||
+        new->step < 0 || new->size < 0 || strlen(new->sha256) != 64) {
+        turn_kill(t, e->slot, TRIAL_CAUSE_PROTOCOL,
+                  mem_printf("sent a checkpoint of epoch %" PRId64
+                             " where %zu are known, sha256 '%s'",
+                             new->epoch, trial->n_reports, new->sha256));
+        return;
+    }
+    bool best = e->checkpoint.best;
+    struct action *a = turn_add_trial(t, ACTION_CHECKPOINT, s, trial);
+    a->checkpoint.best = best;
+    a->checkpoint.file = *new;
+    a->checkpoint.file.file = mem_strdup(new->file);
+
+    const struct study_checkpoint *old = best ? trial->best : trial->last;
+    const struct study_checkpoint *other = best ? trial->last : trial->best;
+    if (old != NULL && !is_file(new, old->file) && !is_file(other, old->file)) {
+        a = turn_add_trial(t, ACTION_REMOVE_FILE, s, trial);
+        a->remove_file.file = mem_strdup(old->file);
+    }
+    set_progress(t, e->slot, s, trial, moved_on(t, &trial->progress));
+}
+
+/* --- ends of work --------------------------------------------------------- */
+
+/* Causes that only the daemon can know. */
+static bool worker_may_say(enum trial_cause cause)
+{
+    return (int)cause > TRIAL_CAUSE_NONE && cause < TRIAL_N_CAUSES &&
+           cause != TRIAL_CAUSE_DAEMON && cause != TRIAL_CAUSE_INTERRUPTED &&
+           cause != TRIAL_CAUSE_HANG;
+}
+
+static void failed(const struct turn *t, const struct event *e,
+                   const struct study *s, const struct study_trial *trial)
+{
+    enum trial_cause cause = e->failed.cause;
+    const char *message = e->failed.message != NULL ? e->failed.message : "";
+    if (trial_cause_is_retried(cause)) {
+        turn_end_attempt(t, s, trial, cause, message);
+    } else {
+        turn_fail(t, s, trial, cause, message);
+    }
+}
+
+static void end_of_work(const struct turn *t, const struct event *e,
+                        const struct study *s, const struct study_trial *trial)
+{
+    const struct slot *slot = &t->m->slots[e->slot];
+    if (e->kind == EVENT_STOPPED && slot->state != SLOT_STOPPING) {
+        turn_kill(t, e->slot, TRIAL_CAUSE_PROTOCOL,
+                  mem_strdup("stopped without being told to"));
+        return;
+    }
+    if (e->kind == EVENT_FAILED && !worker_may_say(e->failed.cause)) {
+        turn_kill(t, e->slot, TRIAL_CAUSE_PROTOCOL,
+                  mem_printf("failed for cause %d, which is not a worker's "
+                             "to say",
+                             (int)e->failed.cause));
+        return;
+    }
+    if (trial != NULL && e->kind == EVENT_DONE) {
+        turn_complete(t, s, trial, e->done.value, e->done.best_epoch);
+    } else if (trial != NULL && e->kind == EVENT_FAILED) {
+        failed(t, e, s, trial);
+    } else if (trial != NULL) {
+        turn_end_attempt(t, s, trial, TRIAL_CAUSE_INTERRUPTED, NULL);
+    }
+    turn_set_slot(t, e->slot, SLOT_ABSENT);
+}
+
+static void word(const struct turn *t, const struct event *e)
+{
+    const struct slot *slot = &t->m->slots[e->slot];
+    if (!slot_has(slot, &e->id)) {
+        return;
+    }
+    const struct study *s = mirror_study(t->m, slot->id.study);
+    const struct study_trial *trial = held(t, slot);
+    switch (e->kind) {
+    case EVENT_DONE:
+    case EVENT_FAILED:
+    case EVENT_STOPPED:
+        end_of_work(t, e, s, trial);
+        break;
+    case EVENT_PROGRESS:
+        if (trial != NULL) {
+            progress(t, e, s, trial);
+        }
+        break;
+    case EVENT_REPORT:
+        if (trial != NULL) {
+            report(t, e, s, trial);
+        }
+        break;
+    default: /* EVENT_CHECKPOINT */
+        if (trial != NULL) {
+            checkpoint(t, e, s, trial);
+        }
+        break;
+    }
+}
+
+/* --- preparations --------------------------------------------------------- */
+
+static void prepare_failed(const struct turn *t, const struct study *s,
+                           const char *message)
+{
+    if (s != NULL && s->state == STUDY_RUNNING) {
+        turn_set_study(t, s, STUDY_FAILED, mem_strdup(message));
+        turn_stop_trials(t, s, true, -1);
+    }
+}
+
+static void prepared(const struct turn *t, const struct event *e,
+                     const struct study *s)
+{
+    const struct study_data *data = &e->prepared;
+    if (s->data.sha256[0] == '\0') {
+        struct action *a = turn_add(t, ACTION_SET_DATA, s->id);
+        a->set_data = *data;
+    } else if (strcmp(s->data.sha256, data->sha256) != 0) {
+        char *why = mem_printf("data changed: the study began with SHA-256 "
+                               "%s, now it is %s",
+                               s->data.sha256, data->sha256);
+        prepare_failed(t, s, why);
+        free(why);
+        return;
+    }
+    turn_add(t, ACTION_PREPARED, s->id);
+}
+
+static void preparation(const struct turn *t, const struct event *e)
+{
+    const struct slot *slot = &t->m->slots[e->slot];
+    if (slot->state != SLOT_PREPARING || slot->study != e->study) {
+        return;
+    }
+    const struct study *s = mirror_study(t->m, slot->study);
+    if (e->kind == EVENT_PREPARED && strlen(e->prepared.sha256) != 64) {
+        turn_kill(t, e->slot, TRIAL_CAUSE_PROTOCOL,
+                  mem_strdup("prepared a data set without a SHA-256"));
+        return;
+    }
+    if (s != NULL && e->kind == EVENT_PREPARED) {
+        prepared(t, e, s);
+    } else if (s != NULL) {
+        prepare_failed(t, s, e->prepare_failed.message);
+    }
+    turn_set_slot(t, e->slot, SLOT_ABSENT);
+}
+
+/* Of a preparation only life is told: its id is (study, -1, 0). */
+static bool is_preparing(const struct slot *slot, const struct event *e)
+{
+    return e->kind == EVENT_PROGRESS && slot->state == SLOT_PREPARING &&
+           e->id.study == slot->study && e->id.number == -1;
+}
+
+/* --- deaths --------------------------------------------------------------- */
+
+static void lost_preparation(const struct turn *t, const struct study *s,
+                             const char *message)
+{
+    if (s->n_prepares >= SCHED_PREPARES) {
+        char *why = mem_printf("preparing the data set ended its worker %d "
+                               "times; the last time: %s",
+                               s->n_prepares, message);
+        prepare_failed(t, s, why);
+        free(why);
+    }
+}
+
+/* Our own reason first, then what the process left. Owned by the caller. */
+static char *last_words(const struct slot *slot, const struct event *e)
+{
+    const char *said = e->gone.message != NULL ? e->gone.message : "";
+    if (slot->state != SLOT_DYING || slot->kill_message == NULL) {
+        return mem_strdup(said);
+    }
+    return mem_printf("%s; %s", slot->kill_message, said);
+}
+
+static void gone(const struct turn *t, const struct event *e)
+{
+    const struct slot *slot = &t->m->slots[e->slot];
+    enum trial_cause cause = e->gone.cause;
+    if (slot->state == SLOT_DYING) {
+        cause = slot->kill_cause;
+    } else if (slot->state == SLOT_STOPPING) {
+        cause = TRIAL_CAUSE_INTERRUPTED; /* asked to go, and it went */
+    }
+    char *words = last_words(slot, e);
+    const struct study *s = mirror_study(t->m, slot->id.study);
+    const struct study_trial *trial = held(t, slot);
+    const struct study *prepared_for = mirror_study(t->m, slot->study);
+    if (trial != NULL) {
+        turn_end_attempt(t, s, trial, cause, words);
+    } else if (prepared_for != NULL) {
+        lost_preparation(t, prepared_for, words);
+    }
+    turn_set_slot(t, e->slot, SLOT_ABSENT);
+    free(words);
+}
+
+void sched_worker(const struct turn *t, const struct event *e)
+{
+    assert(e->slot >= 0 && e->slot < t->m->n_slots);
+    const struct slot *slot = &t->m->slots[e->slot];
+    switch (e->kind) {
+    case EVENT_SLOT_IDLE:
+        if (slot->state == SLOT_ABSENT) {
+            turn_set_slot(t, e->slot, SLOT_IDLE);
+        }
+        break;
+    case EVENT_SLOT_GONE:
+        gone(t, e);
+        break;
+    case EVENT_PREPARED:
+    case EVENT_PREPARE_FAILED:
+        preparation(t, e);
+        break;
+    default:
+        if (is_preparing(slot, e)) {
+            turn_add(t, ACTION_PROGRESS, slot->study)->slot = e->slot;
+        } else {
+            word(t, e);
+        }
+        break;
+    }
+}

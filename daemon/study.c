@@ -1,0 +1,141 @@
+#include "daemon/study.h"
+#include "core/base/mem.h"
+#include "daemon/history.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const STATE_NAMES[STUDY_N_STATES] = {
+#define X(name, text, help) [STUDY_##name] = text,
+    STUDY_STATES(X)
+#undef X
+};
+
+const char *study_state_name(enum study_state s)
+{
+    return STATE_NAMES[s];
+}
+
+int study_state_by_name(const char *name)
+{
+    for (int i = 0; i < STUDY_N_STATES; i++) {
+        if (strcmp(STATE_NAMES[i], name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+struct study *study_new(int64_t id, const struct spec *spec)
+{
+    struct study *s = mem_alloc(1, sizeof(*s));
+    *s = (struct study){
+        .id = id,
+        .state = STUDY_RUNNING,
+        .preparing_slot = -1,
+        .best = -1,
+        .history = history_new(),
+    };
+    spec_copy(&s->spec, spec);
+    return s;
+}
+
+static void checkpoint_free(struct study_checkpoint *c)
+{
+    if (c != NULL) {
+        free(c->file);
+        free(c);
+    }
+}
+
+static void trial_free(struct study_trial *t)
+{
+    free(t->message);
+    free(t->fixed);
+    free(t->reports);
+    checkpoint_free(t->last);
+    checkpoint_free(t->best);
+    free(t);
+}
+
+void study_free(struct study *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < s->n_trials; i++) {
+        trial_free(s->trials[i]);
+    }
+    free(s->trials);
+    spec_fini(&s->spec);
+    free(s->reason);
+    history_free(s->history);
+    free(s);
+}
+
+struct study_trial *study_add_trial(struct study *s, int64_t trial_id)
+{
+    struct study_trial *t = mem_alloc(1, sizeof(*t));
+    *t = (struct study_trial){
+        .id = trial_id,
+        .number = (int64_t)s->n_trials,
+        .state = TRIAL_WAITING,
+        .value = NAN,
+        .best_epoch = -1,
+        .place = -1,
+        .progress = {.next_epoch = -1, .loss = NAN},
+    };
+    /* Room grows by doubling: the capacity is the power of two at or above. */
+    if ((s->n_trials & (s->n_trials - 1)) == 0) {
+        size_t cap = s->n_trials == 0 ? 1 : 2 * s->n_trials;
+        s->trials = mem_grow(s->trials, cap, sizeof(struct study_trial *));
+    }
+    s->trials[s->n_trials++] = t;
+    s->n_by_state[TRIAL_WAITING]++;
+    history_add(s->history);
+    return t;
+}
+
+void study_values(const struct study *s, int64_t number, double *out)
+{
+    for (size_t i = 0; i < s->spec.space.n; i++) {
+        int param =
+            history_find_param(s->history, s->spec.space.params[i].name);
+        out[i] =
+            param < 0 ? (double)NAN : history_param(s->history, number, param);
+    }
+}
+
+int64_t study_n_finished(const struct study *s)
+{
+    return s->n_by_state[TRIAL_COMPLETE] + s->n_by_state[TRIAL_PRUNED];
+}
+
+static bool is_better(enum spec_direction direction, double a, double b)
+{
+    if (isnan(a) || isnan(b)) {
+        return !isnan(a);
+    }
+    return direction == SPEC_MAXIMIZE ? a > b : a < b;
+}
+
+bool study_is_better(const struct study *s, double a, double b)
+{
+    return is_better(s->spec.direction, a, b);
+}
+
+double study_objective(const struct study *s, const struct study_trial *t,
+                       int64_t *epoch)
+{
+    double value = NAN;
+    *epoch = -1;
+    for (size_t i = 0; i < t->n_reports; i++) {
+        double v = t->reports[i].metrics.value[s->spec.metric];
+        if (s->spec.of == SPEC_OF_LAST || study_is_better(s, v, value)) {
+            value = v;
+            *epoch = t->reports[i].epoch;
+        }
+    }
+    return value;
+}
