@@ -72,6 +72,9 @@ $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(call strict,$<) $(ISA) -MMD -MP -c -o $@ $<
 
+# The database schema is embedded (.incbin).
+$(B)/obj/daemon/store_schema.o: $(wildcard schema/*.sql)
+
 link = @mkdir -p $(@D); set -x; $(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 
 $(B)/bin/parzend: $(B)/obj/daemon/main.o $(call libs,$(DAEMON_ROOMS))
