@@ -21,7 +21,10 @@ MUST_CHECK int store_open(const char *path, struct store **out,
 void store_close(struct store *s);
 
 /* Write all durable actions in one transaction; 0 only when they survive a
- * power cut. On failure nothing was written. */
+ * power cut. On failure nothing was written. m is the mirror before them.
+ * A database has one NaN and one zero: NaN payloads and the sign of zero are
+ * not kept, so actions should carry neither. A trial that starts for the first
+ * time has a value for every parameter of the space. */
 MUST_CHECK int store_commit(struct store *s, const struct mirror *m,
                             const struct actions *a, struct err *err);
 

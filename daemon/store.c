@@ -1,0 +1,249 @@
+/* One connection, one transaction per decision.
+ *
+ * Happy path of store_commit: BEGIN IMMEDIATE, the rows of each durable action
+ * (store_write.c), COMMIT, which returns after the WAL was synced; then, when
+ * the WAL has grown, its pages are moved to the database.
+ *
+ * Failure modes: any statement or the COMMIT fails (disk full, I/O error,
+ * another program's lock, a row that is not as the mirror says): the
+ * transaction is rolled back, and what was written before it is what a reload
+ * finds. After an I/O error in COMMIT itself a crash may find the transaction
+ * whole; never a part of it. A failing move of pages fails no commit: the WAL
+ * keeps them. It is not tried again in this life, because after a failed fsync
+ * the page cache may claim what the disk lacks; the next open replays the WAL.
+ */
+#include "daemon/store.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "daemon/store_priv.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int on_wal(void *ctx, sqlite3 *db, const char *name, int n_pages)
+{
+    struct store *s = ctx;
+    (void)db;
+    (void)name;
+    s->wal_pages = n_pages;
+    return SQLITE_OK;
+}
+
+static int configure(struct store *s, struct err *err)
+{
+    static const struct {
+        int option, on;
+    } SWITCHES[] = {
+        {SQLITE_DBCONFIG_DEFENSIVE, 1},
+        {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+        {SQLITE_DBCONFIG_DQS_DML, 0},
+        {SQLITE_DBCONFIG_DQS_DDL, 0},
+        {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
+        {SQLITE_DBCONFIG_ENABLE_VIEW, 0},
+        {SQLITE_DBCONFIG_ENABLE_FKEY, 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(SWITCHES); i++) {
+        if (sqlite3_db_config(s->db, SWITCHES[i].option, SWITCHES[i].on,
+                              NULL) != SQLITE_OK) {
+            return store_fail(s, "configure", err);
+        }
+    }
+    sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, STORE_TEXT_MAX);
+    sqlite3_limit(s->db, SQLITE_LIMIT_ATTACHED, 1); /* VACUUM INTO needs one */
+    sqlite3_busy_timeout(s->db, STORE_BUSY_OPEN_MS);
+    return store_exec(s,
+                      "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;"
+                      "PRAGMA synchronous = FULL;"
+                      "PRAGMA wal_autocheckpoint = 0;"
+                      "PRAGMA journal_size_limit = 67108864",
+                      err);
+}
+
+/* Journal in a WAL: readers (Optuna, its dashboard) never block us. */
+static int use_wal(struct store *s, struct err *err)
+{
+    sqlite3_stmt *st;
+    if (sqlite3_prepare_v2(s->db, "PRAGMA journal_mode = WAL", -1, &st, NULL) !=
+        SQLITE_OK) {
+        return store_fail(s, "switch to WAL", err);
+    }
+    int rc = 0;
+    if (sqlite3_step(st) != SQLITE_ROW) {
+        rc = store_fail(s, "switch to WAL", err);
+    } else {
+        const char *mode = (const char *)sqlite3_column_text(st, 0);
+        if (mode == NULL || strcmp(mode, "wal") != 0) {
+            rc = err_set(err, ERR_STORE, "%s: cannot be switched to WAL",
+                         s->path);
+        }
+    }
+    sqlite3_finalize(st);
+    sqlite3_wal_hook(s->db, on_wal, s);
+    return rc;
+}
+
+/* Trials that Optuna added to our studies (its enqueue_trial, say) get their
+ * row here: from now on they are like ours. */
+static int adopt_trials(struct store *s, struct err *err)
+{
+    int rc = store_exec(
+        s,
+        "INSERT INTO parzen_trials"
+        " SELECT t.trial_id, 0, 0, 'none', NULL, -1, NULL, -1, 0, 0"
+        " FROM trials t JOIN parzen_configs c ON c.study_id = t.study_id"
+        " WHERE t.trial_id NOT IN (SELECT trial_id FROM parzen_trials)",
+        err);
+    store_rollback(s);
+    return rc;
+}
+
+static int open_connection(struct store *s, int flags, struct err *err)
+{
+    if (sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_EXRESCODE, NULL) !=
+        SQLITE_OK) {
+        return s->db != NULL
+                   ? store_fail(s, "open", err)
+                   : err_set(err, ERR_STORE, "%s: out of memory", s->path);
+    }
+    int rc = configure(s, err);
+    /* Whose file it is comes before anything that writes to it. */
+    if (rc == 0) {
+        rc = store_migrate(s, err);
+    }
+    if (rc == 0 && !s->is_readonly && s->dir != NULL) {
+        rc = use_wal(s, err);
+    }
+    if (rc == 0 && !s->is_readonly) {
+        rc = adopt_trials(s, err);
+    }
+    return rc;
+}
+
+static int open_store(const char *path, bool is_readonly, struct store **out,
+                      struct err *err)
+{
+    bool in_memory = strcmp(path, ":memory:") == 0;
+    if (!in_memory) {
+        int rc = store_admit(path, !is_readonly, err);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    struct store *s = mem_alloc(1, sizeof(*s));
+    s->path = mem_strdup(path);
+    s->is_readonly = is_readonly;
+    int rc = 0;
+    if (!in_memory) {
+        char *copy = mem_strdup(path);
+        s->dir = realpath(dirname(copy), NULL);
+        if (s->dir == NULL) {
+            rc = err_sys(err, errno, "%s", path);
+        }
+        free(copy);
+    }
+    if (rc == 0) {
+        rc = open_connection(
+            s, is_readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE, err);
+    }
+    if (rc != 0) {
+        store_close(s);
+        return rc;
+    }
+    sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
+    *out = s;
+    return 0;
+}
+
+int store_open(const char *path, struct store **out, struct err *err)
+{
+    return open_store(path, false, out, err);
+}
+
+int store_open_readonly(const char *path, struct store **out, struct err *err)
+{
+    return open_store(path, true, out, err);
+}
+
+static void move_pages(struct store *s, int mode)
+{
+    int in_wal = 0, moved = 0;
+    if (sqlite3_wal_checkpoint_v2(s->db, NULL, mode, &in_wal, &moved) !=
+        SQLITE_OK) {
+        int code = sqlite3_errcode(s->db) & 0xff;
+        s->move_failed = code != SQLITE_BUSY && code != SQLITE_LOCKED;
+        LOG_WARN("wal checkpoint failed", "path=%s reason=%s", s->path,
+                 sqlite3_errmsg(s->db));
+        return;
+    }
+    if (in_wal == moved) {
+        s->wal_pages = 0;
+    }
+}
+
+void store_checkpoint(struct store *s)
+{
+    if (!s->is_readonly && !s->move_failed && s->wal_pages > 0) {
+        move_pages(s, SQLITE_CHECKPOINT_PASSIVE);
+    }
+}
+
+void store_close(struct store *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    for (int i = 0; i < STORE_N_STATEMENTS; i++) {
+        sqlite3_finalize(s->statements[i]);
+    }
+    if (s->db != NULL && !s->is_readonly && s->dir != NULL) {
+        sqlite3_busy_timeout(s->db, 0);
+        if (s->wal_pages > 0 && !s->move_failed) {
+            move_pages(s, SQLITE_CHECKPOINT_TRUNCATE);
+        }
+        if (s->move_failed) { /* nor by sqlite3_close */
+            sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        }
+    }
+    sqlite3_close(s->db);
+    free(s->dir);
+    free(s->path);
+    free(s);
+}
+
+static bool has_durable(const struct actions *a)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        if (action_is_durable(a->items[i].kind)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int store_commit(struct store *s, const struct mirror *m,
+                 const struct actions *a, struct err *err)
+{
+    if (!has_durable(a)) {
+        return 0;
+    }
+    int rc = store_run(s, STORE_BEGIN, NULL, 0, NULL, err);
+    for (size_t i = 0; rc == 0 && i < a->n; i++) {
+        if (action_is_durable(a->items[i].kind)) {
+            rc = store_write(s, m, a, i, err);
+        }
+    }
+    if (rc == 0) {
+        rc = store_run(s, STORE_COMMIT, NULL, 0, NULL, err);
+    }
+    if (rc != 0) {
+        store_rollback(s);
+        return rc;
+    }
+    if (s->wal_pages >= STORE_WAL_PAGES) {
+        store_checkpoint(s);
+    }
+    return 0;
+}

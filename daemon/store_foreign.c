@@ -1,0 +1,146 @@
+/* A study that Optuna made: it has no config of ours, so one is put together
+ * from its rows: name, direction, and as space the parameters of its trials,
+ * each as it was first seen. It is loaded STOPPED, to be looked at; what we
+ * cannot hold is left out and said in the log. */
+#include "core/base/json.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "daemon/store_priv.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int read_direction(struct store *s, struct spec *spec, int64_t study_id,
+                          struct err *err)
+{
+    struct store_row r;
+    int rc = store_row_open(&r, s, "study_directions",
+                            "SELECT study_direction_id, direction"
+                            " FROM study_directions WHERE study_id = ?",
+                            study_id, err);
+    if (rc != 0) {
+        return rc;
+    }
+    int n = 0;
+    while (rc == 0 && r.has_row) {
+        const char *text;
+        rc = store_row_text(&r, 1, 16, &text);
+        if (rc == 0) {
+            spec->direction =
+                strcmp(text, "MAXIMIZE") == 0 ? SPEC_MAXIMIZE : SPEC_MINIMIZE;
+            n++;
+            rc = store_row_next(&r);
+        }
+    }
+    store_row_close(&r);
+    if (rc == 0 && n != 1) {
+        rc = err_set(err, ERR_INVALID, "it has %d objectives", n);
+    }
+    return rc;
+}
+
+static int add_param(const struct store_row *r, struct space *space)
+{
+    const char *name, *text;
+    int rc = store_row_text(r, 1, 4 * SPEC_NAME_MAX, &name);
+    if (rc == 0) {
+        rc = store_row_text(r, 2, STORE_TEXT_MAX, &text);
+    }
+    if (rc != 0 || space_find(space, name) >= 0) {
+        return rc;
+    }
+    if (space->n == SPACE_MAX_PARAMS) {
+        return err_set(r->err, ERR_INVALID, "more than %d parameters",
+                       (int)SPACE_MAX_PARAMS);
+    }
+    struct json *json;
+    struct param p = {.field = -1};
+    rc = json_parse(text, strlen(text), &json, r->err);
+    if (rc == 0) {
+        rc = dist_from_optuna(json, &p.dist, r->err);
+        json_free(json);
+    }
+    if (rc != 0) {
+        return err_set(r->err, ERR_INVALID, "parameter '%s': %s", name,
+                       r->err != NULL ? r->err->msg : "");
+    }
+    p.name = mem_strdup(name);
+    space->params =
+        mem_grow(space->params, space->n + 1, sizeof(*space->params));
+    space->params[space->n++] = p;
+    return 0;
+}
+
+static int read_space(struct store *s, struct space *space, int64_t study_id,
+                      struct err *err)
+{
+    struct store_row r;
+    int rc = store_row_open(
+        &r, s, "trial_params",
+        "SELECT min(p.param_id), p.param_name, p.distribution_json"
+        " FROM trials t JOIN trial_params p ON p.trial_id = t.trial_id"
+        " WHERE t.study_id = ? GROUP BY p.param_name ORDER BY 1",
+        study_id, err);
+    if (rc != 0) {
+        return rc;
+    }
+    while (rc == 0 && r.has_row) {
+        rc = add_param(&r, space);
+        if (rc == 0) {
+            rc = store_row_next(&r);
+        }
+    }
+    store_row_close(&r);
+    return rc;
+}
+
+/* Its target is what it has: nothing is to be started. */
+static void settle(struct study *study)
+{
+    study->state = STUDY_STOPPED;
+    study->running_since_ms = 0;
+    study->reason = mem_strdup("made by Optuna");
+    int64_t n = study_n_finished(study);
+    study->spec.n_trials = n > 0 ? n : 1;
+}
+
+int store_load_foreign(struct store *s, struct mirror *m, int64_t study_id,
+                       const char *name, struct err *err)
+{
+    struct spec spec;
+    spec_defaults(&spec);
+    free(spec.name);
+    spec.name = mem_strdup(name);
+    int rc = read_direction(s, &spec, study_id, err);
+    if (rc == 0) {
+        rc = read_space(s, &spec.space, study_id, err);
+    }
+    if (rc == 0) {
+        struct action a = {.kind = ACTION_ADD_STUDY,
+                           .study = study_id,
+                           .number = -1,
+                           .slot = -1};
+        a.add_study.spec = &spec;
+        mirror_apply(m, &a);
+        struct study *study = mirror_study(m, study_id);
+        study->is_foreign = true;
+        rc = store_load_trials(s, m, study, err);
+        if (rc == 0) {
+            settle(study);
+        } else {
+            a.kind = ACTION_DELETE_STUDY;
+            mirror_apply(m, &a);
+        }
+    }
+    spec_fini(&spec);
+    /* Whatever is wrong with it is no reason not to run our own studies; an
+     * error of the disk is. */
+    if (rc == ERR_INVALID || rc == ERR_CORRUPT) {
+        LOG_WARN("a study made by Optuna is left out",
+                 "study=%s id=%" PRId64 " reason=%s", name, study_id,
+                 err != NULL ? err->msg : "");
+        rc = 0;
+    }
+    return rc;
+}

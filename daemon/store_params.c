@@ -1,0 +1,203 @@
+/* What rows say of one trial's parameters: the values it has, those that were
+ * enqueued with it. */
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "daemon/history.h"
+#include "daemon/store_priv.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- parameters ----------------------------------------------------------- */
+
+static int check_value(const struct store_row *r, const struct dist *dist,
+                       double value)
+{
+    bool is_whole = isfinite(value) && floor(value) == value;
+    if (!isfinite(value) || (dist->kind != DIST_FLOAT && !is_whole) ||
+        (dist->kind == DIST_CATEGORICAL &&
+         (value < 0 || value >= (double)dist->n_choices))) {
+        return store_row_bad(r, "param_value: not a value of its distribution");
+    }
+    return 0;
+}
+
+/* A distribution that is not, letter by letter, the config's: Optuna may have
+ * added the trial with other bounds. */
+static int set_other_param(struct store_loading *l, const struct param *p,
+                           const char *name, const char *text, double value)
+{
+    const struct store_row *r = &l->walks[STORE_WALK_PARAMS];
+    struct err reason;
+    struct json *json;
+    struct dist dist;
+    if (json_parse(text, strlen(text), &json, &reason) != 0) {
+        return store_row_bad(r, "distribution_json: %s", reason.msg);
+    }
+    int rc = dist_from_optuna(json, &dist, &reason);
+    json_free(json);
+    if (rc != 0) {
+        return store_row_bad(r, "distribution_json: %s", reason.msg);
+    }
+    if (!dist_is_compatible(&p->dist, &dist)) {
+        rc = store_row_bad(r, "distribution_json: not the study's '%s'", name);
+    } else {
+        rc = check_value(r, &dist, value);
+    }
+    if (rc == 0) {
+        history_set_param(l->study->history, (int64_t)l->study->n_trials - 1,
+                          name, &dist, value);
+    }
+    dist_fini(&dist);
+    return rc;
+}
+
+static int load_param(struct store_loading *l)
+{
+    const struct store_row *r = &l->walks[STORE_WALK_PARAMS];
+    const struct space *space = &l->study->spec.space;
+    const char *name, *text;
+    double value;
+    int rc = store_row_text(r, 1, 4 * SPEC_NAME_MAX, &name);
+    if (rc == 0) {
+        rc = store_row_real(r, 2, &value);
+    }
+    if (rc == 0) {
+        rc = store_row_text(r, 3, STORE_TEXT_MAX, &text);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    int at = space_find(space, name);
+    if (at < 0) {
+        return store_row_bad(r, "'%s' is no parameter of the study", name);
+    }
+    const struct param *p = &space->params[at];
+    if (strcmp(text, l->dists[at]) != 0) {
+        return set_other_param(l, p, name, text, value);
+    }
+    rc = check_value(r, &p->dist, value);
+    if (rc == 0) {
+        history_set_param(l->study->history, (int64_t)l->study->n_trials - 1,
+                          p->name, &p->dist, value);
+    }
+    return rc;
+}
+
+int store_check_params(const struct store_loading *l,
+                       const struct study_trial *t)
+{
+    const struct space *space = &l->study->spec.space;
+    const struct history *h = l->study->history;
+    for (size_t i = 0; t->attempt > 0 && i < space->n; i++) {
+        int param = history_find_param(h, space->params[i].name);
+        if (param < 0 || isnan(history_param(h, t->number, param))) {
+            return store_row_bad(&l->trials, "its parameter '%s' is missing",
+                                 space->params[i].name);
+        }
+    }
+    return 0;
+}
+
+/* --- enqueued values ------------------------------------------------------ */
+
+/* Ours: [0.001, null], internal values in the space's order. */
+static int read_fixed(const struct store_loading *l, double **fixed)
+{
+    const struct space *space = &l->study->spec.space;
+    const char *text;
+    struct json *json;
+    struct err reason;
+    int rc =
+        store_row_text(&l->trials, STORE_TRIAL_FIXED, STORE_TEXT_MAX, &text);
+    if (rc != 0) {
+        return rc;
+    }
+    if (json_parse(text, strlen(text), &json, &reason) != 0) {
+        return store_row_bad(&l->trials, "fixed: %s", reason.msg);
+    }
+    bool ok =
+        json_kind(json) == JSON_ARRAY && (size_t)json_size(json) == space->n;
+    double *values = mem_alloc(space->n + 1, sizeof(*values));
+    const struct json *node = ok ? json_first(json) : NULL;
+    for (size_t i = 0; ok && i < space->n; i++, node = json_next(node)) {
+        ok = json_kind(node) == JSON_NULL || json_kind(node) == JSON_NUMBER;
+        values[i] = ok && json_kind(node) == JSON_NUMBER ? json_number(node)
+                                                         : (double)NAN;
+        ok = ok &&
+             (isnan(values[i]) ||
+              check_value(&l->trials, &space->params[i].dist, values[i]) == 0);
+    }
+    json_free(json);
+    if (!ok) {
+        free(values);
+        return store_row_bad(&l->trials, "fixed: not a point of the space");
+    }
+    *fixed = values;
+    return 0;
+}
+
+/* Optuna's {"lr": 0.001}: what is not of the space is left out, as Optuna's
+ * samplers leave it out. NULL when nothing is of use. */
+static double *optuna_fixed(const struct store_loading *l, const char *text)
+{
+    const struct space *space = &l->study->spec.space;
+    struct json *json;
+    struct err ignored;
+    if (json_parse(text, strlen(text), &json, &ignored) != 0) {
+        return NULL;
+    }
+    double *values = mem_alloc(space->n + 1, sizeof(*values));
+    bool any = false;
+    for (size_t i = 0; i < space->n; i++) {
+        const struct json *node = json_kind(json) == JSON_OBJECT
+                                      ? json_get(json, space->params[i].name)
+                                      : NULL;
+        if (node == NULL || dist_value_from_json(&space->params[i].dist, node,
+                                                 &values[i], &ignored) != 0) {
+            values[i] = (double)NAN;
+        }
+        any = any || !isnan(values[i]);
+    }
+    json_free(json);
+    if (!any) {
+        free(values);
+        values = NULL;
+    }
+    return values;
+}
+
+int store_load_fixed(struct store_loading *l, double **fixed)
+{
+    struct store_row *attribute = &l->walks[STORE_WALK_FIXED];
+    *fixed = NULL;
+    int rc = 0;
+    bool ours = !store_row_is_null(&l->trials, STORE_TRIAL_FIXED);
+    if (ours) {
+        rc = read_fixed(l, fixed);
+    }
+    while (rc == 0 && store_has_row(l, STORE_WALK_FIXED)) {
+        const char *text;
+        rc = store_row_text(attribute, 1, STORE_TEXT_MAX, &text);
+        if (rc == 0 && *fixed == NULL) {
+            *fixed = optuna_fixed(l, text);
+        }
+        if (rc == 0) {
+            rc = store_row_next(attribute);
+        }
+    }
+    return rc;
+}
+
+int store_load_params(struct store_loading *l)
+{
+    int rc = 0;
+    while (rc == 0 && store_has_row(l, STORE_WALK_PARAMS)) {
+        rc = load_param(l);
+        if (rc == 0) {
+            rc = store_row_next(&l->walks[STORE_WALK_PARAMS]);
+        }
+    }
+    return rc;
+}

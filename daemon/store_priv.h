@@ -1,0 +1,287 @@
+/* store_priv: what the files of the store share; nobody else includes it.
+ *
+ *   store.c         open, commit, checkpoint, close
+ *   store_schema.c  migrations, identity of the file, backup
+ *   store_sql.c     statements, bindings, SQLite's codes -> ERR_*, times
+ *   store_write.c, store_write_trial.c   one action -> rows
+ *   store_load.c    rows -> mirror: studies
+ *   store_trials.c, store_params.c       rows -> mirror: their trials
+ *   store_foreign.c rows -> mirror: studies made by Optuna
+ *   store_row.c     one row's columns, checked
+ *   store_check.c   findings for `parzen doctor` */
+#ifndef DAEMON_STORE_PRIV_H
+#define DAEMON_STORE_PRIV_H
+#include "daemon/mirror.h"
+#include "daemon/store.h"
+#include <sqlite3.h>
+
+enum {
+    STORE_APPLICATION_ID = 0x50525A4E, /* "PRZN" */
+    STORE_BUSY_OPEN_MS = 5000,
+    STORE_BUSY_MS = 1000,   /* on the loop thread */
+    STORE_WAL_PAGES = 1000, /* then pages are moved to the database */
+    STORE_TIME_SIZE = 40,
+    STORE_TEXT_MAX = 16 << 20
+};
+static const int64_t STORE_MAX_MS = 253402300799999; /* end of year 9999 */
+
+/* X(NAME, "sql"): every statement of the hot path, prepared once. */
+#define STORE_STATEMENTS(X)                                                    \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                \
+    X(COMMIT, "COMMIT")                                                        \
+    X(ROLLBACK, "ROLLBACK")                                                    \
+    X(EVENT, "INSERT INTO parzen_events VALUES (?, ?, ?, ?, ?, ?, ?)")         \
+    X(STUDY, "INSERT INTO studies VALUES (?, ?)")                              \
+    X(DIRECTION, "INSERT INTO study_directions (direction, study_id,"          \
+                 " objective) VALUES (?, ?, 0)")                               \
+    X(METRIC_NAMES, "INSERT INTO study_system_attributes (study_id, key,"      \
+                    " value_json) VALUES (?, 'study:metric_names', ?)")        \
+    X(CONFIG, "INSERT INTO parzen_configs VALUES"                              \
+              " (?1, ?2, ?3, ?4, 'running', NULL, ?5, 0, ?5, '', 0, 0, 0, 0)") \
+    X(SET_STUDY,                                                               \
+      "UPDATE parzen_configs SET seq = ?2, state = ?3, reason = ?4,"           \
+      " active_ms = ?5, running_since_ms = ?6 WHERE study_id = ?1")            \
+    X(SET_TARGET, "UPDATE parzen_configs SET seq = ?2, n_trials = ?3"          \
+                  " WHERE study_id = ?1")                                      \
+    X(SET_DATA, "UPDATE parzen_configs SET seq = ?2, data_sha256 = ?3,"        \
+                " n_classes = ?4, n_train = ?5, n_val = ?6, n_test = ?7"       \
+                " WHERE study_id = ?1")                                        \
+    X(TRIAL, "INSERT INTO trials VALUES (?, ?, ?, 'WAITING', NULL, NULL)")     \
+    X(TRIAL_EXTRA, "INSERT INTO parzen_trials VALUES"                          \
+                   " (?, ?, 0, 'none', NULL, -1, ?, -1, 0, 0)")                \
+    X(FIXED, "INSERT INTO trial_system_attributes (trial_id, key, value_json)" \
+             " VALUES (?, 'fixed_params', ?)")                                 \
+    X(START, "UPDATE trials SET state = 'RUNNING', datetime_start ="           \
+             " coalesce(datetime_start, ?2)"                                   \
+             " WHERE trial_id = ?1 AND state = 'WAITING'")                     \
+    X(START_EXTRA, "UPDATE parzen_trials SET seq = ?2, attempt = ?3"           \
+                   " WHERE trial_id = ?1")                                     \
+    X(ATTEMPT, "INSERT INTO parzen_attempts VALUES (?, ?, ?, NULL, NULL,"      \
+               " NULL)")                                                       \
+    X(PARAM, "INSERT INTO trial_params (trial_id, param_name, param_value,"    \
+             " distribution_json) VALUES (?, ?, ?, ?)")                        \
+    X(EPOCH, "INSERT INTO parzen_epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?)")      \
+    X(INTERMEDIATE, "INSERT INTO trial_intermediate_values (trial_id, step,"   \
+                    " intermediate_value, intermediate_value_type)"            \
+                    " VALUES (?, ?, ?, ?)")                                    \
+    X(TOUCH, "UPDATE parzen_trials SET seq = ?2 WHERE trial_id = ?1")          \
+    X(CHECKPOINT, "INSERT OR REPLACE INTO parzen_checkpoints VALUES"           \
+                  " (?, ?, ?, ?, ?, ?, ?)")                                    \
+    X(PUT_BACK, "UPDATE trials SET state = 'WAITING'"                          \
+                " WHERE trial_id = ? AND state = 'RUNNING'")                   \
+    X(FINISH, "UPDATE trials SET state = ?2, datetime_complete = ?3"           \
+              " WHERE trial_id = ?1 AND state = 'RUNNING'")                    \
+    X(END_EXTRA,                                                               \
+      "UPDATE parzen_trials SET seq = ?2, cause = ?3, message = ?4,"           \
+      " place = ?5, n_at_place = ?6 WHERE trial_id = ?1")                      \
+    X(BEST_EPOCH, "UPDATE parzen_trials SET best_epoch = ?2"                   \
+                  " WHERE trial_id = ?1")                                      \
+    X(DROP_LAST, "DELETE FROM parzen_checkpoints"                              \
+                 " WHERE trial_id = ? AND kind = 'last'")                      \
+    X(END_ATTEMPT, "UPDATE parzen_attempts SET ended_ms = ?2, cause = ?3,"     \
+                   " message = ?4 WHERE trial_id = ?1 AND ended_ms IS NULL")   \
+    X(VALUE, "INSERT INTO trial_values (trial_id, objective, value,"           \
+             " value_type) VALUES (?, 0, ?, ?)")                               \
+    X(ATTRIBUTE, "INSERT INTO trial_user_attributes (trial_id, key,"           \
+                 " value_json) VALUES (?1, ?2, ?3)"                            \
+                 " ON CONFLICT DO UPDATE SET value_json = ?3")                 \
+    X(BEST_FILE, "SELECT file FROM parzen_checkpoints"                         \
+                 " WHERE trial_id = ? ORDER BY kind LIMIT 1")                  \
+    X(VAL_LOSS, "SELECT val_loss FROM parzen_epochs"                           \
+                " WHERE trial_id = ? AND epoch = ?")                           \
+    X(RETRY, "UPDATE trials SET state = 'WAITING', datetime_complete = NULL"   \
+             " WHERE trial_id = ? AND state = 'FAIL'")                         \
+    X(RETRY_EXTRA, "UPDATE parzen_trials SET seq = ?2, cause = 'none',"        \
+                   " message = NULL, best_epoch = -1, place = -1,"             \
+                   " n_at_place = 0 WHERE trial_id = ?1")                      \
+    X(RETRY_ATTRIBUTES, "DELETE FROM trial_user_attributes WHERE trial_id = ?" \
+                        " AND key IN ('best_ckpt', 'epoch', 'val-loss',"       \
+                        " 'cause')")                                           \
+    X(FLAG, "UPDATE parzen_trials SET seq = ?2, nondeterministic = 1"          \
+            " WHERE trial_id = ?1")
+
+enum store_statement {
+#define X(name, sql) STORE_##name,
+    STORE_STATEMENTS(X)
+#undef X
+        STORE_N_STATEMENTS
+};
+
+struct store {
+    sqlite3 *db;
+    char *path;
+    char *dir; /* absolute folder of the file; NULL in memory */
+    bool is_readonly;
+    int wal_pages;    /* in the WAL after the last commit */
+    bool move_failed; /* pages are no longer moved: store.c */
+    sqlite3_stmt *statements[STORE_N_STATEMENTS];
+};
+
+/* --- store_sql.c ---------------------------------------------------------- */
+struct store_arg { /* one bound value */
+    int type;      /* SQLITE_INTEGER, SQLITE_FLOAT (NaN: NULL), SQLITE_TEXT */
+    int64_t i;
+    double d;
+    const char *t; /* NULL: NULL; borrowed for the call */
+};
+#define STORE_I(x) ((struct store_arg){.type = SQLITE_INTEGER, .i = (x)})
+#define STORE_D(x) ((struct store_arg){.type = SQLITE_FLOAT, .d = (x)})
+#define STORE_T(x) ((struct store_arg){.type = SQLITE_TEXT, .t = (x)})
+
+/* The connection's last error as ERR_FULL, ERR_IO, ERR_CORRUPT or ERR_STORE,
+ * with the file's path and what was being done. */
+MUST_CHECK int store_fail(const struct store *s, const char *doing,
+                          struct err *err);
+/* Prepare, if need be, and bind. The caller steps *out and resets it. */
+MUST_CHECK int store_prepare(struct store *s, enum store_statement which,
+                             const struct store_arg *args, int n_args,
+                             sqlite3_stmt **out, struct err *err);
+/* A statement without result rows; *n_changed (may be NULL) rows changed. */
+MUST_CHECK int store_run(struct store *s, enum store_statement which,
+                         const struct store_arg *args, int n_args,
+                         int *n_changed, struct err *err);
+/* One-off SQL of our own: pragmas, migrations. */
+MUST_CHECK int store_exec(struct store *s, const char *sql, struct err *err);
+/* First column of the first row; ERR_CORRUPT when there is none. */
+MUST_CHECK int store_query_int(struct store *s, const char *sql, int64_t *out,
+                               struct err *err);
+/* Leave a transaction that may or may not be open. */
+void store_rollback(struct store *s);
+
+/* 'YYYY-MM-DD HH:MM:SS.ffffff', UTC. */
+void store_time_text(int64_t ms, char out[STORE_TIME_SIZE]);
+bool store_time_parse(const char *text, int64_t *ms);
+/* Optuna's value_type of a number: FINITE, INF_POS, INF_NEG, NAN. */
+const char *store_value_type(double value);
+/* sql's number: NULL unless finite. */
+struct store_arg store_finite(double value);
+
+/* --- store_schema.c ------------------------------------------------------- */
+/* Before SQLite sees the file: a regular file, SQLite's magic, a local disk.
+ * Makes it (0600) when it is missing and `create`. */
+MUST_CHECK int store_admit(const char *path, bool create, struct err *err);
+/* Whose file it is, quick_check; migrate it when the store may write. */
+MUST_CHECK int store_migrate(struct store *s, struct err *err);
+
+/* --- store_write.c, store_write_trial.c ----------------------------------- */
+struct store_write { /* an action being written, and where to look things up */
+    struct store *s;
+    const struct mirror *m;
+    const struct actions *list; /* the action is list->items[at] */
+    size_t at;
+    const struct action *a;
+    int64_t trial_id; /* 0: the action concerns no trial */
+    struct err *err;
+};
+
+/* The rows of list->items[at], within the open transaction. */
+MUST_CHECK int store_write(struct store *s, const struct mirror *m,
+                           const struct actions *list, size_t at,
+                           struct err *err);
+/* ERR_STORE: a row that the action changes is not as memory says. */
+MUST_CHECK int store_missing(const struct store_write *w);
+/* A statement that must change exactly one row. */
+MUST_CHECK int store_change_one(const struct store_write *w,
+                                enum store_statement which,
+                                const struct store_arg *args, int n_args);
+/* The action's row in the audit log, its last word. */
+MUST_CHECK int store_put_event(const struct store_write *w, const char *fmt,
+                               ...) PRINTF_LIKE(2, 3);
+/* The study's config: in memory, or in an earlier action of the list. */
+const struct spec *store_spec_of(const struct store_write *w);
+
+#define ARGS(...)                                                              \
+    (struct store_arg[]){__VA_ARGS__},                                         \
+        (int)ARRAY_LEN(((struct store_arg[]){__VA_ARGS__}))
+#define RUN(w, which, n_changed, ...)                                          \
+    store_run((w)->s, STORE_##which, ARGS(__VA_ARGS__), n_changed, (w)->err)
+#define CHANGE_ONE(w, which, ...)                                              \
+    store_change_one(w, STORE_##which, ARGS(__VA_ARGS__))
+
+MUST_CHECK int store_add_trial(const struct store_write *w);
+MUST_CHECK int store_start_trial(const struct store_write *w);
+MUST_CHECK int store_put_report(const struct store_write *w);
+MUST_CHECK int store_put_checkpoint(const struct store_write *w);
+MUST_CHECK int store_end_attempt(const struct store_write *w);
+MUST_CHECK int store_finish_trial(const struct store_write *w);
+MUST_CHECK int store_retry_trial(const struct store_write *w);
+MUST_CHECK int store_flag_trial(const struct store_write *w);
+
+/* --- store_row.c ---------------------------------------------------------- */
+/* A statement being walked. Rows come from outside: each getter checks type
+ * and bounds; its sentence names table, row and column. */
+struct store_row {
+    struct store *store;
+    sqlite3_stmt *st;
+    const char *table;
+    bool has_row;
+    int64_t id; /* first column of the row: what it is known by */
+    struct err *err;
+};
+/* Prepare sql (its one ? is `key`) and go to the first row. */
+MUST_CHECK int store_row_open(struct store_row *r, struct store *s,
+                              const char *table, const char *sql, int64_t key,
+                              struct err *err);
+MUST_CHECK int store_row_next(struct store_row *r);
+void store_row_close(struct store_row *r);
+/* ERR_CORRUPT "PATH: TABLE: row ID: ..." */
+MUST_CHECK int store_row_bad(const struct store_row *r, const char *fmt, ...)
+    PRINTF_LIKE(2, 3);
+bool store_row_is_null(const struct store_row *r, int column);
+MUST_CHECK int store_row_int(const struct store_row *r, int column, int64_t low,
+                             int64_t high, int64_t *out);
+/* A number, or NaN for NULL. */
+MUST_CHECK int store_row_real(const struct store_row *r, int column,
+                              double *out);
+/* Value and type columns of Optuna: FINITE, INF_POS, INF_NEG, NAN. */
+MUST_CHECK int store_row_typed(const struct store_row *r, int column,
+                               double *out);
+/* UTF-8 without NUL, at most max bytes; valid until the next row. */
+MUST_CHECK int store_row_text(const struct store_row *r, int column, size_t max,
+                              const char **out);
+/* The same, copied; NULL for NULL. */
+MUST_CHECK int store_row_text_or_null(const struct store_row *r, int column,
+                                      size_t max, char **out);
+/* Milliseconds; 0 for NULL. */
+MUST_CHECK int store_row_time(const struct store_row *r, int column,
+                              int64_t *ms);
+
+/* --- store_trials.c, store_params.c, store_foreign.c ---------------------- */
+enum store_walk { /* tables walked beside `trials`, in its order */
+                  STORE_WALK_PARAMS,
+                  STORE_WALK_VALUES,
+                  STORE_WALK_FIXED,
+                  STORE_WALK_EPOCHS,
+                  STORE_WALK_CHECKPOINTS,
+                  STORE_WALK_STEPS,
+                  STORE_N_WALKS
+};
+enum { STORE_TRIAL_FIXED = 11 }; /* a column of the walk along `trials` */
+
+struct store_loading { /* the trials of one study */
+    struct mirror *m;
+    struct study *study;
+    struct store_row trials; /* where we are */
+    struct store_row walks[STORE_N_WALKS];
+    char **dists; /* distribution_json of each parameter of the space */
+};
+
+/* Load the trials of a study that is in the mirror already. */
+MUST_CHECK int store_load_trials(struct store *s, struct mirror *m,
+                                 struct study *study, struct err *err);
+/* Is the walk's next row the present trial's? */
+bool store_has_row(const struct store_loading *l, enum store_walk walk);
+/* The values of the study's newest trial, into its history. */
+MUST_CHECK int store_load_params(struct store_loading *l);
+/* The enqueued values of the trial to be added: owned, or NULL. */
+MUST_CHECK int store_load_fixed(struct store_loading *l, double **fixed);
+/* A trial that an attempt of ours started has every parameter: a lost row must
+ * not become a training with the config's default. */
+MUST_CHECK int store_check_params(const struct store_loading *l,
+                                  const struct study_trial *t);
+/* A study without a config of ours. One that we cannot hold (two objectives,
+ * say) is left out with a log line. */
+MUST_CHECK int store_load_foreign(struct store *s, struct mirror *m,
+                                  int64_t study_id, const char *name,
+                                  struct err *err);
+#endif

@@ -1,0 +1,325 @@
+/* Whose file is it, and how it becomes today's schema.
+ *
+ * Identity: application_id says that a file is ours, user_version how many of
+ * the steps below it has. A file without our application_id but with Optuna's
+ * tables was made by Optuna: it is adopted, our tables are added to it and its
+ * stamp stays, so that the Optuna that made it still opens it. Anything else
+ * is refused untouched.
+ *
+ * A file that holds something is copied before it is migrated (PATH.before-N);
+ * all steps, the two numbers included, are one transaction. */
+#include "daemon/store_priv.h"
+#include "core/base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+/* Embedded text of schema/FILE, NUL-terminated (the Makefile knows). */
+#define EMBED(symbol, file)                                                    \
+    __asm__(".section .rodata\n.global " #symbol "\n.hidden " #symbol          \
+            "\n" #symbol ":\n.incbin \"schema/" file                           \
+            "\"\n.byte 0\n.previous\n");                                       \
+    extern const char symbol[] __attribute__((visibility("hidden")))
+
+EMBED(schema_001_optuna, "001_optuna.sql");
+EMBED(schema_002_parzen, "002_parzen.sql");
+
+static const char *const STEPS[] = {schema_001_optuna, schema_002_parzen};
+enum { N_STEPS = ARRAY_LEN(STEPS), OPTUNA_STEPS = 1 };
+
+/* --- before SQLite sees the file ------------------------------------------ */
+
+static char *folder_of(const char *path)
+{
+    char *copy = mem_strdup(path);
+    char *dir = mem_strdup(dirname(copy));
+    free(copy);
+    return dir;
+}
+
+static int check_file_system(const char *dir, struct err *err)
+{
+    static const struct {
+        uint32_t magic;
+        const char *name;
+    } REMOTE[] = {
+        {0x6969, "NFS"},      {0x517B, "SMB"},      {0xFF534D42, "CIFS"},
+        {0xFE534D42, "SMB2"}, {0x65735546, "FUSE"}, {0x0BD00BD0, "Lustre"},
+        {0x5346414F, "AFS"},  {0x00C36400, "Ceph"}, {0x47504653, "GPFS"},
+    };
+    struct statfs fs;
+    if (statfs(dir, &fs) != 0) {
+        return err_sys(err, errno, "%s", dir);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(REMOTE); i++) {
+        if ((uint32_t)fs.f_type == REMOTE[i].magic) {
+            return err_set(err, ERR_INVALID,
+                           "%s: is on a network file system (%s), whose locks "
+                           "and memory maps a database cannot trust; use a "
+                           "folder on a local disk",
+                           dir, REMOTE[i].name);
+        }
+    }
+    return 0;
+}
+
+static int fsync_path(const char *path, int flags, struct err *err)
+{
+    int fd = open(path, flags | O_CLOEXEC);
+    if (fd < 0) {
+        return err_sys(err, errno, "%s", path);
+    }
+    int rc = fsync(fd) == 0 ? 0 : err_sys(err, errno, "%s: fsync", path);
+    close(fd);
+    return rc;
+}
+
+static int create_empty(const char *path, const char *dir, struct err *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return err_sys(err, errno, "%s", path);
+    }
+    close(fd);
+    return fsync_path(dir, O_RDONLY | O_DIRECTORY, err);
+}
+
+static int check_magic(const char *path, struct err *err)
+{
+    char magic[16];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    if (fd < 0) {
+        return err_sys(err, errno, "%s", path);
+    }
+    ssize_t n = read(fd, magic, sizeof(magic));
+    int errnum = errno;
+    close(fd);
+    if (n < 0) {
+        return err_sys(err, errnum, "%s", path);
+    }
+    /* Empty: created, and nothing written before a crash. */
+    if (n != 0 && (n != sizeof(magic) ||
+                   memcmp(magic, "SQLite format 3", sizeof(magic)) != 0)) {
+        return err_set(err, ERR_CORRUPT, "%s: not an SQLite database", path);
+    }
+    return 0;
+}
+
+int store_admit(const char *path, bool create, struct err *err)
+{
+    char *dir = folder_of(path);
+    struct stat st;
+    int rc = check_file_system(dir, err);
+    if (rc == 0 && lstat(path, &st) != 0) {
+        rc = errno == ENOENT && create ? create_empty(path, dir, err)
+                                       : err_sys(err, errno, "%s", path);
+    } else if (rc == 0 && !S_ISREG(st.st_mode)) {
+        rc = err_set(err, ERR_INVALID, "%s: not a regular file", path);
+    } else if (rc == 0) {
+        rc = check_magic(path, err);
+    }
+    free(dir);
+    return rc;
+}
+
+/* --- identity ------------------------------------------------------------- */
+
+struct identity {
+    int64_t application_id, user_version, n_objects, n_optuna;
+};
+
+static int identify(struct store *s, struct identity *id, struct err *err)
+{
+    int rc =
+        store_query_int(s, "PRAGMA application_id", &id->application_id, err);
+    if (rc == 0) {
+        rc = store_query_int(s, "PRAGMA user_version", &id->user_version, err);
+    }
+    if (rc == 0) {
+        rc = store_query_int(s, "SELECT count(*) FROM sqlite_master",
+                             &id->n_objects, err);
+    }
+    if (rc == 0) {
+        rc = store_query_int(
+            s,
+            "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name "
+            "IN ('studies', 'trials', 'version_info', 'alembic_version')",
+            &id->n_optuna, err);
+    }
+    return rc;
+}
+
+/* The number of steps that the file has already. */
+static int steps_done(struct store *s, const struct identity *id, int64_t *done,
+                      struct err *err)
+{
+    if (id->application_id == STORE_APPLICATION_ID) {
+        if (id->user_version > N_STEPS) {
+            return err_set(err, ERR_INVALID,
+                           "%s: made by a newer version of this program "
+                           "(schema %" PRId64 ", this one knows %d)",
+                           s->path, id->user_version, (int)N_STEPS);
+        }
+        if (id->user_version < OPTUNA_STEPS) {
+            return err_set(err, ERR_CORRUPT, "%s: schema number %" PRId64,
+                           s->path, id->user_version);
+        }
+        *done = id->user_version;
+        return 0;
+    }
+    if (id->application_id == 0 && id->n_objects == 0) {
+        *done = 0;
+        return 0;
+    }
+    if (id->application_id != 0 || id->user_version != 0 || id->n_optuna != 4) {
+        return err_set(err, ERR_INVALID, "%s: a database of another program",
+                       s->path);
+    }
+    int64_t version;
+    int rc = store_query_int(s, "SELECT schema_version FROM version_info",
+                             &version, err);
+    if (rc == 0 && version != 12) {
+        return err_set(err, ERR_INVALID,
+                       "%s: Optuna's schema %" PRId64 " is not 12; run "
+                       "`optuna storage upgrade` first",
+                       s->path, version);
+    }
+    *done = OPTUNA_STEPS;
+    return rc;
+}
+
+static int quick_check(struct store *s, struct err *err)
+{
+    sqlite3_stmt *st;
+    if (sqlite3_prepare_v2(s->db, "PRAGMA quick_check(1)", -1, &st, NULL) !=
+        SQLITE_OK) {
+        return store_fail(s, "quick_check", err);
+    }
+    int rc = 0;
+    if (sqlite3_step(st) != SQLITE_ROW) {
+        rc = store_fail(s, "quick_check", err);
+    } else {
+        const char *said = (const char *)sqlite3_column_text(st, 0);
+        if (said == NULL || strcmp(said, "ok") != 0) {
+            rc = err_set(err, ERR_CORRUPT, "%s: damaged: %s", s->path,
+                         said != NULL ? said : "?");
+        }
+    }
+    sqlite3_finalize(st);
+    return rc;
+}
+
+/* --- migration ------------------------------------------------------------ */
+
+static int vacuum_into(struct store *s, const char *to, struct err *err)
+{
+    sqlite3_stmt *st;
+    if (sqlite3_prepare_v2(s->db, "VACUUM INTO ?", -1, &st, NULL) !=
+        SQLITE_OK) {
+        return store_fail(s, "backup", err);
+    }
+    sqlite3_bind_text(st, 1, to, -1, SQLITE_STATIC);
+    int rc = sqlite3_step(st) == SQLITE_DONE ? 0 : store_fail(s, "backup", err);
+    sqlite3_finalize(st);
+    return rc;
+}
+
+/* A copy of the whole database at PATH.before-N, whole or not at all. */
+static int backup(struct store *s, struct err *err)
+{
+    char *to = mem_printf("%s.before-%d", s->path, (int)N_STEPS);
+    char *tmp = mem_printf("%s.tmp", to);
+    if (unlink(tmp) != 0 && errno != ENOENT) {
+        int failed = err_sys(err, errno, "%s", tmp);
+        free(tmp);
+        free(to);
+        return failed;
+    }
+    int rc = create_empty(tmp, s->dir, err);
+    if (rc == 0) {
+        rc = vacuum_into(s, tmp, err);
+    }
+    if (rc == 0) {
+        rc = fsync_path(tmp, O_RDWR, err);
+    }
+    if (rc == 0 && rename(tmp, to) != 0) {
+        rc = err_sys(err, errno, "%s", to);
+    }
+    if (rc == 0) {
+        rc = fsync_path(s->dir, O_RDONLY | O_DIRECTORY, err);
+    } else {
+        unlink(tmp);
+    }
+    free(tmp);
+    free(to);
+    return rc;
+}
+
+static int run_steps(struct store *s, int64_t done, bool is_adopted,
+                     struct err *err)
+{
+    int rc = store_exec(s, "BEGIN IMMEDIATE", err);
+    if (rc == 0 && is_adopted) {
+        /* Optuna before 5 made it without; loading needs it. */
+        rc = store_exec(s,
+                        "CREATE INDEX IF NOT EXISTS ix_trials_study_id"
+                        " ON trials (study_id)",
+                        err);
+    }
+    for (int64_t i = done; rc == 0 && i < N_STEPS; i++) {
+        rc = store_exec(s, STEPS[i], err);
+    }
+    if (rc == 0) {
+        char pragmas[96];
+        snprintf(pragmas, sizeof(pragmas),
+                 "PRAGMA application_id = %d; PRAGMA user_version = %d",
+                 (int)STORE_APPLICATION_ID, (int)N_STEPS);
+        rc = store_exec(s, pragmas, err);
+    }
+    if (rc == 0) {
+        rc = store_exec(s, "COMMIT", err);
+    }
+    if (rc != 0) {
+        store_rollback(s);
+        return err_wrap(err, "migrate to schema %d", (int)N_STEPS);
+    }
+    return 0;
+}
+
+int store_migrate(struct store *s, struct err *err)
+{
+    struct identity id;
+    int64_t done = 0;
+    int rc = identify(s, &id, err);
+    if (rc == 0) {
+        rc = steps_done(s, &id, &done, err);
+    }
+    if (rc == 0 && id.n_objects > 0) {
+        rc = quick_check(s, err);
+    }
+    if (rc != 0 || done == N_STEPS) {
+        return rc;
+    }
+    if (s->is_readonly) {
+        return err_set(err, ERR_INVALID,
+                       "%s: an older schema; the daemon brings it up to date",
+                       s->path);
+    }
+    if (id.n_objects > 0 && s->dir != NULL) {
+        rc = backup(s, err);
+    }
+    if (rc == 0) {
+        bool is_adopted =
+            id.n_objects > 0 && id.application_id != STORE_APPLICATION_ID;
+        rc = run_steps(s, done, is_adopted, err);
+    }
+    return rc;
+}

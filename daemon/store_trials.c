@@ -1,0 +1,424 @@
+/* Rows -> the trials of one study.
+ *
+ * The tables are walked side by side in the order of trial_id, each once: a
+ * trial takes from every table the rows that carry its id. A trial's number is
+ * its place in that order (Optuna's definition). */
+#include "core/base/buf.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "daemon/history.h"
+#include "daemon/store_priv.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FILE_NAME_MAX = 255, MESSAGE_MAX = 1 << 20 };
+static const int64_t EPOCH_MAX = 1000000000;
+
+enum trial_column {
+    TRIAL_ID, /* the row's id */
+    TRIAL_NUMBER,
+    TRIAL_STATE,
+    TRIAL_START,
+    TRIAL_COMPLETED,
+    TRIAL_EXTRA, /* NULL: nothing of ours about it */
+    TRIAL_SEQ,
+    TRIAL_ATTEMPT,
+    TRIAL_CAUSE,
+    TRIAL_MESSAGE,
+    TRIAL_BEST_EPOCH,
+    TRIAL_FIXED, /* STORE_TRIAL_FIXED */
+    TRIAL_PLACE,
+    TRIAL_N_AT_PLACE,
+    TRIAL_NONDETERMINISTIC
+};
+
+_Static_assert((int)TRIAL_FIXED == (int)STORE_TRIAL_FIXED,
+               "store_params.c reads it");
+
+#define SELECT_OF(columns, table)                                              \
+    "SELECT t.trial_id, " columns " FROM trials t JOIN " table                 \
+    " x ON x.trial_id = t.trial_id WHERE t.study_id = ?"
+
+static const struct {
+    const char *table, *sql;
+} WALKS[STORE_N_WALKS] = {
+    [STORE_WALK_PARAMS] = {"trial_params",
+                           SELECT_OF("x.param_name, x.param_value,"
+                                     " x.distribution_json",
+                                     "trial_params") " ORDER BY t.trial_id"},
+    [STORE_WALK_VALUES] = {"trial_values",
+                           SELECT_OF("x.objective, x.value, x.value_type",
+                                     "trial_values") " ORDER BY t.trial_id"},
+    [STORE_WALK_FIXED] =
+        {"trial_system_attributes",
+         SELECT_OF("x.value_json",
+                   "trial_system_attributes") " AND x.key = 'fixed_params' AND "
+                                              "t.state = 'WAITING'"
+                                              " ORDER BY t.trial_id"},
+    [STORE_WALK_EPOCHS] =
+        {"parzen_epochs",
+         SELECT_OF("x.epoch, x.attempt, x.train_loss, x.train_acc,"
+                   " x.val_loss, x.val_acc, x.test_acc",
+                   "parzen_epochs") " ORDER BY t.trial_id, x.epoch"},
+    [STORE_WALK_CHECKPOINTS] =
+        {"parzen_checkpoints",
+         SELECT_OF("x.kind, x.epoch, x.step, x.size,"
+                   " x.sha256, x.file",
+                   "parzen_checkpoints") " ORDER BY t.trial_id"},
+    [STORE_WALK_STEPS] =
+        {"trial_intermediate_values",
+         SELECT_OF("x.step, x.intermediate_value,"
+                   " x.intermediate_value_type",
+                   "trial_intermediate_values") " ORDER BY t.trial_id"},
+};
+
+static const char SELECT_TRIALS[] =
+    "SELECT t.trial_id, t.number, t.state, t.datetime_start,"
+    " t.datetime_complete, x.trial_id, x.seq, x.attempt, x.cause, x.message,"
+    " x.best_epoch, x.fixed, x.place, x.n_at_place, x.nondeterministic"
+    " FROM trials t LEFT JOIN parzen_trials x ON x.trial_id = t.trial_id"
+    " WHERE t.study_id = ? ORDER BY t.trial_id";
+
+/* Is the next row of the walk the present trial's? A row of an earlier trial
+ * cannot be there: the walks have the same order. */
+bool store_has_row(const struct store_loading *l, enum store_walk walk)
+{
+    const struct store_row *r = &l->walks[walk];
+    return r->has_row && r->id == l->trials.id;
+}
+
+/* --- values, epochs, checkpoints ------------------------------------------ */
+
+static int load_value(struct store_loading *l, double *value)
+{
+    struct store_row *r = &l->walks[STORE_WALK_VALUES];
+    int64_t objective;
+    *value = (double)NAN;
+    int rc = 0;
+    while (rc == 0 && store_has_row(l, STORE_WALK_VALUES)) {
+        rc = store_row_int(r, 1, 0, 0, &objective);
+        if (rc == 0) {
+            rc = store_row_typed(r, 2, value);
+        }
+        if (rc == 0 && isnan(*value)) {
+            rc = store_row_bad(r, "value_type: an objective cannot be NaN");
+        }
+        if (rc == 0) {
+            rc = store_row_next(r);
+        }
+    }
+    return rc;
+}
+
+static int load_epochs(struct store_loading *l, struct study_trial *t)
+{
+    struct store_row *r = &l->walks[STORE_WALK_EPOCHS];
+    int rc = 0;
+    while (rc == 0 && store_has_row(l, STORE_WALK_EPOCHS)) {
+        struct action report = {.kind = ACTION_REPORT,
+                                .study = l->study->id,
+                                .number = t->number,
+                                .slot = -1};
+        rc = store_row_int(r, 1, 0, EPOCH_MAX, &report.report.epoch);
+        if (rc == 0 && report.report.epoch != (int64_t)t->n_reports) {
+            rc = store_row_bad(r, "epoch: %" PRId64 " where %zu was expected",
+                               report.report.epoch, t->n_reports);
+        }
+        if (rc == 0) {
+            rc = store_row_int(r, 2, 1, INT64_MAX, &report.report.attempt);
+        }
+        for (int i = 0; rc == 0 && i < RUN_N_METRICS; i++) {
+            rc = store_row_real(r, 3 + i, &report.report.metrics.value[i]);
+        }
+        if (rc == 0) {
+            mirror_apply(l->m, &report);
+            rc = store_row_next(r);
+        }
+    }
+    return rc;
+}
+
+/* A plain name inside the trial's folder, nothing that leads out of it. */
+static bool is_plain_name(const char *file)
+{
+    return file[0] != '\0' && file[0] != '.' && strchr(file, '/') == NULL;
+}
+
+static int read_checkpoint(const struct store_row *r, struct action *a)
+{
+    struct study_checkpoint *c = &a->checkpoint.file;
+    const char *kind, *sha256, *file = "";
+    int rc = store_row_text(r, 1, 8, &kind);
+    if (rc == 0) {
+        a->checkpoint.best = strcmp(kind, "best") == 0;
+        rc = store_row_int(r, 2, -1, EPOCH_MAX, &c->epoch);
+    }
+    if (rc == 0) {
+        rc = store_row_int(r, 3, 0, INT64_MAX, &c->step);
+    }
+    if (rc == 0) {
+        rc = store_row_int(r, 4, 0, INT64_MAX, &c->size);
+    }
+    if (rc == 0) {
+        rc = store_row_text(r, 5, sizeof(c->sha256) - 1, &sha256);
+    }
+    if (rc == 0) {
+        memcpy(c->sha256, sha256, strlen(sha256) + 1);
+        rc = store_row_text(r, 6, FILE_NAME_MAX, &file);
+    }
+    if (rc == 0 && !is_plain_name(file)) {
+        rc = store_row_bad(r, "file: not a plain file name");
+    }
+    c->file = rc == 0 ? mem_strdup(file) : NULL;
+    return rc;
+}
+
+static int load_checkpoints(struct store_loading *l, struct study_trial *t)
+{
+    struct store_row *r = &l->walks[STORE_WALK_CHECKPOINTS];
+    int rc = 0;
+    while (rc == 0 && store_has_row(l, STORE_WALK_CHECKPOINTS)) {
+        struct action a = {.kind = ACTION_CHECKPOINT,
+                           .study = l->study->id,
+                           .number = t->number,
+                           .slot = -1};
+        rc = read_checkpoint(r, &a);
+        if (rc == 0) {
+            mirror_apply(l->m, &a);
+            rc = store_row_next(r);
+        }
+        free(a.checkpoint.file.file);
+    }
+    return rc;
+}
+
+/* The steps of a study made by Optuna. Only the largest one counts. */
+static int load_steps(struct store_loading *l, const struct study_trial *t)
+{
+    struct store_row *r = &l->walks[STORE_WALK_STEPS];
+    int rc = 0;
+    while (rc == 0 && store_has_row(l, STORE_WALK_STEPS)) {
+        int64_t step;
+        double value;
+        rc = store_row_int(r, 1, INT64_MIN, INT64_MAX, &step);
+        if (rc == 0) {
+            rc = store_row_typed(r, 2, &value);
+        }
+        if (rc == 0 && step >= 0) {
+            history_report(l->study->history, t->number, step, value);
+        }
+        if (rc == 0) {
+            rc = store_row_next(r);
+        }
+    }
+    return rc;
+}
+
+/* --- one trial ------------------------------------------------------------ */
+
+/* Our columns beside Optuna's. */
+static int read_extra(const struct store_row *r, struct study_trial *t)
+{
+    const char *cause;
+    int64_t flag;
+    int rc = store_row_int(r, TRIAL_SEQ, 0, INT64_MAX, &t->seq);
+    if (rc == 0) {
+        rc = store_row_int(r, TRIAL_ATTEMPT, 0, INT64_MAX - 1, &t->attempt);
+    }
+    if (rc == 0) {
+        rc = store_row_int(r, TRIAL_BEST_EPOCH, -1, EPOCH_MAX, &t->best_epoch);
+    }
+    if (rc == 0) {
+        rc = store_row_int(r, TRIAL_PLACE, -1, EPOCH_MAX, &t->place);
+    }
+    if (rc == 0) {
+        rc = store_row_int(r, TRIAL_N_AT_PLACE, 0, EPOCH_MAX, &t->n_at_place);
+    }
+    if (rc == 0) {
+        rc = store_row_int(r, TRIAL_NONDETERMINISTIC, 0, 1, &flag);
+    }
+    if (rc == 0) {
+        t->nondeterministic = flag != 0;
+        rc = store_row_text(r, TRIAL_CAUSE, 32, &cause);
+    }
+    if (rc == 0) {
+        int named = trial_cause_by_name(cause);
+        if (named < 0) {
+            return store_row_bad(r, "cause: no such cause");
+        }
+        t->cause = (enum trial_cause)named;
+        free(t->message);
+        t->message = NULL;
+        rc = store_row_text_or_null(r, TRIAL_MESSAGE, MESSAGE_MAX, &t->message);
+    }
+    return rc;
+}
+
+static int read_state(const struct store_row *r, enum trial_state *state)
+{
+    const char *text;
+    int rc = store_row_text(r, TRIAL_STATE, 16, &text);
+    if (rc != 0) {
+        return rc;
+    }
+    int named = trial_state_by_name(text);
+    if (named < 0) {
+        return store_row_bad(r, "state: no such state");
+    }
+    *state = (enum trial_state)named;
+    if (trial_state_is_final(*state) == store_row_is_null(r, TRIAL_COMPLETED)) {
+        return store_row_bad(r, "datetime_complete does not fit state %s",
+                             text);
+    }
+    return 0;
+}
+
+/* Move the trial to its state by the actions that lead there. */
+static void apply_state(struct store_loading *l, const struct study_trial *t,
+                        enum trial_state state, double value)
+{
+    struct action a = {.kind = ACTION_START_TRIAL,
+                       .study = l->study->id,
+                       .number = t->number,
+                       .attempt = t->attempt,
+                       .slot = -1};
+    if (state != TRIAL_WAITING) {
+        mirror_apply(l->m, &a);
+    }
+    if (trial_state_is_final(state)) {
+        a.kind = ACTION_FINISH_TRIAL;
+        a.end.state = state;
+        a.end.value = value;
+        a.end.best_epoch = -1;
+        a.end.message = NULL;
+        mirror_apply(l->m, &a);
+    }
+}
+
+static int add_trial(struct store_loading *l)
+{
+    struct action add = {.kind = ACTION_ADD_TRIAL,
+                         .study = l->study->id,
+                         .number = (int64_t)l->study->n_trials,
+                         .slot = -1};
+    int64_t number;
+    add.add_trial.trial_id = l->trials.id;
+    int rc = store_row_int(&l->trials, TRIAL_NUMBER, 0, INT64_MAX, &number);
+    if (rc == 0 && number != add.number) {
+        rc = store_row_bad(&l->trials,
+                           "number: %" PRId64 " where %" PRId64 " was expected",
+                           number, add.number);
+    }
+    if (rc == 0 && (l->trials.id < 1 || number >= SPEC_MAX_TRIALS)) {
+        rc = store_row_bad(&l->trials, "its number is out of bounds");
+    }
+    if (rc == 0) {
+        rc = store_load_fixed(l, &add.add_trial.fixed);
+    }
+    if (rc == 0) {
+        mirror_apply(l->m, &add);
+    }
+    free(add.add_trial.fixed);
+    return rc;
+}
+
+static int load_rows(struct store_loading *l, struct study_trial *t)
+{
+    enum trial_state state = TRIAL_WAITING;
+    double value = (double)NAN;
+    int rc = store_load_params(l);
+    if (rc == 0) {
+        rc = load_epochs(l, t);
+    }
+    if (rc == 0 && l->study->is_foreign) {
+        rc = load_steps(l, t);
+    }
+    if (rc == 0) {
+        rc = load_value(l, &value);
+    }
+    if (rc == 0) {
+        rc = read_state(&l->trials, &state);
+    }
+    if (rc == 0 && state == TRIAL_COMPLETE && isnan(value)) {
+        rc = store_row_bad(&l->trials, "COMPLETE without a value");
+    }
+    if (rc == 0 && state != TRIAL_COMPLETE && state != TRIAL_PRUNED &&
+        !isnan(value)) {
+        rc = store_row_bad(&l->trials, "a value, but it is not COMPLETE");
+    }
+    if (rc == 0) {
+        apply_state(l, t, state, value);
+        rc = load_checkpoints(l, t); /* FINISH_TRIAL would drop one */
+    }
+    return rc;
+}
+
+static int load_trial(struct store_loading *l)
+{
+    int rc = add_trial(l);
+    if (rc != 0) {
+        return rc;
+    }
+    struct study_trial *t = l->study->trials[l->study->n_trials - 1];
+    rc = load_rows(l, t);
+    if (rc == 0) {
+        rc = store_row_time(&l->trials, TRIAL_START, &t->start_ms);
+    }
+    if (rc == 0) {
+        rc = store_row_time(&l->trials, TRIAL_COMPLETED, &t->end_ms);
+    }
+    if (rc == 0 && !store_row_is_null(&l->trials, TRIAL_EXTRA)) {
+        rc = read_extra(&l->trials, t);
+    }
+    return rc == 0 ? store_check_params(l, t) : rc;
+}
+
+/* --- all ------------------------------------------------------------------ */
+
+static char **print_dists(const struct space *space)
+{
+    char **dists = mem_alloc(space->n + 1, sizeof(*dists));
+    for (size_t i = 0; i < space->n; i++) {
+        struct buf text;
+        struct json_out out;
+        buf_init(&text, STORE_TEXT_MAX);
+        json_out_init(&out, &text, JSON_PYTHON);
+        dist_put_optuna(&space->params[i].dist, &out);
+        dists[i] = buf_take(&text);
+    }
+    return dists;
+}
+
+int store_load_trials(struct store *s, struct mirror *m, struct study *study,
+                      struct err *err)
+{
+    struct store_loading l = {.m = m, .study = study};
+    size_t n_params = study->spec.space.n;
+    l.dists = print_dists(&study->spec.space);
+    int rc =
+        store_row_open(&l.trials, s, "trials", SELECT_TRIALS, study->id, err);
+    for (int i = 0; rc == 0 && i < STORE_N_WALKS; i++) {
+        if (i != STORE_WALK_STEPS || study->is_foreign) {
+            rc = store_row_open(&l.walks[i], s, WALKS[i].table, WALKS[i].sql,
+                                study->id, err);
+        }
+    }
+    while (rc == 0 && l.trials.has_row) {
+        rc = load_trial(&l);
+        if (rc == 0) {
+            rc = store_row_next(&l.trials);
+        }
+    }
+    for (int i = 0; i < STORE_N_WALKS; i++) {
+        store_row_close(&l.walks[i]);
+    }
+    store_row_close(&l.trials);
+    for (size_t i = 0; i < n_params; i++) {
+        free(l.dists[i]);
+    }
+    free(l.dists);
+    return rc;
+}

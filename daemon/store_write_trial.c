@@ -1,0 +1,350 @@
+/* The actions of trials -> rows: Optuna's tables and ours side by side.
+ *
+ * A trial that is put back becomes WAITING, as one that was never started, but
+ * keeps its parameters, its values by epoch and datetime_start: Optuna reads
+ * that column of unfinished trials only to draw them, and overwrites it when it
+ * starts one itself; so the first start needs no second column. */
+#include "core/base/buf.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "daemon/store_priv.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+_Static_assert(RUN_N_METRICS == 5, "parzen_epochs has five metrics");
+
+/* --- trials: Optuna's JSON ------------------------------------------------ */
+
+static int put_attribute(const struct store_write *w, const char *key,
+                         const char *json)
+{
+    return RUN(w, ATTRIBUTE, NULL, STORE_I(w->trial_id), STORE_T(key),
+               STORE_T(json));
+}
+
+static int put_text_attribute(const struct store_write *w, const char *key,
+                              const char *text)
+{
+    struct buf json;
+    struct json_out out;
+    buf_init(&json, STORE_TEXT_MAX);
+    json_out_init(&out, &json, JSON_PYTHON);
+    json_put_string(&out, text);
+    int rc = put_attribute(w, key, json.data);
+    buf_fini(&json);
+    return rc;
+}
+
+/* Optuna's {"lr": 0.001} beside our own exact [0.001, null]. */
+static int put_fixed(const struct store_write *w, const struct spec *spec)
+{
+    const double *fixed = w->a->add_trial.fixed;
+    struct buf optuna, ours;
+    struct json_out out, row;
+    buf_init(&optuna, STORE_TEXT_MAX);
+    buf_init(&ours, STORE_TEXT_MAX);
+    json_out_init(&out, &optuna, JSON_PYTHON);
+    json_out_init(&row, &ours, JSON_COMPACT);
+    json_open(&out, '{');
+    json_open(&row, '[');
+    for (size_t i = 0; i < spec->space.n; i++) {
+        const struct param *p = &spec->space.params[i];
+        if (isnan(fixed[i])) {
+            json_put_null(&row);
+            continue;
+        }
+        json_put_double(&row, fixed[i]);
+        json_put_key(&out, p->name);
+        dist_put_value(&p->dist, fixed[i], &out);
+    }
+    json_close(&out, '}');
+    json_close(&row, ']');
+    int rc = RUN(w, TRIAL_EXTRA, NULL, STORE_I(w->trial_id), STORE_I(w->a->seq),
+                 STORE_T(ours.data));
+    if (rc == 0) {
+        rc = RUN(w, FIXED, NULL, STORE_I(w->trial_id), STORE_T(optuna.data));
+    }
+    buf_fini(&optuna);
+    buf_fini(&ours);
+    return rc;
+}
+
+static int put_params(const struct store_write *w, const struct spec *spec)
+{
+    struct buf json;
+    struct json_out out;
+    int rc = 0;
+    buf_init(&json, STORE_TEXT_MAX);
+    for (size_t i = 0; rc == 0 && i < spec->space.n; i++) {
+        double value = w->a->start_trial.values[i];
+        const struct param *p = &spec->space.params[i];
+        if (!isfinite(value)) {
+            rc = err_set(w->err, ERR_INVALID,
+                         "trial %" PRId64 ": parameter '%s' has no value",
+                         w->a->number, p->name);
+            break;
+        }
+        buf_reset(&json);
+        json_out_init(&out, &json, JSON_PYTHON);
+        dist_put_optuna(&p->dist, &out);
+        rc = RUN(w, PARAM, NULL, STORE_I(w->trial_id), STORE_T(p->name),
+                 STORE_D(value), STORE_T(json.data));
+    }
+    buf_fini(&json);
+    return rc;
+}
+
+/* --- trials: their life --------------------------------------------------- */
+
+int store_add_trial(const struct store_write *w)
+{
+    const struct spec *spec = store_spec_of(w);
+    if (spec == NULL) {
+        return store_missing(w);
+    }
+    int rc = RUN(w, TRIAL, NULL, STORE_I(w->trial_id), STORE_I(w->a->number),
+                 STORE_I(w->a->study));
+    if (rc == 0) {
+        rc = w->a->add_trial.fixed != NULL
+                 ? put_fixed(w, spec)
+                 : RUN(w, TRIAL_EXTRA, NULL, STORE_I(w->trial_id),
+                       STORE_I(w->a->seq), STORE_T(NULL));
+    }
+    return rc != 0
+               ? rc
+               : store_put_event(
+                     w, "%s", w->a->add_trial.fixed != NULL ? "enqueued" : "");
+}
+
+int store_start_trial(const struct store_write *w)
+{
+    const struct spec *spec = store_spec_of(w);
+    if (spec == NULL) {
+        return store_missing(w);
+    }
+    char now[STORE_TIME_SIZE];
+    store_time_text(w->a->at_ms, now);
+    int rc = CHANGE_ONE(w, START, STORE_I(w->trial_id), STORE_T(now));
+    if (rc == 0) {
+        rc = CHANGE_ONE(w, START_EXTRA, STORE_I(w->trial_id),
+                        STORE_I(w->a->seq), STORE_I(w->a->attempt));
+    }
+    if (rc == 0) {
+        rc = RUN(w, ATTEMPT, NULL, STORE_I(w->trial_id), STORE_I(w->a->attempt),
+                 STORE_I(w->a->at_ms));
+    }
+    if (rc == 0 && w->a->start_trial.values != NULL) {
+        rc = put_params(w, spec);
+    }
+    return rc != 0 ? rc : store_put_event(w, "%s", "");
+}
+
+int store_put_report(const struct store_write *w)
+{
+    const struct study_report *r = &w->a->report;
+    const double *v = r->metrics.value;
+    const struct spec *spec = store_spec_of(w);
+    if (spec == NULL) {
+        return store_missing(w);
+    }
+    int rc = RUN(w, EPOCH, NULL, STORE_I(w->trial_id), STORE_I(r->epoch),
+                 STORE_I(r->attempt), STORE_D(v[RUN_TRAIN_LOSS]),
+                 STORE_D(v[RUN_TRAIN_ACC]), STORE_D(v[RUN_VAL_LOSS]),
+                 STORE_D(v[RUN_VAL_ACC]), STORE_D(v[RUN_TEST_ACC]));
+    if (rc == 0) {
+        double value = v[spec->metric];
+        rc = RUN(w, INTERMEDIATE, NULL, STORE_I(w->trial_id), STORE_I(r->epoch),
+                 store_finite(value), STORE_T(store_value_type(value)));
+    }
+    if (rc == 0) {
+        rc = CHANGE_ONE(w, TOUCH, STORE_I(w->trial_id), STORE_I(w->a->seq));
+    }
+    return rc != 0 ? rc : store_put_event(w, "%" PRId64, r->epoch);
+}
+
+int store_put_checkpoint(const struct store_write *w)
+{
+    const struct study_checkpoint *c = &w->a->checkpoint.file;
+    const char *kind = w->a->checkpoint.best ? "best" : "last";
+    int rc = RUN(w, CHECKPOINT, NULL, STORE_I(w->trial_id), STORE_T(kind),
+                 STORE_I(c->epoch), STORE_I(c->step), STORE_I(c->size),
+                 STORE_T(c->sha256), STORE_T(c->file));
+    if (rc == 0) {
+        rc = CHANGE_ONE(w, TOUCH, STORE_I(w->trial_id), STORE_I(w->a->seq));
+    }
+    return rc != 0 ? rc : store_put_event(w, "%s %s", kind, c->file);
+}
+
+/* What END_ATTEMPT and FINISH_TRIAL share: the attempt is over. */
+static int end_attempt_rows(const struct store_write *w)
+{
+    const char *cause = trial_cause_name(w->a->end.cause);
+    const char *message = w->a->end.message;
+    int rc =
+        CHANGE_ONE(w, END_EXTRA, STORE_I(w->trial_id), STORE_I(w->a->seq),
+                   STORE_T(cause), STORE_T(message), STORE_I(w->a->end.place),
+                   STORE_I(w->a->end.n_at_place));
+    if (rc == 0) {
+        rc = RUN(w, END_ATTEMPT, NULL, STORE_I(w->trial_id),
+                 STORE_I(w->a->at_ms), STORE_T(cause), STORE_T(message));
+    }
+    return rc;
+}
+
+static int put_end_event(const struct store_write *w)
+{
+    const char *message = w->a->end.message;
+    return store_put_event(w, "%s %s%s%s", trial_state_name(w->a->end.state),
+                           trial_cause_name(w->a->end.cause),
+                           message != NULL ? ": " : "",
+                           message != NULL ? message : "");
+}
+
+int store_end_attempt(const struct store_write *w)
+{
+    int rc = CHANGE_ONE(w, PUT_BACK, STORE_I(w->trial_id));
+    if (rc == 0) {
+        rc = end_attempt_rows(w);
+    }
+    return rc != 0 ? rc : put_end_event(w);
+}
+
+/* The absolute path of the trial's best (else last) checkpoint, or NULL. */
+static int best_path(const struct store_write *w, char **path)
+{
+    sqlite3_stmt *st;
+    *path = NULL;
+    int rc =
+        store_prepare(w->s, STORE_BEST_FILE,
+                      &(struct store_arg)STORE_I(w->trial_id), 1, &st, w->err);
+    if (rc != 0) {
+        return rc;
+    }
+    int step = sqlite3_step(st);
+    if (step == SQLITE_ROW) {
+        const char *file = (const char *)sqlite3_column_text(st, 0);
+        *path = mem_printf("%s/checkpoints/%" PRId64 "/%" PRId64 "/%s",
+                           w->s->dir != NULL ? w->s->dir : ".", w->a->study,
+                           w->a->number, file != NULL ? file : "");
+    } else if (step != SQLITE_DONE) {
+        rc = store_fail(w->s, "best checkpoint", w->err);
+    }
+    sqlite3_reset(st);
+    return rc;
+}
+
+static int val_loss(const struct store_write *w, double *loss)
+{
+    sqlite3_stmt *st;
+    *loss = (double)NAN;
+    int rc = store_prepare(w->s, STORE_VAL_LOSS,
+                           (struct store_arg[]){STORE_I(w->trial_id),
+                                                STORE_I(w->a->end.best_epoch)},
+                           2, &st, w->err);
+    if (rc != 0) {
+        return rc;
+    }
+    int step = sqlite3_step(st);
+    if (step == SQLITE_ROW && sqlite3_column_type(st, 0) == SQLITE_FLOAT) {
+        *loss = sqlite3_column_double(st, 0);
+    } else if (step != SQLITE_ROW && step != SQLITE_DONE) {
+        rc = store_fail(w->s, "val-loss", w->err);
+    }
+    sqlite3_reset(st);
+    return rc;
+}
+
+/* The user attributes that Optuna's users see: product.md's names. */
+static int put_attributes(const struct store_write *w)
+{
+    int rc = 0;
+    if (w->a->end.cause != TRIAL_CAUSE_NONE) {
+        rc = put_text_attribute(w, "cause", trial_cause_name(w->a->end.cause));
+    }
+    if (rc == 0 && w->a->end.best_epoch >= 0) {
+        char text[32];
+        double loss;
+        snprintf(text, sizeof(text), "%" PRId64, w->a->end.best_epoch);
+        rc = put_attribute(w, "epoch", text);
+        if (rc == 0) {
+            rc = val_loss(w, &loss);
+        }
+        if (rc == 0 && isfinite(loss)) {
+            json_repr(loss, text);
+            rc = put_attribute(w, "val-loss", text);
+        }
+    }
+    char *path = NULL;
+    if (rc == 0) {
+        rc = best_path(w, &path);
+    }
+    if (rc == 0 && path != NULL) {
+        rc = put_text_attribute(w, "best_ckpt", path);
+    }
+    free(path);
+    return rc;
+}
+
+static int put_value(const struct store_write *w)
+{
+    double value = w->a->end.value;
+    if (w->a->end.state == TRIAL_FAIL ||
+        (w->a->end.state == TRIAL_PRUNED && isnan(value))) {
+        return 0; /* Optuna: such a trial has no value */
+    }
+    if (isnan(value)) {
+        return err_set(w->err, ERR_INVALID,
+                       "trial %" PRId64 " cannot be COMPLETE without a value",
+                       w->a->number);
+    }
+    return RUN(w, VALUE, NULL, STORE_I(w->trial_id), store_finite(value),
+               STORE_T(store_value_type(value)));
+}
+
+int store_finish_trial(const struct store_write *w)
+{
+    char now[STORE_TIME_SIZE];
+    store_time_text(w->a->at_ms, now);
+    enum trial_state state = w->a->end.state;
+    int rc = CHANGE_ONE(w, FINISH, STORE_I(w->trial_id),
+                        STORE_T(trial_state_name(state)), STORE_T(now));
+    if (rc == 0) {
+        rc = end_attempt_rows(w);
+    }
+    if (rc == 0) {
+        rc = CHANGE_ONE(w, BEST_EPOCH, STORE_I(w->trial_id),
+                        STORE_I(w->a->end.best_epoch));
+    }
+    if (rc == 0) {
+        rc = put_value(w);
+    }
+    if (rc == 0 && state != TRIAL_FAIL) {
+        rc = RUN(w, DROP_LAST, NULL, STORE_I(w->trial_id));
+    }
+    if (rc == 0) {
+        rc = put_attributes(w);
+    }
+    return rc != 0 ? rc : put_end_event(w);
+}
+
+int store_retry_trial(const struct store_write *w)
+{
+    int rc = CHANGE_ONE(w, RETRY, STORE_I(w->trial_id));
+    if (rc == 0) {
+        rc = CHANGE_ONE(w, RETRY_EXTRA, STORE_I(w->trial_id),
+                        STORE_I(w->a->seq));
+    }
+    if (rc == 0) {
+        rc = RUN(w, RETRY_ATTRIBUTES, NULL, STORE_I(w->trial_id));
+    }
+    return rc != 0 ? rc : store_put_event(w, "%s", "");
+}
+
+int store_flag_trial(const struct store_write *w)
+{
+    int rc = CHANGE_ONE(w, FLAG, STORE_I(w->trial_id), STORE_I(w->a->seq));
+    return rc != 0 ? rc : store_put_event(w, "%s", "nondeterministic");
+}
