@@ -1,0 +1,351 @@
+/* The store: what is committed is what is loaded, in the mirror's terms and in
+ * Optuna's tables. */
+#include "tests/lib/test_main.h"
+#include "core/base/buf.h"
+#include "daemon/history.h"
+#include "daemon/store.h"
+#include "tests/lib/fix_store.h"
+
+#include <math.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct fix_store fix;
+
+static void setup(void)
+{
+    fix_store_init(&fix, 1);
+}
+
+static void teardown(void)
+{
+    fix_store_fini(&fix);
+}
+
+/* All rows of a query as text: columns by '|', rows by newline. */
+static char *query(const char *sql)
+{
+    sqlite3 *db;
+    sqlite3_stmt *st;
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    buf_str(&out, "");
+    ck_assert_int_eq(sqlite3_open_v2(fix.path, &db, SQLITE_OPEN_READONLY, NULL),
+                     SQLITE_OK);
+    ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK, "%s",
+                  sqlite3_errmsg(db));
+    while (sqlite3_step(st) == SQLITE_ROW) {
+        for (int i = 0; i < sqlite3_column_count(st); i++) {
+            const char *t = (const char *)sqlite3_column_text(st, i);
+            buf_printf(&out, "%s%s", i > 0 ? "|" : "", t != NULL ? t : "NULL");
+        }
+        buf_str(&out, "\n");
+    }
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    return buf_take(&out);
+}
+
+static void expect_rows(const char *sql, const char *rows)
+{
+    char *got = query(sql);
+    ck_assert_str_eq(got, rows);
+    free(got);
+}
+
+START_TEST(test_a_new_store_is_an_optuna_database)
+{
+    expect_rows("SELECT schema_version, library_version FROM version_info",
+                "12|parzen 0.1.0\n");
+    expect_rows("SELECT version_num FROM alembic_version", "v3.2.0.a\n");
+    expect_rows("PRAGMA application_id", "1347574350\n");
+    expect_rows("PRAGMA user_version", "2\n");
+    expect_rows("PRAGMA journal_mode", "wal\n");
+    struct stat st;
+    ck_assert_int_eq(stat(fix.path, &st), 0);
+    ck_assert_int_eq(st.st_mode & 0777, 0600);
+    fix_store_expect_equal(&fix);
+}
+END_TEST
+
+/* One trial from its addition to its end. */
+static void one_trial(enum trial_state state, double value)
+{
+    struct actions a;
+    actions_init(&a);
+    int64_t study = fix.mirror->next_study_id;
+    fix_store_add_study(&fix, &a, "first");
+    fix_store_add_trial(&fix, &a, study, NULL);
+    fix_store_start(&fix, &a, study, 0);
+    fix_store_must(&fix, &a);
+    struct action *r = fix_store_report(&fix, &a, study, 0);
+    r->report.metrics = (struct run_metrics){{2.5, 0.25, 1.5, 0.5, NAN}};
+    fix_store_must(&fix, &a);
+    struct action *c =
+        actions_add(&a, (struct action){.kind = ACTION_CHECKPOINT,
+                                        .seq = fix.mirror->next_seq,
+                                        .at_ms = fix.now_ms,
+                                        .study = study,
+                                        .number = 0,
+                                        .attempt = 1});
+    c->checkpoint.best = true;
+    c->checkpoint.file = (struct study_checkpoint){
+        .epoch = 0, .step = 9, .size = 3, .file = strdup("best.ckpt")};
+    memset(c->checkpoint.file.sha256, 'c', 64);
+    fix_store_finish(&fix, &a, study, 0, state, value)->end.best_epoch = 0;
+    fix_store_must(&fix, &a);
+}
+
+START_TEST(test_a_trial_in_optunas_tables)
+{
+    one_trial(TRIAL_COMPLETE, 0.5);
+    fix_store_expect_equal(&fix);
+    expect_rows("SELECT study_id, study_name FROM studies", "1|first\n");
+    expect_rows("SELECT direction, study_id, objective FROM study_directions",
+                "MAXIMIZE|1|0\n");
+    expect_rows("SELECT key, value_json FROM study_system_attributes",
+                "study:metric_names|[\"val-acc\"]\n");
+    expect_rows("SELECT number, state, length(datetime_start),"
+                " datetime_start < datetime_complete FROM trials",
+                "0|COMPLETE|26|1\n");
+    expect_rows("SELECT objective, value, value_type FROM trial_values",
+                "0|0.5|FINITE\n");
+    expect_rows("SELECT step, intermediate_value, intermediate_value_type FROM "
+                "trial_intermediate_values",
+                "0|0.5|FINITE\n");
+    expect_rows("SELECT param_name, distribution_json FROM trial_params"
+                " WHERE param_name IN ('emb_dim', 'lr') ORDER BY param_id",
+                "emb_dim|{\"name\": \"CategoricalDistribution\", "
+                "\"attributes\": {\"choices\": [64, 128, 256]}}\n"
+                "lr|{\"name\": \"FloatDistribution\", \"attributes\": "
+                "{\"step\": null, \"low\": 1e-05, \"high\": 0.001, \"log\": "
+                "true}}\n");
+    char path[256];
+    char *dir = realpath(fix.dir, NULL);
+    ck_assert_ptr_nonnull(dir);
+    snprintf(path, sizeof(path),
+             "best_ckpt|\"%s/checkpoints/1/0/best.ckpt\"\nepoch|0\n"
+             "val-loss|1.5\n",
+             dir);
+    free(dir);
+    expect_rows("SELECT key, value_json FROM trial_user_attributes ORDER BY 1",
+                path);
+    expect_rows("SELECT attempt, ended_ms > started_ms, cause"
+                " FROM parzen_attempts",
+                "1|1|none\n");
+    expect_rows("SELECT seq, kind, detail FROM parzen_events",
+                "1|ADD_STUDY|first\n2|ADD_TRIAL|NULL\n3|START_TRIAL|NULL\n"
+                "4|REPORT|0\n5|CHECKPOINT|best best.ckpt\n"
+                "6|FINISH_TRIAL|COMPLETE none\n");
+}
+END_TEST
+
+START_TEST(test_what_is_not_finite)
+{
+    one_trial(TRIAL_COMPLETE, -INFINITY);
+    fix_store_expect_equal(&fix);
+    expect_rows("SELECT value, value_type FROM trial_values", "NULL|INF_NEG\n");
+    /* A pruned trial whose last value was NaN has none. */
+    struct actions a;
+    actions_init(&a);
+    fix_store_add_trial(&fix, &a, 1, NULL);
+    fix_store_start(&fix, &a, 1, 1);
+    fix_store_report(&fix, &a, 1, 1)->report.metrics.value[RUN_VAL_ACC] = NAN;
+    fix_store_must(&fix, &a);
+    fix_store_finish(&fix, &a, 1, 1, TRIAL_PRUNED, NAN);
+    fix_store_must(&fix, &a);
+    fix_store_expect_equal(&fix);
+    expect_rows("SELECT count(*) FROM trial_values", "1\n");
+    expect_rows("SELECT intermediate_value, intermediate_value_type FROM "
+                "trial_intermediate_values WHERE trial_id = 2",
+                "NULL|NAN\n");
+}
+END_TEST
+
+START_TEST(test_fail_and_retry)
+{
+    struct actions a;
+    actions_init(&a);
+    one_trial(TRIAL_FAIL, NAN);
+    expect_rows("SELECT key, value_json FROM trial_user_attributes"
+                " WHERE key = 'cause'",
+                "cause|\"oom\"\n");
+    expect_rows("SELECT count(*) FROM trial_values", "0\n");
+    actions_add(&a, (struct action){.kind = ACTION_RETRY_TRIAL,
+                                    .seq = fix.mirror->next_seq,
+                                    .at_ms = fix.now_ms,
+                                    .study = 1,
+                                    .number = 0,
+                                    .attempt = 1});
+    fix_store_must(&fix, &a);
+    fix_store_expect_equal(&fix);
+    expect_rows("SELECT state, datetime_start IS NULL, datetime_complete"
+                " FROM trials",
+                "WAITING|0|NULL\n");
+    expect_rows("SELECT count(*) FROM trial_user_attributes", "0\n");
+    expect_rows("SELECT count(*) FROM trial_params", "5\n");
+}
+END_TEST
+
+START_TEST(test_enqueued_values)
+{
+    struct actions a;
+    actions_init(&a);
+    fix_store_add_study(&fix, &a, "q");
+    fix_store_must(&fix, &a);
+    const struct study *s = fix.mirror->studies[0];
+    double fixed[8];
+    for (size_t i = 0; i < s->spec.space.n; i++) {
+        fixed[i] = NAN;
+    }
+    fixed[space_find(&s->spec.space, "mask")] = 1;
+    fixed[space_find(&s->spec.space, "lr")] = 1.0 / 3000;
+    fix_store_add_trial(&fix, &a, 1, fixed);
+    fix_store_must(&fix, &a);
+    fix_store_expect_equal(&fix);
+    expect_rows("SELECT key, value_json FROM trial_system_attributes",
+                "fixed_params|{\"mask\": \"notebook\", \"lr\": "
+                "0.0003333333333333333}\n");
+}
+END_TEST
+
+START_TEST(test_delete_leaves_one_event)
+{
+    struct actions a;
+    actions_init(&a);
+    one_trial(TRIAL_FAIL, NAN);
+    actions_add(&a, (struct action){.kind = ACTION_DELETE_STUDY,
+                                    .seq = fix.mirror->next_seq,
+                                    .study = 1,
+                                    .number = -1});
+    fix_store_must(&fix, &a);
+    fix_store_expect_equal(&fix); /* ids are not given out again */
+    static const char *const TABLES[] = {"studies",
+                                         "study_directions",
+                                         "study_system_attributes",
+                                         "trials",
+                                         "trial_params",
+                                         "trial_values",
+                                         "trial_intermediate_values",
+                                         "trial_user_attributes",
+                                         "parzen_configs",
+                                         "parzen_trials",
+                                         "parzen_attempts",
+                                         "parzen_epochs",
+                                         "parzen_checkpoints"};
+    for (size_t i = 0; i < ARRAY_LEN(TABLES); i++) {
+        char sql[96];
+        snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", TABLES[i]);
+        expect_rows(sql, "0\n");
+    }
+    expect_rows("SELECT kind, detail FROM parzen_events",
+                "DELETE_STUDY|first\n");
+    fix_store_reopen(&fix);
+    fix_store_expect_equal(&fix);
+}
+END_TEST
+
+START_TEST(test_a_refused_commit_writes_nothing)
+{
+    struct actions a;
+    struct err err;
+    actions_init(&a);
+    one_trial(TRIAL_COMPLETE, 0.5);
+    char *before = query("SELECT * FROM parzen_events");
+    /* The second action finds its trial finished. */
+    fix_store_add_trial(&fix, &a, 1, NULL);
+    fix_store_finish(&fix, &a, 1, 0, TRIAL_FAIL, NAN);
+    ck_assert_int_eq(store_commit(fix.store, fix.mirror, &a, &err), ERR_STORE);
+    ck_assert_ptr_nonnull(strstr(err.msg, "FINISH_TRIAL"));
+    actions_fini(&a);
+    expect_rows("SELECT * FROM parzen_events", before);
+    expect_rows("SELECT count(*) FROM trials", "1\n");
+    free(before);
+    fix_store_expect_equal(&fix);
+    actions_init(&a); /* and the store works on */
+    fix_store_add_trial(&fix, &a, 1, NULL);
+    fix_store_must(&fix, &a);
+    fix_store_expect_equal(&fix);
+}
+END_TEST
+
+START_TEST(test_another_writer_is_waited_for_then_named)
+{
+    sqlite3 *db;
+    struct actions a;
+    struct err err;
+    ck_assert_int_eq(sqlite3_open(fix.path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL),
+                     SQLITE_OK);
+    actions_init(&a);
+    fix_store_add_study(&fix, &a, "late");
+    ck_assert_int_eq(store_commit(fix.store, fix.mirror, &a, &err), ERR_STORE);
+    ck_assert_ptr_nonnull(strstr(err.msg, "another program"));
+    ck_assert_ptr_nonnull(strstr(err.msg, fix.path));
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    sqlite3_close(db);
+    fix_store_must(&fix, &a);
+    fix_store_expect_equal(&fix);
+}
+END_TEST
+
+/* Random decisions; after each, what a restart would load. */
+START_TEST(test_random_lives)
+{
+    fix_store_fini(&fix);
+    fix_store_init(&fix, (uint32_t)_i + 100);
+    struct actions a;
+    actions_init(&a);
+    for (int i = 0; i < 400; i++) {
+        fix_store_random(&fix, &a);
+        fix_store_must(&fix, &a);
+        if (i % 8 == 0) {
+            fix_store_expect_equal(&fix);
+        }
+        if (i % 100 == 99) {
+            fix_store_reopen(&fix);
+            store_checkpoint(fix.store);
+        }
+    }
+    fix_store_expect_equal(&fix);
+}
+END_TEST
+
+START_TEST(test_in_memory)
+{
+    struct err err;
+    store_close(fix.store);
+    ck_assert_int_eq(store_open(":memory:", &fix.store, &err), 0);
+    struct actions a;
+    actions_init(&a);
+    for (int i = 0; i < 100; i++) {
+        fix_store_random(&fix, &a);
+        fix_store_must(&fix, &a);
+    }
+    fix_store_expect_equal(&fix);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("store");
+    TCase *t = tcase_create("store");
+    tcase_set_timeout(t, 60);
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, test_a_new_store_is_an_optuna_database);
+    tcase_add_test(t, test_a_trial_in_optunas_tables);
+    tcase_add_test(t, test_what_is_not_finite);
+    tcase_add_test(t, test_fail_and_retry);
+    tcase_add_test(t, test_enqueued_values);
+    tcase_add_test(t, test_delete_leaves_one_event);
+    tcase_add_test(t, test_a_refused_commit_writes_nothing);
+    tcase_add_test(t, test_another_writer_is_waited_for_then_named);
+    tcase_add_loop_test(t, test_random_lives, 0, 5);
+    tcase_add_test(t, test_in_memory);
+    suite_add_tcase(s, t);
+    return s;
+}

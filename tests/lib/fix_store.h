@@ -1,0 +1,52 @@
+/* fix_store: a store in a folder of its own, the mirror that goes with it, and
+ * a driver that makes random legal decisions. */
+#ifndef TESTS_LIB_FIX_STORE_H
+#define TESTS_LIB_FIX_STORE_H
+#include "core/base/err.h"
+#include "core/base/rng.h"
+#include "daemon/mirror.h"
+struct store;
+
+struct fix_store {
+    char dir[64];
+    char path[96]; /* dir/parzen.db */
+    struct store *store;
+    struct mirror *mirror;
+    struct rng rng;
+    int64_t now_ms;
+};
+
+/* A new folder and an empty store in it; fails the test when it cannot. */
+void fix_store_init(struct fix_store *f, uint32_t seed);
+/* Only the folder: no store, an empty mirror. */
+void fix_store_folder(struct fix_store *f, uint32_t seed);
+void fix_store_fini(struct fix_store *f); /* removes the folder */
+/* Close, open again. */
+void fix_store_reopen(struct fix_store *f);
+/* Commit, then apply to the mirror. Frees the actions either way. */
+int fix_store_do(struct fix_store *f, struct actions *a, struct err *err);
+/* The same, which must work. */
+void fix_store_must(struct fix_store *f, struct actions *a);
+/* Load into a fresh mirror and compare with the one in memory. */
+void fix_store_expect_equal(struct fix_store *f);
+/* Load; the mirror is the caller's. Fails the test when loading fails. */
+struct mirror *fix_store_load(struct fix_store *f);
+
+/* A config with a float, a log float, an int and two choices. */
+void fix_store_spec(struct spec *out, const char *name);
+/* Append a decision (1 to 4 actions) that is legal in the mirror's state. */
+void fix_store_random(struct fix_store *f, struct actions *out);
+
+/* Single actions, with the next seq and ids of the mirror and of the list. */
+struct action *fix_store_add_study(struct fix_store *f, struct actions *out,
+                                   const char *name);
+struct action *fix_store_add_trial(struct fix_store *f, struct actions *out,
+                                   int64_t study, const double *fixed);
+struct action *fix_store_start(struct fix_store *f, struct actions *out,
+                               int64_t study, int64_t number);
+struct action *fix_store_report(struct fix_store *f, struct actions *out,
+                                int64_t study, int64_t number);
+struct action *fix_store_finish(struct fix_store *f, struct actions *out,
+                                int64_t study, int64_t number,
+                                enum trial_state state, double value);
+#endif
