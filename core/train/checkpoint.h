@@ -32,8 +32,7 @@ struct checkpoint_state {
     double last_value;        /* the same of the last finished epoch */
     double stopping_best;     /* early stopping */
     int64_t stopping_waited;
-    bool finished;
-    int end;          /* enum trainer_end, once finished */
+    int64_t end;      /* enum trainer_end; -1: the training goes on */
     int64_t nan_step; /* optimiser step of a NaN loss; -1: none */
 };
 

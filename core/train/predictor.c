@@ -1,0 +1,96 @@
+#include "core/train/predictor.h"
+#include "core/base/mem.h"
+#include "core/nn/model.h"
+#include "core/text/bpe.h"
+#include "core/train/checkpoint.h"
+#include "core/train/encoded.h"
+
+#include <stdlib.h>
+
+enum { BATCH_ROWS = 16 }; /* texts per forward pass */
+
+struct predictor {
+    struct checkpoint checkpoint;
+    struct model *model;
+    struct batch *batch;
+};
+
+int predictor_open(const char *path, const char *sha256, struct predictor **out,
+                   struct err *err)
+{
+    struct predictor *p = mem_alloc(1, sizeof(*p));
+    int rc = checkpoint_open(path, sha256, false, BATCH_ROWS, &p->checkpoint,
+                             &p->model, err);
+    if (rc == 0) {
+        rc = batch_new(BATCH_ROWS, (size_t)p->checkpoint.run.max_len, &p->batch,
+                       err);
+    }
+    if (rc != 0) {
+        predictor_free(p);
+        return rc;
+    }
+    *out = p;
+    return 0;
+}
+
+void predictor_free(struct predictor *p)
+{
+    if (p == NULL) {
+        return;
+    }
+    checkpoint_fini(&p->checkpoint);
+    model_free(p->model);
+    batch_free(p->batch);
+    free(p);
+}
+
+const struct checkpoint *predictor_checkpoint(const struct predictor *p)
+{
+    return &p->checkpoint;
+}
+
+static int encode_all(const struct predictor *p, const struct span *texts,
+                      size_t n, struct encoded **out, struct err *err)
+{
+    struct encoded *e;
+    size_t n_bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        n_bytes += texts[i].len;
+    }
+    int rc = encoded_new(p->checkpoint.tokenizer, n, n_bytes,
+                         (size_t)p->checkpoint.run.max_len, &e, err);
+    if (rc != 0) {
+        return rc;
+    }
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        rc = encoded_add(e, texts[i], 0, err);
+    }
+    if (rc != 0) {
+        encoded_free(e);
+        return rc;
+    }
+    *out = e;
+    return 0;
+}
+
+int predictor_run(struct predictor *p, const struct span *texts, size_t n,
+                  float *logprob, struct err *err)
+{
+    struct encoded *e;
+    int rc = encode_all(p, texts, n, &e, err);
+    if (rc != 0) {
+        return rc;
+    }
+    for (size_t at = 0; at < n; at += BATCH_ROWS) {
+        uint32_t rows[BATCH_ROWS];
+        size_t n_rows = n - at < BATCH_ROWS ? n - at : BATCH_ROWS;
+        for (size_t i = 0; i < n_rows; i++) {
+            rows[i] = (uint32_t)(at + i);
+        }
+        const struct model_batch *b = batch_fill(p->batch, e, rows, n_rows);
+        model_evaluate(p->model, b, logprob + at * p->checkpoint.n_classes,
+                       NULL);
+    }
+    encoded_free(e);
+    return 0;
+}

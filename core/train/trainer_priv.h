@@ -1,0 +1,69 @@
+/* trainer_priv: the inside of struct trainer, for trainer*.c alone. */
+#ifndef CORE_TRAIN_TRAINER_PRIV_H
+#define CORE_TRAIN_TRAINER_PRIV_H
+#include "core/data/dataset.h"
+#include "core/nn/model.h"
+#include "core/train/checkpoint.h"
+#include "core/train/trainer.h"
+struct batch;
+struct bpe;
+struct encoded;
+
+/* What the next trainer_step does (trainer.c draws the order). */
+enum stage {
+    STAGE_TOKENIZE, /* train the tokenizer */
+    STAGE_PREPARE,  /* model, memory for ids and batches */
+    STAGE_ENCODE,   /* some texts */
+    STAGE_TRAIN,    /* one optimiser step */
+    STAGE_EVAL,     /* one batch of val, then of test */
+    STAGE_BEST,     /* write the best checkpoint */
+    STAGE_REPORT,   /* tell the metrics, end the epoch */
+    STAGE_LAST,     /* write the checkpoint to continue from */
+    STAGE_DONE
+};
+
+struct trainer_data { /* what is learned from */
+    const struct dataset *dataset;
+    char sha256[65];
+    char **classes; /* names borrowed from the data set */
+    struct dataset_split split;
+    struct encoded *encoded;
+    uint32_t *order; /* training rows in this epoch's order */
+    struct batch *batch;
+    int64_t n_batches; /* of one epoch */
+};
+
+struct trainer_clock {    /* when the next mid-epoch checkpoint is due */
+    int64_t due_ms;       /* -1: not yet counting */
+    int64_t epoch, batch; /* position of the last durable checkpoint */
+};
+
+struct trainer {
+    struct run run;
+    enum run_metric metric;
+    bool maximize, of_last;
+    char *dir; /* NULL: no checkpoints */
+    char *warning;
+    struct trainer_data data;
+    struct bpe *tokenizer;
+    struct model *model;
+    struct model_adamw adamw;
+    enum stage stage;
+    struct checkpoint_state state; /* what a checkpoint taken now would say */
+    struct early_stopping stopping;
+    struct trainer_clock clock;
+    /* The epoch's evaluation. */
+    enum dataset_part part;
+    int64_t eval_at; /* batches of part done */
+    struct metrics_sum sums[3];
+    struct run_metrics metrics;
+    double last_loss;
+};
+
+/* Verify and load what options name into a new trainer. */
+MUST_CHECK int trainer_resume(struct trainer *t,
+                              const struct trainer_options *options,
+                              struct err *err);
+size_t trainer_max_batch(const struct trainer *t);
+
+#endif
