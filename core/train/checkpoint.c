@@ -140,34 +140,44 @@ static int check_hash(const char *path, const char *sha256, struct err *err)
     return rc;
 }
 
+static int load(const struct safetensors *f, bool trainable, int max_batch,
+                struct checkpoint *out, struct model **model, struct err *err)
+{
+    struct checkpoint c;
+    int rc = checkpoint_meta_get(f, &c, err);
+    if (rc == 0 && model != NULL) {
+        rc = load_model(f, &c, trainable, max_batch, model, err);
+        if (rc != 0) {
+            checkpoint_fini(&c);
+        }
+    }
+    if (rc == 0) {
+        *out = c;
+    }
+    return rc;
+}
+
 int checkpoint_open(const char *path, const char *sha256, bool trainable,
                     int max_batch, struct checkpoint *out, struct model **model,
                     struct err *err)
 {
     struct err why = {0};
     struct safetensors *f;
-    struct checkpoint c;
     int rc = sha256 != NULL ? check_hash(path, sha256, err) : 0;
-    if (rc == 0) {
-        rc = safetensors_open(path, &f, err);
-    }
     if (rc != 0) {
         return rc;
     }
-    rc = checkpoint_meta_get(f, &c, &why);
-    if (rc == 0 && model != NULL) {
-        rc = load_model(f, &c, trainable, max_batch, model, &why);
-        if (rc != 0) {
-            checkpoint_fini(&c);
-        }
+    rc = safetensors_open(path, &f, &why);
+    if (rc != 0) { /* what a file says wrongly is its damage */
+        return err_set(err, rc == ERR_INVALID ? ERR_CORRUPT : rc, "%s",
+                       why.msg);
     }
+    rc = load(f, trainable, max_batch, out, model, &why);
     safetensors_close(f);
     if (rc != 0) {
-        /* What a file says wrongly is the file's damage, not the caller's. */
-        return err_set(err, rc == ERR_LIMIT ? ERR_LIMIT : ERR_CORRUPT, "%s: %s",
-                       path, why.msg);
+        return err_set(err, rc == ERR_LIMIT ? rc : ERR_CORRUPT, "%s: %s", path,
+                       why.msg);
     }
-    *out = c;
     return 0;
 }
 

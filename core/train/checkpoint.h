@@ -60,8 +60,9 @@ MUST_CHECK int checkpoint_write(const struct checkpoint *c, struct model *model,
 /* Verify a file and load it whole. sha256: what its hash must be, or NULL.
  * trainable: the model gets its moments (INVALID of a `best` file);
  * otherwise weights only, and max_batch rows at once (0: the run's batch).
- * CORRUPT: hash, header or shapes are wrong. On success both are owned by the
- * caller: checkpoint_fini, model_free. model may be NULL: metadata only. */
+ * CORRUPT: hash, header or shapes are wrong; NOTFOUND, IO, LIMIT. On success
+ * both are owned by the caller: checkpoint_fini, model_free. model may be NULL:
+ * metadata only. */
 MUST_CHECK int checkpoint_open(const char *path, const char *sha256,
                                bool trainable, int max_batch,
                                struct checkpoint *out, struct model **model,

@@ -60,10 +60,33 @@ struct trainer {
     double last_loss;
 };
 
-/* Verify and load what options name into a new trainer. */
+/* trainer_resume.c: verify and load what options name into a new trainer. */
 MUST_CHECK int trainer_resume(struct trainer *t,
                               const struct trainer_options *options,
                               struct err *err);
+
+/* trainer_prepare.c */
+static inline size_t trainer_min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+int64_t trainer_n_batches(const struct trainer *t, enum dataset_part part);
 size_t trainer_max_batch(const struct trainer *t);
+MUST_CHECK int trainer_split(struct trainer *t, struct err *err);
+MUST_CHECK int trainer_tokenize(struct trainer *t, struct err *err);
+MUST_CHECK int trainer_prepare(struct trainer *t, struct err *err);
+/* Some texts; all are done when encoded_size says so. */
+MUST_CHECK int trainer_encode(struct trainer *t, struct err *err);
+
+/* trainer_save.c: write a file and tell it in out. */
+MUST_CHECK int trainer_save_last(struct trainer *t, struct trainer_event *out,
+                                 struct err *err);
+MUST_CHECK int trainer_save_best(struct trainer *t, struct trainer_event *out,
+                                 struct err *err);
+/* Is there anything that the last durable checkpoint lacks? */
+bool trainer_is_unsaved(const struct trainer *t);
+
+/* trainer_tell.c */
+void trainer_tell_done(const struct trainer *t, struct trainer_event *out);
 
 #endif

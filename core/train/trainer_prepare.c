@@ -1,0 +1,123 @@
+/* What comes before the first epoch: split, tokenizer, model, token ids. */
+#include "core/base/mem.h"
+#include "core/text/bpe.h"
+#include "core/train/encoded.h"
+#include "core/train/run_model.h"
+#include "core/train/trainer_priv.h"
+
+#include <stdlib.h>
+
+enum { TEXTS_PER_STEP = 64 }; /* encoded by one trainer_step */
+
+int64_t trainer_n_batches(const struct trainer *t, enum dataset_part part)
+{
+    size_t size = (size_t)t->run.batch_size;
+    return (int64_t)((t->data.split.n[part] + size - 1) / size);
+}
+
+size_t trainer_max_batch(const struct trainer *t)
+{
+    const size_t *n = t->data.split.n;
+    size_t largest = n[DATASET_TRAIN];
+    for (int part = DATASET_VAL; part <= DATASET_TEST; part++) {
+        largest = n[part] > largest ? n[part] : largest;
+    }
+    return trainer_min(largest, (size_t)t->run.batch_size);
+}
+
+int trainer_split(struct trainer *t, struct err *err)
+{
+    const struct dataset *d = t->data.dataset;
+    enum dataset_split_kind kind = t->run.split == RUN_SPLIT_STRATIFIED
+                                       ? DATASET_SPLIT_STRATIFIED
+                                       : DATASET_SPLIT_RANDOM;
+    int rc = dataset_split(d, kind, t->run.fractions, t->run.seed,
+                           &t->data.split, err);
+    if (rc != 0) {
+        return rc;
+    }
+    size_t n = t->data.split.n[DATASET_TRAIN], n_classes = dataset_n_classes(d);
+    t->data.n_batches = trainer_n_batches(t, DATASET_TRAIN);
+    t->data.order = mem_try(n, sizeof(*t->data.order));
+    t->data.classes = mem_try(n_classes, sizeof(*t->data.classes));
+    if (t->data.order == NULL || t->data.classes == NULL) {
+        return err_set(err, ERR_LIMIT, "no memory for the order of %zu rows",
+                       n);
+    }
+    for (size_t i = 0; i < n_classes; i++) {
+        t->data.classes[i] = (char *)dataset_class(d, i);
+    }
+    return 0;
+}
+
+int trainer_tokenize(struct trainer *t, struct err *err)
+{
+    const struct dataset *d = t->data.dataset;
+    size_t n = trainer_min((size_t)t->run.tokenizer_length, dataset_size(d));
+    struct span *texts = mem_try(n, sizeof(*texts));
+    if (texts == NULL) {
+        return err_set(err, ERR_LIMIT, "no memory for a list of %zu texts", n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        texts[i] = dataset_text(d, i);
+    }
+    struct bpe_options options = {
+        .vocab_size = (int32_t)t->run.vocab_size,
+        .min_frequency = (int32_t)t->run.min_frequency,
+    };
+    int rc = bpe_train(texts, n, &options, &t->tokenizer, err);
+    free(texts);
+    if (rc != 0) {
+        return err_wrap(err, "train the tokenizer");
+    }
+    t->stage = STAGE_PREPARE;
+    return 0;
+}
+
+static int make_model(struct trainer *t, struct err *err)
+{
+    int rc = run_model_new(&t->run, (size_t)bpe_vocab_size(t->tokenizer),
+                           dataset_n_classes(t->data.dataset),
+                           (int64_t)trainer_max_batch(t), true, &t->model, err);
+    if (rc == 0) {
+        model_init(t->model, t->run.seed, (uint32_t)t->run.trial);
+    }
+    return rc;
+}
+
+int trainer_prepare(struct trainer *t, struct err *err)
+{
+    const struct dataset *d = t->data.dataset;
+    size_t n = dataset_size(d), n_bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        n_bytes += dataset_text(d, i).len;
+    }
+    int rc = t->model == NULL ? make_model(t, err) : 0;
+    if (rc == 0) {
+        rc = encoded_new(t->tokenizer, n, n_bytes, (size_t)t->run.max_len,
+                         &t->data.encoded, err);
+    }
+    if (rc == 0) {
+        rc = batch_new(trainer_max_batch(t), (size_t)t->run.max_len,
+                       &t->data.batch, err);
+    }
+    if (rc == 0) {
+        t->stage = STAGE_ENCODE;
+    }
+    return rc;
+}
+
+int trainer_encode(struct trainer *t, struct err *err)
+{
+    const struct dataset *d = t->data.dataset;
+    size_t at = encoded_size(t->data.encoded);
+    size_t end = trainer_min(at + TEXTS_PER_STEP, dataset_size(d));
+    for (; at < end; at++) {
+        int rc = encoded_add(t->data.encoded, dataset_text(d, at),
+                             dataset_label(d, at), err);
+        if (rc != 0) {
+            return err_wrap(err, "encode text %zu", at);
+        }
+    }
+    return 0;
+}
