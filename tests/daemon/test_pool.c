@@ -1,0 +1,234 @@
+/* The pool against workers that live, die, lie and hang. */
+#include "daemon/pool.h"
+#include "core/base/log.h"
+#include "core/wire/msg.h"
+#include "tests/lib/fake_worker.h"
+#include "tests/lib/test_main.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+struct seen { /* by the pool's owner */
+    uv_loop_t loop;
+    struct pool *pool;
+    int n_idle, n_msgs, n_gone, n_done;
+    enum trial_cause cause; /* of the last death */
+    char message[1024];
+    bool closed, assign_on_idle, stop_on_gone, hang_on_idle;
+    int gone_wanted;
+};
+
+static struct seen seen;
+static uv_timer_t alarm_timer;
+
+static void on_closed(void *ctx)
+{
+    struct seen *s = ctx;
+    s->closed = true;
+    uv_close((uv_handle_t *)&alarm_timer, NULL);
+}
+
+static void finish(struct seen *s)
+{
+    pool_close(s->pool, 500, on_closed, s);
+}
+
+static void on_idle(void *ctx, int slot)
+{
+    struct seen *s = ctx;
+    s->n_idle++;
+    if (s->assign_on_idle) {
+        struct err err;
+        struct msg m = {.type = MSG_ASSIGN};
+        m.assign.id = (struct trial_id){1, 2, 3};
+        char *none = (char *)"";
+        m.assign.cache_dir = m.assign.data_sha256 = m.assign.dir = none;
+        m.assign.resume_file = m.assign.resume_sha256 = none;
+        m.assign.best_file = m.assign.best_sha256 = none;
+        ck_assert_int_eq(pool_send(s->pool, slot, &m, NULL, &err), 0);
+    } else if (s->hang_on_idle) {
+        pool_kill(s->pool, slot, true);
+    } else if (s->gone_wanted == 0) {
+        finish(s);
+    }
+}
+
+static void on_msg(void *ctx, int slot, const struct msg *m)
+{
+    struct seen *s = ctx;
+    s->n_msgs++;
+    ck_assert_int_eq(slot, 0);
+    if (m->type == MSG_REPORT) {
+        ck_assert_int_eq(m->report.id.number, 2);
+    }
+    if (m->type == MSG_DONE) {
+        s->n_done++;
+        finish(s);
+    }
+}
+
+static void on_gone(void *ctx, int slot, enum trial_cause cause,
+                    const char *message)
+{
+    struct seen *s = ctx;
+    ck_assert_int_eq(slot, 0);
+    s->cause = cause;
+    snprintf(s->message, sizeof(s->message), "%s", message);
+    if (++s->n_gone == s->gone_wanted) {
+        finish(s);
+    }
+}
+
+static void on_alarm(uv_timer_t *t)
+{
+    (void)t;
+    ck_abort_msg("the pool did not finish in time");
+}
+
+static void run_script(const char *script)
+{
+    const struct pool_hooks hooks = {
+        .ctx = &seen, .on_idle = on_idle, .on_msg = on_msg, .on_gone = on_gone};
+    const struct pool_options options = {.worker_path = "/proc/self/exe",
+                                         .n_slots = 1,
+                                         .threads = 1,
+                                         .hello_timeout_ms = 500};
+    struct err err;
+    setenv(FAKE_WORKER_ENV, script, 1);
+    ck_assert_int_eq(pool_new(&seen.loop, &options, &hooks, &seen.pool, &err),
+                     0);
+    unsetenv(FAKE_WORKER_ENV); /* the pool copied the environment */
+    uv_timer_start(&alarm_timer, on_alarm, 20000, 0);
+    uv_run(&seen.loop, UV_RUN_DEFAULT);
+    ck_assert(seen.closed);
+}
+
+static void setup(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    log_set_level(LOG_LEVEL_ERROR);
+    seen = (struct seen){.gone_wanted = 1};
+    uv_loop_init(&seen.loop);
+    uv_timer_init(&seen.loop, &alarm_timer);
+}
+
+static void teardown(void)
+{
+    ck_assert_int_eq(uv_loop_close(&seen.loop), 0);
+}
+
+START_TEST(works_and_quits)
+{
+    seen.assign_on_idle = true;
+    seen.gone_wanted = 0;
+    run_script("good");
+    ck_assert_int_eq(seen.n_idle, 1);
+    ck_assert_int_eq(seen.n_msgs, 2);
+    ck_assert_int_eq(seen.n_done, 1);
+    ck_assert_int_eq(seen.n_gone, 0);
+}
+END_TEST
+
+struct death {
+    const char *script;
+    enum trial_cause cause;
+    const char *words;
+};
+static const struct death deaths[] = {
+    {"crash", TRIAL_CAUSE_SIGNAL, "last words: something broke"},
+    {"exit", TRIAL_CAUSE_EXIT, "code 3"},
+    {"leave", TRIAL_CAUSE_LOST, "without a word"},
+    {"garbage", TRIAL_CAUSE_PROTOCOL, ""},
+    {"flood", TRIAL_CAUSE_PROTOCOL, ""},
+    {"close", TRIAL_CAUSE_SIGNAL, ""},
+};
+
+START_TEST(deaths_have_causes)
+{
+    const struct death *d = &deaths[_i];
+    seen.assign_on_idle = true;
+    run_script(d->script);
+    ck_assert_msg(seen.cause == d->cause, "%s: cause %s, message %s", d->script,
+                  trial_cause_name(seen.cause), seen.message);
+    ck_assert_msg(strstr(seen.message, d->words) != NULL, "%s: %s", d->script,
+                  seen.message);
+    ck_assert_int_eq(seen.n_gone, 1);
+}
+END_TEST
+
+START_TEST(half_a_frame_is_a_loss)
+{
+    seen.assign_on_idle = true;
+    run_script("half");
+    ck_assert(seen.cause == TRIAL_CAUSE_LOST ||
+              seen.cause == TRIAL_CAUSE_PROTOCOL);
+}
+END_TEST
+
+START_TEST(no_hello_is_no_worker)
+{
+    run_script("mute");
+    ck_assert_int_eq(seen.cause, TRIAL_CAUSE_SPAWN);
+    ck_assert_int_eq(seen.n_idle, 0);
+}
+END_TEST
+
+START_TEST(another_build_is_refused)
+{
+    run_script("other-build");
+    ck_assert_int_eq(seen.cause, TRIAL_CAUSE_SPAWN);
+    ck_assert_ptr_nonnull(strstr(seen.message, "another build"));
+}
+END_TEST
+
+START_TEST(a_dead_worker_is_replaced)
+{
+    seen.assign_on_idle = true;
+    seen.gone_wanted = 2;
+    run_script("exit");
+    ck_assert_int_eq(seen.n_idle, 2);
+}
+END_TEST
+
+START_TEST(a_hanging_worker_is_ended)
+{
+    seen.hang_on_idle = true;
+    run_script("hang");
+    ck_assert_int_eq(seen.cause, TRIAL_CAUSE_HANG);
+}
+END_TEST
+
+START_TEST(a_missing_program_is_said)
+{
+    const struct pool_hooks hooks = {0};
+    const struct pool_options options = {.worker_path = "/no/such/worker",
+                                         .n_slots = 1};
+    struct err err;
+    uv_close((uv_handle_t *)&alarm_timer, NULL);
+    uv_run(&seen.loop, UV_RUN_DEFAULT);
+    ck_assert_int_eq(pool_new(&seen.loop, &options, &hooks, &seen.pool, &err),
+                     ERR_NOTFOUND);
+    ck_assert_ptr_nonnull(strstr(err.msg, "/no/such/worker"));
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("pool");
+    TCase *t = tcase_create("workers");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 30);
+    tcase_add_test(t, works_and_quits);
+    tcase_add_loop_test(t, deaths_have_causes, 0, (int)ARRAY_LEN(deaths));
+    tcase_add_test(t, half_a_frame_is_a_loss);
+    tcase_add_test(t, no_hello_is_no_worker);
+    tcase_add_test(t, another_build_is_refused);
+    tcase_add_test(t, a_dead_worker_is_replaced);
+    tcase_add_test(t, a_hanging_worker_is_ended);
+    tcase_add_test(t, a_missing_program_is_said);
+    suite_add_tcase(s, t);
+    return s;
+}
