@@ -297,7 +297,7 @@ static int get_words(const struct safetensors *f, struct checkpoint *c,
     c->kind = is_best ? CHECKPOINT_BEST : CHECKPOINT_LAST;
     c->metric = (enum run_metric)number;
     c->maximize = maximize;
-    strcpy(c->dataset_sha256, dataset);
+    memcpy(c->dataset_sha256, dataset, strlen(dataset) + 1);
     c->build = mem_strdup(build);
     c->kernels = mem_strdup(kernels);
     c->blas = mem_strdup(blas);

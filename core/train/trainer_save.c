@@ -40,6 +40,9 @@ static int write_file(struct trainer *t, const struct checkpoint *c,
     char *path = mem_printf("%s/%s", t->dir, told.file);
     int rc = checkpoint_write(c, t->model, path, told.sha256, &told.size, err);
     free(path);
+    if (rc == ERR_NOTFOUND) { /* the folder: whatever took it may be undone */
+        rc = err_set(err, ERR_IO, "%s: the folder is gone", t->dir);
+    }
     if (rc == 0) {
         out->what = TRAINER_CHECKPOINT;
         out->checkpoint = told;

@@ -4,10 +4,11 @@
 #include "core/train/trainer_priv.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-static void explain(const struct trainer *t, char *out, size_t size)
+static void explain_end(const struct trainer *t, char *out, size_t size)
 {
     const char *metric = RUN_METRIC_NAMES[t->stopping.metric];
     if (t->state.end == TRAINER_END_NAN) {
@@ -27,6 +28,19 @@ static void explain(const struct trainer *t, char *out, size_t size)
     }
 }
 
+/* A value that is not a number has a reason beside the training's end. */
+static void explain(const struct trainer *t, double value, char *out,
+                    size_t size)
+{
+    explain_end(t, out, size);
+    size_t len = strlen(out);
+    if (isnan(value) && t->state.end != TRAINER_END_NAN) {
+        snprintf(out + len, size - len, ", but %s %s a number",
+                 RUN_METRIC_NAMES[t->metric],
+                 t->of_last ? "of the last one is not" : "never was");
+    }
+}
+
 void trainer_tell_done(const struct trainer *t, struct trainer_event *out)
 {
     out->what = TRAINER_DONE;
@@ -37,7 +51,7 @@ void trainer_tell_done(const struct trainer *t, struct trainer_event *out)
         .best_value = t->state.best_value,
         .n_epochs = t->state.epoch,
     };
-    explain(t, out->result.why, sizeof(out->result.why));
+    explain(t, out->result.value, out->result.why, sizeof(out->result.why));
 }
 
 const char *trainer_phase_name(enum trainer_phase phase)

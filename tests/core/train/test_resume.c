@@ -52,6 +52,7 @@ static struct run kind_of_run(int kind)
         run.batch_size = 4;
         run.max_epochs = 2;
         run.dropout = 0.5;
+        run.threads = 2;
     } else if (kind == 2) { /* stops early */
         run.monitor = RUN_MONITOR_VAL_LOSS;
         run.patience = 1;

@@ -11,6 +11,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct fix_training fix;
 
@@ -31,6 +33,15 @@ static struct fix_record train(const struct run *run)
     fix_training_go(&fix, run, &to_the_end, &record);
     ck_assert(record.is_done);
     return record;
+}
+
+static struct trainer *must_open(const struct trainer_options *options)
+{
+    struct trainer *t = NULL;
+    struct err err = {0};
+    int rc = trainer_new(options, &t, &err);
+    ck_assert_msg(rc == 0, "%s", err.msg);
+    return t;
 }
 
 /* --- against a loop that anybody would write --------------------------------
@@ -176,15 +187,6 @@ START_TEST(test_learns_what_can_be_learnt)
 }
 END_TEST
 
-static struct trainer *must_open(const struct trainer_options *options)
-{
-    struct trainer *t = NULL;
-    struct err err = {0};
-    int rc = trainer_new(options, &t, &err);
-    ck_assert_msg(rc == 0, "%s", err.msg);
-    return t;
-}
-
 /* The order in which an epoch's end is told, and what the best epoch is. */
 START_TEST(test_best_then_report_then_last)
 {
@@ -274,6 +276,38 @@ START_TEST(test_an_empty_test_part_is_nan)
     struct fix_record record = train(&run);
     ck_assert(isnan(record.metrics[0].value[RUN_TEST_ACC]));
     ck_assert(isfinite(record.metrics[0].value[RUN_VAL_LOSS]));
+    struct trainer_event e = {0};
+    struct trainer_options options = fix_training_options(&fix, &run);
+    options.metric = RUN_TEST_ACC;
+    struct trainer *t = must_open(&options);
+    while (e.what != TRAINER_DONE) {
+        ck_assert_int_eq(trainer_step(t, 0, &e, NULL), 0);
+        ck_assert(e.what != TRAINER_CHECKPOINT || !e.checkpoint.best);
+    }
+    ck_assert(isnan(e.result.value));
+    ck_assert_str_eq(e.result.why,
+                     "all 1 epochs are done, but test-acc never was a number");
+    trainer_free(t);
+}
+END_TEST
+
+START_TEST(test_a_folder_that_is_gone)
+{
+    struct run run;
+    struct err err = {0};
+    struct trainer_event e = {0};
+    fix_training_run(&run);
+    struct trainer_options options = fix_training_options(&fix, &run);
+    struct trainer *t = must_open(&options);
+    while (e.progress.step == 0) {
+        ck_assert_int_eq(trainer_step(t, 0, &e, &err), 0);
+    }
+    ck_assert_int_eq(rmdir(fix.trial_dir), 0);
+    ck_assert_int_eq(trainer_checkpoint_now(t, &e, &err), ERR_IO);
+    ck_assert_int_eq(mkdir(fix.trial_dir, 0700), 0);
+    ck_assert_int_eq(trainer_checkpoint_now(t, &e, &err), 0);
+    ck_assert_int_eq(e.what, TRAINER_CHECKPOINT);
+    trainer_free(t);
 }
 END_TEST
 
@@ -413,6 +447,7 @@ Suite *suite(void)
     tcase_add_test(tc, test_best_then_report_then_last);
     tcase_add_test(tc, test_phases_follow_each_other);
     tcase_add_test(tc, test_an_empty_test_part_is_nan);
+    tcase_add_test(tc, test_a_folder_that_is_gone);
     tcase_add_test(tc, test_nan_ends_the_training_at_the_epoch);
     tcase_add_test(tc, test_early_stopping_ends_it);
     tcase_add_test(tc, test_works_without_a_folder);
