@@ -1,9 +1,30 @@
 #include "core/base/err.h"
+#include "core/base/utf8.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+/* Names from outside end up in sentences: keep them one line of UTF-8. What a
+ * full buffer cut in the middle of a character goes, too. */
+static void make_one_line(char *msg)
+{
+    size_t len = strlen(msg), at = 0;
+    while (at < len) {
+        size_t good = utf8_valid_prefix(msg + at, len - at);
+        if (at + good == len) {
+            break;
+        }
+        at += good;
+        msg[at++] = '?';
+    }
+    for (char *p = msg; *p != '\0'; p++) {
+        if ((unsigned char)*p < 0x20 || *p == 0x7F) {
+            *p = '?';
+        }
+    }
+}
 
 int err_set(struct err *err, int code, const char *fmt, ...)
 {
@@ -16,6 +37,7 @@ int err_set(struct err *err, int code, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(msg, sizeof(msg), fmt, ap);
     va_end(ap);
+    make_one_line(msg);
     err->code = code;
     memcpy(err->msg, msg, sizeof(msg));
     return code;
@@ -50,7 +72,7 @@ int err_wrap(struct err *err, const char *fmt, ...)
     if (err == NULL) {
         return ERR_INVALID;
     }
-    char context[sizeof(err->msg)];
+    char context[sizeof(err->msg) / 2]; /* the reason must not be cut off */
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(context, sizeof(context), fmt, ap);

@@ -1,7 +1,10 @@
 /* Crash safety: a reader of `path` sees the old bytes or the new ones. The
- * order is write, fsync, close, rename, fsync of the folder; a failure at any
+ * order is write, fsync, rename, fsync of the folder, close; a failure at any
  * point removes the temporary and leaves `path` as it was. fsync is never
  * tried twice: after a failure the page cache may claim what the disk lacks.
+ * Several processes may write one path at once (two workers that fill the same
+ * cache): each has a temporary of its own, locked while it lives, and the last
+ * rename wins. A temporary whose writer died has no lock and is removed.
  */
 #include "core/base/file.h"
 #include "core/base/buf.h"
@@ -44,6 +47,7 @@ int file_read(const char *path, struct buf *out, struct err *err)
         return rc;
     }
     char piece[PIECE];
+    size_t before = out->len;
     ssize_t n;
     do {
         n = read(fd, piece, sizeof(piece));
@@ -53,6 +57,10 @@ int file_read(const char *path, struct buf *out, struct err *err)
     } while ((n > 0 && !out->overflow) || (n < 0 && errno == EINTR));
     int errnum = errno;
     close(fd);
+    if ((n < 0 || out->overflow) && out->data != NULL) {
+        out->len = before; /* what was read so far is of no use */
+        out->data[before] = '\0';
+    }
     if (n < 0) {
         return err_sys(err, errnum, "%s", path);
     }
@@ -155,8 +163,7 @@ bool file_exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
-int file_sha256(const char *path, char hex[65], uint64_t *size,
-                struct err *err)
+int file_sha256(const char *path, char hex[65], uint64_t *size, struct err *err)
 {
     int fd;
     int rc = open_regular(path, &fd, err);
@@ -196,18 +203,66 @@ struct file_writer {
     int errnum; /* first failed write, 0 if none */
 };
 
+/* Lock the temporary that was just opened. A writer that lives holds the lock
+ * until its rename is done; one that died left a file that we may take away.
+ * TAKEN: it is ours, empty, and stands under its name. */
+enum claim { TAKEN, BUSY, STALE, FAILED };
+
+static enum claim claim(int fd, const char *tmp)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct stat ours, named;
+    if (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
+        return errno == EAGAIN || errno == EACCES ? BUSY : FAILED;
+    }
+    if (fstat(fd, &ours) != 0) {
+        return FAILED;
+    }
+    if (!S_ISREG(ours.st_mode)) {
+        errno = EINVAL;
+        return FAILED;
+    }
+    if (lstat(tmp, &named) != 0 || named.st_ino != ours.st_ino ||
+        named.st_dev != ours.st_dev) {
+        return STALE; /* its writer renamed it before we had the lock */
+    }
+    if (ours.st_size != 0) {
+        return unlink(tmp) == 0 ? STALE : FAILED;
+    }
+    return TAKEN;
+}
+
+/* Open a temporary of our own beside path: path.tmp, or path.1.tmp and so on
+ * while other writers of the same path live. -1 and errno on failure. */
+static int open_temporary(const char *path, mode_t mode, char **tmp)
+{
+    int number = 0;
+    for (;;) {
+        *tmp = number == 0 ? mem_printf("%s.tmp", path)
+                           : mem_printf("%s.%d.tmp", path, number);
+        int fd = open(*tmp, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
+        enum claim c = fd >= 0 ? claim(fd, *tmp) : FAILED;
+        if (c == TAKEN) {
+            return fd;
+        }
+        int errnum = errno;
+        if (fd >= 0) {
+            close(fd);
+        }
+        if (c == FAILED) {
+            errno = errnum;
+            return -1;
+        }
+        free(*tmp);
+        number += c == BUSY;
+    }
+}
+
 int file_writer_open(const char *path, mode_t mode, struct file_writer **out,
                      struct err *err)
 {
-    char *tmp = mem_printf("%s.tmp", path);
-    /* A temporary left by a crash is ours to replace. */
-    if (unlink(tmp) != 0 && errno != ENOENT) {
-        int rc = err_sys(err, errno, "%s", tmp);
-        free(tmp);
-        return rc;
-    }
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                  mode);
+    char *tmp;
+    int fd = open_temporary(path, mode, &tmp);
     if (fd < 0) {
         int rc = err_sys(err, errno, "%s", tmp);
         free(tmp);
@@ -246,8 +301,8 @@ void file_writer_abort(struct file_writer *w)
 {
     char ignored[HASH_HEX_SIZE];
     hash_finish(w->hash, ignored);
+    unlink(w->tmp); /* before the lock goes with the descriptor */
     close(w->fd);
-    unlink(w->tmp);
     writer_free(w);
 }
 
@@ -268,16 +323,12 @@ static int sync_folder_of(const char *path)
     return errnum;
 }
 
-int file_writer_commit(struct file_writer *w, char sha256[65],
-                       struct err *err)
+int file_writer_commit(struct file_writer *w, char sha256[65], struct err *err)
 {
     char digest[HASH_HEX_SIZE];
     hash_finish(w->hash, digest);
     int errnum = w->errnum;
     if (errnum == 0 && fsync(w->fd) != 0) {
-        errnum = errno;
-    }
-    if (close(w->fd) != 0 && errnum == 0) {
         errnum = errno;
     }
     if (errnum == 0 && rename(w->tmp, w->path) != 0) {
@@ -288,6 +339,7 @@ int file_writer_commit(struct file_writer *w, char sha256[65],
     } else {
         errnum = sync_folder_of(w->path);
     }
+    close(w->fd); /* all was synced: nothing is left that could fail */
     int rc = 0;
     if (errnum != 0) {
         rc = err_sys(err, errnum, "%s", w->path);
@@ -312,6 +364,9 @@ int file_write_atomic(const char *path, const void *bytes, size_t n,
 
 int file_mkdirs(const char *path, mode_t mode, struct err *err)
 {
+    if (path[0] == '\0') {
+        return err_set(err, ERR_INVALID, "an empty path");
+    }
     char *copy = mem_strdup(path);
     int rc = 0;
     for (char *p = copy + 1; rc == 0; p++) {
@@ -342,7 +397,7 @@ static int remove_one(const char *path, const struct stat *st, int type,
     (void)st;
     (void)type;
     (void)ftw;
-    return remove(path);
+    return remove(path) == 0 || errno == ENOENT ? 0 : -1;
 }
 
 int file_remove_tree(const char *path, struct err *err)

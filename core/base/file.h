@@ -24,7 +24,8 @@ MUST_CHECK int file_sha256(const char *path, char hex[65], uint64_t *size,
 
 /* Replace `path` by these bytes so that after any crash it holds either the
  * old content or the new: temporary in the same folder, fsync, rename, fsync
- * of the folder. */
+ * of the folder. Others may write the same path at the same time: the last
+ * one's whole content stays. */
 MUST_CHECK int file_write_atomic(const char *path, const void *bytes, size_t n,
                                  mode_t mode, struct err *err);
 

@@ -1,5 +1,6 @@
 #include "core/base/rng.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -96,6 +97,7 @@ double rng_double(struct rng *r)
 
 uint32_t rng_below(struct rng *r, uint32_t n)
 {
+    assert(n > 0);
     uint32_t reject_below = -n % n; /* 2^32 mod n */
     uint32_t x;
     do {

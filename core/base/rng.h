@@ -39,7 +39,7 @@ void rng_mt19937(struct rng *r, uint32_t seed);
 
 uint32_t rng_u32(struct rng *r);
 double rng_double(struct rng *r);                    /* [0, 1), 53 bits */
-uint32_t rng_below(struct rng *r, uint32_t n);       /* [0, n), unbiased */
+uint32_t rng_below(struct rng *r, uint32_t n);       /* [0, n), unbiased; n > 0 */
 double rng_normal(struct rng *r);                    /* N(0, 1), Box-Muller */
 /* Fisher-Yates over n indices. */
 void rng_shuffle(struct rng *r, uint32_t *items, uint32_t n);

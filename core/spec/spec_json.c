@@ -43,6 +43,9 @@ static size_t known_keys(const char *section, const char *known[])
     if (strcmp(section, "training") == 0) {
         known[n++] = "early_stopping";
     }
+    if (section[0] == '\0') {
+        known[n++] = "$schema";
+    }
     for (size_t i = 1; section[0] == '\0' && i < ARRAY_LEN(SECTIONS); i++) {
         if (strchr(SECTIONS[i].path, '.') == NULL) {
             known[n++] = SECTIONS[i].name;

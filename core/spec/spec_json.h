@@ -10,6 +10,7 @@ struct spec;
  * > 0 when log"); unknown keys are errors and name the nearest known one. The
  * caller adds the file's name. *out is to be released by spec_fini.
  * Parameters of the space stand in the table's order, not in the text's. An
+ * key "$schema" is allowed at the top and ignored (editors use it). An
  * "int" distribution may search a field of real numbers (a grid of whole
  * numbers), a "float" one never a field of whole numbers. */
 MUST_CHECK int spec_from_json(const struct json *root, struct spec *out,
@@ -27,6 +28,11 @@ void spec_to_json(const struct spec *s, struct buf *out);
  * 0 if equal, 1 if out was written. */
 int spec_difference(const struct spec *study, const struct spec *config,
                     struct buf *out);
+
+/* The JSON Schema (draft-07) of study configs, for editors, indented. It says
+ * less than spec_from_json: nothing of what must fit together.
+ * schema/study.schema.json is its output. */
+void spec_schema(struct buf *out);
 
 /* Relative paths in data.sources become absolute: base_dir is put before them.
  * hf: and http(s): sources stay. */

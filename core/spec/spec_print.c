@@ -34,8 +34,8 @@ static void put_field(const struct spec *s, int field, struct json_out *w)
     }
 }
 
-static void put_row(const struct spec *s, const struct spec_row *row,
-                    struct json_out *w)
+void spec_put_row(const struct spec *s, const struct spec_row *row,
+                  struct json_out *w)
 {
     const void *at = spec_at_const(s, row);
     size_t n;
@@ -114,7 +114,7 @@ void spec_to_json(const struct spec *s, struct buf *out)
             section = row->section;
         }
         json_put_key(&w, row->key);
-        put_row(s, row, &w);
+        spec_put_row(s, row, &w);
     }
     json_close(&w, '}'); /* early_stopping */
     json_close(&w, '}'); /* training */
@@ -135,8 +135,8 @@ int spec_difference(const struct spec *study, const struct spec *config,
         buf_reset(&b);
         json_out_init(&in_study, &a, JSON_COMPACT);
         json_out_init(&in_config, &b, JSON_COMPACT);
-        put_row(study, row, &in_study);
-        put_row(config, row, &in_config);
+        spec_put_row(study, row, &in_study);
+        spec_put_row(config, row, &in_config);
         if (!row->may_change && strcmp(a.data, b.data) != 0) {
             buf_printf(out, "%s: %s in the study, %s in the config", row->path,
                        a.data, b.data);

@@ -58,6 +58,9 @@ const char *const *spec_words(enum spec_type type, size_t *n);
 /* A row's member of s. */
 void *spec_at(struct spec *s, const struct spec_row *row);
 const void *spec_at_const(const struct spec *s, const struct spec_row *row);
+/* A row's value as it stands in a canonical config. */
+void spec_put_row(const struct spec *s, const struct spec_row *row,
+                  struct json_out *w);
 /* The parameter that searches a run field, or NULL. */
 const struct param *spec_param_of(const struct spec *s, int field);
 

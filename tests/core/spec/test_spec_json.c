@@ -318,6 +318,7 @@ static const struct {
 } ACCEPTED[] = {
     {"study", "\"it's <b>\\\"x\\\"</b>/../\\u00e9\\ud83d\\ude00\""},
     {"study", "\"{} $(rm) ; -- %s%n\""},
+    {"$schema", "\"../schema/study.schema.json\""},
     {"training.early_stopping", "null"},
     {"training.early_stopping", "{\"monitor\":\"none\",\"patience\":9}"},
     {"data.source", "[\"a b.csv\",\"hf:o/n\",\"hf:o/n/c\",\"https://x/y\"]"},
@@ -578,6 +579,25 @@ START_TEST(relative_paths_are_resolved)
 }
 END_TEST
 
+START_TEST(the_committed_schema_is_the_tables)
+{
+    struct buf want, file;
+    struct err err;
+    buf_init(&want, BUF_MAX_CONFIG);
+    buf_init(&file, BUF_MAX_CONFIG);
+    spec_schema(&want);
+    ck_assert(!want.overflow);
+    ck_assert_int_eq(file_read("schema/study.schema.json", &file, &err), 0);
+    ck_assert_msg(strcmp(want.data, file.data) == 0,
+                  "run: build/bench/spec-schema > schema/study.schema.json");
+    struct json *root;
+    ck_assert_int_eq(json_parse(want.data, want.len, &root, &err), 0);
+    json_free(root);
+    buf_fini(&want);
+    buf_fini(&file);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("spec_json");
@@ -596,6 +616,7 @@ Suite *suite(void)
     tcase_add_test(t, random_specs_return_exactly);
     tcase_add_test(t, differences_name_path_and_values);
     tcase_add_test(t, relative_paths_are_resolved);
+    tcase_add_test(t, the_committed_schema_is_the_tables);
     suite_add_tcase(s, t);
     return s;
 }
