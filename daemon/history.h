@@ -15,7 +15,7 @@ void history_free(struct history *h);
 
 /* Append trial number history_n_trials(h), WAITING, without parameters. */
 void history_add(struct history *h);
-/* Copies name and dist on first sight. */
+/* Copies name and dist on first sight. A NaN takes the parameter away. */
 void history_set_param(struct history *h, int64_t number, const char *name,
                        const struct dist *dist, double value);
 /* value: the objective, NaN when there is none (may be +-inf). */
@@ -42,5 +42,23 @@ double history_param(const struct history *h, int64_t number, int param);
  * distributions of one parameter are the same pointer. */
 const struct dist *history_param_dist(const struct history *h, int64_t number,
                                       int param);
+
+/* --- for readers that walk all trials; valid until the next change -------- */
+
+/* One parameter over all trials. */
+struct history_column {
+    const double *value;     /* by trial number; NaN: absent */
+    const double *log_value; /* their logarithms; NULL: not a log parameter */
+    const uint32_t *order;   /* numbers that have it, by (value, number) */
+    size_t n_order;
+};
+struct history_column history_column(const struct history *h, int param);
+/* By trial number: one byte each, an enum trial_state. */
+const uint8_t *history_states(const struct history *h);
+/* How many distributions the parameter was seen under; the i-th of them, in
+ * order of first sight; and how many COMPLETE and PRUNED trials have it. */
+int history_n_dists(const struct history *h, int param);
+const struct dist *history_dist(const struct history *h, int param, int i);
+int64_t history_dist_count(const struct history *h, int param, int i);
 
 #endif

@@ -23,9 +23,8 @@ struct sampler_config {
  * part of its own history even if the history has a row for it. rng feeds the
  * joint and independent TPE draws, startup the uniform ones. */
 struct sampler_ask *sampler_begin(const struct sampler_config *config,
-                                  const struct history *history,
-                                  int64_t number, struct rng *rng,
-                                  struct rng *startup);
+                                  const struct history *history, int64_t number,
+                                  struct rng *rng, struct rng *startup);
 double sampler_param(struct sampler_ask *ask, const char *name,
                      const struct dist *dist);
 void sampler_end(struct sampler_ask *ask);

@@ -1,0 +1,345 @@
+#include "daemon/history.h"
+
+#include "core/base/mem.h"
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct param_dist {
+    struct dist dist;
+    int64_t n_finished; /* COMPLETE and PRUNED trials under it */
+};
+
+/* Arrays by trial number have room for history.cap trials. */
+struct param_column {
+    char *name;
+    struct param_dist **dists; /* each its own block: pointers stay valid */
+    size_t n_dists;
+    double *value;
+    double *log_value; /* NULL: not log */
+    uint32_t *dist;    /* index into dists; undefined where value is NaN */
+    uint32_t *order;   /* trials that have it, by (value, number) */
+    size_t n_order;
+};
+
+struct report {
+    int64_t step; /* -1: none */
+    double value;
+};
+
+struct history {
+    size_t n, cap;
+    uint8_t *state;
+    double *value;
+    struct report *report;
+    int64_t n_by_state[TRIAL_N_STATES];
+    struct param_column *params;
+    size_t n_params;
+};
+
+struct history *history_new(void)
+{
+    return mem_alloc(1, sizeof(struct history));
+}
+
+void history_free(struct history *h)
+{
+    if (h == NULL) {
+        return;
+    }
+    for (size_t p = 0; p < h->n_params; p++) {
+        struct param_column *c = &h->params[p];
+        for (size_t i = 0; i < c->n_dists; i++) {
+            dist_fini(&c->dists[i]->dist);
+            free(c->dists[i]);
+        }
+        free(c->name);
+        free(c->dists);
+        free(c->value);
+        free(c->log_value);
+        free(c->dist);
+        free(c->order);
+    }
+    free(h->params);
+    free(h->state);
+    free(h->value);
+    free(h->report);
+    free(h);
+}
+
+static double *column_grow(double *column, size_t from, size_t to)
+{
+    column = mem_grow(column, to, sizeof(*column));
+    for (size_t i = from; i < to; i++) {
+        column[i] = NAN;
+    }
+    return column;
+}
+
+static void grow(struct history *h)
+{
+    size_t cap = h->cap != 0 ? h->cap + h->cap / 2 : 16;
+    h->state = mem_grow(h->state, cap, sizeof(*h->state));
+    h->value = column_grow(h->value, h->cap, cap);
+    h->report = mem_grow(h->report, cap, sizeof(*h->report));
+    for (size_t p = 0; p < h->n_params; p++) {
+        struct param_column *c = &h->params[p];
+        c->value = column_grow(c->value, h->cap, cap);
+        if (c->log_value != NULL) {
+            c->log_value = column_grow(c->log_value, h->cap, cap);
+        }
+        c->dist = mem_grow(c->dist, cap, sizeof(*c->dist));
+        c->order = mem_grow(c->order, cap, sizeof(*c->order));
+    }
+    h->cap = cap;
+}
+
+void history_add(struct history *h)
+{
+    if (h->n == h->cap) {
+        grow(h);
+    }
+    h->state[h->n] = TRIAL_WAITING;
+    h->value[h->n] = NAN;
+    h->report[h->n] = (struct report){.step = -1, .value = NAN};
+    h->n_by_state[TRIAL_WAITING]++;
+    h->n++;
+}
+
+static size_t row(const struct history *h, int64_t number)
+{
+    assert(number >= 0 && (size_t)number < h->n);
+    return (size_t)number;
+}
+
+static bool state_is_used(enum trial_state s)
+{
+    return s == TRIAL_COMPLETE || s == TRIAL_PRUNED;
+}
+
+/* --- parameters ----------------------------------------------------------- */
+
+static struct param_column *column_of(struct history *h, const char *name,
+                                      const struct dist *dist)
+{
+    int found = history_find_param(h, name);
+    if (found >= 0) {
+        return &h->params[found];
+    }
+    h->params = mem_grow(h->params, h->n_params + 1, sizeof(*h->params));
+    struct param_column *c = &h->params[h->n_params++];
+    *c = (struct param_column){
+        .name = mem_strdup(name),
+        .value = column_grow(NULL, 0, h->cap),
+        .log_value = dist->log ? column_grow(NULL, 0, h->cap) : NULL,
+        .dist = mem_grow(NULL, h->cap, sizeof(*c->dist)),
+        .order = mem_grow(NULL, h->cap, sizeof(*c->order)),
+    };
+    return c;
+}
+
+static uint32_t dist_of(struct param_column *c, const struct dist *dist)
+{
+    for (size_t i = 0; i < c->n_dists; i++) {
+        if (dist_equal(&c->dists[i]->dist, dist)) {
+            return (uint32_t)i;
+        }
+    }
+    c->dists = mem_grow(c->dists, c->n_dists + 1, sizeof(struct param_dist *));
+    struct param_dist *d = mem_alloc(1, sizeof(*d));
+    dist_copy(&d->dist, dist);
+    c->dists[c->n_dists] = d;
+    return (uint32_t)c->n_dists++;
+}
+
+/* Where (value, number) is, or belongs, in the column's order. */
+static size_t order_find(const struct param_column *c, double value, size_t i)
+{
+    size_t low = 0, high = c->n_order;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        uint32_t other = c->order[mid];
+        double v = c->value[other];
+        if (v < value || (v == value && other < i)) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+static void column_remove(struct param_column *c, size_t i, bool is_used)
+{
+    size_t at = order_find(c, c->value[i], i);
+    assert(at < c->n_order && c->order[at] == i);
+    c->n_order--;
+    memmove(&c->order[at], &c->order[at + 1],
+            (c->n_order - at) * sizeof(*c->order));
+    c->dists[c->dist[i]]->n_finished -= is_used;
+    c->value[i] = NAN;
+}
+
+static void column_insert(struct param_column *c, size_t i, uint32_t dist,
+                          double value, bool is_used)
+{
+    size_t at = order_find(c, value, i);
+    memmove(&c->order[at + 1], &c->order[at],
+            (c->n_order - at) * sizeof(*c->order));
+    c->order[at] = (uint32_t)i;
+    c->n_order++;
+    c->value[i] = value;
+    if (c->log_value != NULL) {
+        c->log_value[i] = log(value);
+    }
+    c->dist[i] = dist;
+    c->dists[dist]->n_finished += is_used;
+}
+
+void history_set_param(struct history *h, int64_t number, const char *name,
+                       const struct dist *dist, double value)
+{
+    size_t i = row(h, number);
+    struct param_column *c = column_of(h, name, dist);
+    bool is_used = state_is_used(h->state[i]);
+    if (!isnan(c->value[i])) {
+        column_remove(c, i, is_used);
+    }
+    if (!isnan(value)) {
+        column_insert(c, i, dist_of(c, dist), value, is_used);
+    }
+}
+
+/* --- states and reports -----------------------------------------------------
+ */
+
+void history_set_state(struct history *h, int64_t number,
+                       enum trial_state state, double value)
+{
+    size_t i = row(h, number);
+    int change = (int)state_is_used(state) - (int)state_is_used(h->state[i]);
+    for (size_t p = 0; change != 0 && p < h->n_params; p++) {
+        struct param_column *c = &h->params[p];
+        if (!isnan(c->value[i])) {
+            c->dists[c->dist[i]]->n_finished += change;
+        }
+    }
+    h->n_by_state[h->state[i]]--;
+    h->n_by_state[state]++;
+    h->state[i] = (uint8_t)state;
+    h->value[i] = value;
+}
+
+void history_report(struct history *h, int64_t number, int64_t step,
+                    double value)
+{
+    struct report *r = &h->report[row(h, number)];
+    if (step >= r->step) {
+        *r = (struct report){.step = step, .value = value};
+    }
+}
+
+/* --- reading -------------------------------------------------------------- */
+
+int64_t history_n_trials(const struct history *h)
+{
+    return (int64_t)h->n;
+}
+
+int64_t history_count(const struct history *h, enum trial_state state)
+{
+    return h->n_by_state[state];
+}
+
+enum trial_state history_state(const struct history *h, int64_t number)
+{
+    return (enum trial_state)h->state[row(h, number)];
+}
+
+double history_value(const struct history *h, int64_t number)
+{
+    return h->value[row(h, number)];
+}
+
+int64_t history_last_step(const struct history *h, int64_t number,
+                          double *value)
+{
+    const struct report *r = &h->report[row(h, number)];
+    if (r->step >= 0) {
+        *value = r->value;
+    }
+    return r->step;
+}
+
+int history_n_params(const struct history *h)
+{
+    return (int)h->n_params;
+}
+
+static const struct param_column *column(const struct history *h, int param)
+{
+    assert(param >= 0 && (size_t)param < h->n_params);
+    return &h->params[param];
+}
+
+const char *history_param_name(const struct history *h, int param)
+{
+    return column(h, param)->name;
+}
+
+int history_find_param(const struct history *h, const char *name)
+{
+    for (size_t p = 0; p < h->n_params; p++) {
+        if (strcmp(h->params[p].name, name) == 0) {
+            return (int)p;
+        }
+    }
+    return -1;
+}
+
+double history_param(const struct history *h, int64_t number, int param)
+{
+    return column(h, param)->value[row(h, number)];
+}
+
+const struct dist *history_param_dist(const struct history *h, int64_t number,
+                                      int param)
+{
+    const struct param_column *c = column(h, param);
+    size_t i = row(h, number);
+    return isnan(c->value[i]) ? NULL : &c->dists[c->dist[i]]->dist;
+}
+
+struct history_column history_column(const struct history *h, int param)
+{
+    const struct param_column *c = column(h, param);
+    return (struct history_column){.value = c->value,
+                                   .log_value = c->log_value,
+                                   .order = c->order,
+                                   .n_order = c->n_order};
+}
+
+const uint8_t *history_states(const struct history *h)
+{
+    return h->state;
+}
+
+int history_n_dists(const struct history *h, int param)
+{
+    return (int)column(h, param)->n_dists;
+}
+
+const struct dist *history_dist(const struct history *h, int param, int i)
+{
+    const struct param_column *c = column(h, param);
+    assert(i >= 0 && (size_t)i < c->n_dists);
+    return &c->dists[i]->dist;
+}
+
+int64_t history_dist_count(const struct history *h, int param, int i)
+{
+    const struct param_column *c = column(h, param);
+    assert(i >= 0 && (size_t)i < c->n_dists);
+    return c->dists[i]->n_finished;
+}

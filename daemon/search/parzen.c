@@ -1,0 +1,491 @@
+#include "daemon/search/parzen.h"
+
+#include "core/base/mem.h"
+#include "daemon/search/parzen_priv.h"
+#include "daemon/search/truncnorm.h"
+#include <math.h>
+#include <stdlib.h>
+
+enum { N_FLAT_WEIGHTS = 25 }; /* the newest observations, all of weight 1 */
+static const double SIGMA_MIN = 1e-12; /* without the magic clip */
+
+static size_t padded(size_t n)
+{
+    return (n + DENSITY_PAD - 1) / DENSITY_PAD * DENSITY_PAD;
+}
+
+/* --- storage -------------------------------------------------------------- */
+
+/* Next array of the arena: by kernel, the padding behind it zeroed. */
+static double *carve(struct parzen *p, double **at)
+{
+    double *v = *at;
+    *at += padded(p->n_kernels);
+    for (size_t i = p->n_kernels; i < padded(p->n_kernels); i++) {
+        v[i] = 0.0;
+    }
+    return v;
+}
+
+static uint32_t *carve_ids(struct parzen *p, uint32_t **at)
+{
+    uint32_t *v = *at;
+    *at += padded(p->n_kernels);
+    for (size_t i = p->n_kernels; i < padded(p->n_kernels); i++) {
+        v[i] = 0;
+    }
+    return v;
+}
+
+static void dim_carve(struct parzen *p, struct parzen_dim *d, double **at,
+                      uint32_t **id_at)
+{
+    if (!d->is_continuous) {
+        d->id = carve_ids(p, id_at);
+    }
+    if (d->dist->kind != DIST_CATEGORICAL) {
+        d->mu = carve(p, at);
+        d->sigma = carve(p, at);
+        d->inv = carve(p, at);
+        d->mass = carve(p, at);
+    }
+}
+
+/* Room for everything that has one entry per kernel, and two scratch arrays,
+ * which are returned. */
+static double *allocate(struct parzen *p)
+{
+    enum { OWN = 3, PER_DIM = 4, SCRATCH = 2 };
+    size_t n = padded(p->n_kernels);
+    p->arena = mem_grow(NULL, n * (OWN + SCRATCH + PER_DIM * p->n_dims),
+                        sizeof(*p->arena));
+    p->id_arena = mem_grow(NULL, n * p->n_dims, sizeof(*p->id_arena));
+    double *at = p->arena;
+    uint32_t *id_at = p->id_arena;
+    p->weight = carve(p, &at);
+    p->scale = carve(p, &at);
+    p->expo = carve(p, &at);
+    for (size_t i = 0; i < p->n_dims; i++) {
+        dim_carve(p, &p->dims[i], &at, &id_at);
+    }
+    return at;
+}
+
+void parzen_free(struct parzen *p)
+{
+    if (p == NULL) {
+        return;
+    }
+    free(p->dims);
+    free(p->mu);
+    free(p->inv);
+    free(p->id);
+    free(p->arena);
+    free(p->id_arena);
+    free(p);
+}
+
+/* --- weights -------------------------------------------------------------- */
+
+double parzen_pairwise_sum(const double *v, size_t n)
+{
+    if (n < 8) {
+        double sum = 0.0;
+        for (size_t i = 0; i < n; i++) {
+            sum += v[i];
+        }
+        return sum;
+    }
+    if (n > 128) {
+        size_t half = n / 2 - n / 2 % 8;
+        return parzen_pairwise_sum(v, half) +
+               parzen_pairwise_sum(v + half, n - half);
+    }
+    double r[8];
+    size_t i;
+    for (i = 0; i < 8; i++) {
+        r[i] = v[i];
+    }
+    for (; i < n - n % 8; i++) {
+        r[i % 8] += v[i];
+    }
+    double sum =
+        ((r[0] + r[1]) + (r[2] + r[3])) + ((r[4] + r[5]) + (r[6] + r[7]));
+    for (; i < n; i++) {
+        sum += v[i];
+    }
+    return sum;
+}
+
+/* Ones for the newest, before them a ramp from 1/n to 1: optuna.md 1.1. */
+static void set_weights(struct parzen *p)
+{
+    size_t n = p->n_kernels - 1;
+    size_t n_ramp = n > N_FLAT_WEIGHTS ? n - N_FLAT_WEIGHTS : 0;
+    double first = n != 0 ? 1.0 / (double)n : 0.0;
+    double step = n_ramp > 1 ? (1.0 - first) / (double)(n_ramp - 1) : 0.0;
+    for (size_t i = 0; i < n; i++) {
+        bool is_ramp = i < n_ramp && (i + 1 < n_ramp || n_ramp == 1);
+        p->weight[i] = is_ramp ? (double)i * step + first : 1.0;
+    }
+    p->weight[n] = n != 0 ? p->prior_weight : 1.0;
+    double sum = parzen_pairwise_sum(p->weight, p->n_kernels);
+    for (size_t i = 0; i <= n; i++) {
+        p->weight[i] /= sum;
+    }
+}
+
+/* --- numerical dimensions --------------------------------------------------
+ */
+
+static int compare_centres(const void *a, const void *b, void *ctx)
+{
+    const double *mu = ctx;
+    uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
+    if (mu[i] != mu[j]) {
+        return mu[i] < mu[j] ? -1 : 1;
+    }
+    return i < j ? -1 : i > j;
+}
+
+/* The order of the n centres by (mu, index). A given order is by value; that
+ * leaves equal values, and values whose logarithms are equal, to be swapped:
+ * few, so by insertion. */
+static void sort_centres(const double *mu, size_t n, const uint32_t *given,
+                         uint32_t *order)
+{
+    for (size_t i = 0; i < n; i++) {
+        order[i] = given != NULL ? given[i] : (uint32_t)i;
+    }
+    if (given == NULL) {
+        qsort_r(order, n, sizeof(*order), compare_centres, (void *)mu);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        uint32_t k = order[i];
+        size_t j = i;
+        while (j > 0 && (mu[order[j - 1]] > mu[k] ||
+                         (mu[order[j - 1]] == mu[k] && order[j - 1] > k))) {
+            order[j] = order[j - 1];
+            j--;
+        }
+        order[j] = k;
+    }
+}
+
+/* Each observation's bandwidth: the larger gap to its neighbours, the bounds
+ * standing in at the ends, then clipped. */
+static void set_sigmas(const struct parzen_options *options,
+                       const struct parzen_dim *d, size_t n,
+                       const uint32_t *order, const double *mu, double *sigma)
+{
+    double range = d->hi - d->lo;
+    double n_min = fmin(100.0, (double)n + 2.0);
+    double min = options->consider_magic_clip ? range / n_min : SIGMA_MIN;
+    bool skip_ends = !options->consider_endpoints && n >= 2;
+    double left = d->lo;
+    for (size_t j = 0; j < n; j++) {
+        double at = mu[order[j]];
+        double right = j + 1 < n ? mu[order[j + 1]] : d->hi;
+        double gap = fmax(at - left, right - at);
+        if (skip_ends && j == 0) {
+            gap = right - at;
+        } else if (skip_ends && j == n - 1) {
+            gap = at - left;
+        }
+        sigma[order[j]] = fmin(fmax(gap, min), range);
+        left = at;
+    }
+    sigma[n] = range;
+}
+
+/* Number the different (mu, sigma) pairs in d->mu, d->sigma. Tied observations
+ * have at most three bandwidths, and are neighbours in the order. */
+static void number_kernels(struct parzen_dim *d, size_t n,
+                           const uint32_t *order, const double *mu,
+                           const double *sigma)
+{
+    size_t n_ids = 0, first_of_tie = 0;
+    for (size_t j = 0; j <= n; j++) {
+        size_t k = j < n ? order[j] : n;
+        if (j == n || j == 0 || mu[k] != mu[order[j - 1]]) {
+            first_of_tie = n_ids;
+        }
+        size_t id = first_of_tie;
+        while (id < n_ids && d->sigma[id] != sigma[k]) {
+            id++;
+        }
+        if (id == n_ids) {
+            d->mu[id] = mu[k];
+            d->sigma[id] = sigma[k];
+            n_ids++;
+        }
+        d->id[k] = (uint32_t)id;
+    }
+    d->n_ids = n_ids;
+}
+
+static void set_masses(struct parzen_dim *d, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        d->inv[i] = 1.0 / d->sigma[i];
+    }
+    for (size_t i = n; i < padded(n); i++) {
+        d->mu[i] = d->sigma[i] = d->inv[i] = 0.0;
+    }
+    density_best()->mass(padded(n), d->mu, d->inv, d->lo, d->hi, d->mass);
+}
+
+static void build_numerical(struct parzen *p, struct parzen_dim *d,
+                            const struct parzen_options *options,
+                            const uint32_t *rows,
+                            const struct parzen_column *column, uint32_t *order,
+                            double *scratch)
+{
+    size_t n = p->n_kernels - 1;
+    double half = d->dist->step / 2.0;
+    d->lo = d->dist->low - half;
+    d->hi = d->dist->high + half;
+    if (d->dist->log) {
+        d->lo = log(d->lo);
+        d->hi = log(d->hi);
+    }
+    double *mu = d->is_continuous ? d->mu : scratch;
+    double *sigma =
+        d->is_continuous ? d->sigma : scratch + padded(p->n_kernels);
+    for (size_t i = 0; i < n; i++) {
+        mu[i] = column->at[rows != NULL ? rows[i] : i];
+    }
+    mu[n] = 0.5 * (d->lo + d->hi);
+    sort_centres(mu, n, column->order, order);
+    set_sigmas(options, d, n, order, mu, sigma);
+    if (!d->is_continuous) {
+        number_kernels(d, n, order, mu, sigma);
+    }
+    set_masses(d, d->is_continuous ? p->n_kernels : d->n_ids);
+}
+
+/* --- categorical dimensions ------------------------------------------------
+ */
+
+static void build_categorical(struct parzen *p, struct parzen_dim *d,
+                              const uint32_t *rows,
+                              const struct parzen_column *column)
+{
+    size_t n = p->n_kernels - 1;
+    double n_choices = (double)d->dist->n_choices;
+    double base = p->prior_weight / (double)p->n_kernels;
+    d->hit = (1.0 + base) / (1.0 + n_choices * base);
+    d->miss = base / (1.0 + n_choices * base);
+    d->prior = n == 0 || p->prior_weight > 0.0 ? 1.0 / n_choices : 0.0;
+    for (size_t i = 0; i < n; i++) {
+        d->id[i] = (uint32_t)column->at[rows != NULL ? rows[i] : i];
+    }
+    d->id[n] = (uint32_t)d->dist->n_choices;
+    d->n_ids = d->dist->n_choices + 1;
+}
+
+/* --- the whole -------------------------------------------------------------
+ */
+
+/* Take one continuous dimension's normalisation into the kernels' scale. It is
+ * counted in units of the range, so that products stay near 1. A centre outside
+ * of the range has a mass that may underflow: it goes into the exponent. */
+static void normalize(struct parzen *p, const struct parzen_dim *d)
+{
+    const double inv_sqrt_2pi = 0.39894228040143267794;
+    double range = d->hi - d->lo;
+    p->log_scale += log(range);
+    for (size_t i = 0; i < p->n_kernels; i++) {
+        double mass = d->mass[i];
+        if (d->mu[i] < d->lo || d->mu[i] > d->hi) {
+            p->expo[i] -= truncnorm_log_mass((d->lo - d->mu[i]) / d->sigma[i],
+                                             (d->hi - d->mu[i]) / d->sigma[i]);
+            mass = 1.0;
+        }
+        p->scale[i] *= range * d->inv[i] * inv_sqrt_2pi / mass;
+    }
+}
+
+static void build_kernels(struct parzen *p)
+{
+    enum { N_UNTIL_FOLDED = 8 };
+    for (size_t i = 0; i < padded(p->n_kernels); i++) {
+        p->scale[i] = p->weight[i];
+        p->expo[i] = 0.0;
+    }
+    size_t n_cont = 0, n_table = 0;
+    for (size_t i = 0; i < p->n_dims; i++) {
+        struct parzen_dim *d = &p->dims[i];
+        if (!d->is_continuous) {
+            p->id[n_table++] = d->id;
+            continue;
+        }
+        p->mu[n_cont] = d->mu;
+        p->inv[n_cont++] = d->inv;
+        normalize(p, d);
+        for (size_t k = 0; n_cont % N_UNTIL_FOLDED == 0 && k < p->n_kernels;
+             k++) { /* many dimensions: before the product overflows */
+            p->expo[k] += log(p->scale[k]);
+            p->scale[k] = 1.0;
+        }
+    }
+    p->kernels = (struct density_kernels){.n = padded(p->n_kernels),
+                                          .n_cont = n_cont,
+                                          .n_table = n_table,
+                                          .scale = p->scale,
+                                          .expo = p->expo,
+                                          .mu = p->mu,
+                                          .inv = p->inv,
+                                          .id = p->id};
+}
+
+struct parzen *parzen_new(const struct parzen_options *options, size_t n,
+                          const uint32_t *rows,
+                          const struct parzen_column *columns, size_t n_dims)
+{
+    struct parzen *p = mem_alloc(1, sizeof(*p));
+    *p = (struct parzen){.n_kernels = n + 1,
+                         .prior_weight = options->prior_weight,
+                         .n_dims = n_dims,
+                         .dims = mem_alloc(n_dims, sizeof(*p->dims)),
+                         .mu = mem_alloc(n_dims, sizeof(*p->mu)),
+                         .inv = mem_alloc(n_dims, sizeof(*p->inv)),
+                         .id = mem_alloc(n_dims, sizeof(*p->id))};
+    for (size_t i = 0; i < n_dims; i++) {
+        const struct dist *dist = columns[i].dist;
+        p->dims[i].dist = dist;
+        p->dims[i].is_continuous =
+            dist->kind != DIST_CATEGORICAL && dist->step == 0.0;
+    }
+    double *scratch = allocate(p);
+    uint32_t *order = mem_grow(NULL, n + 1, sizeof(*order));
+    set_weights(p);
+    for (size_t i = 0; i < n_dims; i++) {
+        struct parzen_dim *d = &p->dims[i];
+        if (d->dist->kind == DIST_CATEGORICAL) {
+            build_categorical(p, d, rows, &columns[i]);
+        } else {
+            build_numerical(p, d, options, rows, &columns[i], order, scratch);
+        }
+    }
+    free(order);
+    build_kernels(p);
+    return p;
+}
+
+/* --- drawing ---------------------------------------------------------------
+ */
+
+/* n component numbers by the inverse of the weights' cumulative sum. */
+static void draw_components(const struct parzen *p, struct rng *rng, size_t n,
+                            uint32_t *out)
+{
+    size_t k = p->n_kernels;
+    double *cdf = mem_grow(NULL, k, sizeof(*cdf));
+    double sum = 0.0;
+    for (size_t i = 0; i < k; i++) {
+        cdf[i] = sum += p->weight[i];
+    }
+    for (size_t i = 0; i < k; i++) {
+        cdf[i] /= sum;
+    }
+    for (size_t c = 0; c < n; c++) {
+        double u = rng_double(rng);
+        size_t low = 0, high = k - 1;
+        while (low < high) { /* the first above u */
+            size_t mid = low + (high - low) / 2;
+            if (cdf[mid] <= u) {
+                low = mid + 1;
+            } else {
+                high = mid;
+            }
+        }
+        out[c] = (uint32_t)low;
+    }
+    free(cdf);
+}
+
+/* How many cumulative probabilities of the component's row are below u. */
+static double draw_choice(const struct parzen *p, size_t dim, uint32_t k,
+                          double u)
+{
+    size_t last = p->dims[dim].dist->n_choices - 1, choice = 0;
+    double sum = parzen_choice(p, dim, k, 0);
+    while (choice < last && sum < u) {
+        choice++;
+        sum += parzen_choice(p, dim, k, choice);
+    }
+    return (double)choice;
+}
+
+static double draw_number(const struct parzen *p, size_t dim, uint32_t k,
+                          double u)
+{
+    const struct parzen_dim *d = &p->dims[dim];
+    const struct dist *dist = d->dist;
+    double mu = parzen_mu(p, dim, k), sigma = parzen_sigma(p, dim, k);
+    double x = truncnorm_ppf(u, (d->lo - mu) / sigma, (d->hi - mu) / sigma);
+    x = x * sigma + mu;
+    if (dist->log) {
+        x = exp(x);
+    }
+    if (dist->step != 0.0) {
+        x = dist->low + rint((x - dist->low) / dist->step) * dist->step;
+    }
+    return fmin(fmax(x, dist->low), dist->high);
+}
+
+void parzen_sample(const struct parzen *p, struct rng *rng, size_t n, double *x)
+{
+    uint32_t *component = mem_grow(NULL, n, sizeof(*component));
+    draw_components(p, rng, n, component);
+    for (size_t d = 0; d < p->n_dims; d++) {
+        for (size_t c = 0; c < n && p->dims[d].dist->kind == DIST_CATEGORICAL;
+             c++) {
+            x[d * n + c] = draw_choice(p, d, component[c], rng_double(rng));
+        }
+    }
+    for (size_t d = 0; d < p->n_dims; d++) {
+        for (size_t c = 0; c < n && p->dims[d].dist->kind != DIST_CATEGORICAL;
+             c++) {
+            x[d * n + c] = draw_number(p, d, component[c], rng_double(rng));
+        }
+    }
+    free(component);
+}
+
+/* --- inspection ------------------------------------------------------------
+ */
+
+size_t parzen_n_kernels(const struct parzen *p)
+{
+    return p->n_kernels;
+}
+
+double parzen_weight(const struct parzen *p, size_t kernel)
+{
+    return p->weight[kernel];
+}
+
+double parzen_mu(const struct parzen *p, size_t dim, size_t kernel)
+{
+    const struct parzen_dim *d = &p->dims[dim];
+    return d->mu[d->is_continuous ? kernel : d->id[kernel]];
+}
+
+double parzen_sigma(const struct parzen *p, size_t dim, size_t kernel)
+{
+    const struct parzen_dim *d = &p->dims[dim];
+    return d->sigma[d->is_continuous ? kernel : d->id[kernel]];
+}
+
+double parzen_choice(const struct parzen *p, size_t dim, size_t kernel,
+                     size_t choice)
+{
+    const struct parzen_dim *d = &p->dims[dim];
+    if (d->id[kernel] == d->dist->n_choices) {
+        return d->prior;
+    }
+    return d->id[kernel] == choice ? d->hit : d->miss;
+}

@@ -1,0 +1,57 @@
+/* parzen: the Parzen estimator of TPE: a mixture of one product kernel per
+ * observation and one prior kernel, over any mix of dimensions.
+ *
+ * Formulas and their order: optuna.md 1.5 to 1.8, shared with Optuna 5.
+ * Kernels are numbered as the observations are (by trial), the prior last. A
+ * point has one value per dimension in internal representation (space.h). */
+#ifndef DAEMON_SEARCH_PARZEN_H
+#define DAEMON_SEARCH_PARZEN_H
+#include "core/base/rng.h"
+#include "core/spec/space.h"
+
+struct parzen;
+
+struct parzen_options {
+    double prior_weight;
+    bool consider_magic_clip;
+    bool consider_endpoints;
+};
+
+/* One dimension's n observations: at[rows[i]], or at[i] when rows is NULL.
+ * Finite; the logarithm already taken when dist->log; a choice's index when
+ * categorical. order: the i sorted by value, or NULL (then it is sorted here);
+ * ties need not be in order. */
+struct parzen_column {
+    const struct dist *dist; /* not single-valued */
+    const double *at;
+    const uint32_t *order;
+};
+
+/* Borrows the distributions for the estimator's life, the rest until return. */
+struct parzen *parzen_new(const struct parzen_options *options, size_t n,
+                          const uint32_t *rows,
+                          const struct parzen_column *columns, size_t n_dims);
+void parzen_free(struct parzen *p);
+
+/* Draw n points: x[dim * n + i]. Order of the draws: optuna.md 1.8. */
+void parzen_sample(const struct parzen *p, struct rng *rng, size_t n,
+                   double *x);
+/* Log densities of n points laid out as parzen_sample does. */
+void parzen_log_pdf(const struct parzen *p, size_t n, const double *x,
+                    double *out);
+/* The same for one point, in log space throughout and in Optuna's order of
+ * operations; slow. x has one value per dimension. */
+double parzen_log_pdf_exact(const struct parzen *p, const double *x);
+
+/* --- for inspection ---------------------------------------------------------
+ */
+size_t parzen_n_kernels(const struct parzen *p);
+double parzen_weight(const struct parzen *p, size_t kernel);
+/* Of a numerical dimension; in log space when the dimension is log. */
+double parzen_mu(const struct parzen *p, size_t dim, size_t kernel);
+double parzen_sigma(const struct parzen *p, size_t dim, size_t kernel);
+/* Probability of a choice under a categorical kernel. */
+double parzen_choice(const struct parzen *p, size_t dim, size_t kernel,
+                     size_t choice);
+
+#endif

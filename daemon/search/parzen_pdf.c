@@ -1,0 +1,242 @@
+#include "core/base/mem.h"
+#include "daemon/search/parzen.h"
+#include "daemon/search/parzen_priv.h"
+#include "daemon/search/truncnorm.h"
+#include <math.h>
+#include <stdlib.h>
+
+#define LN_SQRT_2PI 0.91893853320467274178
+
+/* Sums outside of this may have lost terms to under- or overflow. */
+static const double SUM_MIN = 1e-100, SUM_MAX = 1e100;
+
+/* --- fast: linear space, all points at once ---------------------------------
+ */
+
+/* Of a stepped x: the interval that rounds to it, in the kernels' space. */
+static void step_interval(const struct dist *dist, double x, double *left,
+                          double *right)
+{
+    *left = x - dist->step / 2.0;
+    *right = x + dist->step / 2.0;
+    if (dist->log) {
+        *left = log(*left);
+        *right = log(*right);
+    }
+}
+
+static double log_mass(const struct parzen_dim *d, size_t id, double left,
+                       double right)
+{
+    double mu = d->mu[id], sigma = d->sigma[id];
+    return truncnorm_log_mass((left - mu) / sigma, (right - mu) / sigma);
+}
+
+static size_t table_size(const struct parzen_dim *d)
+{
+    return (d->n_ids + DENSITY_PAD - 1) / DENSITY_PAD * DENSITY_PAD;
+}
+
+/* The probability of x under each different kernel of a dimension. */
+static void fill_table(const struct parzen_dim *d, double x, double *table)
+{
+    if (d->dist->kind == DIST_CATEGORICAL) {
+        for (size_t i = 0; i < d->n_ids; i++) {
+            table[i] = d->miss;
+        }
+        table[(size_t)x] = d->hit;
+        table[d->dist->n_choices] = d->prior;
+        return;
+    }
+    double left, right;
+    step_interval(d->dist, x, &left, &right);
+    density_best()->mass(table_size(d), d->mu, d->inv, left, right, table);
+    for (size_t i = 0; i < d->n_ids; i++) {
+        if (d->mu[i] < d->lo || d->mu[i] > d->hi) { /* both may underflow */
+            table[i] =
+                exp(log_mass(d, i, left, right) - log_mass(d, i, d->lo, d->hi));
+        } else {
+            table[i] /= d->mass[i];
+        }
+    }
+}
+
+/* The smallest index that holds the same value as x[c]. */
+static size_t first_equal(const double *x, size_t c)
+{
+    size_t i = 0;
+    while (x[i] != x[c]) {
+        i++;
+    }
+    return i;
+}
+
+/* Tables for all points of all tabulated dimensions, one for each different
+ * value; returns their memory. */
+static double *make_tables(const struct parzen *p, size_t n, const double *x,
+                           const double **tables)
+{
+    size_t size = 0;
+    for (size_t d = 0; d < p->n_dims; d++) {
+        for (size_t c = 0; !p->dims[d].is_continuous && c < n; c++) {
+            bool is_new = first_equal(x + d * n, c) == c;
+            size += is_new ? table_size(&p->dims[d]) : 0;
+        }
+    }
+    double *memory = mem_grow(NULL, size, sizeof(*memory)), *at = memory;
+    for (size_t d = 0; d < p->n_dims; d++) {
+        if (p->dims[d].is_continuous) {
+            continue;
+        }
+        for (size_t c = 0; c < n; c++) {
+            size_t same = first_equal(x + d * n, c);
+            if (same == c) {
+                fill_table(&p->dims[d], x[d * n + c], at);
+                tables[c] = at;
+                at += table_size(&p->dims[d]);
+            } else {
+                tables[c] = tables[same];
+            }
+        }
+        tables += n;
+    }
+    return memory;
+}
+
+void parzen_log_pdf(const struct parzen *p, size_t n, const double *x,
+                    double *out)
+{
+    const double **tables = mem_alloc(p->kernels.n_table * n, sizeof(*tables));
+    double *memory = make_tables(p, n, x, tables);
+    double *y = mem_grow(NULL, p->kernels.n_cont * n, sizeof(*y)), *at = y;
+    for (size_t d = 0; d < p->n_dims; d++) {
+        for (size_t c = 0; p->dims[d].is_continuous && c < n; c++) {
+            double v = x[d * n + c];
+            *at++ = p->dims[d].dist->log ? log(v) : v;
+        }
+    }
+    density_best()->sum(&p->kernels, n, y, tables, out);
+    double *point = mem_grow(NULL, p->n_dims, sizeof(*point));
+    for (size_t c = 0; c < n; c++) {
+        if (out[c] > SUM_MIN && out[c] < SUM_MAX) {
+            out[c] = log(out[c]) - p->log_scale;
+            continue;
+        }
+        for (size_t d = 0; d < p->n_dims; d++) {
+            point[d] = x[d * n + c];
+        }
+        out[c] = parzen_log_pdf_exact(p, point);
+    }
+    free(point);
+    free(y);
+    free(memory);
+    free(tables);
+}
+
+/* --- exact: log space, one point, Optuna's order
+ * ------------------------------ */
+
+/* A row of 1.6 as Optuna normalises it: the position of the observed choice
+ * decides how the row's sum rounds. */
+static void add_log_choices(const struct parzen *p, const struct parzen_dim *d,
+                            size_t x, double *v)
+{
+    size_t n_choices = d->dist->n_choices, n = p->n_kernels;
+    double base = p->prior_weight / (double)n;
+    double *row = mem_grow(NULL, n_choices, sizeof(*row));
+    double *log_p = mem_grow(NULL, d->n_ids, sizeof(*log_p));
+    for (size_t i = 0; i < n_choices; i++) {
+        row[i] = base;
+        log_p[i] = NAN;
+    }
+    double sum = parzen_pairwise_sum(row, n_choices);
+    log_p[n_choices] = log(n == 1 ? d->prior : sum == 0.0 ? 0.0 : base / sum);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t id = d->id[i];
+        if (isnan(log_p[id])) {
+            row[id] = base + 1.0;
+            log_p[id] = log(row[x] / parzen_pairwise_sum(row, n_choices));
+            row[id] = base;
+        }
+        v[i] += log_p[id];
+    }
+    free(log_p);
+    free(row);
+}
+
+static void add_log_masses(const struct parzen *p, const struct parzen_dim *d,
+                           double x, double *v)
+{
+    double left, right;
+    step_interval(d->dist, x, &left, &right);
+    double *of_x = mem_grow(NULL, d->n_ids, sizeof(*of_x));
+    double *of_all = mem_grow(NULL, d->n_ids, sizeof(*of_all));
+    for (size_t i = 0; i < d->n_ids; i++) {
+        of_x[i] = log_mass(d, i, left, right);
+        of_all[i] = log_mass(d, i, d->lo, d->hi);
+    }
+    for (size_t i = 0; i < p->n_kernels; i++) {
+        v[i] += of_x[d->id[i]];
+        v[i] -= of_all[d->id[i]];
+    }
+    free(of_all);
+    free(of_x);
+}
+
+static double log_normal(const struct parzen_dim *d, size_t i, double y)
+{
+    double mu = d->mu[i], sigma = d->sigma[i];
+    double z = (y - mu) / sigma;
+    double a = (d->lo - mu) / sigma, b = (d->hi - mu) / sigma;
+    if (z < a || z > b) {
+        return -INFINITY;
+    }
+    return (-(z * z) / 2.0 - LN_SQRT_2PI) - truncnorm_log_mass(a, b) -
+           log(sigma);
+}
+
+static void add_log_normals(const struct parzen *p, const double *x, double *v)
+{
+    double *terms = mem_grow(NULL, p->kernels.n_cont, sizeof(*terms));
+    for (size_t i = 0; i < p->n_kernels; i++) {
+        size_t n = 0;
+        for (size_t d = 0; d < p->n_dims; d++) {
+            const struct parzen_dim *dim = &p->dims[d];
+            if (dim->is_continuous) {
+                double y = dim->dist->log ? log(x[d]) : x[d];
+                terms[n++] = log_normal(dim, i, y);
+            }
+        }
+        v[i] += parzen_pairwise_sum(terms, n);
+    }
+    free(terms);
+}
+
+double parzen_log_pdf_exact(const struct parzen *p, const double *x)
+{
+    size_t n = p->n_kernels;
+    double *v = mem_alloc(n, sizeof(*v));
+    for (size_t d = 0; d < p->n_dims; d++) {
+        const struct parzen_dim *dim = &p->dims[d];
+        if (dim->dist->kind == DIST_CATEGORICAL) {
+            add_log_choices(p, dim, (size_t)x[d], v);
+        } else if (!dim->is_continuous) {
+            add_log_masses(p, dim, x[d], v);
+        }
+    }
+    if (p->kernels.n_cont != 0) {
+        add_log_normals(p, x, v);
+    }
+    double max = -INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        v[i] += log(p->weight[i]);
+        max = fmax(max, v[i]);
+    }
+    double shift = max == -INFINITY ? 0.0 : max;
+    for (size_t i = 0; i < n; i++) {
+        v[i] = exp(v[i] - shift);
+    }
+    double sum = parzen_pairwise_sum(v, n);
+    free(v);
+    return log(sum) + shift;
+}

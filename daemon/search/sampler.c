@@ -1,0 +1,116 @@
+#include "daemon/search/sampler.h"
+
+#include "core/base/mem.h"
+#include "daemon/history.h"
+#include "daemon/search/sampler_random.h"
+#include "daemon/search/sampler_tpe.h"
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct sampler_ask {
+    const struct sampler_config *config;
+    struct rng *startup;
+    struct tpe *tpe; /* of SPEC_SAMPLER_TPE */
+    struct asked {   /* what this trial was told already */
+        const char *name;
+        double value;
+    } * asked;
+    size_t n_asked;
+};
+
+/* --- the samplers, by enum spec_sampler -------------------------------------
+ */
+
+static void begin_tpe(struct sampler_ask *a, const struct history *history,
+                      int64_t number, struct rng *rng)
+{
+    a->tpe = tpe_new(a->config, history, number, rng, a->startup);
+}
+
+static double param_tpe(struct sampler_ask *a, const char *name,
+                        const struct dist *dist)
+{
+    return tpe_param(a->tpe, name, dist);
+}
+
+static void begin_random(struct sampler_ask *a, const struct history *history,
+                         int64_t number, struct rng *rng)
+{
+    (void)a, (void)history, (void)number, (void)rng;
+}
+
+static double param_random(struct sampler_ask *a, const char *name,
+                           const struct dist *dist)
+{
+    (void)name;
+    return random_param(a->startup, dist);
+}
+
+static const struct {
+    void (*begin)(struct sampler_ask *a, const struct history *history,
+                  int64_t number, struct rng *rng);
+    double (*param)(struct sampler_ask *a, const char *name,
+                    const struct dist *dist); /* not single-valued */
+} samplers[] = {
+    [SPEC_SAMPLER_TPE] = {begin_tpe, param_tpe},
+    [SPEC_SAMPLER_RANDOM] = {begin_random, param_random},
+};
+
+/* --- one trial --------------------------------------------------------------
+ */
+
+struct sampler_ask *sampler_begin(const struct sampler_config *config,
+                                  const struct history *history, int64_t number,
+                                  struct rng *rng, struct rng *startup)
+{
+    assert((size_t)config->type < ARRAY_LEN(samplers));
+    struct sampler_ask *a = mem_alloc(1, sizeof(*a));
+    *a = (struct sampler_ask){.config = config, .startup = startup};
+    samplers[config->type].begin(a, history, number, rng);
+    return a;
+}
+
+double sampler_param(struct sampler_ask *ask, const char *name,
+                     const struct dist *dist)
+{
+    for (size_t i = 0; i < ask->n_asked; i++) {
+        if (strcmp(ask->asked[i].name, name) == 0) {
+            return ask->asked[i].value;
+        }
+    }
+    double value = dist->low; /* the first choice, if categorical */
+    if (!dist_is_single(dist)) {
+        value = samplers[ask->config->type].param(ask, name, dist);
+    }
+    ask->asked = mem_grow(ask->asked, ask->n_asked + 1, sizeof(*ask->asked));
+    ask->asked[ask->n_asked++] = (struct asked){.name = name, .value = value};
+    return value;
+}
+
+void sampler_end(struct sampler_ask *ask)
+{
+    tpe_free(ask->tpe);
+    free(ask->asked);
+    free(ask);
+}
+
+void sampler_suggest(const struct spec *spec, const struct history *history,
+                     int64_t number, const double *fixed, double *out)
+{
+    struct sampler_config config = {
+        .type = spec->sampler, .tpe = spec->tpe, .direction = spec->direction};
+    uint64_t seed = (uint64_t)spec->base.seed;
+    struct rng rng, startup;
+    rng_stream(&rng, seed, (uint32_t)number, RNG_SAMPLER, 0);
+    rng_stream(&startup, seed, (uint32_t)number, RNG_STARTUP, 0);
+    struct sampler_ask *ask =
+        sampler_begin(&config, history, number, &rng, &startup);
+    for (size_t i = 0; i < spec->space.n; i++) {
+        const struct param *p = &spec->space.params[i];
+        bool is_fixed = fixed != NULL && !isnan(fixed[i]);
+        out[i] = is_fixed ? fixed[i] : sampler_param(ask, p->name, &p->dist);
+    }
+    sampler_end(ask);
+}

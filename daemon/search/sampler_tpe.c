@@ -1,0 +1,383 @@
+#include "daemon/search/sampler_tpe.h"
+
+#include "core/base/mem.h"
+#include "daemon/history.h"
+#include "daemon/search/joint.h"
+#include "daemon/search/parzen.h"
+#include "daemon/search/sampler_random.h"
+#include "daemon/search/split.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct joint_value {
+    const char *name;
+    const struct dist *dist;
+    double value;
+};
+
+struct tpe {
+    const struct spec_tpe *options;
+    const struct history *history;
+    int64_t self;
+    struct rng *rng, *startup;
+    bool is_startup; /* too few finished trials to model anything */
+    uint32_t below[SPLIT_GAMMA_MAX]; /* the good trials, ascending */
+    size_t n_below;
+    bool is_drawn;             /* the joint sample, at its first use */
+    struct joint_value *joint; /* owned */
+    size_t n_joint;
+};
+
+struct tpe *tpe_new(const struct sampler_config *config,
+                    const struct history *history, int64_t number,
+                    struct rng *rng, struct rng *startup)
+{
+    int64_t n = history_count(history, TRIAL_COMPLETE) +
+                history_count(history, TRIAL_PRUNED);
+    if (number >= 0 && number < history_n_trials(history)) {
+        enum trial_state s = history_state(history, number);
+        n -= s == TRIAL_COMPLETE || s == TRIAL_PRUNED;
+    }
+    struct tpe *t = mem_alloc(1, sizeof(*t));
+    *t = (struct tpe){.options = &config->tpe,
+                      .history = history,
+                      .self = number,
+                      .rng = rng,
+                      .startup = startup,
+                      .is_startup = n < config->tpe.n_startup_trials};
+    if (!t->is_startup) {
+        t->n_below = split_below(history, config->direction, number,
+                                 (size_t)split_gamma(n), t->below);
+    }
+    return t;
+}
+
+void tpe_free(struct tpe *t)
+{
+    if (t != NULL) {
+        free(t->joint);
+        free(t);
+    }
+}
+
+/* --- observations -----------------------------------------------------------
+ */
+
+/* Where one parameter's observations stand, by trial number. */
+struct source {
+    const struct dist *dist;
+    struct history_column column;
+    const double *at; /* NULL: no trial has it */
+};
+
+static struct source source_of(const struct history *h,
+                               const struct joint_param *p)
+{
+    struct source s = {.dist = p->dist};
+    if (p->param >= 0) {
+        s.column = history_column(h, p->param);
+        s.at = p->dist->log ? s.column.log_value : s.column.value;
+    }
+    return s;
+}
+
+/* Has trial i usable observations of all n parameters? What only a foreign
+ * database can hold (no such choice, ln of a negative) counts as absent. */
+static bool has_all(const struct source *sources, size_t n, size_t i)
+{
+    for (size_t d = 0; d < n; d++) {
+        double v = sources[d].at[i];
+        if (!isfinite(v)) {
+            return false;
+        }
+        if (sources[d].dist->kind == DIST_CATEGORICAL &&
+            !(v >= 0.0 && v < (double)sources[d].dist->n_choices)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_observable(const struct source *sources, size_t n)
+{
+    for (size_t d = 0; d < n; d++) {
+        if (sources[d].at == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static size_t rows_below(const struct tpe *t, const struct source *sources,
+                         size_t n_dims, uint32_t *rows)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->n_below; i++) {
+        if (has_all(sources, n_dims, t->below[i])) {
+            rows[n++] = t->below[i];
+        }
+    }
+    return n;
+}
+
+static bool is_used(const struct tpe *t, uint8_t state)
+{
+    return state == TRIAL_COMPLETE || state == TRIAL_PRUNED ||
+           (state == TRIAL_RUNNING && t->options->constant_liar);
+}
+
+/* The trials that are not good: finished, and running ones when these are to be
+ * kept away from. place[number] is a trial's index in rows, or UINT32_MAX. */
+static size_t rows_above(const struct tpe *t, const struct source *sources,
+                         size_t n_dims, uint32_t *rows, uint32_t *place)
+{
+    const uint8_t *state = history_states(t->history);
+    size_t n_trials = (size_t)history_n_trials(t->history);
+    size_t n = 0, next_below = 0;
+    for (size_t i = 0; i < n_trials; i++) {
+        place[i] = UINT32_MAX;
+        if (next_below < t->n_below && t->below[next_below] == i) {
+            next_below++;
+        } else if (is_used(t, state[i]) && (int64_t)i != t->self &&
+                   has_all(sources, n_dims, i)) {
+            place[i] = (uint32_t)n;
+            rows[n++] = (uint32_t)i;
+        }
+    }
+    return n;
+}
+
+/* The history's order of one parameter, kept to the trials that have a place.
+ */
+static void order_above(const struct history_column *column,
+                        const uint32_t *place, uint32_t *order)
+{
+    size_t n = 0;
+    for (size_t j = 0; j < column->n_order; j++) {
+        uint32_t at = place[column->order[j]];
+        order[n] = at;
+        n += at != UINT32_MAX;
+    }
+}
+
+/* --- the two estimators
+ * ------------------------------------------------------- */
+
+static struct parzen *estimate(const struct tpe *t, const uint32_t *rows,
+                               size_t n, const struct source *sources,
+                               size_t n_dims, uint32_t *const *orders)
+{
+    const struct parzen_options options = {
+        .prior_weight = t->options->prior_weight,
+        .consider_magic_clip = t->options->consider_magic_clip,
+        .consider_endpoints = t->options->consider_endpoints};
+    struct parzen_column *columns = mem_alloc(n_dims, sizeof(*columns));
+    for (size_t d = 0; d < n_dims; d++) {
+        columns[d] =
+            (struct parzen_column){.dist = sources[d].dist,
+                                   .at = sources[d].at,
+                                   .order = orders != NULL ? orders[d] : NULL};
+    }
+    struct parzen *p = parzen_new(&options, n, rows, columns, n_dims);
+    free(columns);
+    return p;
+}
+
+static struct parzen *
+estimate_below(const struct tpe *t, const struct source *sources, size_t n_dims)
+{
+    uint32_t rows[SPLIT_GAMMA_MAX];
+    size_t n = is_observable(sources, n_dims)
+                   ? rows_below(t, sources, n_dims, rows)
+                   : 0;
+    return estimate(t, rows, n, sources, n_dims, NULL);
+}
+
+static struct parzen *
+estimate_above(const struct tpe *t, const struct source *sources, size_t n_dims)
+{
+    if (!is_observable(sources, n_dims)) {
+        return estimate(t, NULL, 0, sources, n_dims, NULL);
+    }
+    size_t n_trials = (size_t)history_n_trials(t->history);
+    /* one entry more than there are rows: order_above writes past its end */
+    uint32_t *memory =
+        mem_grow(NULL, (n_dims + 2) * (n_trials + 1), sizeof(*memory));
+    uint32_t *rows = memory, *place = memory + n_trials + 1;
+    size_t n = rows_above(t, sources, n_dims, rows, place);
+    uint32_t **orders = mem_alloc(n_dims, sizeof(*orders));
+    for (size_t d = 0; d < n_dims; d++) {
+        if (sources[d].dist->kind != DIST_CATEGORICAL) {
+            orders[d] = memory + (d + 2) * (n_trials + 1);
+            order_above(&sources[d].column, place, orders[d]);
+        }
+    }
+    struct parzen *p = estimate(t, rows, n, sources, n_dims, orders);
+    free(orders);
+    free(memory);
+    return p;
+}
+
+/* --- the choice
+ * ----------------------------------------------------------------- */
+
+static bool is_same_point(const double *x, size_t n, size_t n_dims, size_t a,
+                          size_t b)
+{
+    for (size_t d = 0; d < n_dims; d++) {
+        if (x[d * n + a] != x[d * n + b]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static double exact_ratio(const struct parzen *below,
+                          const struct parzen *above, const double *x, size_t n,
+                          size_t n_dims, size_t c)
+{
+    double *point = mem_grow(NULL, n_dims, sizeof(*point));
+    for (size_t d = 0; d < n_dims; d++) {
+        point[d] = x[d * n + c];
+    }
+    double ratio =
+        parzen_log_pdf_exact(below, point) - parzen_log_pdf_exact(above, point);
+    free(point);
+    return ratio;
+}
+
+/* numpy's argmax: the first largest, and a NaN is larger than anything. */
+static bool is_larger(double a, double b)
+{
+    return !isnan(b) && (isnan(a) || a > b);
+}
+
+/* The candidate that maximises ln below - ln above. Candidates too close to
+ * each other for the fast densities are decided by the exact ones: so the
+ * choice depends on no vector width, and ties fall as Optuna's do. */
+static size_t choose(const struct parzen *below, const struct parzen *above,
+                     const double *x, size_t n, size_t n_dims)
+{
+    const double close = 1e-8;
+    double *ratio = mem_grow(NULL, 2 * n, sizeof(*ratio)),
+           *log_above = ratio + n;
+    parzen_log_pdf(below, n, x, ratio);
+    parzen_log_pdf(above, n, x, log_above);
+    double max = -INFINITY;
+    for (size_t c = 0; c < n; c++) {
+        ratio[c] -= log_above[c];
+        max = is_larger(ratio[c], max) ? ratio[c] : max;
+    }
+    size_t best = n, first = n;
+    double best_exact = 0.0;
+    for (size_t c = 0; c < n; c++) {
+        bool is_close =
+            isnan(ratio[c]) || ratio[c] == max || ratio[c] >= max - close;
+        if (!is_close || (first < n && is_same_point(x, n, n_dims, first, c))) {
+            continue;
+        }
+        if (first == n) { /* alone, it needs no exact value */
+            first = best = c;
+            continue;
+        }
+        if (best == first) {
+            best_exact = exact_ratio(below, above, x, n, n_dims, first);
+        }
+        double exact = exact_ratio(below, above, x, n, n_dims, c);
+        if (is_larger(exact, best_exact)) {
+            best = c;
+            best_exact = exact;
+        }
+    }
+    free(ratio);
+    return best < n ? best : 0;
+}
+
+/* Sample the n_dims parameters together: out[d]. */
+static void sample(const struct tpe *t, const struct joint_param *params,
+                   size_t n_dims, double *out)
+{
+    struct source *sources = mem_alloc(n_dims, sizeof(*sources));
+    for (size_t d = 0; d < n_dims; d++) {
+        sources[d] = source_of(t->history, &params[d]);
+    }
+    struct parzen *below = estimate_below(t, sources, n_dims);
+    struct parzen *above = estimate_above(t, sources, n_dims);
+    size_t n = (size_t)t->options->n_ei_candidates;
+    double *x = mem_grow(NULL, n_dims * n, sizeof(*x));
+    parzen_sample(below, t->rng, n, x);
+    size_t best = choose(below, above, x, n, n_dims);
+    for (size_t d = 0; d < n_dims; d++) {
+        out[d] = x[d * n + best];
+    }
+    free(x);
+    parzen_free(above);
+    parzen_free(below);
+    free(sources);
+}
+
+/* --- joint and independent ---------------------------------------------------
+ */
+
+static void draw_space(struct tpe *t, const struct joint_space *s)
+{
+    if (s->n == 0) {
+        return;
+    }
+    double *values = mem_grow(NULL, s->n, sizeof(*values));
+    sample(t, s->params, s->n, values);
+    t->joint = mem_grow(t->joint, t->n_joint + s->n, sizeof(*t->joint));
+    for (size_t d = 0; d < s->n; d++) {
+        t->joint[t->n_joint++] = (struct joint_value){.name = s->params[d].name,
+                                                      .dist = s->params[d].dist,
+                                                      .value = values[d]};
+    }
+    free(values);
+}
+
+static void draw_joint(struct tpe *t)
+{
+    t->is_drawn = true;
+    if (t->is_startup) {
+        return;
+    }
+    if (t->options->group) {
+        size_t n;
+        struct joint_space *groups = joint_groups(t->history, t->self, &n);
+        for (size_t g = 0; g < n; g++) {
+            draw_space(t, &groups[g]);
+            joint_fini(&groups[g]);
+        }
+        free(groups);
+    } else if (t->options->multivariate) {
+        struct joint_space all;
+        joint_intersection(t->history, t->self, &all);
+        draw_space(t, &all);
+        joint_fini(&all);
+    }
+}
+
+double tpe_param(struct tpe *t, const char *name, const struct dist *dist)
+{
+    if (!t->is_drawn) {
+        draw_joint(t);
+    }
+    for (size_t i = 0; i < t->n_joint; i++) {
+        const struct joint_value *v = &t->joint[i];
+        if (strcmp(v->name, name) == 0 && dist_is_compatible(v->dist, dist) &&
+            dist_contains(dist, v->value)) {
+            return v->value;
+        }
+    }
+    if (t->is_startup) {
+        return random_param(t->startup, dist);
+    }
+    const struct joint_param alone = {.name = name,
+                                      .dist = dist,
+                                      .param =
+                                          history_find_param(t->history, name)};
+    double value;
+    sample(t, &alone, 1, &value);
+    return value;
+}
