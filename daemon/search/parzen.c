@@ -1,6 +1,7 @@
 #include "daemon/search/parzen.h"
 
 #include "core/base/mem.h"
+#include "daemon/search/numpy_math.h"
 #include "daemon/search/parzen_priv.h"
 #include "daemon/search/truncnorm.h"
 #include <math.h>
@@ -87,36 +88,6 @@ void parzen_free(struct parzen *p)
 
 /* --- weights -------------------------------------------------------------- */
 
-double parzen_pairwise_sum(const double *v, size_t n)
-{
-    if (n < 8) {
-        double sum = 0.0;
-        for (size_t i = 0; i < n; i++) {
-            sum += v[i];
-        }
-        return sum;
-    }
-    if (n > 128) {
-        size_t half = n / 2 - n / 2 % 8;
-        return parzen_pairwise_sum(v, half) +
-               parzen_pairwise_sum(v + half, n - half);
-    }
-    double r[8];
-    size_t i;
-    for (i = 0; i < 8; i++) {
-        r[i] = v[i];
-    }
-    for (; i < n - n % 8; i++) {
-        r[i % 8] += v[i];
-    }
-    double sum =
-        ((r[0] + r[1]) + (r[2] + r[3])) + ((r[4] + r[5]) + (r[6] + r[7]));
-    for (; i < n; i++) {
-        sum += v[i];
-    }
-    return sum;
-}
-
 /* Ones for the newest, before them a ramp from 1/n to 1: optuna.md 1.1. */
 static void set_weights(struct parzen *p)
 {
@@ -129,7 +100,7 @@ static void set_weights(struct parzen *p)
         p->weight[i] = is_ramp ? (double)i * step + first : 1.0;
     }
     p->weight[n] = n != 0 ? p->prior_weight : 1.0;
-    double sum = parzen_pairwise_sum(p->weight, p->n_kernels);
+    double sum = numpy_sum(p->weight, p->n_kernels);
     for (size_t i = 0; i <= n; i++) {
         p->weight[i] /= sum;
     }

@@ -1,4 +1,5 @@
 #include "core/base/mem.h"
+#include "daemon/search/numpy_math.h"
 #include "daemon/search/parzen.h"
 #include "daemon/search/parzen_priv.h"
 #include "daemon/search/truncnorm.h"
@@ -149,13 +150,15 @@ static void add_log_choices(const struct parzen *p, const struct parzen_dim *d,
         row[i] = base;
         log_p[i] = NAN;
     }
-    double sum = parzen_pairwise_sum(row, n_choices);
-    log_p[n_choices] = log(n == 1 ? d->prior : sum == 0.0 ? 0.0 : base / sum);
+    double sum = numpy_sum(row, n_choices);
+    log_p[n_choices] = numpy_log(n == 1       ? d->prior
+                                 : sum == 0.0 ? 0.0
+                                              : base / sum);
     for (size_t i = 0; i < n; i++) {
         uint32_t id = d->id[i];
         if (isnan(log_p[id])) {
             row[id] = base + 1.0;
-            log_p[id] = log(row[x] / parzen_pairwise_sum(row, n_choices));
+            log_p[id] = numpy_log(row[x] / numpy_sum(row, n_choices));
             row[id] = base;
         }
         v[i] += log_p[id];
@@ -192,7 +195,7 @@ static double log_normal(const struct parzen_dim *d, size_t i, double y)
         return -INFINITY;
     }
     return (-(z * z) / 2.0 - LN_SQRT_2PI) - truncnorm_log_mass(a, b) -
-           log(sigma);
+           numpy_log(sigma);
 }
 
 static void add_log_normals(const struct parzen *p, const double *x, double *v)
@@ -203,11 +206,11 @@ static void add_log_normals(const struct parzen *p, const double *x, double *v)
         for (size_t d = 0; d < p->n_dims; d++) {
             const struct parzen_dim *dim = &p->dims[d];
             if (dim->is_continuous) {
-                double y = dim->dist->log ? log(x[d]) : x[d];
+                double y = dim->dist->log ? numpy_log(x[d]) : x[d];
                 terms[n++] = log_normal(dim, i, y);
             }
         }
-        v[i] += parzen_pairwise_sum(terms, n);
+        v[i] += numpy_sum(terms, n);
     }
     free(terms);
 }
@@ -229,14 +232,14 @@ double parzen_log_pdf_exact(const struct parzen *p, const double *x)
     }
     double max = -INFINITY;
     for (size_t i = 0; i < n; i++) {
-        v[i] += log(p->weight[i]);
+        v[i] += numpy_log(p->weight[i]);
         max = fmax(max, v[i]);
     }
     double shift = max == -INFINITY ? 0.0 : max;
     for (size_t i = 0; i < n; i++) {
-        v[i] = exp(v[i] - shift);
+        v[i] = numpy_exp(v[i] - shift);
     }
-    double sum = parzen_pairwise_sum(v, n);
+    double sum = numpy_sum(v, n);
     free(v);
-    return log(sum) + shift;
+    return numpy_log(sum) + shift;
 }

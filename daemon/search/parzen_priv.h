@@ -34,7 +34,4 @@ struct parzen {
     uint32_t *id_arena;
 };
 
-/* The sum of n doubles, added in numpy's order. */
-double parzen_pairwise_sum(const double *v, size_t n);
-
 #endif

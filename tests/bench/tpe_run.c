@@ -18,7 +18,7 @@ struct seen { /* a parameter of the study, in the order of first sight */
     struct dist dist;
 };
 
-struct run {
+struct tpe_run {
     struct history *history;
     struct sampler_config config;
     struct rng rng, startup;
@@ -32,7 +32,8 @@ struct run {
     size_t n_asked;
 };
 
-static size_t seen_of(struct run *r, const char *name, const struct dist *dist)
+static size_t seen_of(struct tpe_run *r, const char *name,
+                      const struct dist *dist)
 {
     for (size_t i = 0; i < r->n_seen; i++) {
         if (strcmp(r->seen[i].name, name) == 0) {
@@ -45,7 +46,8 @@ static size_t seen_of(struct run *r, const char *name, const struct dist *dist)
     return r->n_seen++;
 }
 
-static double suggest(struct run *r, const char *name, const struct dist *dist)
+static double suggest(struct tpe_run *r, const char *name,
+                      const struct dist *dist)
 {
     double value = sampler_param(r->ask, name, dist);
     r->asked[r->n_asked] = seen_of(r, name, dist);
@@ -53,7 +55,7 @@ static double suggest(struct run *r, const char *name, const struct dist *dist)
     return value;
 }
 
-static double suggest_float(struct run *r, const char *name, double low,
+static double suggest_float(struct tpe_run *r, const char *name, double low,
                             double high, double step, bool log)
 {
     struct dist d = {
@@ -61,7 +63,7 @@ static double suggest_float(struct run *r, const char *name, double low,
     return suggest(r, name, &d);
 }
 
-static double suggest_int(struct run *r, const char *name, double low,
+static double suggest_int(struct tpe_run *r, const char *name, double low,
                           double high, double step, bool log)
 {
     struct dist d = {
@@ -69,7 +71,7 @@ static double suggest_int(struct run *r, const char *name, double low,
     return suggest(r, name, &d);
 }
 
-static size_t suggest_choice(struct run *r, const char *name,
+static size_t suggest_choice(struct tpe_run *r, const char *name,
                              struct choice *choices, size_t n)
 {
     struct dist d = {.kind = DIST_CATEGORICAL,
@@ -87,11 +89,11 @@ static double square(double x)
     return x * x;
 }
 
-static double mixed(struct run *r)
+static double mixed(struct tpe_run *r)
 {
-    struct choice choices[] = {{CHOICE_STRING, 0, "p"},
-                               {CHOICE_STRING, 0, "q"},
-                               {CHOICE_STRING, 0, "r"}};
+    struct choice choices[] = {{CHOICE_STRING, 0, (char[]){"p"}},
+                               {CHOICE_STRING, 0, (char[]){"q"}},
+                               {CHOICE_STRING, 0, (char[]){"r"}}};
     double a = suggest_float(r, "a", -5, 10, 0, false);
     double b = suggest_int(r, "b", 1, 9, 1, false);
     double c = (double)suggest_choice(r, "c", choices, 3);
@@ -99,7 +101,7 @@ static double mixed(struct run *r)
     return square(a - 1) + b + c + fabs(log(l));
 }
 
-static double notebook(struct run *r)
+static double notebook(struct tpe_run *r)
 {
     struct choice dims[] = {{CHOICE_INT, 64, NULL},
                             {CHOICE_INT, 128, NULL},
@@ -117,7 +119,7 @@ static double notebook(struct run *r)
            0.02 * fabs(n - 350) / 50 + of_dim[d] + of_head[h];
 }
 
-static double discrete(struct run *r)
+static double discrete(struct tpe_run *r)
 {
     double x = suggest_float(r, "x", 0, 1, 0.25, false);
     double k = suggest_int(r, "k", 1, 64, 1, true);
@@ -125,7 +127,7 @@ static double discrete(struct run *r)
     return square(x - 0.5) + fabs(log2(k) - 3) + fabs(s + 2);
 }
 
-static double sphere5(struct run *r)
+static double sphere5(struct tpe_run *r)
 {
     static const char *const names[] = {"x0", "x1", "x2", "x3", "x4"};
     double sum = 0;
@@ -135,10 +137,10 @@ static double sphere5(struct run *r)
     return sum;
 }
 
-static double conditional(struct run *r)
+static double conditional(struct tpe_run *r)
 {
-    struct choice kinds[] = {{CHOICE_STRING, 0, "svm"},
-                             {CHOICE_STRING, 0, "tree"}};
+    struct choice kinds[] = {{CHOICE_STRING, 0, (char[]){"svm"}},
+                             {CHOICE_STRING, 0, (char[]){"tree"}}};
     if (suggest_choice(r, "kind", kinds, 2) == 0) {
         double c = suggest_float(r, "c", 1e-3, 1e3, 0, true);
         return fabs(log10(c) - 1) + 0.2;
@@ -150,7 +152,7 @@ static double conditional(struct run *r)
 
 static const struct space_row {
     const char *name;
-    double (*objective)(struct run *r);
+    double (*objective)(struct tpe_run *r);
     enum spec_direction direction;
     bool multivariate, group;
     const char *sampler; /* the options, as the oracle prints them */
@@ -171,7 +173,7 @@ static const struct space_row {
 /* --- the run ----------------------------------------------------------------
  */
 
-static void put_trial(const struct run *r, double value, struct json_out *w)
+static void put_trial(const struct tpe_run *r, double value, struct json_out *w)
 {
     json_open(w, '{');
     json_put_key(w, "number");
@@ -189,7 +191,7 @@ static void put_trial(const struct run *r, double value, struct json_out *w)
     json_close(w, '}');
 }
 
-static void run_trial(struct run *r, const struct space_row *space,
+static void run_trial(struct tpe_run *r, const struct space_row *space,
                       struct json_out *w)
 {
     history_add(r->history);
@@ -208,7 +210,7 @@ static void run_trial(struct run *r, const struct space_row *space,
     put_trial(r, value, w);
 }
 
-static void put_run(const struct run *r, const struct space_row *space,
+static void put_run(const struct tpe_run *r, const struct space_row *space,
                     const char *seed, const char *trials)
 {
     struct buf buf;
@@ -243,7 +245,7 @@ static void put_run(const struct run *r, const struct space_row *space,
 
 static void run(const struct space_row *space, uint32_t seed, int64_t n)
 {
-    struct run *r = mem_alloc(1, sizeof(*r));
+    struct tpe_run *r = mem_alloc(1, sizeof(*r));
     r->history = history_new();
     r->config =
         (struct sampler_config){.type = SPEC_SAMPLER_TPE,
