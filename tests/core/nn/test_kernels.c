@@ -1,0 +1,330 @@
+/* Each kernel table against the plain reference over random odd shapes. A
+ * guard after every output tells writes beyond the end. */
+#include "tests/lib/test_main.h"
+
+#include "core/base/mem.h"
+#include "core/base/rng.h"
+#include "core/nn/kernels.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROUNDS = 24, GUARD = 32, ARRAYS = 64 };
+#define GUARD_VALUE 12345.0f
+
+static const char *const names[] = {"portable", "avx2", "avx512"};
+
+static struct rng rng;
+static const struct kernels *k, *ref;
+
+/* Every array is made twice: [0] for the kernel under test, [1] for the
+ * reference; both begin alike. */
+struct pair {
+    float *at[2];
+    size_t n;
+};
+static struct pair pairs[ARRAYS];
+static size_t n_pairs;
+
+static void setup(void)
+{
+    rng_stream(&rng, 42, 0, RNG_SAMPLER, 0);
+    ref = &kernels_reference;
+    n_pairs = 0;
+}
+
+static void release(void)
+{
+    for (size_t i = 0; i < n_pairs; i++) {
+        free(pairs[i].at[0]);
+        free(pairs[i].at[1]);
+    }
+    n_pairs = 0;
+}
+
+/* False, with a word, where this CPU lacks the instruction set. */
+static bool use(int which)
+{
+    k = kernels_named(names[which]);
+    if (k == NULL) {
+        fprintf(stderr, "SKIPPED: this CPU has no %s\n", names[which]);
+    }
+    return k != NULL;
+}
+
+static size_t up_to(size_t n)
+{
+    return 1 + rng_below(&rng, (uint32_t)n);
+}
+
+static struct pair floats(size_t n, float low, float high)
+{
+    struct pair p = {.n = n};
+    for (int i = 0; i < 2; i++) {
+        p.at[i] = mem_alloc(n + GUARD, sizeof(float));
+    }
+    for (size_t i = 0; i < n + GUARD; i++) {
+        float x = low + (high - low) * (float)rng_double(&rng);
+        p.at[0][i] = p.at[1][i] = i < n ? x : GUARD_VALUE;
+    }
+    ck_assert_uint_lt(n_pairs, ARRAYS);
+    pairs[n_pairs++] = p;
+    return p;
+}
+
+/* Norm-relative agreement, and an untouched guard. */
+static void same(struct pair p, const char *what)
+{
+    double diff = 0, norm = 0;
+    for (size_t i = 0; i < p.n; i++) {
+        double d = (double)p.at[0][i] - p.at[1][i];
+        diff += d * d;
+        norm += (double)p.at[1][i] * p.at[1][i];
+    }
+    ck_assert_msg(diff <= 1e-11 * norm + 1e-20, "%s %s: |diff| %g of %g",
+                  k->name, what, sqrt(diff), sqrt(norm));
+    for (size_t i = p.n; i < p.n + GUARD; i++) {
+        ck_assert_msg(p.at[0][i] == GUARD_VALUE, "%s %s: wrote past the end",
+                      k->name, what);
+    }
+}
+
+/* Random bits for (rows, n); every third call: no dropout. */
+static struct kernels_dropout dropout(size_t rows, size_t n, uint16_t **bits)
+{
+    size_t words = (n + 15) / 16;
+    *bits = mem_alloc(rows * words, sizeof(**bits));
+    for (size_t i = 0; i < rows * words; i++) {
+        (*bits)[i] = (uint16_t)rng_u32(&rng);
+    }
+    bool none = rng_below(&rng, 3) == 0;
+    return (struct kernels_dropout){
+        .bits = none ? NULL : *bits, .words = words, .scale = 1.25f};
+}
+
+START_TEST(sums)
+{
+    if (!use(_i)) {
+        return;
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t rows = up_to(9), n = up_to(70);
+        struct pair x = floats(rows * n, -1, 1), b = floats(n, -1, 1);
+        struct pair out = floats(n, 0, 0);
+        k->bias(x.at[0], b.at[0], rows, n);
+        ref->bias(x.at[1], b.at[1], rows, n);
+        same(x, "bias");
+        k->column_sums(out.at[0], x.at[0], rows, n);
+        ref->column_sums(out.at[1], x.at[1], rows, n);
+        same(out, "column_sums");
+        k->add(out.at[0], x.at[0], b.at[0], n);
+        ref->add(out.at[1], x.at[1], b.at[1], n);
+        same(out, "add");
+        release();
+    }
+}
+END_TEST
+
+START_TEST(relu)
+{
+    if (!use(_i)) {
+        return;
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t rows = up_to(9), n = up_to(70);
+        struct pair x = floats(rows * n, -1, 1), b = floats(n, -1, 1);
+        struct pair dy = floats(rows * n, -1, 1), db = floats(n, 0, 0);
+        uint16_t *bits;
+        struct kernels_dropout d = dropout(rows, n, &bits);
+        k->relu_forward(x.at[0], b.at[0], rows, n, &d);
+        ref->relu_forward(x.at[1], b.at[1], rows, n, &d);
+        same(x, "relu_forward");
+        k->relu_backward(dy.at[0], db.at[0], x.at[0], rows, n, &d);
+        ref->relu_backward(dy.at[1], db.at[1], x.at[1], rows, n, &d);
+        same(dy, "relu_backward");
+        same(db, "relu_backward's bias");
+        free(bits);
+        release();
+    }
+}
+END_TEST
+
+START_TEST(layer_norm)
+{
+    if (!use(_i)) {
+        return;
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t rows = up_to(9), n = 3 + up_to(70);
+        struct pair x = floats(rows * n, -1, 1), y = floats(rows * n, 0, 0);
+        struct pair b = floats(n, -1, 1), gamma = floats(n, 0.5f, 2);
+        struct pair beta = floats(n, -1, 1), mean = floats(rows, 0, 0);
+        struct pair rstd = floats(rows, 0, 0), dy = floats(rows * n, -1, 1);
+        struct pair db = floats(n, 0, 0), dg = floats(n, 0, 0);
+        struct pair dbeta = floats(n, 0, 0);
+        uint16_t *bits;
+        struct kernels_dropout d = dropout(rows, n, &bits);
+        const struct kernels *tables[] = {k, ref};
+        for (int i = 0; i < 2; i++) {
+            struct kernels_norm norm = {.rows = rows,
+                                        .n = n,
+                                        .bias = b.at[i],
+                                        .gamma = gamma.at[i],
+                                        .beta = beta.at[i],
+                                        .dropout = d,
+                                        .x = x.at[i],
+                                        .mean = mean.at[i],
+                                        .rstd = rstd.at[i]};
+            tables[i]->norm_forward(y.at[i], &norm);
+            tables[i]->norm_backward(dy.at[i], db.at[i], dg.at[i], dbeta.at[i],
+                                     &norm);
+        }
+        same(x, "norm_forward's input");
+        same(y, "norm_forward");
+        same(dy, "norm_backward");
+        same(db, "norm_backward's bias");
+        same(dg, "norm_backward's gamma");
+        same(dbeta, "norm_backward's beta");
+        free(bits);
+        release();
+    }
+}
+END_TEST
+
+START_TEST(softmax)
+{
+    if (!use(_i)) {
+        return;
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t rows = up_to(9), n = up_to(70), width = up_to(40);
+        size_t n_pad = rng_below(&rng, 3), ld = n + 1 + rng_below(&rng, 5);
+        size_t ld_y = width + rng_below(&rng, 5);
+        float reach = round % 4 == 0 ? 120.0f : 4.0f;
+        struct pair p = floats(rows * ld, -reach, reach);
+        struct pair dp = floats(rows * ld, -1, 1);
+        struct pair y = floats(rows * ld_y, -1, 1);
+        struct pair dy = floats(rows * ld_y, -1, 1);
+        k->softmax_forward(p.at[0], rows, n, ld, n_pad, -9e-15f);
+        ref->softmax_forward(p.at[1], rows, n, ld, n_pad, -9e-15f);
+        same(p, "softmax_forward");
+        for (size_t r = 0; r < rows; r++) {
+            double sum = 0;
+            for (size_t c = 0; c < n + (n_pad > 0); c++) {
+                sum += p.at[0][r * ld + c];
+            }
+            ck_assert_double_eq_tol(sum, 1, 1e-5);
+        }
+        k->softmax_backward(dp.at[0], p.at[0], rows, n, ld, y.at[0], dy.at[0],
+                            width, ld_y);
+        ref->softmax_backward(dp.at[1], p.at[1], rows, n, ld, y.at[1], dy.at[1],
+                              width, ld_y);
+        same(dp, "softmax_backward");
+        release();
+    }
+}
+END_TEST
+
+static struct kernels_adamw constants(void)
+{
+    return (struct kernels_adamw){.beta1 = 0.9f,
+                                  .rest1 = 0.1f,
+                                  .beta2 = 0.999f,
+                                  .rest2 = 0.001f,
+                                  .decay = 0.99f,
+                                  .rate = 0.01f,
+                                  .scale = 1.5f,
+                                  .eps = 1e-8f};
+}
+
+START_TEST(adamw)
+{
+    if (!use(_i)) {
+        return;
+    }
+    struct kernels_adamw step = constants();
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t n = up_to(200);
+        struct pair w = floats(n, -1, 1), m = floats(n, -1, 1);
+        struct pair v = floats(n, 0, 1), g = floats(n, -1, 1);
+        bool zero = round % 3 == 0;
+        k->adamw(w.at[0], m.at[0], v.at[0], zero ? NULL : g.at[0], n, &step);
+        ref->adamw(w.at[1], m.at[1], v.at[1], zero ? NULL : g.at[1], n, &step);
+        same(w, "adamw w");
+        same(m, "adamw m");
+        same(v, "adamw v");
+        release();
+    }
+}
+END_TEST
+
+START_TEST(wide)
+{
+    if (!use(_i)) {
+        return;
+    }
+    struct kernels_adamw step = constants();
+    for (int round = 0; round < ROUNDS; round++) {
+        /* Some batches of the usual size, some wider than a tile. */
+        size_t B = round % 2 == 0 ? 4 : up_to(11), O = up_to(9);
+        size_t N = round % 6 == 0 ? 4000 + up_to(900) : up_to(200);
+        struct pair x = floats(B * N, -1, 1), y = floats(B * O, 0, 0);
+        struct pair dy = floats(B * O, -1, 1), dx = floats(B * N, 7, 8);
+        struct pair w = floats(O * N, -1, 1), m = floats(O * N, -1, 1);
+        struct pair v = floats(O * N, 0, 1);
+        k->wide_forward(y.at[0], x.at[0], w.at[0], B, O, N);
+        ref->wide_forward(y.at[1], x.at[1], w.at[1], B, O, N);
+        same(y, "wide_forward");
+        k->wide_step(dx.at[0], w.at[0], m.at[0], v.at[0], x.at[0], dy.at[0], B,
+                     O, N, &step);
+        ref->wide_step(dx.at[1], w.at[1], m.at[1], v.at[1], x.at[1], dy.at[1],
+                       B, O, N, &step);
+        same(dx, "wide_step dx");
+        same(w, "wide_step w");
+        same(m, "wide_step m");
+        same(v, "wide_step v");
+        release();
+    }
+}
+END_TEST
+
+START_TEST(chance_is_the_same_to_the_bit)
+{
+    if (!use(_i)) {
+        return;
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        struct kernels_stream s = {
+            .key = {rng_u32(&rng), rng_u32(&rng)},
+            .counter = {rng_u32(&rng), rng_u32(&rng), rng_u32(&rng)}};
+        uint32_t a[4][16], b[4][16], first = rng_u32(&rng);
+        k->philox(a, &s, first);
+        ref->philox(b, &s, first);
+        ck_assert_mem_eq(a, b, sizeof(a));
+        uint16_t x[24], y[24];
+        uint32_t threshold = 1 + rng_below(&rng, 65535);
+        k->keep_bits(x, 3, &s, threshold);
+        ref->keep_bits(y, 3, &s, threshold);
+        ck_assert_mem_eq(x, y, sizeof(x));
+    }
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("kernels");
+    TCase *t = tcase_create("against the reference");
+    tcase_add_checked_fixture(t, setup, release);
+    int n = (int)ARRAY_LEN(names);
+    tcase_add_loop_test(t, sums, 0, n);
+    tcase_add_loop_test(t, relu, 0, n);
+    tcase_add_loop_test(t, layer_norm, 0, n);
+    tcase_add_loop_test(t, softmax, 0, n);
+    tcase_add_loop_test(t, adamw, 0, n);
+    tcase_add_loop_test(t, wide, 0, n);
+    tcase_add_loop_test(t, chance_is_the_same_to_the_bit, 0, n);
+    suite_add_tcase(s, t);
+    return s;
+}
