@@ -1,0 +1,377 @@
+#include "tests/lib/test_main.h"
+
+#include "core/base/mem.h"
+#include "core/base/rng.h"
+#include "core/nn/model.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { B = 3, L = 7, V = 23, C = 4 };
+
+static struct model_config small(enum model_mask mask)
+{
+    return (struct model_config){.vocab_size = V,
+                                 .max_len = L,
+                                 .emb_dim = 6,
+                                 .num_heads = 3,
+                                 .ffn_dim = 10,
+                                 .head1_dim = 9,
+                                 .head2_dim = 5,
+                                 .n_classes = C,
+                                 .max_batch = B,
+                                 .mask = mask,
+                                 .position = MODEL_POSITION_LEARNED,
+                                 .dropout = 0.25f};
+}
+
+static const struct model_adamw opt = {.lr = 1e-2f,
+                                       .weight_decay = 1e-2f,
+                                       .beta1 = 0.9f,
+                                       .beta2 = 0.999f,
+                                       .eps = 1e-8f};
+
+/* A full row, a short one and a middle one. */
+static const int32_t ids[B * L] = {3, 9, 22, 1, 1, 7, 4,  5, 8, 0, 0,
+                                   0, 0, 0,  2, 2, 6, 13, 1, 0, 0};
+static const int32_t lengths[B] = {7, 2, 5}, labels[B] = {3, 0, 2};
+static const struct model_batch batch = {
+    .ids = ids, .lengths = lengths, .labels = labels, .n = B};
+
+static struct model *make(const struct model_config *config)
+{
+    struct model *m;
+    struct err err;
+    ck_assert_msg(model_new(config, true, &m, &err) == 0, "%s", err.msg);
+    model_init(m, 5, 1);
+    return m;
+}
+
+static double loss(struct model *m)
+{
+    struct model_result r;
+    model_evaluate(m, &batch, NULL, &r);
+    return r.loss_sum / B;
+}
+
+static void move(struct model_tensor *t, const float *start,
+                 const float *direction, float by)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        t->weight[i] = start[i] + by * direction[i];
+    }
+}
+
+/* The slope of the loss along a random direction of one tensor, by
+ * differences and by the gradient. */
+static void check_slope(struct model *m, size_t at, const float *grad,
+                        struct rng *rng)
+{
+    struct model_tensor t = model_tensor_at(m, at);
+    float *start = mem_alloc(t.n, sizeof(float));
+    float *direction = mem_alloc(t.n, sizeof(float));
+    double slope = 0, size = 0;
+    for (size_t i = 0; i < t.n; i++) {
+        start[i] = t.weight[i];
+        direction[i] = rng_double(rng) < 0.5 ? -1.0f : 1.0f;
+        slope += (double)grad[i] * direction[i];
+        size += fabs(grad[i]);
+    }
+    const float by = 3e-4f;
+    move(&t, start, direction, by);
+    double above = loss(m);
+    move(&t, start, direction, -by);
+    double below = loss(m);
+    move(&t, start, direction, 0);
+    double difference = (above - below) / (2 * (double)by);
+    ck_assert_msg(fabs(difference - slope) <= 2e-2 * size + 1e-3,
+                  "%s: slope %g by gradient, %g by differences (of %g)", t.name,
+                  slope, difference, size);
+    free(start);
+    free(direction);
+}
+
+START_TEST(gradients_are_slopes)
+{
+    struct model_config c = small((enum model_mask)_i);
+    struct model *m = make(&c);
+    size_t n = model_n_tensors(m);
+    float *grads[32] = {0};
+    for (size_t i = 0; i < n; i++) {
+        grads[i] = mem_alloc(model_tensor_at(m, i).n, sizeof(float));
+    }
+    struct model_result r;
+    model_gradients(m, &batch, grads, &r);
+    ck_assert_double_eq_tol(r.loss_sum / B, loss(m), 1e-6);
+    struct rng rng;
+    rng_stream(&rng, 1, 2, RNG_SAMPLER, 0);
+    double largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        for (int round = 0; round < 4; round++) {
+            check_slope(m, i, grads[i], &rng);
+        }
+        largest = fmax(largest, fabs(grads[i][0]));
+        free(grads[i]);
+    }
+    ck_assert_double_gt(largest, 1e-3); /* zeros would agree with anything */
+    model_free(m);
+}
+END_TEST
+
+/* All weights as one array. */
+static float *weights(struct model *m, size_t *n)
+{
+    *n = 0;
+    for (size_t i = 0; i < model_n_tensors(m); i++) {
+        *n += model_tensor_at(m, i).n;
+    }
+    float *all = mem_alloc(*n, sizeof(float));
+    size_t at = 0;
+    for (size_t i = 0; i < model_n_tensors(m); i++) {
+        struct model_tensor t = model_tensor_at(m, i);
+        memcpy(all + at, t.weight, t.n * sizeof(float));
+        at += t.n;
+    }
+    return all;
+}
+
+static void train(struct model *m, int steps, uint64_t seed)
+{
+    for (int i = 0; i < steps; i++) {
+        struct model_result r;
+        model_train_step(m, &batch, &opt, seed, 4, &r);
+    }
+}
+
+static void copy_state(struct model *to, struct model *from)
+{
+    for (size_t i = 0; i < model_n_tensors(from); i++) {
+        struct model_tensor a = model_tensor_at(to, i);
+        struct model_tensor b = model_tensor_at(from, i);
+        memcpy(a.weight, b.weight, a.n * sizeof(float));
+        memcpy(a.m, b.m, a.n * sizeof(float));
+        memcpy(a.v, b.v, a.n * sizeof(float));
+    }
+    model_set_step(to, model_step(from));
+}
+
+START_TEST(resumed_training_is_the_same_to_the_bit)
+{
+    struct model_config c = small(MODEL_MASK_PADDING);
+    struct model *whole = make(&c), *first = make(&c), *second = make(&c);
+    train(whole, 6, 9);
+    train(first, 2, 9);
+    train(second, 1, 77); /* whatever it did before must not matter */
+    copy_state(second, first);
+    train(second, 4, 9);
+    size_t n;
+    float *a = weights(whole, &n), *b = weights(second, &n);
+    ck_assert_mem_eq(a, b, n * sizeof(float));
+    ck_assert_int_eq(model_step(second), 6);
+    free(a);
+    free(b);
+    model_free(whole);
+    model_free(first);
+    model_free(second);
+}
+END_TEST
+
+START_TEST(dropout_depends_on_seed_and_only_in_training)
+{
+    struct model_config c = small(MODEL_MASK_PADDING);
+    struct model *a = make(&c), *b = make(&c);
+    ck_assert_double_eq(loss(a), loss(b));
+    ck_assert_double_eq(loss(a), loss(a));
+    train(a, 1, 1);
+    train(b, 1, 2);
+    ck_assert_double_ne(loss(a), loss(b));
+    model_free(a);
+    model_free(b);
+}
+END_TEST
+
+START_TEST(training_learns_the_batch)
+{
+    struct model_config c = small((enum model_mask)_i);
+    c.dropout = 0;
+    struct model *m = make(&c);
+    double before = loss(m);
+    train(m, 200, 3);
+    struct model_result r;
+    model_evaluate(m, &batch, NULL, &r);
+    ck_assert_double_lt(r.loss_sum / B, before / 10);
+    ck_assert_int_eq(r.n_correct, B);
+    model_free(m);
+}
+END_TEST
+
+START_TEST(a_row_without_tokens_is_no_nan)
+{
+    struct model_config c = small((enum model_mask)_i);
+    struct model *m = make(&c);
+    static const int32_t none[B] = {0, 7, 0};
+    static const int32_t blank[B * L];
+    struct model_batch empty = batch;
+    empty.ids = blank;
+    empty.lengths = none;
+    struct model_result r;
+    for (int i = 0; i < 3; i++) {
+        model_train_step(m, &empty, &opt, 1, 1, &r);
+        ck_assert(isfinite(r.loss_sum));
+    }
+    float logprob[B * C];
+    model_evaluate(m, &empty, logprob, &r);
+    for (int i = 0; i < B * C; i++) {
+        ck_assert(isfinite(logprob[i]));
+    }
+    model_free(m);
+}
+END_TEST
+
+START_TEST(padding_ids_do_not_matter_to_other_rows)
+{
+    /* A row's result depends on its own ids and not on the batch around it. */
+    struct model_config c = small(MODEL_MASK_NOTEBOOK);
+    struct model *m = make(&c);
+    float all[B * C], one[C];
+    model_evaluate(m, &batch, all, NULL);
+    for (int b = 0; b < B; b++) {
+        struct model_batch alone = {
+            .ids = ids + b * L, .lengths = lengths + b, .n = 1};
+        model_evaluate(m, &alone, one, NULL);
+        double sum = 0;
+        for (int i = 0; i < C; i++) {
+            ck_assert_double_eq_tol(one[i], all[b * C + i], 1e-5);
+            sum += exp(one[i]);
+        }
+        ck_assert_double_eq_tol(sum, 1, 1e-5);
+    }
+    model_free(m);
+}
+END_TEST
+
+START_TEST(first_values_are_pytorchs_distributions)
+{
+    struct model_config c = small(MODEL_MASK_PADDING);
+    c.vocab_size = 2000;
+    c.head1_dim = 300;
+    struct model *m = make(&c), *other = make(&c);
+    for (size_t i = 0; i < model_n_tensors(m); i++) {
+        struct model_tensor t = model_tensor_at(m, i);
+        struct model_tensor u = model_tensor_at(other, i);
+        ck_assert_mem_eq(t.weight, u.weight, t.n * sizeof(float));
+        double sum = 0, squares = 0, largest = 0;
+        for (size_t j = 0; j < t.n; j++) {
+            sum += t.weight[j];
+            squares += (double)t.weight[j] * t.weight[j];
+            largest = fmax(largest, fabs(t.weight[j]));
+            ck_assert(t.m[j] == 0 && t.v[j] == 0);
+        }
+        double n = (double)t.n, mean = sum / n;
+        double deviation = sqrt(squares / n - mean * mean);
+        if (strcmp(t.name, "embedding.weight") == 0) {
+            ck_assert_double_eq_tol(mean, 0, 0.05);
+            ck_assert_double_eq_tol(deviation, 1, 0.03);
+        } else if (strcmp(t.name, "head.1.weight") == 0) {
+            double bound = 1 / sqrt(6.0 * L);
+            ck_assert_double_le(largest, bound * (1 + 1e-6));
+            ck_assert_double_gt(largest, bound * 0.99);
+            ck_assert_double_eq_tol(deviation, bound / sqrt(3), bound * 0.03);
+        } else if (strcmp(t.name, "norm1.weight") == 0) {
+            ck_assert_double_eq(mean, 1);
+        }
+    }
+    model_init(other, 6, 1);
+    ck_assert_float_ne(model_tensor_at(m, 0).weight[0],
+                       model_tensor_at(other, 0).weight[0]);
+    model_free(m);
+    model_free(other);
+}
+END_TEST
+
+START_TEST(init_takes_the_words_of_its_stream_in_order)
+{
+    struct model_config c = small(MODEL_MASK_PADDING);
+    struct model *m = make(&c);
+    struct model_tensor t = model_tensor_at(m, 18);
+    ck_assert_str_eq(t.name, "head.1.weight");
+    struct rng rng;
+    rng_stream(&rng, 5, 1, RNG_INIT, 18);
+    float bound = (float)(1 / sqrt(6.0 * L));
+    for (size_t i = 0; i < t.n; i++) {
+        float u = (float)(rng_u32(&rng) >> 8) * 0x1p-23f;
+        ck_assert_float_eq(t.weight[i], (u - 1.0f) * bound);
+    }
+    model_free(m);
+}
+END_TEST
+
+START_TEST(what_does_not_fit_is_refused)
+{
+    struct model_config c = small(MODEL_MASK_PADDING);
+    struct model *m = NULL;
+    struct err err;
+    c.num_heads = 4;
+    ck_assert_int_eq(model_new(&c, true, &m, &err), ERR_INVALID);
+    ck_assert_str_eq(err.msg, "emb_dim 6 is not divisible by num_heads 4");
+    c = small(MODEL_MASK_PADDING);
+    c.max_len = 0;
+    ck_assert_int_eq(model_new(&c, true, &m, &err), ERR_INVALID);
+    c = small(MODEL_MASK_PADDING);
+    c.dropout = 1;
+    ck_assert_int_eq(model_new(&c, true, &m, &err), ERR_INVALID);
+    c.dropout = NAN;
+    ck_assert_int_eq(model_new(&c, true, &m, &err), ERR_INVALID);
+    c = small(MODEL_MASK_PADDING);
+    c.max_len = INT_MAX;
+    ck_assert_int_eq(model_new(&c, true, &m, &err), ERR_LIMIT);
+    c = small(MODEL_MASK_PADDING);
+    c.vocab_size = c.ffn_dim = c.head1_dim = c.head2_dim = INT_MAX;
+    ck_assert_int_eq(model_new(&c, true, &m, &err), ERR_LIMIT);
+    ck_assert_uint_eq(model_bytes(&c, true), SIZE_MAX);
+    ck_assert_ptr_null(m);
+}
+END_TEST
+
+START_TEST(prediction_needs_less_and_tells_the_same)
+{
+    struct model_config c = small(MODEL_MASK_PADDING);
+    ck_assert_uint_lt(model_bytes(&c, false), model_bytes(&c, true));
+    struct model *trained = make(&c), *m;
+    struct err err;
+    ck_assert_int_eq(model_new(&c, false, &m, &err), 0);
+    for (size_t i = 0; i < model_n_tensors(m); i++) {
+        struct model_tensor t = model_tensor_at(m, i);
+        ck_assert(t.m == NULL && t.v == NULL);
+        memcpy(t.weight, model_tensor_at(trained, i).weight,
+               t.n * sizeof(float));
+    }
+    float a[B * C], b[B * C];
+    model_evaluate(trained, &batch, a, NULL);
+    model_evaluate(m, &batch, b, NULL);
+    ck_assert_mem_eq(a, b, sizeof(a));
+    model_free(trained);
+    model_free(m);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("model");
+    TCase *t = tcase_create("model");
+    int masks = MODEL_MASK_NOTEBOOK + 1;
+    tcase_add_loop_test(t, gradients_are_slopes, 0, masks);
+    tcase_add_test(t, resumed_training_is_the_same_to_the_bit);
+    tcase_add_test(t, dropout_depends_on_seed_and_only_in_training);
+    tcase_add_loop_test(t, training_learns_the_batch, 0, masks);
+    tcase_add_loop_test(t, a_row_without_tokens_is_no_nan, 0, masks);
+    tcase_add_test(t, padding_ids_do_not_matter_to_other_rows);
+    tcase_add_test(t, first_values_are_pytorchs_distributions);
+    tcase_add_test(t, init_takes_the_words_of_its_stream_in_order);
+    tcase_add_test(t, what_does_not_fit_is_refused);
+    tcase_add_test(t, prediction_needs_less_and_tells_the_same);
+    suite_add_tcase(s, t);
+    return s;
+}
