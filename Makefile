@@ -170,7 +170,7 @@ test: setup-test
 
 .PHONY: test-all test-unit test-e2e test-page lint
 test-all: lint
-	@$(MAKE) --no-print-directory programs bench-tools test-fuzz
+	@$(MAKE) --no-print-directory programs bench-tools test-fuzz quick-data
 	@$(MAKE) --no-print-directory test-unit
 	@$(MAKE) --no-print-directory test-e2e
 	@$(MAKE) --no-print-directory test-page
@@ -233,6 +233,13 @@ install: programs
 uninstall:
 	cd $(DESTDIR)$(PREFIX)/bin && rm -f parzend parzen-worker parzen
 	rm -rf $(DESTDIR)$(PREFIX)/share/parzen
+
+# --- the small data set that is shipped, and the program that made it ----------
+$(B)/configs/quick-data: $(B)/obj/configs/quick_data.o $(call libs,core/base)
+	$(link) $(BASE_LIBS)
+.PHONY: quick-data
+quick-data: $(B)/configs/quick-data
+	$< | cmp - configs/quick-data.jsonl
 
 .PHONY: clean
 clean:
