@@ -137,7 +137,7 @@ static int field_value(const struct csv *c, const struct field *f,
     return 0;
 }
 
-/* --- the header ----------------------------------------------------------- */
+/* --- the header --- */
 
 /* Look at one column name: remember it if asked for, and for the sentence. */
 static int take_name(struct csv *c, const struct field *f,
@@ -203,7 +203,7 @@ static int read_header(struct csv *c, const struct row_columns *columns,
     return rc;
 }
 
-/* --- the rows ------------------------------------------------------------- */
+/* --- the rows --- */
 
 static int emit(const struct csv *c, const struct field *text,
                 const struct field *label, const struct row_sink *sink,

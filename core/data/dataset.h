@@ -17,10 +17,10 @@ struct dataset_query {
     size_t n_sources;
     const char *const *splits; /* of hf: sources; may be none */
     size_t n_splits;
-    const char *text, *label;  /* column names */
-    int min_class_count;       /* keep classes with at least this many rows */
-    const char *base_dir;      /* relative paths start here; NULL: the cwd */
-    const char *cache_dir;     /* downloads are kept here; NULL: none */
+    const char *text, *label; /* column names */
+    int min_class_count;      /* keep classes with at least this many rows */
+    const char *base_dir;     /* relative paths start here; NULL: the cwd */
+    const char *cache_dir;    /* downloads are kept here; NULL: none */
 };
 
 /* Read, check and filter. A source is a regular file of at most 4 GiB:

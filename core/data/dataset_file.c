@@ -35,8 +35,7 @@ int dataset_save(const struct dataset *d, const char *dir, char sha256[65],
     return rc;
 }
 
-/* --- verification: each returns what is wrong, or NULL
- * ------------------------ */
+/* --- verification: each returns what is wrong, or NULL --- */
 
 static const char *check_header(struct dataset *d)
 {
@@ -129,8 +128,7 @@ static const char *check_image(struct dataset *d, const char *sha256)
     return wrong == NULL ? check_rows(d) : wrong;
 }
 
-/* --- opening
- * ------------------------------------------------------------------ */
+/* --- opening --- */
 
 static bool is_hash(const char *s)
 {

@@ -4,21 +4,19 @@
 #include "core/base/mem.h"
 #include "tests/lib/test_main.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* --- a folder of its own for each test --------------------------------------
- */
+/* --- a folder of its own for each test --- */
 
 static char dir[] = "/tmp/parzen-dataset-XXXXXX";
 
 static void make_dir(void)
 {
-    strcpy(dir + sizeof(dir) - 7, "XXXXXX");
+    memcpy(dir + sizeof(dir) - 7, "XXXXXX", 7);
     ck_assert_ptr_nonnull(mkdtemp(dir));
 }
 
@@ -72,8 +70,7 @@ static void expect_row(const struct dataset *d, size_t row, const char *text,
     ck_assert_str_eq(dataset_class(d, (size_t)dataset_label(d, row)), label);
 }
 
-/* --- reading
- * ------------------------------------------------------------------ */
+/* --- reading --- */
 
 START_TEST(every_format_reads_the_same)
 {
@@ -247,8 +244,7 @@ START_TEST(a_file_beyond_the_limit_is_not_loaded)
 }
 END_TEST
 
-/* --- the prepared file
- * --------------------------------------------------------- */
+/* --- the prepared file --- */
 
 static const char *const small = "t,l\none,B\n,A\n\u00e9t\u00e9,B\nx,C\n";
 
@@ -405,152 +401,7 @@ START_TEST(no_changed_byte_is_harmful)
 }
 END_TEST
 
-/* --- the split
- * -------------------------------------------------------------------- */
-
-/* Row i has label L0, L1, ... so that label k stands sizes[k] times. */
-static struct dataset *made_of(const size_t *sizes, size_t n)
-{
-    char *path = mem_printf("%s/made.csv", dir);
-    FILE *f = fopen(path, "w");
-    fputs("t,l\n", f);
-    for (size_t k = 0; k < n; k++) {
-        for (size_t i = 0; i < sizes[k]; i++) {
-            fprintf(f, "x,L%zu\n", k);
-        }
-    }
-    fclose(f);
-    free(path);
-    return must_read("made.csv", 0);
-}
-
-static void expect_sizes(size_t n, const double fractions[3], size_t train,
-                         size_t val, size_t test)
-{
-    size_t sizes[2] = {n / 2, n - n / 2};
-    struct dataset *d = made_of(sizes, 2);
-    struct dataset_split s;
-    struct err err = {0};
-    int rc = dataset_split(d, DATASET_SPLIT_RANDOM, fractions, 1, &s, &err);
-    ck_assert_msg(rc == 0, "%s", err.msg);
-    ck_assert_uint_eq(s.n[DATASET_TRAIN], train);
-    ck_assert_uint_eq(s.n[DATASET_VAL], val);
-    ck_assert_uint_eq(s.n[DATASET_TEST], test);
-    char *seen = mem_alloc(n, 1);
-    for (int p = 0; p < 3; p++) {
-        for (size_t i = 0; i < s.n[p]; i++) {
-            ck_assert_uint_lt(s.rows[p][i], n);
-            ck_assert_int_eq(seen[s.rows[p][i]]++, 0);
-        }
-    }
-    free(seen);
-    dataset_split_fini(&s);
-    dataset_free(d);
-}
-
-START_TEST(part_sizes_are_those_of_torch)
-{
-    expect_sizes(1899, (double[]){0.8, 0.1, 0.1}, 1520, 190, 189);
-    expect_sizes(1904, (double[]){0.8, 0.1, 0.1}, 1524, 190, 190);
-    expect_sizes(10, (double[]){0.8, 0.1, 0.1}, 8, 1, 1);
-    expect_sizes(11, (double[]){0.9, 0.1, 0}, 10, 1, 0);
-    expect_sizes(11, (double[]){0.5, 0.5, 0}, 6, 5, 0);
-    expect_sizes(8, (double[]){1.0 / 3, 1.0 / 3, 1.0 / 3}, 3, 3, 2);
-    expect_sizes(100, (double[]){0.29, 0.71, 0}, 29, 71, 0); /* 28 + 1 */
-}
-END_TEST
-
-START_TEST(a_split_is_a_function_of_its_seed)
-{
-    size_t sizes[] = {60, 40};
-    struct dataset *d = made_of(sizes, 2);
-    const double f[] = {0.8, 0.1, 0.1};
-    struct dataset_split a, b, c;
-    ck_assert_int_eq(dataset_split(d, DATASET_SPLIT_RANDOM, f, 7, &a, NULL), 0);
-    ck_assert_int_eq(dataset_split(d, DATASET_SPLIT_RANDOM, f, 7, &b, NULL), 0);
-    ck_assert_int_eq(dataset_split(d, DATASET_SPLIT_RANDOM, f, 8, &c, NULL), 0);
-    size_t bytes = 80 * sizeof(uint32_t);
-    ck_assert_int_eq(memcmp(a.rows[0], b.rows[0], bytes), 0);
-    ck_assert_int_ne(memcmp(a.rows[0], c.rows[0], bytes), 0);
-    size_t n_in_place = 0;
-    for (uint32_t i = 0; i < 80; i++) {
-        n_in_place += a.rows[0][i] == i;
-    }
-    ck_assert_uint_lt(n_in_place, 10); /* it is shuffled */
-    dataset_split_fini(&a);
-    dataset_split_fini(&b);
-    dataset_split_fini(&c);
-    dataset_free(d);
-}
-END_TEST
-
-START_TEST(a_stratified_split_deals_each_class_alike)
-{
-    /*           0.8 / 0.1 / 0.1 of   10    1    2    3    9   100  105 */
-    static const size_t sizes[] = {10, 1, 2, 3, 9, 100, 105};
-    static const size_t expected[3][7] = {{8, 1, 2, 3, 8, 80, 85},
-                                          {1, 0, 0, 0, 1, 10, 10},
-                                          {1, 0, 0, 0, 0, 10, 10}};
-    struct dataset *d = made_of(sizes, 7);
-    const double f[] = {0.8, 0.1, 0.1};
-    struct dataset_split s;
-    struct err err = {0};
-    int rc = dataset_split(d, DATASET_SPLIT_STRATIFIED, f, 3, &s, &err);
-    ck_assert_msg(rc == 0, "%s", err.msg);
-    for (int p = 0; p < 3; p++) {
-        size_t counts[7] = {0};
-        for (size_t i = 0; i < s.n[p]; i++) {
-            counts[dataset_label(d, s.rows[p][i])]++;
-            ck_assert(i == 0 || s.rows[p][i - 1] < s.rows[p][i]);
-        }
-        for (int k = 0; k < 7; k++) {
-            ck_assert_uint_eq(counts[k], expected[p][k]);
-        }
-    }
-    ck_assert_uint_eq(s.n[0] + s.n[1] + s.n[2], dataset_size(d));
-    /* Chance picks within a class: not its first 80 of 100. */
-    size_t n_first = 0;
-    for (size_t i = 0; i < s.n[0]; i++) {
-        n_first += s.rows[0][i] >= 25 && s.rows[0][i] < 25 + 80;
-    }
-    ck_assert_uint_lt(n_first, 80);
-    dataset_split_fini(&s);
-    dataset_free(d);
-}
-END_TEST
-
-START_TEST(impossible_splits_are_refused)
-{
-    size_t sizes[] = {2, 2};
-    struct dataset *d = made_of(sizes, 2);
-    static const double bad[][3] = {
-        {0.8, 0.1, 0.2}, {0.8, 0.1, 0},    {1.2, -0.1, -0.1},
-        {0.8, 0.1, NAN}, {INFINITY, 0, 0}, {0.8, 0.1, 0.1 + 1e-8},
-        {1, 0, 0},       {0, 1, 0},        {0.98, 0.01, 0.01},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        struct dataset_split s;
-        struct err err = {0};
-        /* the last: 3 + 1 rows train, none is left to validate */
-        ck_assert_int_eq(
-            dataset_split(d, DATASET_SPLIT_RANDOM, bad[i], 1, &s, &err),
-            ERR_INVALID);
-        ck_assert_str_ne(err.msg, "");
-        ck_assert_int_eq(
-            dataset_split(d, DATASET_SPLIT_STRATIFIED, bad[i], 1, &s, &err),
-            ERR_INVALID);
-    }
-    struct dataset_split s;
-    const double rounded[] = {0.5, 0.5 + 1e-10, 0};
-    ck_assert_int_eq(
-        dataset_split(d, DATASET_SPLIT_RANDOM, rounded, 1, &s, NULL), 0);
-    dataset_split_fini(&s);
-    dataset_free(d);
-}
-END_TEST
-
-/* --- real files
- * --------------------------------------------------------------------- */
+/* --- real files --- */
 
 static const char *shared(const char *test)
 {
@@ -642,11 +493,6 @@ Suite *suite(void)
     tcase_add_test(prepared, a_file_that_does_not_match_its_name_is_corrupt);
     tcase_add_test(prepared, every_truncation_is_corrupt);
     tcase_add_test(prepared, no_changed_byte_is_harmful);
-    TCase *split = in_dir(s, "split");
-    tcase_add_test(split, part_sizes_are_those_of_torch);
-    tcase_add_test(split, a_split_is_a_function_of_its_seed);
-    tcase_add_test(split, a_stratified_split_deals_each_class_alike);
-    tcase_add_test(split, impossible_splits_are_refused);
     TCase *real = tcase_create("real files");
     tcase_add_test(real, conversations_are_read);
     tcase_add_test(real, banking77_is_read);
