@@ -3,9 +3,9 @@
 #define CORE_BASE_BASE_H
 #include <stddef.h>
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK             __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
-#define NORETURN __attribute__((noreturn))
+#define NORETURN               __attribute__((noreturn))
 
 /* Bytes that somebody else owns; not NUL-terminated. */
 struct span {

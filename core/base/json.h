@@ -37,15 +37,15 @@ void json_free(struct json *root);
 enum json_kind json_kind(const struct json *node);
 /* "a string", "an object", ...: for error sentences. */
 const char *json_kind_name(const struct json *node);
-bool json_bool(const struct json *node);            /* of a JSON_BOOL */
-double json_number(const struct json *node);        /* of a JSON_NUMBER */
+bool json_bool(const struct json *node);     /* of a JSON_BOOL */
+double json_number(const struct json *node); /* of a JSON_NUMBER */
 /* True, and *out set, when node is a whole number within +-2^53. */
 bool json_integer(const struct json *node, int64_t *out);
 /* Was the number written without fraction and exponent, within +-2^53? (2 but
  * not 2.0: Python's int and float.) */
 bool json_is_int(const struct json *node);
-const char *json_string(const struct json *node);   /* of a JSON_STRING */
-const char *json_key(const struct json *node);      /* name in its object */
+const char *json_string(const struct json *node); /* of a JSON_STRING */
+const char *json_key(const struct json *node);    /* name in its object */
 int json_size(const struct json *container);
 const struct json *json_first(const struct json *container);
 const struct json *json_next(const struct json *node);
@@ -54,8 +54,8 @@ const struct json *json_get(const struct json *object, const char *key);
 
 /* Put value (taken) at a dotted path like "training.lr", making objects on
  * the way. INVALID when the path runs through something that is no object. */
-MUST_CHECK int json_set(struct json *root, const char *path,
-                        struct json *value, struct err *err);
+MUST_CHECK int json_set(struct json *root, const char *path, struct json *value,
+                        struct err *err);
 
 /* --- writing: straight into a buf --- */
 enum json_style {

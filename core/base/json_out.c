@@ -134,7 +134,7 @@ static void shortest(double v, char digits[32])
 void json_repr(double v, char out[32])
 {
     if (!isfinite(v)) {
-        strcpy(out, isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
+        snprintf(out, 32, "%s", isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
         return;
     }
     if (signbit(v)) {
@@ -146,8 +146,8 @@ void json_repr(double v, char out[32])
     int exponent = (int)strtol(e + 1, NULL, 10);
     *e = '\0';
     if (exponent < -4 || exponent >= 16) {
-        sprintf(out, "%.20se%c%02d", digits, exponent < 0 ? '-' : '+',
-                abs(exponent) % 1000);
+        snprintf(out, 31, "%.20se%c%02d", digits, exponent < 0 ? '-' : '+',
+                 abs(exponent) % 1000);
         return;
     }
     /* The digits themselves, shifted: printing v again might round again. */

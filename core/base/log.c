@@ -36,8 +36,7 @@ static void prefix(struct buf *line, enum log_level level)
     gmtime_r(&now.tv_sec, &tm);
     char day[32];
     strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
-    buf_printf(line, "%s.%03ldZ %s ", day, now.tv_nsec / 1000000,
-               names[level]);
+    buf_printf(line, "%s.%03ldZ %s ", day, now.tv_nsec / 1000000, names[level]);
 }
 
 void log_line(enum log_level level, const char *what, const char *fmt, ...)

@@ -10,7 +10,12 @@
 #define CORE_BASE_LOG_H
 #include "core/base/base.h"
 
-enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
+enum log_level {
+    LOG_LEVEL_DEBUG,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_WARN,
+    LOG_LEVEL_ERROR
+};
 
 void log_set_level(enum log_level least);
 /* Lines go to this descriptor from now on (default 2). Borrows. */
@@ -19,8 +24,8 @@ void log_line(enum log_level level, const char *what, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 
 #define LOG_DEBUG(what, ...) log_line(LOG_LEVEL_DEBUG, what, __VA_ARGS__)
-#define LOG_INFO(what, ...) log_line(LOG_LEVEL_INFO, what, __VA_ARGS__)
-#define LOG_WARN(what, ...) log_line(LOG_LEVEL_WARN, what, __VA_ARGS__)
+#define LOG_INFO(what, ...)  log_line(LOG_LEVEL_INFO, what, __VA_ARGS__)
+#define LOG_WARN(what, ...)  log_line(LOG_LEVEL_WARN, what, __VA_ARGS__)
 #define LOG_ERROR(what, ...) log_line(LOG_LEVEL_ERROR, what, __VA_ARGS__)
 
 #endif

@@ -10,14 +10,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-void *mem_alloc(size_t n, size_t size);            /* zeroed; aborts */
-void *mem_grow(void *p, size_t n, size_t size);    /* realloc; aborts */
-char *mem_strdup(const char *s);                   /* aborts; NULL -> NULL */
-char *mem_strndup(const char *s, size_t len);      /* aborts */
+void *mem_alloc(size_t n, size_t size);         /* zeroed; aborts */
+void *mem_grow(void *p, size_t n, size_t size); /* realloc; aborts */
+char *mem_strdup(const char *s);                /* aborts; NULL -> NULL */
+char *mem_strndup(const char *s, size_t len);   /* aborts */
 char *mem_printf(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
-void *mem_try(size_t n, size_t size);              /* zeroed; may be NULL */
-void *mem_try_aligned(size_t n, size_t size);      /* 64-byte aligned, zeroed */
+void *mem_try(size_t n, size_t size);         /* zeroed; may be NULL */
+void *mem_try_aligned(size_t n, size_t size); /* 64-byte aligned, zeroed */
 void *mem_try_grow(void *p, size_t n, size_t size); /* realloc; NULL: p stays */
 
 /* a * b in *out; false on overflow. */

@@ -15,8 +15,8 @@ char *paths_trial_dir(const char *state_dir, int64_t study_id, int64_t number)
                       study_id, number);
 }
 
-char *paths_trial_file(const char *state_dir, int64_t study_id,
-                       int64_t number, const char *file)
+char *paths_trial_file(const char *state_dir, int64_t study_id, int64_t number,
+                       const char *file)
 {
     return mem_printf("%s/checkpoints/%" PRId64 "/%" PRId64 "/%s", state_dir,
                       study_id, number, file);

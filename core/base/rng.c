@@ -56,8 +56,8 @@ void rng_mt19937(struct rng *r, uint32_t seed)
 static void mt_refill(struct rng *r)
 {
     for (int i = 0; i < MT_N; i++) {
-        uint32_t y = (r->mt[i] & 0x80000000u) |
-                     (r->mt[(i + 1) % MT_N] & 0x7fffffffu);
+        uint32_t y =
+            (r->mt[i] & 0x80000000u) | (r->mt[(i + 1) % MT_N] & 0x7fffffffu);
         uint32_t next = r->mt[(i + MT_M) % MT_N] ^ (y >> 1);
         r->mt[i] = (y & 1) != 0 ? next ^ 0x9908b0dfu : next;
     }

@@ -11,13 +11,15 @@
 #include "core/base/base.h"
 #include <stdint.h>
 
-enum rng_purpose {       /* append only: a number here is part of every result */
-    RNG_SAMPLER = 1,     /* TPE's own draws */
-    RNG_STARTUP = 2,     /* uniform draws of random search and start-up trials */
-    RNG_SPLIT = 3,       /* train / validation / test (trial 0: one per study) */
-    RNG_INIT = 4,        /* weights */
-    RNG_SHUFFLE = 5,     /* order of an epoch (index = epoch) */
-    RNG_DROPOUT = 6,     /* masks (index = step and element) */
+enum rng_purpose { /* append only: a number here is part of every result */
+                   RNG_SAMPLER = 1, /* TPE's own draws */
+                   RNG_STARTUP = 2, /* uniform draws of random search and
+                                       start-up trials */
+                   RNG_SPLIT = 3, /* train / validation / test (trial 0: one per
+                                     study) */
+                   RNG_INIT = 4,  /* weights */
+                   RNG_SHUFFLE = 5, /* order of an epoch (index = epoch) */
+                   RNG_DROPOUT = 6, /* masks (index = step and element) */
 };
 
 enum rng_kind { RNG_PHILOX, RNG_MT19937 };
@@ -38,9 +40,9 @@ void rng_stream(struct rng *r, uint64_t seed, uint32_t trial,
 void rng_mt19937(struct rng *r, uint32_t seed);
 
 uint32_t rng_u32(struct rng *r);
-double rng_double(struct rng *r);                    /* [0, 1), 53 bits */
-uint32_t rng_below(struct rng *r, uint32_t n);       /* [0, n), unbiased; n > 0 */
-double rng_normal(struct rng *r);                    /* N(0, 1), Box-Muller */
+double rng_double(struct rng *r);              /* [0, 1), 53 bits */
+uint32_t rng_below(struct rng *r, uint32_t n); /* [0, n), unbiased; n > 0 */
+double rng_normal(struct rng *r);              /* N(0, 1), Box-Muller */
 /* Fisher-Yates over n indices. */
 void rng_shuffle(struct rng *r, uint32_t *items, uint32_t n);
 

@@ -16,26 +16,26 @@ enum { MSG_PROTOCOL = 1 };
 /* F(type, name); types: I int64_t, D double, S char * (owned once decoded),
  * ID struct trial_id, RUN struct run, METRICS struct run_metrics. */
 
+/* clang-format off */
+
 /* worker -> daemon: first word after the start */
 #define MSG_HELLO_FIELDS(F) F(I, protocol) F(S, build_id) F(I, pid)
 /* daemon -> worker: read, filter and save a data set. expected_sha256 is ""
  * the first time; later a different result is an error ("data changed"). */
 #define MSG_PREPARE_FIELDS(F)                                                  \
-    F(I, study)                                                                \
-    F(S, sources) F(S, splits) F(S, text) F(S, label) F(I, min_class_count)    \
-        F(S, cache_dir) F(S, expected_sha256) F(RUN, run)
+    F(I, study) F(S, sources) F(S, splits) F(S, text) F(S, label)              \
+    F(I, min_class_count) F(S, cache_dir) F(S, expected_sha256) F(RUN, run)
 /* worker -> daemon. sizes: rows of train, val, test. */
 #define MSG_PREPARED_FIELDS(F)                                                 \
-    F(I, study)                                                                \
-    F(S, sha256) F(I, n_classes) F(I, n_train) F(I, n_val) F(I, n_test)
+    F(I, study) F(S, sha256) F(I, n_classes) F(I, n_train) F(I, n_val)         \
+    F(I, n_test)
 #define MSG_PREPARE_FAILED_FIELDS(F) F(I, study) F(S, message)
 /* daemon -> worker: do this trial. resume_* name the committed checkpoint to
  * continue from ("": none); dir is the trial's folder for checkpoints. */
 #define MSG_ASSIGN_FIELDS(F)                                                   \
-    F(ID, id)                                                                  \
-    F(RUN, run) F(I, metric) F(I, maximize) F(I, of_last) F(S, cache_dir)      \
-        F(S, data_sha256) F(S, dir) F(S, resume_file) F(S, resume_sha256)      \
-            F(S, best_file) F(S, best_sha256)
+    F(ID, id) F(RUN, run) F(I, metric) F(I, maximize) F(I, of_last)            \
+    F(S, cache_dir) F(S, data_sha256) F(S, dir) F(S, resume_file)              \
+    F(S, resume_sha256) F(S, best_file) F(S, best_sha256)
 /* worker -> daemon: sign of life from the training loop itself. */
 #define MSG_PROGRESS_FIELDS(F)                                                 \
     F(ID, id) F(S, phase) F(I, epoch) F(I, step) F(I, n_steps) F(D, loss)
@@ -44,8 +44,8 @@ enum { MSG_PROTOCOL = 1 };
 /* worker -> daemon: a checkpoint is durable. best: 1 the best epoch's, 0 one
  * to continue from. file is a name inside the trial's folder. */
 #define MSG_CHECKPOINT_FIELDS(F)                                               \
-    F(ID, id)                                                                  \
-    F(I, best) F(I, epoch) F(I, step) F(S, file) F(S, sha256) F(I, size)
+    F(ID, id) F(I, best) F(I, epoch) F(I, step) F(S, file) F(S, sha256)        \
+    F(I, size)
 /* worker -> daemon: the training is over. */
 #define MSG_DONE_FIELDS(F)                                                     \
     F(ID, id) F(D, value) F(I, best_epoch) F(I, n_epochs) F(I, peak_bytes)
@@ -57,6 +57,8 @@ enum { MSG_PROTOCOL = 1 };
 #define MSG_STOP_FIELDS(F) F(ID, id) F(I, keep)
 /* daemon -> worker: nothing more to do; exit 0. */
 #define MSG_QUIT_FIELDS(F) F(I, unused)
+
+/* clang-format on */
 
 /* X(NAME, number, member) */
 #define MSG_LIST(X)                                                            \

@@ -1,4 +1,5 @@
-/* Every test_X.c below tests/ defines `Suite *suite(void)`; this is the main. */
+/* Every test_X.c below tests/ defines `Suite *suite(void)`; this is the main.
+ */
 #include "tests/lib/test_main.h"
 
 #include <stdlib.h>

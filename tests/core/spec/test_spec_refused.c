@@ -1,0 +1,228 @@
+/* Every way to get a config wrong, and the sentence that it gets. */
+#include "core/base/json.h"
+#include "core/spec/spec.h"
+#include "core/spec/spec_json.h"
+#include "tests/lib/test_main.h"
+
+#include <string.h>
+
+static const char MINIMAL[] =
+    "{\"study\":\"s\",\"data\":{\"source\":\"a.jsonl\"}}";
+
+/* MINIMAL with one value put at a path. */
+static int parse_with(const char *path, const char *value, struct spec *out,
+                      struct err *err)
+{
+    struct json *root, *node;
+    ck_assert_int_eq(json_parse(MINIMAL, strlen(MINIMAL), &root, err), 0);
+    ck_assert_msg(json_parse(value, strlen(value), &node, err) == 0, "%s",
+                  err->msg);
+    ck_assert_int_eq(json_set(root, path, node, err), 0);
+    int rc = spec_from_json(root, out, err);
+    json_free(root);
+    return rc;
+}
+
+static const struct {
+    const char *path, *value, *sentence;
+} REFUSED[] = {
+    {"study", "\"\"", "study: must have 1 to 512 bytes"},
+    {"study", "7", "study: must be a string, not a number"},
+    {"study", "\"a\\nb\"", "study: must not contain control characters"},
+    {"study", "\"a\\u0085b\"", "study: must not contain control characters"},
+    {"lr", "1", "lr: unknown key (did you mean 'training.lr'?)"},
+    {"training.learning_rate", "1",
+     "training.learning_rate: unknown key (did you mean 'lr'?)"},
+    {"training.epochs", "1",
+     "training.epochs: unknown key (did you mean 'max_epochs'?)"},
+    {"training.batchsize", "1",
+     "training.batchsize: unknown key (did you mean 'batch_size'?)"},
+    {"trainning", "{}", "trainning: unknown key (did you mean 'training'?)"},
+    {"pruner.zzzzzzzzzzzz", "1",
+     "pruner.zzzzzzzzzzzz: unknown key (known: type)"},
+    {"training.early_stopping.patince", "1",
+     "training.early_stopping.patince: unknown key (did you mean "
+     "'patience'?)"},
+    {"training", "[]", "training: must be an object, not a list"},
+    {"sampler", "null", "sampler: must be an object, not null"},
+    {"training.early_stopping", "3",
+     "training.early_stopping: must be an object, not a number"},
+    {"training.early_stopping.patience", "3",
+     "training.early_stopping.monitor: missing"},
+    {"training.early_stopping.monitor", "\"val\"",
+     "training.early_stopping.monitor: must be one of none, train-loss, "
+     "train-acc, val-loss, val-acc, not 'val'"},
+    {"n_trials", "1.5", "n_trials: must be a whole number, not 1.5"},
+    {"n_trials", "0", "n_trials: must be between 1 and 1000000"},
+    {"n_trials", "1e300", "n_trials: must be between 1 and 1000000"},
+    {"n_trials", "null", "n_trials: must be a whole number, not null"},
+    {"n_trials", "\"20\"", "n_trials: must be a whole number, not a string"},
+    {"seed", "-1", "seed: must be between 0 and 9007199254740992"},
+    {"seed", "18446744073709551616",
+     "seed: must be between 0 and 9007199254740992"},
+    {"workers", "257", "workers: must be between 0 and 256"},
+    {"threads_per_worker", "0",
+     "threads_per_worker: must be between 1 and 256"},
+    {"sampler.type", "\"cmaes\"",
+     "sampler.type: must be one of tpe, random, not 'cmaes'"},
+    {"sampler.multivariate", "1",
+     "sampler.multivariate: must be true or false, not a number"},
+    {"sampler", "{\"group\":true,\"multivariate\":false}",
+     "sampler.group: needs multivariate to be true"},
+    {"pruner.type", "\"median\"",
+     "pruner.type: must be one of none, not 'median'"},
+    {"stop.value", "\"x\"",
+     "stop.value: must be a number or null, not a "
+     "string"},
+    {"stop.hours", "0", "stop.hours: must be between 1e-06 and 1000000"},
+    {"objective.metric", "\"acc\"",
+     "objective.metric: must be one of train-loss, train-acc, val-loss, "
+     "val-acc, test-acc, not 'acc'"},
+    {"objective.of", "\"mean\"",
+     "objective.of: must be one of best, last, not 'mean'"},
+    {"data.source", "[]", "data.source: must have 1 to 64 entries"},
+    {"data.source", "null",
+     "data.source: must be a string or a list of strings, not null"},
+    {"data.source", "[1]",
+     "data.source: must be a list of strings, not a number"},
+    {"data.source", "\"hf:justone\"",
+     "data.source: 'hf:justone' is not hf:OWNER/NAME or hf:OWNER/NAME/CONFIG"},
+    {"data.source", "\"hf:a//b\"",
+     "data.source: 'hf:a//b' is not hf:OWNER/NAME or hf:OWNER/NAME/CONFIG"},
+    {"data.splits", "\"train\"",
+     "data.splits: must be a list of strings, not a string"},
+    {"data.splits", "[\"\"]", "data.splits: must have 1 to 512 bytes"},
+    {"data.fractions", "[0.8,0.2]",
+     "data.fractions: must be a list of three numbers: train, validation, "
+     "test"},
+    {"data.fractions", "[0.8,0.2,0.2]",
+     "data.fractions: must sum to 1, not to 1.2"},
+    {"data.fractions", "[1,0,0]",
+     "data.fractions: train and validation must get rows"},
+    {"data.split", "{\"choice\":[\"random\"]}",
+     "data.split: cannot be searched: give one value"},
+    {"data.min_class_count", "0",
+     "data.min_class_count: must be between 1 and 1000000000"},
+    {"training.batch_size", "1.5",
+     "training.batch_size: must be a whole number, not 1.5"},
+    {"training.batch_size", "70000",
+     "training.batch_size: must be between 1 and 65536"},
+    {"training.lr", "true", "training.lr: must be a number, not true or false"},
+    {"training.lr", "-1", "training.lr: must be between 1e-12 and 1000"},
+    {"training.lr", "{\"float\":[1e-3,1e-5]}",
+     "training.lr: low must be <= high"},
+    {"training.lr", "{\"float\":[0,1],\"log\":true}",
+     "training.lr: low must be > 0 when log"},
+    {"training.lr", "{\"float\":[0,1]}",
+     "training.lr: low must be between 1e-12 and 1000"},
+    {"training.lr", "{\"float\":[1,1001]}",
+     "training.lr: high must be between 1e-12 and 1000"},
+    {"training.lr", "{\"float\":[2000,3000]}",
+     "training.lr: low must be between 1e-12 and 1000"},
+    {"training.lr", "{\"float\":[1,2],\"log\":true,\"step\":0.1}",
+     "training.lr: log and step exclude each other"},
+    {"training.lr", "{\"float\":[1,2],\"step\":0}",
+     "training.lr: step must be > 0"},
+    {"training.lr", "{\"float\":[1,2],\"log\":1}",
+     "training.lr: log must be true or false"},
+    {"training.lr", "{\"float\":[1]}",
+     "training.lr: 'float' must be [low, high]"},
+    {"training.lr", "{\"float\":[1,\"2\"]}",
+     "training.lr: 'float' must be [low, high]"},
+    {"training.lr", "{\"float\":[1,2],\"int\":[1,2]}",
+     "training.lr: a distribution has one of 'float', 'int', 'choice'"},
+    {"training.lr", "{}",
+     "training.lr: a distribution has one of 'float', 'int', 'choice'"},
+    {"training.lr", "{\"flaot\":[1,2]}",
+     "training.lr.flaot: unknown key (did you mean 'float'?)"},
+    {"training.lr", "{\"choice\":[1,2],\"log\":true}",
+     "training.lr: 'choice' has neither 'step' nor 'log'"},
+    {"training.lr", "{\"choice\":[]}",
+     "training.lr: there must be at least one choice"},
+    {"training.lr", "{\"choice\":[1,2,1.0]}",
+     "training.lr: choice number 3 stands there twice"},
+    {"training.lr", "{\"choice\":[1,\"2\"]}",
+     "training.lr: choices must be numbers"},
+    {"training.lr", "{\"choice\":[0]}",
+     "training.lr: choices must be between 1e-12 and 1000"},
+    {"training.lr", "{\"choice\":[1],\"name\":\"\"}",
+     "training.lr.name: must have 1 to 512 bytes"},
+    {"training.lr", "{\"choice\":[1],\"name\":1}",
+     "training.lr.name: must be a string, not a number"},
+    {"model.emb_dim", "{\"float\":[1,2]}",
+     "model.emb_dim: takes whole numbers: use 'int' or 'choice'"},
+    {"model.emb_dim", "{\"int\":[1.5,2]}",
+     "model.emb_dim: low, high and step must be whole numbers"},
+    {"model.emb_dim", "{\"int\":[64,128],\"log\":true,\"step\":2}",
+     "model.emb_dim: step must be 1 when log"},
+    {"model.emb_dim", "{\"choice\":[64,64.5]}",
+     "model.emb_dim: choices must be whole numbers"},
+    {"model.mask", "{\"choice\":[\"padding\",\"none\"]}",
+     "model.mask: choices must be among padding, notebook"},
+    {"model.mask", "{\"int\":[0,1]}", "model.mask: takes words: use 'choice'"},
+    {"model.mask", "\"none\"",
+     "model.mask: must be one of padding, notebook, not 'none'"},
+    {"model.num_heads", "7",
+     "model.num_heads: 7 heads do not divide emb_dim 128"},
+    {"model.num_heads", "{\"choice\":[3,7]}",
+     "model.num_heads: no value divides any emb_dim"},
+    {"model",
+     "{\"emb_dim\":{\"int\":[65,127],\"step\":2},"
+     "\"num_heads\":{\"choice\":[2,4]}}",
+     "model.num_heads: no value divides any emb_dim"},
+    {"training",
+     "{\"lr\":{\"float\":[1,2],\"name\":\"x\"},"
+     "\"weight_decay\":{\"float\":[1,2],\"name\":\"x\"}}",
+     "training.weight_decay: the parameter 'x' is that of training.lr "
+     "already"},
+};
+
+START_TEST(wrong_configs_are_refused_with_path_and_reason)
+{
+    struct spec s;
+    struct err err = {0};
+    int rc = parse_with(REFUSED[_i].path, REFUSED[_i].value, &s, &err);
+    ck_assert_int_eq(rc, ERR_INVALID);
+    ck_assert_str_eq(err.msg, REFUSED[_i].sentence);
+}
+END_TEST
+
+START_TEST(test_accuracy_needs_test_rows)
+{
+    static const char text[] =
+        "{\"study\":\"s\",\"objective\":{\"metric\":\"test-acc\"},"
+        "\"data\":{\"source\":\"a\",\"fractions\":[0.5,0.5,0]}}";
+    struct spec s;
+    struct err err;
+    ck_assert_int_eq(spec_parse(text, strlen(text), &s, &err), ERR_INVALID);
+    ck_assert_str_eq(err.msg, "objective.metric: test-acc needs test rows, "
+                              "but data.fractions gives them 0");
+}
+END_TEST
+
+START_TEST(no_config_at_all)
+{
+    struct spec s;
+    struct err err;
+    ck_assert_int_eq(spec_parse("[]", 2, &s, &err), ERR_INVALID);
+    ck_assert_str_eq(err.msg, "a study config must be an object, not a list");
+    ck_assert_int_eq(spec_parse("{}", 2, &s, &err), ERR_INVALID);
+    ck_assert_str_eq(err.msg, "study: missing");
+    ck_assert_int_eq(spec_parse("{\"study\":\"x\"}", 13, &s, &err),
+                     ERR_INVALID);
+    ck_assert_str_eq(err.msg, "data.source: missing");
+    ck_assert_int_eq(spec_parse("", 0, &s, &err), ERR_INVALID);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("spec_refused");
+    TCase *t = tcase_create("spec_refused");
+    tcase_add_loop_test(t, wrong_configs_are_refused_with_path_and_reason, 0,
+                        (int)ARRAY_LEN(REFUSED));
+    tcase_add_test(t, test_accuracy_needs_test_rows);
+    tcase_add_test(t, no_config_at_all);
+    suite_add_tcase(s, t);
+    return s;
+}
