@@ -9,8 +9,9 @@
  * transaction is rolled back, and what was written before it is what a reload
  * finds. After an I/O error in COMMIT itself a crash may find the transaction
  * whole; never a part of it. A failing move of pages fails no commit: the WAL
- * keeps them. It is not tried again in this life, because after a failed fsync
- * the page cache may claim what the disk lacks; the next open replays the WAL.
+ * keeps them. After an I/O error it is not tried again in this life, because
+ * after a failed fsync the page cache may claim what the disk lacks; the next
+ * open replays the WAL.
  */
 #include "daemon/store.h"
 #include "core/base/log.h"
@@ -172,8 +173,7 @@ static void move_pages(struct store *s, int mode)
     int in_wal = 0, moved = 0;
     if (sqlite3_wal_checkpoint_v2(s->db, NULL, mode, &in_wal, &moved) !=
         SQLITE_OK) {
-        int code = sqlite3_errcode(s->db) & 0xff;
-        s->move_failed = code != SQLITE_BUSY && code != SQLITE_LOCKED;
+        s->move_failed = (sqlite3_errcode(s->db) & 0xff) == SQLITE_IOERR;
         LOG_WARN("wal checkpoint failed", "path=%s reason=%s", s->path,
                  sqlite3_errmsg(s->db));
         return;

@@ -7,6 +7,7 @@
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/base/paths.h"
 #include "daemon/store_priv.h"
 
 #include <inttypes.h>
@@ -226,9 +227,9 @@ static int best_path(const struct store_write *w, char **path)
     int step = sqlite3_step(st);
     if (step == SQLITE_ROW) {
         const char *file = (const char *)sqlite3_column_text(st, 0);
-        *path = mem_printf("%s/checkpoints/%" PRId64 "/%" PRId64 "/%s",
-                           w->s->dir != NULL ? w->s->dir : ".", w->a->study,
-                           w->a->number, file != NULL ? file : "");
+        *path =
+            paths_trial_file(w->s->dir != NULL ? w->s->dir : ".", w->a->study,
+                             w->a->number, file != NULL ? file : "");
     } else if (step != SQLITE_DONE) {
         rc = store_fail(w->s, "best checkpoint", w->err);
     }

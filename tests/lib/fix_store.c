@@ -211,8 +211,9 @@ struct action *fix_store_start(struct fix_store *f, struct actions *out,
 
 static double metric(struct fix_store *f)
 {
-    static const double ODD[] = {0.0,       1.0,    (double)NAN, INFINITY,
-                                 -INFINITY, 5e-324, 1.7976931348623157e308};
+    static const double ODD[] = {
+        0.0,       1.0,    (double)NAN,           INFINITY,
+        -INFINITY, 5e-324, 1.7976931348623157e308};
     return rng_below(&f->rng, 4) == 0 ? ODD[rng_below(&f->rng, 7)]
                                       : rng_double(&f->rng);
 }
