@@ -1,0 +1,527 @@
+/* Opening: whose file it is, what is refused untouched, what is adopted; and
+ * what rows say that no one of us wrote. */
+#include "tests/lib/test_main.h"
+#include "core/base/buf.h"
+#include "core/base/file.h"
+#include "core/base/hash.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/base/paths.h"
+#include "daemon/history.h"
+#include "daemon/store.h"
+#include "tests/lib/fix_store.h"
+
+#include <math.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct fix_store fix;
+
+static void setup(void)
+{
+    log_set_level(LOG_LEVEL_ERROR);
+    fix_store_folder(&fix, 3);
+}
+
+static void teardown(void)
+{
+    fix_store_fini(&fix);
+}
+
+/* Run SQL on the closed file, by a connection without our protections. */
+static void tamper(const char *sql)
+{
+    sqlite3 *db;
+    char *error = NULL;
+    ck_assert_int_eq(sqlite3_open(fix.path, &db), SQLITE_OK);
+    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &error) == SQLITE_OK,
+                  "%s: %s", sql, error);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+
+static void put_file(const void *bytes, size_t n)
+{
+    struct err err;
+    ck_assert_int_eq(file_write_atomic(fix.path, bytes, n, 0600, &err), 0);
+}
+
+static void expect_refused(int code, const char *because)
+{
+    struct err err;
+    char before[65], after[65];
+    uint64_t size;
+    ck_assert_int_eq(file_sha256(fix.path, before, &size, &err), 0);
+    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), code);
+    ck_assert_msg(strstr(err.msg, because) != NULL, "%s", err.msg);
+    ck_assert_msg(strstr(err.msg, fix.path) != NULL, "%s", err.msg);
+    ck_assert_int_eq(file_sha256(fix.path, after, &size, &err), 0);
+    ck_assert_str_eq(before, after);
+    ck_assert_ptr_null(fix.store);
+}
+
+/* --- refused -------------------------------------------------------------- */
+
+START_TEST(test_not_a_database)
+{
+    put_file("study,trial,value\n1,2,3\n", 24);
+    expect_refused(ERR_CORRUPT, "not an SQLite database");
+    put_file("SQLite", 6);
+    expect_refused(ERR_CORRUPT, "not an SQLite database");
+}
+END_TEST
+
+START_TEST(test_another_programs_database)
+{
+    tamper("CREATE TABLE bookmarks (url TEXT)");
+    expect_refused(ERR_INVALID, "another program");
+    tamper("PRAGMA application_id = 7");
+    expect_refused(ERR_INVALID, "another program");
+}
+END_TEST
+
+START_TEST(test_a_newer_schema)
+{
+    struct err err;
+    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    store_close(fix.store);
+    fix.store = NULL;
+    tamper("PRAGMA user_version = 99");
+    expect_refused(ERR_INVALID, "newer version");
+}
+END_TEST
+
+START_TEST(test_a_damaged_page)
+{
+    struct err err;
+    struct actions a;
+    actions_init(&a);
+    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    for (int i = 0; i < 60; i++) {
+        fix_store_random(&fix, &a);
+        fix_store_must(&fix, &a);
+    }
+    store_close(fix.store);
+    fix.store = NULL;
+    struct buf bytes;
+    buf_init(&bytes, 16 << 20);
+    ck_assert_int_eq(file_read(fix.path, &bytes, &err), 0);
+    memset(bytes.data + 5 * 4096, 0x5a, 4096);
+    put_file(bytes.data, bytes.len);
+    buf_fini(&bytes);
+    expect_refused(ERR_CORRUPT, "damaged");
+}
+END_TEST
+
+START_TEST(test_what_is_not_there_or_no_file)
+{
+    struct err err;
+    ck_assert_int_eq(store_open_readonly(fix.path, &fix.store, &err),
+                     ERR_NOTFOUND);
+    ck_assert(!file_exists(fix.path));
+    ck_assert_int_eq(store_open(fix.dir, &fix.store, &err), ERR_INVALID);
+    ck_assert_int_eq(symlink("/dev/null", fix.path), 0);
+    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), ERR_INVALID);
+}
+END_TEST
+
+START_TEST(test_readonly_writes_nothing)
+{
+    struct err err;
+    struct actions a;
+    actions_init(&a);
+    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_random(&fix, &a);
+    fix_store_must(&fix, &a);
+    store_close(fix.store);
+    fix.store = NULL;
+    ck_assert_msg(store_open_readonly(fix.path, &fix.store, &err) == 0, "%s",
+                  err.msg);
+    fix_store_expect_equal(&fix);
+    fix_store_random(&fix, &a);
+    ck_assert_int_lt(store_commit(fix.store, fix.mirror, &a, &err), 0);
+    actions_fini(&a);
+    fix_store_expect_equal(&fix);
+}
+END_TEST
+
+/* --- made by Optuna ------------------------------------------------------- */
+
+static bool copy_golden(const char *name)
+{
+    const char *shared = getenv("PARZEN_SHARED");
+    char *path =
+        mem_printf("%s/golden/%s", shared != NULL ? shared : "../shared", name);
+    struct buf bytes;
+    struct err err;
+    buf_init(&bytes, 16 << 20);
+    bool found = file_read(path, &bytes, &err) == 0;
+    if (found) {
+        put_file(bytes.data, bytes.len);
+    } else {
+        printf("SKIPPED: test_store_open needs ../shared (%s)\n", path);
+    }
+    buf_fini(&bytes);
+    free(path);
+    return found;
+}
+
+/* A study of every distribution, with inf and NaN; beside it one with two
+ * objectives, which is left out. */
+START_TEST(test_optunas_database_is_adopted)
+{
+    static const char *const NAMES[] = {"optuna-5.0.db", "optuna-3.1.db"};
+    struct err err;
+    if (!copy_golden(NAMES[_i])) {
+        return;
+    }
+    ck_assert_msg(store_open(fix.path, &fix.store, &err) == 0, "%s", err.msg);
+    struct mirror *m = fix_store_load(&fix);
+    ck_assert_uint_eq(m->n_studies, 1);
+    const struct study *s = mirror_study_by_name(m, "s1");
+    ck_assert_ptr_nonnull(s);
+    ck_assert(s->is_foreign);
+    ck_assert_int_eq(s->state, STUDY_STOPPED);
+    ck_assert_uint_eq(s->n_trials, 8);
+    ck_assert_uint_eq(s->spec.space.n, 7);
+    ck_assert_int_eq(s->spec.direction, SPEC_MINIMIZE);
+    ck_assert(s->trials[0]->value == 2.25);
+    ck_assert(isinf(s->trials[2]->value) || s->trials[2]->value > 0);
+    double values[7];
+    study_values(s, 0, values);
+    ck_assert(values[space_find(&s->spec.space, "x")] == 1.5);
+    ck_assert(values[space_find(&s->spec.space, "c")] == 1);
+    double last;
+    ck_assert_int_eq(history_last_step(s->history, 0, &last), 4);
+    ck_assert(last == 0.45);
+    ck_assert_int_eq(m->next_study_id, 3); /* of both studies */
+    ck_assert_int_eq(m->next_trial_id, 11);
+
+    /* Our studies live beside it, and a copy was taken before. */
+    mirror_free(fix.mirror);
+    fix.mirror = m;
+    struct actions a;
+    actions_init(&a);
+    fix_store_add_study(&fix, &a, "ours");
+    fix_store_must(&fix, &a);
+    fix_store_expect_equal(&fix);
+    fix_store_reopen(&fix);
+    fix_store_expect_equal(&fix);
+    char backup[128];
+    snprintf(backup, sizeof(backup), "%s.before-2", fix.path);
+    ck_assert(file_exists(backup));
+}
+END_TEST
+
+START_TEST(test_optuna_enqueues_into_our_study)
+{
+    struct err err;
+    struct actions a;
+    actions_init(&a);
+    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_add_study(&fix, &a, "s");
+    fix_store_add_trial(&fix, &a, 1, NULL);
+    fix_store_must(&fix, &a);
+    store_close(fix.store);
+    fix.store = NULL;
+    tamper("INSERT INTO trials VALUES (2, 1, 1, 'WAITING', NULL, NULL);"
+           "INSERT INTO trial_system_attributes (trial_id, key, value_json)"
+           " VALUES (2, 'fixed_params', '{\"lr\": 0.001, \"emb_dim\": 256,"
+           " \"unknown\": 1, \"mask\": \"no such\"}')");
+    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    mirror_free(fix.mirror);
+    fix.mirror = fix_store_load(&fix);
+    const struct study *s = fix.mirror->studies[0];
+    const struct study_trial *t = s->trials[1];
+    ck_assert_ptr_nonnull(t->fixed);
+    ck_assert(t->fixed[space_find(&s->spec.space, "lr")] == 0.001);
+    ck_assert(t->fixed[space_find(&s->spec.space, "emb_dim")] == 2);
+    ck_assert(isnan(t->fixed[space_find(&s->spec.space, "mask")]));
+    fix_store_start(&fix, &a, 1, 1);
+    fix_store_must(&fix, &a);
+    fix_store_finish(&fix, &a, 1, 1, TRIAL_COMPLETE, 0.5);
+    fix_store_must(&fix, &a);
+    struct mirror *m = fix_store_load(&fix);
+    ck_assert_int_eq(m->studies[0]->trials[1]->state, TRIAL_COMPLETE);
+    mirror_free(m);
+}
+END_TEST
+
+/* --- hostile rows --------------------------------------------------------- */
+
+/* A finished, a running, an enqueued and a failed trial, epochs, checkpoints.
+ */
+static void make_life(void)
+{
+    struct err err;
+    struct actions a;
+    actions_init(&a);
+    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    for (int i = 0; i < 300; i++) {
+        fix_store_random(&fix, &a);
+        for (size_t k = 0; k < a.n; k++) { /* keep what there is */
+            if (a.items[k].kind == ACTION_DELETE_STUDY) {
+                actions_fini(&a);
+                actions_init(&a);
+            }
+        }
+        fix_store_must(&fix, &a);
+    }
+    fix_store_expect_equal(&fix);
+}
+
+static const char *const TABLES[] = {
+    "studies",         "study_directions",      "trials",
+    "trial_params",    "trial_values",          "trial_intermediate_values",
+    "parzen_configs",  "parzen_trials",         "parzen_attempts",
+    "parzen_epochs",   "parzen_checkpoints",    "parzen_events",
+    "parzen_next_ids", "trial_user_attributes", "trial_system_attributes"};
+
+static const char *const HOSTILE[] = {
+    "NULL",
+    "-1",
+    "0",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "1e308",
+    "9e999",
+    "'RUNNING'",
+    "'COMPLETE'",
+    "''",
+    "'\xff\xfe'",
+    "'a' || char(0) || 'b'",
+    "x'00ff00'",
+    "zeroblob(100000)",
+    "'../../etc/passwd'",
+    "'[1, 2'",
+    "'{\"name\": \"FloatDistribution\", \"attributes\": {\"low\": 1}}'",
+    "'{\"study\": {}}'",
+    "hex(zeroblob(300000))",
+    "'2026-13-45 99:99:99.000000'",
+};
+
+/* Put a hostile value into one column of one row. Constraints may refuse it. */
+static bool hurt(sqlite3 *db, uint32_t choice)
+{
+    struct rng rng;
+    char sql[512];
+    rng_mt19937(&rng, choice);
+    const char *table = TABLES[rng_below(&rng, ARRAY_LEN(TABLES))];
+    snprintf(sql, sizeof(sql), "SELECT * FROM %s", table);
+    sqlite3_stmt *st;
+    ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+    int column = (int)rng_below(&rng, (uint32_t)sqlite3_column_count(st));
+    char name[64];
+    snprintf(name, sizeof(name), "%s", sqlite3_column_name(st, column));
+    sqlite3_finalize(st);
+    const char *key = strcmp(table, "parzen_attempts") == 0 ||
+                              strcmp(table, "parzen_epochs") == 0 ||
+                              strcmp(table, "parzen_checkpoints") == 0
+                          ? "trial_id"
+                      : strcmp(table, "parzen_next_ids") == 0 ? "name"
+                                                              : "rowid";
+    uint32_t at = rng_below(&rng, 20);
+    if (rng_below(&rng, 5) == 0) {
+        snprintf(sql, sizeof(sql),
+                 "DELETE FROM %s WHERE %s = (SELECT %s FROM %s LIMIT 1 "
+                 "OFFSET %u)",
+                 table, key, key, table, at);
+    } else {
+        snprintf(sql, sizeof(sql),
+                 "UPDATE OR IGNORE %s SET \"%s\" = %s WHERE %s = (SELECT %s "
+                 "FROM %s LIMIT 1 OFFSET %u)",
+                 table, name, HOSTILE[rng_below(&rng, ARRAY_LEN(HOSTILE))], key,
+                 key, table, at);
+    }
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK &&
+           sqlite3_changes(db) > 0;
+}
+
+/* Whatever a row says: it loads, or the sentence names path and table. */
+static int load_hurt(struct store *store, const char *path, uint32_t choice)
+{
+    struct err err = {0};
+    struct mirror *m = mirror_new(1);
+    int rc = store_load(store, m, &err);
+    if (rc != 0) {
+        ck_assert_msg(rc == ERR_CORRUPT, "choice %u: %d %s", choice, rc,
+                      err.msg);
+        ck_assert_msg(strstr(err.msg, path) != NULL, "%s", err.msg);
+        ck_assert_msg(strstr(err.msg, ": row ") != NULL ||
+                          strstr(err.msg, "no ids") != NULL,
+                      "%s", err.msg);
+    }
+    if (choice % 16 == 0) { /* the doctor lives through it, too */
+        struct buf out;
+        buf_init(&out, 1 << 20);
+        int n = store_check(store, &out);
+        ck_assert_msg(rc == 0 || n > 0, "choice %u: nothing found", choice);
+        buf_fini(&out);
+    }
+    mirror_free(m);
+    return rc;
+}
+
+/* Each choice on a fresh copy of the same database. */
+START_TEST(test_hostile_rows)
+{
+    enum { N = 600 };
+    struct buf bytes;
+    struct err err;
+    int n_hurt = 0, n_refused = 0;
+    make_life();
+    store_close(fix.store);
+    fix.store = NULL;
+    buf_init(&bytes, 16 << 20);
+    ck_assert_int_eq(file_read(fix.path, &bytes, &err), 0);
+    for (uint32_t choice = 0; choice < N; choice++) {
+        FILE *f = fopen(fix.path, "wb"); /* no fsync: many copies */
+        ck_assert_ptr_nonnull(f);
+        ck_assert_uint_eq(fwrite(bytes.data, 1, bytes.len, f), bytes.len);
+        ck_assert_int_eq(fclose(f), 0);
+        sqlite3 *db;
+        ck_assert_int_eq(sqlite3_open(fix.path, &db), SQLITE_OK);
+        sqlite3_exec(db, "PRAGMA synchronous = OFF", NULL, NULL, NULL);
+        bool changed = hurt(db, choice);
+        sqlite3_close(db);
+        if (!changed) {
+            continue;
+        }
+        n_hurt++;
+        int rc = store_open_readonly(fix.path, &fix.store, &err);
+        if (rc == 0) {
+            rc = load_hurt(fix.store, fix.path, choice);
+            store_close(fix.store);
+            fix.store = NULL;
+        }
+        n_refused += rc != 0;
+    }
+    buf_fini(&bytes);
+    ck_assert_int_gt(n_hurt, N / 4);
+    ck_assert_int_gt(n_refused, N / 10);
+}
+END_TEST
+
+/* --- what the doctor finds ------------------------------------------------ */
+
+static int check(char **said)
+{
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    buf_str(&out, "");
+    int n = store_check(fix.store, &out);
+    *said = buf_take(&out);
+    return n;
+}
+
+/* A trial with a real checkpoint file. */
+static void life_with_file(char **path)
+{
+    struct err err;
+    struct actions a;
+    actions_init(&a);
+    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_add_study(&fix, &a, "s");
+    fix_store_add_trial(&fix, &a, 1, NULL);
+    fix_store_start(&fix, &a, 1, 0);
+    fix_store_must(&fix, &a);
+    fix_store_report(&fix, &a, 1, 0);
+    fix_store_must(&fix, &a);
+    char *dir = paths_trial_dir(fix.dir, 1, 0);
+    *path = paths_trial_file(fix.dir, 1, 0, "best.ckpt");
+    ck_assert_int_eq(file_mkdirs(dir, 0700, &err), 0);
+    ck_assert_int_eq(file_write_atomic(*path, "abc", 3, 0600, &err), 0);
+    free(dir);
+    struct action *c =
+        actions_add(&a, (struct action){.kind = ACTION_CHECKPOINT,
+                                        .seq = fix.mirror->next_seq,
+                                        .at_ms = fix.now_ms,
+                                        .study = 1,
+                                        .number = 0,
+                                        .attempt = 1,
+                                        .slot = -1});
+    c->checkpoint.best = true;
+    c->checkpoint.file = (struct study_checkpoint){
+        .epoch = 0, .step = 3, .size = 3, .file = mem_strdup("best.ckpt")};
+    hash_bytes("abc", 3, c->checkpoint.file.sha256);
+    fix_store_finish(&fix, &a, 1, 0, TRIAL_COMPLETE, 0.5);
+    fix_store_must(&fix, &a);
+}
+
+START_TEST(test_the_doctor_finds_nothing)
+{
+    char *said, *path;
+    life_with_file(&path);
+    ck_assert_msg(check(&said) == 0, "%s", said);
+    free(said);
+    free(path);
+}
+END_TEST
+
+static const struct {
+    const char *sql, *sentence; /* sql NULL: see the test */
+} ILLS[] = {
+    {"PRAGMA foreign_keys = OFF; INSERT INTO trial_values (trial_id,"
+     " objective, value, value_type) VALUES (77, 0, 1.0, 'FINITE')",
+     "[1] trial_values"},
+    {"UPDATE trials SET number = 5", "[3] study 1: trial numbers"},
+    {"UPDATE parzen_attempts SET attempt = 2", "[3] trial_id 1"},
+    {"UPDATE parzen_events SET kind = 'END_ATTEMPT'"
+     " WHERE kind = 'START_TRIAL'",
+     "[4] event"},
+    {"UPDATE trials SET state = 'PRUNED'", "[4] study 1, trial 0: is PRUNED"},
+    {"UPDATE trials SET datetime_complete = '2001-01-01 00:00:00.000000'",
+     "[6] study 1, trial 0: ended before"},
+    {"UPDATE trial_params SET param_value = 1.0 WHERE param_name = 'lr'",
+     "[7] study 1, trial 0: 'lr' = 1 is outside"},
+    {"UPDATE trial_intermediate_values SET intermediate_value = 0.125,"
+     " intermediate_value_type = 'FINITE'",
+     "[8] study 1, trial 0: epoch 0"},
+    {"DELETE FROM trial_intermediate_values", "[8] trial_id 1: epoch 0"},
+    {"UPDATE parzen_checkpoints SET sha256 = replace(sha256, 'b', 'c')",
+     "its bytes have changed"},
+    {"UPDATE parzen_checkpoints SET size = 4", "3 bytes, 4 were written"},
+    {"UPDATE parzen_checkpoints SET file = 'other.ckpt'", "[15]"},
+    {"UPDATE parzen_attempts SET ended_ms = NULL", "[16] trial_id 1"},
+};
+
+START_TEST(test_the_doctor_finds)
+{
+    struct err err;
+    char *said, *path;
+    life_with_file(&path);
+    store_close(fix.store);
+    fix.store = NULL;
+    tamper(ILLS[_i].sql);
+    ck_assert_msg(store_open_readonly(fix.path, &fix.store, &err) == 0, "%s",
+                  err.msg);
+    int n = check(&said);
+    ck_assert_msg(n > 0 && strstr(said, ILLS[_i].sentence) != NULL,
+                  "wanted '%s', found: %s", ILLS[_i].sentence, said);
+    free(said);
+    free(path);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("store open");
+    TCase *t = tcase_create("open");
+    tcase_set_timeout(t, 60);
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, test_not_a_database);
+    tcase_add_test(t, test_another_programs_database);
+    tcase_add_test(t, test_a_newer_schema);
+    tcase_add_test(t, test_a_damaged_page);
+    tcase_add_test(t, test_what_is_not_there_or_no_file);
+    tcase_add_test(t, test_readonly_writes_nothing);
+    tcase_add_loop_test(t, test_optunas_database_is_adopted, 0, 2);
+    tcase_add_test(t, test_optuna_enqueues_into_our_study);
+    tcase_add_test(t, test_hostile_rows);
+    tcase_add_test(t, test_the_doctor_finds_nothing);
+    tcase_add_loop_test(t, test_the_doctor_finds, 0, (int)ARRAY_LEN(ILLS));
+    suite_add_tcase(s, t);
+    return s;
+}
