@@ -269,7 +269,7 @@ START_TEST(wide)
     for (int round = 0; round < ROUNDS; round++) {
         /* Some batches of the usual size, some wider than a tile. */
         size_t B = round % 2 == 0 ? 4 : up_to(11), O = up_to(9);
-        size_t N = round % 6 == 0 ? 4000 + up_to(900) : up_to(200);
+        size_t N = round % 5 == 0 ? 4000 + up_to(900) : up_to(200);
         struct pair x = floats(B * N, -1, 1), y = floats(B * O, 0, 0);
         struct pair dy = floats(B * O, -1, 1), dx = floats(B * N, 7, 8);
         struct pair w = floats(O * N, -1, 1), m = floats(O * N, -1, 1);
