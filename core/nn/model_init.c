@@ -82,11 +82,12 @@ void model_init(struct model *m, uint64_t seed, uint32_t trial)
         struct rng stream;
         rng_stream(&stream, seed, trial, RNG_INIT, id);
         fill(t, inits[id], fan_ins[id], &stream, m->kernels);
-        if (m->trainable) {
+        if (m->trainable && m->moments_may_differ) {
             memset(t->m, 0, t->n * sizeof(*t->m));
             memset(t->v, 0, t->n * sizeof(*t->v));
         }
     }
+    m->moments_may_differ = false;
     m->step = 0;
 }
 
@@ -102,8 +103,7 @@ void model_sinusoid(float *out, size_t L, size_t d)
     }
 }
 
-/* --- what the bits depend on ------------------------------------------------
- */
+/* --- what the bits depend on ---------------------------------------------- */
 
 void model_set_threads(int n)
 {

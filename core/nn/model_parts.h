@@ -84,6 +84,7 @@ struct model_flat {
 struct model {
     struct model_config config;
     bool trainable;
+    bool moments_may_differ; /* from 0; false: nobody touched their pages */
     int64_t step;
     struct arena arena;
     struct model_tensor tensors[MODEL_N_TENSORS]; /* by id */
@@ -99,6 +100,10 @@ struct model {
 struct model_dropout {
     struct kernels_dropout attention, ffn, head1, head2;
 };
+
+/* Id of the tensor at a place of the public table, which leaves out what the
+ * configuration does not have. */
+size_t model_id_at(const struct model *m, size_t at);
 
 /* Position encoding PE[p,2i] = sin(p / 10000^(2i/d)), PE[p,2i+1] = cos(same),
  * in float32 as the reference rounds it. */
