@@ -41,13 +41,14 @@ enum action_kind {
         ACTION_N_KINDS
 };
 
-enum slot_state { /* mirror.h draws it */
-    SLOT_ABSENT, /* nobody there who could work, or not yet */
-    SLOT_IDLE,
-    SLOT_PREPARING,
-    SLOT_BUSY,
-    SLOT_STOPPING, /* told to stop, not heard of yet */
-    SLOT_DYING     /* being killed, not reaped yet: its words are ignored */
+enum slot_state {              /* mirror.h draws it */
+                  SLOT_ABSENT, /* nobody there who could work, or not yet */
+                  SLOT_IDLE,
+                  SLOT_PREPARING,
+                  SLOT_BUSY,
+                  SLOT_STOPPING, /* told to stop, not heard of yet */
+                  SLOT_DYING     /* being killed, not reaped yet: its words are
+                                    ignored */
 };
 
 /* What the durable ones do to a row, beside the obvious (mirror.c is the
@@ -63,28 +64,40 @@ enum slot_state { /* mirror.h draws it */
 
 struct action {
     enum action_kind kind;
-    int64_t seq;   /* of its event row; 0 for what is not durable */
-    int64_t at_ms; /* UTC */
+    int64_t seq;     /* of its event row; 0 for what is not durable */
+    int64_t at_ms;   /* UTC */
     int64_t mono_ms; /* monotonic; memory only */
-    int64_t study; /* study_id; 0 when none is concerned */
+    int64_t study;   /* study_id; 0 when none is concerned */
     int64_t number;  /* trial number, -1 none */
     int64_t attempt; /* 0 none */
     int slot;        /* -1 none */
     union {
-        struct { struct spec *spec; } add_study;         /* owned */
+        struct {
+            struct spec *spec;
+        } add_study; /* owned */
         struct {
             enum study_state state;
-            char *reason; /* owned, may be NULL */
+            char *reason;                        /* owned, may be NULL */
             int64_t active_ms, running_since_ms; /* as in struct study */
         } set_study;
-        struct { int64_t n_trials; } set_target;
+        struct {
+            int64_t n_trials;
+        } set_target;
         struct study_data set_data;
         /* values: space.n, owned, or NULL: to be sampled at its start */
-        struct { int64_t trial_id; double *fixed; } add_trial;
+        struct {
+            int64_t trial_id;
+            double *fixed;
+        } add_trial;
         /* values: space.n, owned; NULL when the trial has them already */
-        struct { double *values; } start_trial;
+        struct {
+            double *values;
+        } start_trial;
         struct study_report report;
-        struct { bool best; struct study_checkpoint file; } checkpoint;
+        struct {
+            bool best;
+            struct study_checkpoint file;
+        } checkpoint;
         struct {
             enum trial_state state; /* WAITING in END_ATTEMPT */
             enum trial_cause cause;
@@ -93,14 +106,27 @@ struct action {
             int64_t best_epoch;
             int64_t place, n_at_place; /* see struct study_trial */
         } end;                         /* END_ATTEMPT and FINISH_TRIAL */
-        struct { enum slot_state state; } set_slot;
+        struct {
+            enum slot_state state;
+        } set_slot;
         struct study_progress progress;
-        struct { int64_t not_before_ms; } delay;
-        struct { bool stalled; } tick; /* deadlines begin anew */
-        struct { bool keep; } stop;
+        struct {
+            int64_t not_before_ms;
+        } delay;
+        struct {
+            bool stalled;
+        } tick; /* deadlines begin anew */
+        struct {
+            bool keep;
+        } stop;
         /* what to blame when it is gone; message: why, owned */
-        struct { enum trial_cause cause; char *message; } kill;
-        struct { char *file; } remove_file; /* in the trial's folder; owned */
+        struct {
+            enum trial_cause cause;
+            char *message;
+        } kill;
+        struct {
+            char *file;
+        } remove_file; /* in the trial's folder; owned */
     };
 };
 

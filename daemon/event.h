@@ -36,25 +36,52 @@ enum event_kind {
 
 struct event { /* borrows everything it points to */
     enum event_kind kind;
-    int64_t now_ms;  /* UTC */
-    int64_t mono_ms; /* monotonic, > 0: deadlines and backoff */
-    int slot;        /* events of the pool */
-    int64_t study;   /* study_id, where one is concerned */
+    int64_t now_ms;     /* UTC */
+    int64_t mono_ms;    /* monotonic, > 0: deadlines and backoff */
+    int slot;           /* events of the pool */
+    int64_t study;      /* study_id, where one is concerned */
     struct trial_id id; /* PROGRESS .. STOPPED, ORPHAN */
     union {
-        struct { enum trial_cause cause; const char *message; } gone;
+        struct {
+            enum trial_cause cause;
+            const char *message;
+        } gone;
         struct study_data prepared;
-        struct { const char *message; } prepare_failed;
+        struct {
+            const char *message;
+        } prepare_failed;
         struct study_progress progress;
-        struct { int64_t epoch; struct run_metrics metrics; } report;
-        struct { bool best; struct study_checkpoint file; } checkpoint;
-        struct { double value; int64_t best_epoch; } done;
-        struct { enum trial_cause cause; const char *message; } failed;
-        struct { const struct spec *spec; } add_study;
-        struct { int64_t n_trials; } resume; /* 0: the target stays */
-        struct { bool now; } stop;
-        struct { const double *values; } enqueue; /* space.n, NaN free */
-        struct { int cause; } retry; /* enum trial_cause, -1: any */
+        struct {
+            int64_t epoch;
+            struct run_metrics metrics;
+        } report;
+        struct {
+            bool best;
+            struct study_checkpoint file;
+        } checkpoint;
+        struct {
+            double value;
+            int64_t best_epoch;
+        } done;
+        struct {
+            enum trial_cause cause;
+            const char *message;
+        } failed;
+        struct {
+            const struct spec *spec;
+        } add_study;
+        struct {
+            int64_t n_trials;
+        } resume; /* 0: the target stays */
+        struct {
+            bool now;
+        } stop;
+        struct {
+            const double *values;
+        } enqueue; /* space.n, NaN free */
+        struct {
+            int cause;
+        } retry; /* enum trial_cause, -1: any */
     };
 };
 

@@ -15,13 +15,13 @@ struct pool;
 struct pool_options {
     const char *worker_path; /* the program; borrowed for the pool's life */
     int n_slots;
-    int threads;             /* per worker: BLAS threads, set before exec */
-    int hello_timeout_ms;    /* spawn to HELLO */
+    int threads;          /* per worker: BLAS threads, set before exec */
+    int hello_timeout_ms; /* spawn to HELLO */
 };
 
 struct pool_hooks { /* called from the loop, never from inside a pool_ call */
     void *ctx;
-    void (*on_idle)(void *ctx, int slot);                   /* said HELLO */
+    void (*on_idle)(void *ctx, int slot);                    /* said HELLO */
     void (*on_msg)(void *ctx, int slot, const struct msg *); /* borrows */
     /* Reaped. cause: SIGNAL, EXIT, LOST, OOM, HANG, PROTOCOL, SPAWN; message:
      * the obituary ("killed by signal 9 (Killed); last words: ..."). */

@@ -43,13 +43,13 @@ enum {
     SCHED_HANGS_AT_ONE_PLACE = 2,
     SCHED_BACKOFF_MIN_MS = 1000,
     SCHED_BACKOFF_MAX_MS = 60000,
-    SCHED_PREPARES = 3,            /* preparations that may die */
-    SCHED_HANG_MS = 120000,        /* no progress for this long: hang */
+    SCHED_PREPARES = 3,              /* preparations that may die */
+    SCHED_HANG_MS = 120000,          /* no progress for this long: hang */
     SCHED_PREPARE_HANG_MS = 3600000, /* a preparation without a PROGRESS (its
                                         id: the study, number -1, attempt 0) */
-    SCHED_STOP_GRACE_MS = 30000,   /* from STOP to KILL */
-    SCHED_TICK_MS = 1000,          /* while any worker works */
-    SCHED_STALL_MS = 5000          /* ticks further apart: the loop stalled */
+    SCHED_STOP_GRACE_MS = 30000,     /* from STOP to KILL */
+    SCHED_TICK_MS = 1000,            /* while any worker works */
+    SCHED_STALL_MS = 5000            /* ticks further apart: the loop stalled */
 };
 
 /* Append the decision to out. An error (a user's event only: NOTFOUND,

@@ -10,7 +10,8 @@ struct history;
 
 /* X(NAME, "text", help). Only RUNNING studies get workers.
  *   RUNNING -> PAUSED | STOPPED (user) | FINISHED (target reached, or a stop
- *   rule) | FAILED (no data, or max_failures); each back to RUNNING by resume */
+ *   rule) | FAILED (no data, or max_failures); each back to RUNNING by resume
+ */
 #define STUDY_STATES(X)                                                        \
     X(RUNNING, "running", "trials are started")                                \
     X(PAUSED, "paused", "running trials end, no new ones start")               \
@@ -61,18 +62,18 @@ struct study_trial {
     int64_t best_epoch;     /* -1: none */
     int64_t start_ms; /* UTC milliseconds, of the first attempt, 0: not yet */
     int64_t end_ms;   /* UTC milliseconds, of the final state, 0: not yet */
-    double *fixed;            /* space.n values, NaN free; NULL: not enqueued */
+    double *fixed;    /* space.n values, NaN free; NULL: not enqueued */
     struct study_report *reports; /* by epoch, without gaps */
     size_t n_reports;
     struct study_checkpoint *last, *best; /* NULL: none */
     bool nondeterministic; /* an epoch came back different after a resume */
-    int64_t place;      /* n_reports when an attempt last died, -1: never */
-    int64_t n_at_place; /* deaths there, in a row */
+    int64_t place;         /* n_reports when an attempt last died, -1: never */
+    int64_t n_at_place;    /* deaths there, in a row */
     int64_t not_before_ms; /* memory only, monotonic: backoff */
     struct study_progress progress; /* of the running attempt */
 };
 
-struct study_data { /* the prepared data set */
+struct study_data {  /* the prepared data set */
     char sha256[65]; /* "" : not prepared yet */
     int64_t n_classes, n_train, n_val, n_test;
 };
@@ -84,18 +85,19 @@ struct study {
     enum study_state state;
     char *reason; /* owned, may be NULL */
     int64_t created_ms;
-    int64_t active_ms;   /* time spent RUNNING before running_since_ms */
+    int64_t active_ms;        /* time spent RUNNING before running_since_ms */
     int64_t running_since_ms; /* UTC, 0 when not RUNNING */
     int64_t running_since_mono_ms; /* memory only: the same moment; 0: in
                                       another life of the daemon */
     struct study_data data;
-    bool is_prepared;    /* memory only: verified in this life of the daemon */
-    int preparing_slot;  /* memory only: -1 none */
-    int n_prepares;      /* memory only: begun since the last that ended well */
+    bool is_prepared;   /* memory only: verified in this life of the daemon */
+    int preparing_slot; /* memory only: -1 none */
+    int n_prepares;     /* memory only: begun since the last that ended well */
     struct study_trial **trials; /* by number */
     size_t n_trials;
     int64_t n_by_state[TRIAL_N_STATES];
-    int64_t best; /* number of the best COMPLETE trial, -1: none; first of ties */
+    int64_t
+        best; /* number of the best COMPLETE trial, -1: none; first of ties */
     struct history *history;
     bool is_foreign; /* made by Optuna: has no config of ours */
 };
