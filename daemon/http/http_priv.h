@@ -1,0 +1,140 @@
+/* http_priv: shared by the files of this room; nobody else includes it.
+ *
+ * server.c owns all and closes all; door.c runs the HTTP library on the loop,
+ * one door a listener, and watches the peers' clocks; exchange.c takes one
+ * request to its reply, gate.c refuses, reply.c answers; events.c holds
+ * streams open. */
+#ifndef DAEMON_HTTP_HTTP_PRIV_H
+#define DAEMON_HTTP_HTTP_PRIV_H
+#include "daemon/http/assets.h"
+#include "daemon/http/auth.h"
+#include "daemon/http/server.h"
+
+#include <microhttpd.h>
+#include <uv.h>
+
+/* --- limits --- */
+enum {
+    HTTP_MAX_CONNECTIONS = 128,
+    HTTP_MAX_CONNECTIONS_PER_IP = 112,
+    HTTP_MAX_CROWD = 16,         /* peers that were slow to say anything */
+    HTTP_CROWD_MS = 1000,        /* ... for so long */
+    HTTP_MEMORY = 32 << 10,      /* a connection's: request line + headers */
+    HTTP_MAX_URL = 4 << 10,      /* longer: 414 */
+    HTTP_MAX_HEADERS = 64,       /* more: 431 */
+    HTTP_MAX_PARAMS = 8,         /* of a query */
+    HTTP_STALL_S = 10,           /* neither reads nor writes: closed */
+    HTTP_STREAM_QUEUE = 1 << 20, /* a stream further behind is closed */
+    HTTP_PING_MS = 15000,        /* finds streams whose reader has gone */
+    HTTP_LAST_WORDS_MS = 1000,   /* for replies under way at the end */
+};
+
+/* --- doors and peers --- */
+
+/* What a peer is doing; each has a time limit (door.c). */
+enum peer_phase {
+    PEER_SILENT,    /* connected, no request yet */
+    PEER_SENDING,   /* its headers are here, its body is not */
+    PEER_LISTENING, /* a reply is on its way */
+    PEER_STREAMING, /* a reply without an end */
+    PEER_IDLE       /* between two requests */
+};
+
+struct peer {
+    struct peer *prev, *next; /* in its door; the newest first */
+    struct door *door;
+    int fd; /* the library's */
+    bool is_stranger;
+    enum peer_phase phase;
+    uint64_t since_ms;
+};
+
+struct door {
+    struct http_server *server;
+    bool is_local; /* the Unix socket's */
+    int listen_fd; /* -1: closed, or the library's by now */
+    struct MHD_Daemon *mhd;
+    uv_poll_t poll; /* the library's epoll descriptor */
+    uv_timer_t timer;
+    struct peer *peers;
+};
+
+/* Takes listen_fd. */
+MUST_CHECK int door_open(struct door *d, struct http_server *s, int listen_fd,
+                         bool is_local, struct err *err);
+/* Let nobody in any more. */
+void door_shut(struct door *d);
+/* End what is left. The two handles are closing then (server_on_handle). */
+void door_close(struct door *d);
+/* Drop peers that take too long. From a timer. */
+void door_sweep(struct door *d, uint64_t now_ms);
+void peer_enter(struct peer *p, enum peer_phase phase);
+
+/* --- exchanges --- */
+enum MHD_Result exchange_on_request(void *door, struct MHD_Connection *c,
+                                    const char *url, const char *method,
+                                    const char *version, const char *bytes,
+                                    size_t *n, void **exchange);
+void exchange_on_completed(void *door, struct MHD_Connection *c,
+                           void **exchange,
+                           enum MHD_RequestTerminationCode why);
+
+/* --- refusals --- */
+struct refusal {
+    int status;
+    const char *code, *message;
+};
+/* What speaks against this request from its first lines on, or NULL; *asset is
+ * set when a page file is asked for. */
+const struct refusal *gate_judge(struct peer *p, struct MHD_Connection *c,
+                                 const char *method, const char *url,
+                                 const struct asset **asset);
+/* The part of url below /api/v1, or NULL. */
+const char *gate_api_path(const char *url);
+/* The only header of this name; NULL: none, or several (*n says). */
+const char *gate_header(struct MHD_Connection *c, const char *name, int *n);
+
+/* --- replies --- */
+enum MHD_Result reply_refuse(struct MHD_Connection *c, const struct refusal *r);
+enum MHD_Result reply_asset(struct MHD_Connection *c, const struct asset *a);
+/* Takes reply->body. */
+enum MHD_Result reply_handled(struct MHD_Connection *c,
+                              struct http_reply *reply);
+/* The reply whose reader and end are these. */
+enum MHD_Result reply_stream(struct MHD_Connection *c, const char *content_type,
+                             MHD_ContentReaderCallback read,
+                             MHD_ContentReaderFreeCallback end, void *ctx);
+
+/* --- streams --- */
+struct stream;
+/* Takes the beginning. */
+enum MHD_Result events_open(struct http_server *s, struct peer *p,
+                            struct MHD_Connection *c, struct http_reply *reply);
+void events_ping(struct http_server *s);
+void events_end_all(struct http_server *s);
+
+/* --- the server --- */
+struct http_server {
+    uv_loop_t *loop;
+    struct http_handler handler;
+    char *state_dir;
+    int port;
+    struct auth auth;
+    struct assets *assets;
+    struct door local, tcp;
+    struct stream *streams;
+    int n_exchanges;  /* requests that have no whole reply yet */
+    uv_timer_t clock; /* sweeps, pings; runs while there are peers */
+    uint64_t pinged_ms;
+    int n_handles; /* that are not closed */
+    bool is_closing;
+    uint64_t close_ms; /* when it began */
+    void (*on_closed)(void *ctx);
+    void *on_closed_ctx;
+};
+/* A handle is closed. */
+void server_on_handle(uv_handle_t *handle);
+/* Somebody is here: let the clock run. */
+void server_wake(struct http_server *s);
+
+#endif

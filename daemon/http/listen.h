@@ -1,0 +1,22 @@
+/* listen: the sockets of the two doors, and the files that tell of them. */
+#ifndef DAEMON_HTTP_LISTEN_H
+#define DAEMON_HTTP_LISTEN_H
+#include "core/base/err.h"
+#include <stdbool.h>
+
+/* Listen on STATE/sock (0600), replacing one that an earlier life left: the
+ * caller holds the state directory's lock. The path may be longer than a
+ * socket's address. */
+MUST_CHECK int listen_unix(const char *state_dir, int *fd, struct err *err);
+/* Listen on 127.0.0.1:port, 0: any free one; *actual is what it became.
+ * CONFLICT when the port is in use. */
+MUST_CHECK int listen_tcp(int port, int *fd, int *actual, struct err *err);
+/* Write STATE/port. */
+MUST_CHECK int listen_tell_port(const char *state_dir, int port,
+                                struct err *err);
+/* Remove STATE/sock and STATE/port. */
+void listen_forget(const char *state_dir);
+/* Is the other end of this Unix connection a process of our user, or root? */
+bool listen_peer_is_ours(int fd);
+
+#endif

@@ -1,0 +1,160 @@
+/* The server's life.
+ *
+ * Happy path: http_server_new makes token, sockets, doors and the port file;
+ * the clock runs while anybody is connected (sweeps, pings).
+ * http_server_close only takes note, because a handler may ask for it: the
+ * clock's next tick shuts the doors, ends the streams and waits for replies
+ * under way, at most HTTP_LAST_WORDS_MS; then everything is closed, and
+ * on_closed is the last thing that happens.
+ *
+ * Failure modes: whatever http_server_new has opened before it fails is closed
+ * again, by the loop: the memory goes when the last handle is closed. */
+#include "daemon/http/server.h"
+#include "core/base/mem.h"
+#include "daemon/http/http_priv.h"
+#include "daemon/http/listen.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { CLOCK_MS = 500, CLOSING_CLOCK_MS = 10 };
+
+/* --- the clock --- */
+
+static void finish_close(struct http_server *s);
+
+static void tick_closing(struct http_server *s, uint64_t now_ms)
+{
+    if (s->close_ms == 0) {
+        s->close_ms = now_ms;
+        door_shut(&s->local);
+        door_shut(&s->tcp);
+        listen_forget(s->state_dir);
+    }
+    events_end_all(s);
+    if (s->n_exchanges == 0 || now_ms - s->close_ms > HTTP_LAST_WORDS_MS) {
+        finish_close(s);
+    }
+}
+
+static void on_clock(uv_timer_t *clock)
+{
+    struct http_server *s = clock->data;
+    uint64_t now_ms = uv_now(s->loop);
+    if (s->is_closing) {
+        tick_closing(s, now_ms);
+        return;
+    }
+    door_sweep(&s->local, now_ms);
+    door_sweep(&s->tcp, now_ms);
+    if (now_ms - s->pinged_ms >= HTTP_PING_MS) {
+        s->pinged_ms = now_ms;
+        events_ping(s);
+    }
+    if (s->local.peers == NULL && s->tcp.peers == NULL) {
+        uv_timer_stop(clock);
+    }
+}
+
+void server_wake(struct http_server *s)
+{
+    if (!uv_is_active((uv_handle_t *)&s->clock)) {
+        uv_timer_start(&s->clock, on_clock, CLOCK_MS, CLOCK_MS);
+    }
+}
+
+/* --- the end --- */
+
+void server_on_handle(uv_handle_t *handle)
+{
+    struct http_server *s = handle->data;
+    if (--s->n_handles > 0) {
+        return;
+    }
+    void (*on_closed)(void *ctx) = s->on_closed;
+    void *ctx = s->on_closed_ctx;
+    assets_free(s->assets);
+    free(s->state_dir);
+    free(s);
+    if (on_closed != NULL) {
+        on_closed(ctx);
+    }
+}
+
+static void finish_close(struct http_server *s)
+{
+    if (s->local.mhd != NULL) {
+        door_close(&s->local);
+    }
+    if (s->tcp.mhd != NULL) {
+        door_close(&s->tcp);
+    }
+    uv_close((uv_handle_t *)&s->clock, server_on_handle);
+}
+
+void http_server_close(struct http_server *s, void (*on_closed)(void *ctx),
+                       void *ctx)
+{
+    s->is_closing = true;
+    s->on_closed = on_closed;
+    s->on_closed_ctx = ctx;
+    uv_timer_start(&s->clock, on_clock, 0, CLOSING_CLOCK_MS);
+}
+
+/* --- the beginning --- */
+
+static int open_local(struct http_server *s, struct err *err)
+{
+    int fd, rc = listen_unix(s->state_dir, &fd, err);
+    return rc != 0 ? rc : door_open(&s->local, s, fd, true, err);
+}
+
+static int open_tcp(struct http_server *s, int port, struct err *err)
+{
+    int fd, rc = listen_tcp(port, &fd, &s->port, err);
+    return rc != 0 ? rc : door_open(&s->tcp, s, fd, false, err);
+}
+
+/* The port first: it is what may be taken. */
+static int open_all(struct http_server *s, int port, struct err *err)
+{
+    int rc = auth_load(&s->auth, s->state_dir, err);
+    if (rc == 0) {
+        rc = open_tcp(s, port, err);
+    }
+    if (rc == 0) {
+        rc = open_local(s, err);
+    }
+    if (rc == 0) {
+        rc = listen_tell_port(s->state_dir, s->port, err);
+    }
+    return rc;
+}
+
+int http_server_new(struct uv_loop_s *loop,
+                    const struct http_server_options *options,
+                    struct http_server **out, struct err *err)
+{
+    struct http_server *s = mem_alloc(1, sizeof(*s));
+    *s = (struct http_server){.loop = loop,
+                              .handler = options->handler,
+                              .state_dir = mem_strdup(options->state_dir),
+                              .assets = assets_new(),
+                              .n_handles = 1};
+    uv_timer_init(loop, &s->clock);
+    s->clock.data = s;
+    int rc = open_all(s, options->port, err);
+    if (rc != 0) {
+        s->is_closing = true;
+        listen_forget(s->state_dir);
+        finish_close(s);
+        return rc;
+    }
+    *out = s;
+    return 0;
+}
+
+int http_server_port(const struct http_server *s)
+{
+    return s->port;
+}
