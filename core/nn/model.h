@@ -41,7 +41,9 @@ struct model_adamw {
     float lr, weight_decay, beta1, beta2, eps;
 };
 
-/* Rows of ids padded with 0 on the right. lengths[i] in 0..L. */
+/* Rows of ids padded with 0 on the right. ids in 0..V-1, lengths in 0..L,
+ * labels in 0..C-1: asserted. A row of length 0 under the padding mask attends
+ * nothing: its attention is 0 where PyTorch's is NaN. */
 struct model_batch {
     const int32_t *ids;     /* (n, L) */
     const int32_t *lengths; /* (n) */
