@@ -230,9 +230,8 @@ START_TEST(a_row_without_tokens_is_no_nan)
 }
 END_TEST
 
-START_TEST(padding_ids_do_not_matter_to_other_rows)
+START_TEST(a_row_depends_on_itself_alone)
 {
-    /* A row's result depends on its own ids and not on the batch around it. */
     struct model_config c = small(MODEL_MASK_NOTEBOOK);
     struct model *m = make(&c);
     float all[B * C], one[C];
@@ -367,7 +366,7 @@ Suite *suite(void)
     tcase_add_test(t, dropout_depends_on_seed_and_only_in_training);
     tcase_add_loop_test(t, training_learns_the_batch, 0, masks);
     tcase_add_loop_test(t, a_row_without_tokens_is_no_nan, 0, masks);
-    tcase_add_test(t, padding_ids_do_not_matter_to_other_rows);
+    tcase_add_test(t, a_row_depends_on_itself_alone);
     tcase_add_test(t, first_values_are_pytorchs_distributions);
     tcase_add_test(t, init_takes_the_words_of_its_stream_in_order);
     tcase_add_test(t, what_does_not_fit_is_refused);
