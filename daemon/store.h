@@ -30,7 +30,7 @@ MUST_CHECK int store_commit(struct store *s, const struct mirror *m,
 
 /* Fill an empty mirror from the rows. CORRUPT names row and reason. A study
  * made by Optuna is loaded too (is_foreign). Rows are bytes from outside:
- * checked, never asserted. */
+ * checked, never asserted. On failure m is to be thrown away. */
 MUST_CHECK int store_load(struct store *s, struct mirror *m, struct err *err);
 
 /* Move WAL pages to the database; called when idle. */
@@ -38,7 +38,9 @@ void store_checkpoint(struct store *s);
 /* Consistency beyond SQLite's own: `parzen doctor`. Appends one line per
  * finding to out; 0 when there is none, else the number of findings. */
 int store_check(struct store *s, struct buf *out);
-/* As store_open, but read-only and never creating or migrating: for doctor. */
+/* As store_open, but read-only and never creating or migrating: for doctor.
+ * Not in a process that has the file open already: looking at its first bytes
+ * and closing it would drop that connection's POSIX locks. */
 MUST_CHECK int store_open_readonly(const char *path, struct store **out,
                                    struct err *err);
 

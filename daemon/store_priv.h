@@ -13,6 +13,7 @@
 #define DAEMON_STORE_PRIV_H
 #include "daemon/mirror.h"
 #include "daemon/store.h"
+#include "daemon/store_statements.h"
 #include <sqlite3.h>
 
 enum {
@@ -24,88 +25,6 @@ enum {
     STORE_TEXT_MAX = 16 << 20
 };
 static const int64_t STORE_MAX_MS = 253402300799999; /* end of year 9999 */
-
-/* X(NAME, "sql"): every statement of the hot path, prepared once. */
-#define STORE_STATEMENTS(X)                                                    \
-    X(BEGIN, "BEGIN IMMEDIATE")                                                \
-    X(COMMIT, "COMMIT")                                                        \
-    X(ROLLBACK, "ROLLBACK")                                                    \
-    X(EVENT, "INSERT INTO parzen_events VALUES (?, ?, ?, ?, ?, ?, ?)")         \
-    X(STUDY, "INSERT INTO studies VALUES (?, ?)")                              \
-    X(DIRECTION, "INSERT INTO study_directions (direction, study_id,"          \
-                 " objective) VALUES (?, ?, 0)")                               \
-    X(METRIC_NAMES, "INSERT INTO study_system_attributes (study_id, key,"      \
-                    " value_json) VALUES (?, 'study:metric_names', ?)")        \
-    X(CONFIG, "INSERT INTO parzen_configs VALUES"                              \
-              " (?1, ?2, ?3, ?4, 'running', NULL, ?5, 0, ?5, '', 0, 0, 0, 0)") \
-    X(SET_STUDY,                                                               \
-      "UPDATE parzen_configs SET seq = ?2, state = ?3, reason = ?4,"           \
-      " active_ms = ?5, running_since_ms = ?6 WHERE study_id = ?1")            \
-    X(SET_TARGET, "UPDATE parzen_configs SET seq = ?2, n_trials = ?3"          \
-                  " WHERE study_id = ?1")                                      \
-    X(SET_DATA, "UPDATE parzen_configs SET seq = ?2, data_sha256 = ?3,"        \
-                " n_classes = ?4, n_train = ?5, n_val = ?6, n_test = ?7"       \
-                " WHERE study_id = ?1")                                        \
-    X(TRIAL, "INSERT INTO trials VALUES (?, ?, ?, 'WAITING', NULL, NULL)")     \
-    X(TRIAL_EXTRA, "INSERT INTO parzen_trials VALUES"                          \
-                   " (?, ?, 0, 'none', NULL, -1, ?, -1, 0, 0)")                \
-    X(FIXED, "INSERT INTO trial_system_attributes (trial_id, key, value_json)" \
-             " VALUES (?, 'fixed_params', ?)")                                 \
-    X(START, "UPDATE trials SET state = 'RUNNING', datetime_start ="           \
-             " coalesce(datetime_start, ?2)"                                   \
-             " WHERE trial_id = ?1 AND state = 'WAITING'")                     \
-    X(START_EXTRA, "UPDATE parzen_trials SET seq = ?2, attempt = ?3"           \
-                   " WHERE trial_id = ?1")                                     \
-    X(ATTEMPT, "INSERT INTO parzen_attempts VALUES (?, ?, ?, NULL, NULL,"      \
-               " NULL)")                                                       \
-    X(PARAM, "INSERT INTO trial_params (trial_id, param_name, param_value,"    \
-             " distribution_json) VALUES (?, ?, ?, ?)")                        \
-    X(EPOCH, "INSERT INTO parzen_epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?)")      \
-    X(INTERMEDIATE, "INSERT INTO trial_intermediate_values (trial_id, step,"   \
-                    " intermediate_value, intermediate_value_type)"            \
-                    " VALUES (?, ?, ?, ?)")                                    \
-    X(TOUCH, "UPDATE parzen_trials SET seq = ?2 WHERE trial_id = ?1")          \
-    X(CHECKPOINT, "INSERT OR REPLACE INTO parzen_checkpoints VALUES"           \
-                  " (?, ?, ?, ?, ?, ?, ?)")                                    \
-    X(PUT_BACK, "UPDATE trials SET state = 'WAITING'"                          \
-                " WHERE trial_id = ? AND state = 'RUNNING'")                   \
-    X(FINISH, "UPDATE trials SET state = ?2, datetime_complete = ?3"           \
-              " WHERE trial_id = ?1 AND state = 'RUNNING'")                    \
-    X(END_EXTRA,                                                               \
-      "UPDATE parzen_trials SET seq = ?2, cause = ?3, message = ?4,"           \
-      " place = ?5, n_at_place = ?6 WHERE trial_id = ?1")                      \
-    X(BEST_EPOCH, "UPDATE parzen_trials SET best_epoch = ?2"                   \
-                  " WHERE trial_id = ?1")                                      \
-    X(DROP_LAST, "DELETE FROM parzen_checkpoints"                              \
-                 " WHERE trial_id = ? AND kind = 'last'")                      \
-    X(END_ATTEMPT, "UPDATE parzen_attempts SET ended_ms = ?2, cause = ?3,"     \
-                   " message = ?4 WHERE trial_id = ?1 AND ended_ms IS NULL")   \
-    X(VALUE, "INSERT INTO trial_values (trial_id, objective, value,"           \
-             " value_type) VALUES (?, 0, ?, ?)")                               \
-    X(ATTRIBUTE, "INSERT INTO trial_user_attributes (trial_id, key,"           \
-                 " value_json) VALUES (?1, ?2, ?3)"                            \
-                 " ON CONFLICT DO UPDATE SET value_json = ?3")                 \
-    X(BEST_FILE, "SELECT file FROM parzen_checkpoints"                         \
-                 " WHERE trial_id = ? ORDER BY kind LIMIT 1")                  \
-    X(VAL_LOSS, "SELECT val_loss FROM parzen_epochs"                           \
-                " WHERE trial_id = ? AND epoch = ?")                           \
-    X(RETRY, "UPDATE trials SET state = 'WAITING', datetime_complete = NULL"   \
-             " WHERE trial_id = ? AND state = 'FAIL'")                         \
-    X(RETRY_EXTRA, "UPDATE parzen_trials SET seq = ?2, cause = 'none',"        \
-                   " message = NULL, best_epoch = -1, place = -1,"             \
-                   " n_at_place = 0 WHERE trial_id = ?1")                      \
-    X(RETRY_ATTRIBUTES, "DELETE FROM trial_user_attributes WHERE trial_id = ?" \
-                        " AND key IN ('best_ckpt', 'epoch', 'val-loss',"       \
-                        " 'cause')")                                           \
-    X(FLAG, "UPDATE parzen_trials SET seq = ?2, nondeterministic = 1"          \
-            " WHERE trial_id = ?1")
-
-enum store_statement {
-#define X(name, sql) STORE_##name,
-    STORE_STATEMENTS(X)
-#undef X
-        STORE_N_STATEMENTS
-};
 
 struct store {
     sqlite3 *db;
