@@ -90,6 +90,7 @@ TEST_BINS    := $(patsubst %.c,$(B)/%,$(TEST_SOURCES))
 TEST_LIB_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/lib/*.c))
 ALL_LIBS     := $(call libs,daemon/cli daemon/http daemon daemon/search worker core/train core/data core/text core/nn core/wire core/spec core/base)
 
+$(B)/tests/sim/test_sim: $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/sim/sim*.c))
 $(B)/tests/%: $(B)/obj/tests/%.o $(TEST_LIB_OBJ) $(ALL_LIBS)
 	$(link) -lcheck -lsubunit -lrt -lpthread $(DAEMON_LIBS) $(CORE_LIBS)
 

@@ -124,6 +124,12 @@ static void report(const struct turn *t, const struct event *e,
     set_progress(t, e->slot, s, trial, p);
 }
 
+static bool is_ahead(const struct study_checkpoint *a,
+                     const struct study_checkpoint *b)
+{
+    return a->epoch > b->epoch || (a->epoch == b->epoch && a->step > b->step);
+}
+
 static bool is_file(const struct study_checkpoint *c, const char *name)
 {
     return c != NULL && strcmp(c->file, name) == 0;
@@ -133,13 +139,15 @@ static void checkpoint(const struct turn *t, const struct event *e,
                        const struct study *s, const struct study_trial *trial)
 {
     const struct study_checkpoint *new = &e->checkpoint.file;
+    int64_t next = trial->progress.next_epoch;
+    int64_t most = next >= 0 ? next : (int64_t)trial->n_reports;
     /* Beyond the reports, a resume from it would leave a gap. */
-    if (new->epoch < 0 || new->epoch > (int64_t)trial->n_reports ||
-        new->step < 0 || new->size < 0 || strlen(new->sha256) != 64) {
+    if (new->epoch < 0 || new->epoch > most || new->step < 0 || new->size < 0 ||
+        strlen(new->sha256) != 64) {
         turn_kill(t, e->slot, TRIAL_CAUSE_PROTOCOL,
                   mem_printf("sent a checkpoint of epoch %" PRId64
-                             " where %zu are known, sha256 '%s'",
-                             new->epoch, trial->n_reports, new->sha256));
+                             " where %" PRId64 " is in work, sha256 '%s'",
+                             new->epoch, most, new->sha256));
         return;
     }
     bool best = e->checkpoint.best;
@@ -148,9 +156,13 @@ static void checkpoint(const struct turn *t, const struct event *e,
     a->checkpoint.file = *new;
     a->checkpoint.file.file = mem_strdup(new->file);
 
+    /* Names follow from epoch and step. A worker that began anew (its
+     * checkpoint was damaged) writes those names again: one that is still ahead
+     * of it may have been written again already, and is left alone. */
     const struct study_checkpoint *old = best ? trial->best : trial->last;
     const struct study_checkpoint *other = best ? trial->last : trial->best;
-    if (old != NULL && !is_file(new, old->file) && !is_file(other, old->file)) {
+    if (old != NULL && is_ahead(new, old) && !is_file(new, old->file) &&
+        !is_file(other, old->file)) {
         a = turn_add_trial(t, ACTION_REMOVE_FILE, s, trial);
         a->remove_file.file = mem_strdup(old->file);
     }

@@ -1,0 +1,128 @@
+/* sim: a whole daemon without a process, a disk or a clock.
+ *
+ * The real scheduler and the real mirror; the real store in ":memory:" for
+ * some seeds, else a journal of the durable actions, which is what a store must
+ * be; workers that train by arithmetic, die, hang, lie and answer late; users
+ * who press every button; a daemon that is killed at any moment; commits that
+ * fail. One seed is one history: everything is drawn from one random stream.
+ *
+ * After every step sim_check verifies the invariants; a failure prints the
+ * seed and the last events, and SIM_SEED=that seed replays it. */
+#ifndef TESTS_SIM_SIM_H
+#define TESTS_SIM_SIM_H
+#include "core/base/rng.h"
+#include "daemon/action.h"
+#include "daemon/event.h"
+#include "daemon/mirror.h"
+struct store;
+
+enum {
+    SIM_MAX_SLOTS = 4,
+    SIM_MAX_STUDIES = 8, /* ever made in one history */
+    SIM_MAX_TRIALS = 64, /* of one study */
+    SIM_N_PARAMS = 2,    /* of every study: dropout, lr */
+    SIM_MAX_WORDS = 64,  /* under way, one worker, one direction */
+    SIM_EVENTS = 30      /* kept for the failure's message */
+};
+
+/* --- workers (sim_worker.c) ----------------------------------------------- */
+
+enum sim_life { SIM_STARTING, SIM_FREE, SIM_WORKING, SIM_DEAD };
+
+struct sim_command { /* daemon -> worker, on its way */
+    enum { SIM_PREPARE, SIM_ASSIGN, SIM_STOP } kind;
+    int64_t study;
+    struct trial_id id;
+    bool keep;
+    int64_t resume_epoch; /* -1: from the beginning */
+};
+
+struct sim_worker {
+    enum sim_life life;
+    bool hangs;     /* will not move until it is killed */
+    bool lied;      /* no word of it can be relied on */
+    bool condemned; /* the pool was told to kill it */
+    bool is_preparing;
+    int64_t study;       /* of the preparation */
+    struct trial_id id;  /* of the trial */
+    int64_t epoch, step; /* of the training */
+    int phase;           /* what is next within the epoch */
+    struct sim_command in[SIM_MAX_WORDS];
+    int n_in;
+    struct event out[SIM_MAX_WORDS]; /* words; file names are owned */
+    int n_out;
+};
+
+/* --- the daemon (sim.c) --------------------------------------------------- */
+
+struct sim_file { /* a checkpoint on the disk */
+    int64_t study, number;
+    char *name;
+};
+
+struct sim_study { /* what is known of a study beside the mirror */
+    int64_t id;
+    int64_t n_retried;              /* trials that users requeued */
+    int64_t finals[SIM_MAX_TRIALS]; /* enum trial_state, WAITING: none */
+    double params[SIM_MAX_TRIALS][SIM_N_PARAMS]; /* NaN: not started yet */
+};
+
+struct sim {
+    uint64_t seed;
+    struct rng rng;
+    bool calm;        /* no more faults, no more users */
+    bool fail_commit; /* the next one */
+    bool compares;    /* store against memory after every step */
+    int64_t now_ms, mono_ms;
+    int n_slots;
+    struct mirror *m;
+    struct actions journal; /* every durable action ever committed */
+    struct store *store;    /* NULL: the journal is the store */
+    struct sim_worker workers[SIM_MAX_SLOTS];
+    struct sim_file *files;
+    size_t n_files;
+    struct sim_study studies[SIM_MAX_STUDIES];
+    int n_studies;
+    char events[SIM_EVENTS][200];
+    uint64_t n_events, n_steps;
+    struct { /* what the histories went through, for the report */
+        int64_t trials, attempts, deaths, restarts, failed_commits, users;
+    } seen;
+};
+
+void sim_init(struct sim *s, uint64_t seed, bool with_store);
+void sim_fini(struct sim *s);
+/* One thing happens: a fault, a word, a user, a while. */
+void sim_step(struct sim *s);
+/* Faults stop: everything must come to an end; fails when it does not. */
+void sim_settle(struct sim *s);
+/* Print seed and last events, and fail the test. */
+void sim_fail(const struct sim *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3), noreturn));
+void sim_note(struct sim *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Let an event happen to the daemon. Returns what sched_decide returned. */
+int sim_event(struct sim *s, struct event e);
+/* A mirror as a new daemon would load it; owned. */
+struct mirror *sim_load(struct sim *s);
+
+bool sim_chance(struct sim *s, double p); /* never true while calm */
+uint32_t sim_below(struct sim *s, uint32_t n);
+struct sim_study *sim_study_of(struct sim *s, int64_t study_id);
+
+/* --- workers */
+void sim_worker_perform(struct sim *s, const struct action *a);
+void sim_worker_act(struct sim *s, int slot);     /* it works a little */
+void sim_worker_deliver(struct sim *s, int slot); /* one word arrives */
+void sim_worker_die(struct sim *s, int slot);     /* its process ends */
+void sim_worker_reset(struct sim_worker *w);      /* the machine's memory */
+
+/* --- checks (sim_check.c) */
+/* Is this action legal now? Called before it is committed. */
+void sim_check_action(struct sim *s, const struct action *a);
+void sim_check(struct sim *s);
+/* Memory equals what a new daemon would load. */
+void sim_check_store(struct sim *s);
+
+#endif
