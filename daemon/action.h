@@ -41,14 +41,14 @@ enum action_kind {
         ACTION_N_KINDS
 };
 
-enum slot_state {              /* mirror.h draws it */
-                  SLOT_ABSENT, /* nobody there who could work, or not yet */
-                  SLOT_IDLE,
-                  SLOT_PREPARING,
-                  SLOT_BUSY,
-                  SLOT_STOPPING, /* told to stop, not heard of yet */
-                  SLOT_DYING     /* being killed, not reaped yet: its words are
-                                    ignored */
+/* mirror.h draws it. */
+enum slot_state {
+    SLOT_ABSENT, /* nobody there who could work, or not yet */
+    SLOT_IDLE,
+    SLOT_PREPARING,
+    SLOT_BUSY,
+    SLOT_STOPPING, /* told to stop, not heard of yet */
+    SLOT_DYING     /* being killed, not reaped yet: not listened to */
 };
 
 /* What the durable ones do to a row, beside the obvious (mirror.c is the
@@ -73,8 +73,8 @@ struct action {
     int slot;        /* -1 none */
     union {
         struct {
-            struct spec *spec;
-        } add_study; /* owned */
+            struct spec *spec; /* owned */
+        } add_study;
         struct {
             enum study_state state;
             char *reason;                        /* owned, may be NULL */
@@ -114,8 +114,8 @@ struct action {
             int64_t not_before_ms;
         } delay;
         struct {
-            bool stalled;
-        } tick; /* deadlines begin anew */
+            bool stalled; /* deadlines begin anew */
+        } tick;
         struct {
             bool keep;
         } stop;
@@ -125,8 +125,8 @@ struct action {
             char *message;
         } kill;
         struct {
-            char *file;
-        } remove_file; /* in the trial's folder; owned */
+            char *file; /* in the trial's folder; owned */
+        } remove_file;
     };
 };
 

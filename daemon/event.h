@@ -71,17 +71,17 @@ struct event { /* borrows everything it points to */
             const struct spec *spec;
         } add_study;
         struct {
-            int64_t n_trials;
-        } resume; /* 0: the target stays */
+            int64_t n_trials; /* 0: the target stays */
+        } resume;
         struct {
             bool now;
         } stop;
         struct {
-            const double *values;
-        } enqueue; /* space.n, NaN free */
+            const double *values; /* space.n, NaN free */
+        } enqueue;
         struct {
-            int cause;
-        } retry; /* enum trial_cause, -1: any */
+            int cause; /* enum trial_cause, -1: any */
+        } retry;
     };
 };
 

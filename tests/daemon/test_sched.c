@@ -1,4 +1,5 @@
-/* Each rule of sched.h by a small story. */
+/* What starts, what workers say, how attempts end: each rule of sched.h by a
+ * small story. */
 #include "daemon/sched.h"
 #include "tests/lib/story.h"
 #include "tests/lib/test_main.h"
@@ -8,35 +9,6 @@
 #include <string.h>
 
 static struct story st;
-
-static void user(enum event_kind kind, int64_t study)
-{
-    int rc = story_event(&st, (struct event){.kind = kind, .study = study});
-    ck_assert_msg(rc == 0, "%s", rc != 0 ? st.err.msg : "");
-}
-
-static int refused(struct event e, int code)
-{
-    e.slot = -1;
-    int rc = story_event(&st, e);
-    ck_assert_int_eq(rc, code);
-    ck_assert(st.err.msg[0] != '\0');
-    return rc;
-}
-
-static int resume(int64_t study, int64_t n_trials)
-{
-    return story_event(&st, (struct event){.kind = EVENT_RESUME,
-                                           .study = study,
-                                           .resume = {n_trials}});
-}
-
-static void finish_next(int slot, double value)
-{
-    story_done(&st, slot, value);
-    story_idle(&st, slot);
-    story_next(&st);
-}
 
 /* --- starting ------------------------------------------------------------- */
 
@@ -66,9 +38,9 @@ END_TEST
 START_TEST(the_target_is_met_and_never_overshot)
 {
     int64_t id = story_begin(&st, 2, 3);
-    finish_next(0, 0.5);
+    story_finish(&st, 0, 0.5);
     ck_assert_int_eq(story_study(&st, id)->n_trials, 3);
-    finish_next(0, 0.7);
+    story_finish(&st, 0, 0.7);
     ck_assert_int_eq(st.m->slots[0].state, SLOT_IDLE);
     ck_assert_int_eq(story_study(&st, id)->state, STUDY_RUNNING);
     story_done(&st, 1, 0.6);
@@ -99,8 +71,8 @@ START_TEST(studies_take_turns_within_their_share)
     ck_assert_int_eq(story_study(&st, ids[0])->n_trials, 1);
     ck_assert_int_eq(story_study(&st, ids[1])->n_trials, 3);
     story_study(&st, ids[0])->spec.workers = 0;
-    finish_next(0, 1);
-    finish_next(1, 1);
+    story_finish(&st, 0, 1);
+    story_finish(&st, 1, 1);
     ck_assert_int_eq(st.m->slots[0].id.study == ids[0], 1);
     story_fini(&st);
 }
@@ -136,7 +108,7 @@ START_TEST(a_preparation_that_fails_fails_the_study)
     ck_assert_str_eq(story_study(&st, id)->reason, "no such file");
     story_idle(&st, 0);
     ck_assert_int_eq(story_next(&st), 0);
-    ck_assert_int_eq(resume(id, 0), 0);
+    ck_assert_int_eq(story_resume(&st, id, 0), 0);
     ck_assert_int_eq(story_next(&st), 1);
     ck_assert_int_eq(st.m->slots[0].state, SLOT_PREPARING);
     story_fini(&st);
@@ -169,7 +141,7 @@ START_TEST(a_preparation_may_die_three_times)
         story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
     }
     ck_assert_int_eq(story_study(&st, id)->state, STUDY_FAILED);
-    ck_assert_int_eq(resume(id, 0), 0);
+    ck_assert_int_eq(story_resume(&st, id, 0), 0);
     story_idle(&st, 0);
     ck_assert_int_eq(story_next(&st), 1);
     story_fini(&st);
@@ -210,8 +182,8 @@ START_TEST(a_death_is_repeated_after_a_pause)
     story_idle(&st, 0);
     story_next(&st);
     ck_assert_int_eq(st.m->slots[0].id.number, 1); /* another one meanwhile */
-    finish_next(0, 0.5);
-    finish_next(0, 0.5);
+    story_finish(&st, 0, 0.5);
+    story_finish(&st, 0, 0.5);
     ck_assert_int_eq(st.m->slots[0].state, SLOT_IDLE); /* 2 done, 1 waits */
     story_wait(&st, 1000);
     story_next(&st);
@@ -487,397 +459,6 @@ START_TEST(a_cause_that_only_the_daemon_knows_is_refused)
 }
 END_TEST
 
-/* --- the clock ------------------------------------------------------------ */
-
-static void progress(int slot, int64_t step)
-{
-    story_event(&st, (struct event){.kind = EVENT_PROGRESS,
-                                    .slot = slot,
-                                    .id = st.m->slots[slot].id,
-                                    .progress = {"train", .step = step}});
-}
-
-START_TEST(a_worker_that_does_not_move_on_is_killed)
-{
-    int64_t id = story_begin(&st, 1, 2);
-    story_wait(&st, 1000);
-    progress(0, 1);
-    for (int i = 0; i < 119; i++) {
-        story_wait(&st, 1000);
-        progress(0, 1); /* alive, but at the same step */
-    }
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_BUSY);
-    story_wait(&st, 1000);
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_DYING);
-    ck_assert_int_eq(story_trial(&st, id, 0)->state, TRIAL_RUNNING);
-    story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
-    ck_assert_int_eq(story_trial(&st, id, 0)->cause, TRIAL_CAUSE_HANG);
-    ck_assert_ptr_nonnull(
-        strstr(story_trial(&st, id, 0)->message, "no progress for 120 s; it"));
-    story_fini(&st);
-}
-END_TEST
-
-START_TEST(a_slow_worker_has_more_time)
-{
-    story_begin(&st, 1, 2);
-    story_wait(&st, 30000);
-    progress(0, 1);
-    story_wait(&st, 299000);
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_BUSY);
-    story_wait(&st, 1000);
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_DYING);
-    story_fini(&st);
-}
-END_TEST
-
-START_TEST(nobody_is_judged_after_a_stall)
-{
-    story_begin(&st, 1, 2);
-    story_wait(&st, 60000);
-    st.mono_ms += 3600000;
-    story_wait(&st, 1000);
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_BUSY);
-    story_wait(&st, 119000);
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_BUSY);
-    story_wait(&st, 1000);
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_DYING);
-    story_fini(&st);
-}
-END_TEST
-
-START_TEST(a_stop_has_its_grace)
-{
-    int64_t id = story_begin(&st, 1, 2);
-    story_wait(&st, 1000);
-    story_event(
-        &st, (struct event){.kind = EVENT_STOP, .study = id, .stop = {true}});
-    ck_assert(story_find(&st, ACTION_STOP)->stop.keep);
-    story_wait(&st, SCHED_STOP_GRACE_MS - 1000);
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_STOPPING);
-    story_wait(&st, 1000);
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_DYING);
-    story_idle(&st, 0); /* too late */
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_DYING);
-    story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
-    ck_assert_int_eq(story_trial(&st, id, 0)->state, TRIAL_WAITING);
-    ck_assert_int_eq(story_trial(&st, id, 0)->cause, TRIAL_CAUSE_INTERRUPTED);
-    ck_assert_int_eq(story_trial(&st, id, 0)->place, -1);
-    story_fini(&st);
-}
-END_TEST
-
-START_TEST(the_clock_is_asked_only_while_it_brings_something)
-{
-    story_init(&st, 1);
-    story_idle(&st, 0);
-    ck_assert(sched_wake_ms(st.m, st.mono_ms) == INT64_MAX);
-    story_fini(&st);
-    story_begin(&st, 1, 2);
-    ck_assert(sched_wake_ms(st.m, st.mono_ms) == st.mono_ms);
-    story_wait(&st, 1000);
-    ck_assert(sched_wake_ms(st.m, st.mono_ms) == st.mono_ms + 1000);
-    story_fini(&st);
-}
-END_TEST
-
-static void work_for(int seconds)
-{
-    for (int i = 0; i < seconds; i++) {
-        progress(0, i);
-        story_wait(&st, 1000);
-    }
-}
-
-START_TEST(hours_of_activity_end_the_study)
-{
-    int64_t id = story_begin(&st, 1, 2);
-    struct study *s = story_study(&st, id);
-    s->spec.stop.hours = 1;
-    work_for(1800);
-    user(EVENT_PAUSE, id);
-    ck_assert_int_eq(s->active_ms, 1800000);
-    work_for(3600);
-    ck_assert_int_eq(s->state, STUDY_PAUSED);
-    ck_assert_int_eq(resume(id, 0), 0);
-    work_for(1799);
-    ck_assert_int_eq(s->state, STUDY_RUNNING);
-    story_wait(&st, 1000);
-    ck_assert_int_eq(s->state, STUDY_FINISHED);
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_STOPPING);
-    ck_assert_int_eq(s->active_ms, 3600000);
-    story_fini(&st);
-}
-END_TEST
-
-START_TEST(time_without_a_daemon_is_no_studys_time)
-{
-    int64_t id = story_begin(&st, 1, 2);
-    struct study *s = story_study(&st, id);
-    st.now_ms += 5000;
-    st.mono_ms += 5000;
-    finish_next(0, 1);
-    s->running_since_mono_ms = 0; /* another life */
-    st.now_ms += 86400000;
-    st.mono_ms = 77;
-    story_event(&st, (struct event){.kind = EVENT_START, .slot = -1});
-    ck_assert_int_eq(s->state, STUDY_RUNNING);
-    ck_assert_int_eq(s->active_ms, 5000);
-    ck_assert_int_eq(s->running_since_ms, st.now_ms);
-    story_fini(&st);
-}
-END_TEST
-
-START_TEST(a_drain_stops_the_trials_and_not_the_studies)
-{
-    int64_t id = story_begin(&st, 2, 5);
-    struct actions a;
-    actions_init(&a);
-    st.mono_ms += 250;
-    sched_drain(st.m, st.now_ms, st.mono_ms, &a);
-    for (size_t i = 0; i < a.n; i++) {
-        mirror_apply(st.m, &a.items[i]);
-    }
-    actions_fini(&a);
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_STOPPING);
-    ck_assert_int_eq(st.m->slots[1].state, SLOT_STOPPING);
-    ck_assert_int_eq(story_study(&st, id)->state, STUDY_RUNNING);
-    ck_assert_int_eq(story_study(&st, id)->active_ms, 250);
-    story_fini(&st);
-}
-END_TEST
-
-/* --- users ---------------------------------------------------------------- */
-
-START_TEST(a_name_is_taken_once)
-{
-    story_init(&st, 1);
-    story_add(&st, "x", 3);
-    struct spec spec = story_spec("x", 3);
-    refused((struct event){.kind = EVENT_ADD_STUDY, .add_study = {&spec}},
-            ERR_CONFLICT);
-    spec_fini(&spec);
-    refused((struct event){.kind = EVENT_PAUSE, .study = 99}, ERR_NOTFOUND);
-    story_fini(&st);
-}
-END_TEST
-
-START_TEST(pause_lets_trials_end_and_resume_goes_on)
-{
-    int64_t id = story_begin(&st, 1, 3);
-    user(EVENT_PAUSE, id);
-    user(EVENT_PAUSE, id);
-    ck_assert_int_eq(st.last.n, 0);
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_BUSY);
-    finish_next(0, 1);
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_IDLE);
-    ck_assert_int_eq(resume(id, 0), 0);
-    ck_assert_int_eq(resume(id, 0), 0);
-    ck_assert_int_eq(st.last.n, 0);
-    ck_assert_int_eq(story_next(&st), 1);
-    story_fini(&st);
-}
-END_TEST
-
-START_TEST(stop_now_puts_trials_back)
-{
-    int64_t id = story_begin(&st, 1, 3);
-    user(EVENT_STOP, id);
-    ck_assert_int_eq(story_count(&st, ACTION_STOP), 0);
-    struct event now = {.kind = EVENT_STOP, .study = id, .stop = {true}};
-    story_event(&st, now);
-    ck_assert_int_eq(story_count(&st, ACTION_STOP), 1);
-    story_event(&st, now);
-    ck_assert_int_eq(st.last.n, 0);
-    story_stopped(&st, 0);
-    ck_assert_int_eq(story_trial(&st, id, 0)->state, TRIAL_WAITING);
-    ck_assert_int_eq(story_trial(&st, id, 0)->cause, TRIAL_CAUSE_INTERRUPTED);
-    refused((struct event){.kind = EVENT_PAUSE, .study = id}, ERR_CONFLICT);
-    ck_assert_int_eq(resume(id, 0), 0);
-    story_idle(&st, 0);
-    story_next(&st);
-    ck_assert_int_eq(st.m->slots[0].id.number, 0);
-    ck_assert_int_eq(st.m->slots[0].id.attempt, 2);
-    story_fini(&st);
-}
-END_TEST
-
-START_TEST(a_result_that_crosses_the_stop_counts)
-{
-    int64_t id = story_begin(&st, 1, 3);
-    story_event(
-        &st, (struct event){.kind = EVENT_STOP, .study = id, .stop = {true}});
-    story_done(&st, 0, 0.5);
-    ck_assert_int_eq(story_trial(&st, id, 0)->state, TRIAL_COMPLETE);
-    ck_assert_int_eq(story_study(&st, id)->state, STUDY_STOPPED);
-    story_fini(&st);
-}
-END_TEST
-
-START_TEST(stopped_without_being_told_is_a_lie)
-{
-    story_begin(&st, 1, 3);
-    story_stopped(&st, 0);
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_DYING);
-    story_fini(&st);
-}
-END_TEST
-
-START_TEST(a_target_can_be_raised_and_not_lowered_too_far)
-{
-    int64_t id = story_begin(&st, 1, 1);
-    story_done(&st, 0, 1);
-    story_idle(&st, 0);
-    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
-    refused((struct event){.kind = EVENT_RESUME, .study = id}, ERR_CONFLICT);
-    refused((struct event){.kind = EVENT_RESUME, .study = id, .resume = {1}},
-            ERR_CONFLICT);
-    refused((struct event){.kind = EVENT_RESUME, .study = id, .resume = {-1}},
-            ERR_CONFLICT);
-    ck_assert_int_eq(resume(id, 3), 0);
-    ck_assert_int_eq(story_study(&st, id)->spec.n_trials, 3);
-    ck_assert_int_eq(story_next(&st), 1);
-    refused((struct event){.kind = EVENT_RESUME,
-                           .study = id,
-                           .resume = {SPEC_MAX_TRIALS + 1}},
-            ERR_INVALID);
-    refused((struct event){.kind = EVENT_RESUME, .study = id, .resume = {1}},
-            ERR_CONFLICT);
-    ck_assert_int_eq(resume(id, 2), 0);
-    story_done(&st, 0, 1);
-    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
-    story_fini(&st);
-}
-END_TEST
-
-START_TEST(a_target_lowered_to_what_is_done_ends_the_study)
-{
-    int64_t id = story_begin(&st, 1, 5);
-    user(EVENT_PAUSE, id);
-    story_done(&st, 0, 1);
-    ck_assert_int_eq(resume(id, 1), 0);
-    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
-    story_fini(&st);
-}
-END_TEST
-
-START_TEST(a_value_can_end_the_study)
-{
-    int64_t id = story_begin(&st, 2, 9);
-    story_study(&st, id)->spec.stop.value = 0.9;
-    finish_next(0, 0.8);
-    story_done(&st, 0, 0.9);
-    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
-    story_stopped(&st, 1);
-    ck_assert_int_eq(resume(id, 9), 0);
-    story_idle(&st, 1);
-    story_next(&st);
-    ck_assert_int_eq(st.m->slots[1].id.number, 1);
-    story_fini(&st);
-}
-END_TEST
-
-START_TEST(enqueued_values_are_tried_next_once)
-{
-    int64_t id = story_begin(&st, 1, 3);
-    double value = 0.5, strange = INFINITY;
-    struct event e = {
-        .kind = EVENT_ENQUEUE, .study = id, .enqueue = {&strange}};
-    refused(e, ERR_INVALID);
-    e.enqueue.values = &value;
-    ck_assert_int_eq(story_event(&st, e), 0);
-    ck_assert_int_eq(story_event(&st, e), 0);
-    refused(e, ERR_CONFLICT); /* 1 runs, 2 wait, the target is 3 */
-    finish_next(0, 1);
-    ck_assert_int_eq(st.m->slots[0].id.number, 1);
-    double lr;
-    study_values(story_study(&st, id), 1, &lr);
-    ck_assert(lr == 0.5);
-    finish_next(0, 1);
-    finish_next(0, 1);
-    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
-    ck_assert_int_eq(story_study(&st, id)->n_trials, 3);
-    refused(e, ERR_CONFLICT);
-    story_fini(&st);
-}
-END_TEST
-
-START_TEST(failed_trials_can_be_retried_by_cause)
-{
-    int64_t id = story_begin(&st, 1, 2);
-    const enum trial_cause causes[] = {TRIAL_CAUSE_OOM, TRIAL_CAUSE_INVALID,
-                                       TRIAL_CAUSE_OOM};
-    struct event e = {.kind = EVENT_RETRY, .study = id, .retry = {-1}};
-    refused(e, ERR_CONFLICT);
-    for (size_t i = 0; i < ARRAY_LEN(causes); i++) {
-        story_failed(&st, 0, causes[i]);
-        story_idle(&st, 0);
-        story_next(&st);
-    }
-    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FAILED);
-    e.retry.cause = TRIAL_CAUSE_NAN;
-    refused(e, ERR_CONFLICT);
-    e.retry.cause = TRIAL_CAUSE_OOM;
-    ck_assert_int_eq(story_event(&st, e), 0);
-    ck_assert_int_eq(story_count(&st, ACTION_RETRY_TRIAL), 2);
-    ck_assert_int_eq(story_study(&st, id)->state, STUDY_RUNNING);
-    story_next(&st);
-    ck_assert_int_eq(st.m->slots[0].id.number, 0);
-    ck_assert_int_eq(st.m->slots[0].id.attempt, 2);
-    finish_next(0, 1);
-    finish_next(0, 1);
-    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
-    ck_assert_int_eq(story_study(&st, id)->n_trials, 3);
-    story_fini(&st);
-}
-END_TEST
-
-START_TEST(a_deleted_study_leaves_only_a_slot_behind)
-{
-    int64_t id = story_begin(&st, 1, 2);
-    struct trial_id late = st.m->slots[0].id;
-    user(EVENT_DELETE, id);
-    ck_assert(!story_find(&st, ACTION_STOP)->stop.keep);
-    ck_assert_ptr_null(mirror_study(st.m, id));
-    struct event e = {.kind = EVENT_REPORT, .id = late};
-    story_event(&st, e);
-    ck_assert_int_eq(st.last.n, 0);
-    e.kind = EVENT_STOPPED;
-    story_event(&st, e);
-    story_idle(&st, 0);
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_IDLE);
-    ck_assert_int_ne(story_add(&st, "a study", 2), id);
-    story_fini(&st);
-}
-END_TEST
-
-START_TEST(a_deleted_preparation_is_killed)
-{
-    story_init(&st, 1);
-    int64_t id = story_add(&st, "x", 2);
-    story_idle(&st, 0);
-    story_next(&st);
-    user(EVENT_DELETE, id);
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_DYING);
-    story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_ABSENT);
-    story_fini(&st);
-}
-END_TEST
-
-START_TEST(optunas_studies_are_only_looked_at)
-{
-    story_init(&st, 1);
-    int64_t id = story_add(&st, "x", 2);
-    story_study(&st, id)->is_foreign = true;
-    story_idle(&st, 0);
-    ck_assert_int_eq(story_next(&st), 0);
-    refused((struct event){.kind = EVENT_RESUME, .study = id}, ERR_CONFLICT);
-    user(EVENT_DELETE, id);
-    story_fini(&st);
-}
-END_TEST
-
 Suite *suite(void)
 {
     const TTest *tests[] = {
@@ -905,27 +486,6 @@ Suite *suite(void)
         a_checkpoint_beyond_the_reports_is_refused,
         a_checkpoint_is_not_ahead_of_its_own_attempt,
         a_cause_that_only_the_daemon_knows_is_refused,
-        a_worker_that_does_not_move_on_is_killed,
-        a_slow_worker_has_more_time,
-        nobody_is_judged_after_a_stall,
-        a_stop_has_its_grace,
-        the_clock_is_asked_only_while_it_brings_something,
-        hours_of_activity_end_the_study,
-        time_without_a_daemon_is_no_studys_time,
-        a_drain_stops_the_trials_and_not_the_studies,
-        a_name_is_taken_once,
-        pause_lets_trials_end_and_resume_goes_on,
-        stop_now_puts_trials_back,
-        a_result_that_crosses_the_stop_counts,
-        stopped_without_being_told_is_a_lie,
-        a_target_can_be_raised_and_not_lowered_too_far,
-        a_target_lowered_to_what_is_done_ends_the_study,
-        a_value_can_end_the_study,
-        enqueued_values_are_tried_next_once,
-        failed_trials_can_be_retried_by_cause,
-        a_deleted_study_leaves_only_a_slot_behind,
-        a_deleted_preparation_is_killed,
-        optunas_studies_are_only_looked_at,
     };
     Suite *s = suite_create("sched");
     TCase *c = tcase_create("stories");

@@ -153,6 +153,34 @@ void story_stopped(struct story *st, int slot)
     happens(st, word(st, slot, EVENT_STOPPED));
 }
 
+void story_finish(struct story *st, int slot, double value)
+{
+    story_done(st, slot, value);
+    story_idle(st, slot);
+    story_next(st);
+}
+
+void story_user(struct story *st, enum event_kind kind, int64_t study)
+{
+    happens(st, (struct event){.kind = kind, .slot = -1, .study = study});
+}
+
+void story_refused(struct story *st, struct event e, int code)
+{
+    e.slot = -1;
+    st->err.msg[0] = '\0';
+    ck_assert_int_eq(story_event(st, e), code);
+    ck_assert(st->err.msg[0] != '\0');
+}
+
+int story_resume(struct story *st, int64_t study, int64_t n_trials)
+{
+    return story_event(st, (struct event){.kind = EVENT_RESUME,
+                                          .slot = -1,
+                                          .study = study,
+                                          .resume = {n_trials}});
+}
+
 void story_wait(struct story *st, int64_t ms)
 {
     while (ms > 0) {

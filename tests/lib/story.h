@@ -37,6 +37,12 @@ void story_checkpoint(struct story *st, int slot, bool best, int64_t epoch,
 void story_done(struct story *st, int slot, double value);
 void story_failed(struct story *st, int slot, enum trial_cause cause);
 void story_stopped(struct story *st, int slot);
+/* DONE, the slot comes back, and what can start starts. */
+void story_finish(struct story *st, int slot, double value);
+/* A user's event without more; and one that must be refused with a sentence. */
+void story_user(struct story *st, enum event_kind kind, int64_t study);
+void story_refused(struct story *st, struct event e, int code);
+int story_resume(struct story *st, int64_t study, int64_t n_trials);
 /* Let time pass in ticks of one second. */
 void story_wait(struct story *st, int64_t ms);
 

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 
 #if defined(__SANITIZE_ADDRESS__)
-enum { SEEDS = 500, STORE_EVERY = 5 };
+enum { SEEDS = 300, STORE_EVERY = 7 };
 #else
-enum { SEEDS = 10000, STORE_EVERY = 5 };
+enum { SEEDS = 10000, STORE_EVERY = 7 };
 #endif
 enum { STEPS = 300 };
 

@@ -1,0 +1,191 @@
+/* Deadlines, stalls, active time, and when the clock is asked. */
+#include "daemon/sched.h"
+#include "tests/lib/story.h"
+#include "tests/lib/test_main.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct story st;
+
+/* --- the clock ------------------------------------------------------------ */
+
+static void progress(int slot, int64_t step)
+{
+    story_event(&st, (struct event){.kind = EVENT_PROGRESS,
+                                    .slot = slot,
+                                    .id = st.m->slots[slot].id,
+                                    .progress = {"train", .step = step}});
+}
+
+START_TEST(a_worker_that_does_not_move_on_is_killed)
+{
+    int64_t id = story_begin(&st, 1, 2);
+    story_wait(&st, 1000);
+    progress(0, 1);
+    for (int i = 0; i < 119; i++) {
+        story_wait(&st, 1000);
+        progress(0, 1); /* alive, but at the same step */
+    }
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_BUSY);
+    story_wait(&st, 1000);
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_DYING);
+    ck_assert_int_eq(story_trial(&st, id, 0)->state, TRIAL_RUNNING);
+    story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
+    ck_assert_int_eq(story_trial(&st, id, 0)->cause, TRIAL_CAUSE_HANG);
+    ck_assert_ptr_nonnull(
+        strstr(story_trial(&st, id, 0)->message, "no progress for 120 s; it"));
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(a_slow_worker_has_more_time)
+{
+    story_begin(&st, 1, 2);
+    story_wait(&st, 30000);
+    progress(0, 1);
+    story_wait(&st, 299000);
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_BUSY);
+    story_wait(&st, 1000);
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_DYING);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(nobody_is_judged_after_a_stall)
+{
+    story_begin(&st, 1, 2);
+    story_wait(&st, 60000);
+    st.mono_ms += 3600000;
+    story_wait(&st, 1000);
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_BUSY);
+    story_wait(&st, 119000);
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_BUSY);
+    story_wait(&st, 1000);
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_DYING);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(a_stop_has_its_grace)
+{
+    int64_t id = story_begin(&st, 1, 2);
+    story_wait(&st, 1000);
+    story_event(
+        &st, (struct event){.kind = EVENT_STOP, .study = id, .stop = {true}});
+    ck_assert(story_find(&st, ACTION_STOP)->stop.keep);
+    story_wait(&st, SCHED_STOP_GRACE_MS - 1000);
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_STOPPING);
+    story_wait(&st, 1000);
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_DYING);
+    story_idle(&st, 0); /* too late */
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_DYING);
+    story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
+    ck_assert_int_eq(story_trial(&st, id, 0)->state, TRIAL_WAITING);
+    ck_assert_int_eq(story_trial(&st, id, 0)->cause, TRIAL_CAUSE_INTERRUPTED);
+    ck_assert_int_eq(story_trial(&st, id, 0)->place, -1);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(the_clock_is_asked_only_while_it_brings_something)
+{
+    story_init(&st, 1);
+    story_idle(&st, 0);
+    ck_assert(sched_wake_ms(st.m, st.mono_ms) == INT64_MAX);
+    story_fini(&st);
+    story_begin(&st, 1, 2);
+    ck_assert(sched_wake_ms(st.m, st.mono_ms) == st.mono_ms);
+    story_wait(&st, 1000);
+    ck_assert(sched_wake_ms(st.m, st.mono_ms) == st.mono_ms + 1000);
+    story_fini(&st);
+}
+END_TEST
+
+static void work_for(int seconds)
+{
+    for (int i = 0; i < seconds; i++) {
+        progress(0, i);
+        story_wait(&st, 1000);
+    }
+}
+
+START_TEST(hours_of_activity_end_the_study)
+{
+    int64_t id = story_begin(&st, 1, 2);
+    struct study *s = story_study(&st, id);
+    s->spec.stop.hours = 1;
+    work_for(1800);
+    story_user(&st, EVENT_PAUSE, id);
+    ck_assert_int_eq(s->active_ms, 1800000);
+    work_for(3600);
+    ck_assert_int_eq(s->state, STUDY_PAUSED);
+    ck_assert_int_eq(story_resume(&st, id, 0), 0);
+    work_for(1799);
+    ck_assert_int_eq(s->state, STUDY_RUNNING);
+    story_wait(&st, 1000);
+    ck_assert_int_eq(s->state, STUDY_FINISHED);
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_STOPPING);
+    ck_assert_int_eq(s->active_ms, 3600000);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(time_without_a_daemon_is_no_studys_time)
+{
+    int64_t id = story_begin(&st, 1, 2);
+    struct study *s = story_study(&st, id);
+    st.now_ms += 5000;
+    st.mono_ms += 5000;
+    story_finish(&st, 0, 1);
+    s->running_since_mono_ms = 0; /* another life */
+    st.now_ms += 86400000;
+    st.mono_ms = 77;
+    story_event(&st, (struct event){.kind = EVENT_START, .slot = -1});
+    ck_assert_int_eq(s->state, STUDY_RUNNING);
+    ck_assert_int_eq(s->active_ms, 5000);
+    ck_assert_int_eq(s->running_since_ms, st.now_ms);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(a_drain_stops_the_trials_and_not_the_studies)
+{
+    int64_t id = story_begin(&st, 2, 5);
+    struct actions a;
+    actions_init(&a);
+    st.mono_ms += 250;
+    sched_drain(st.m, st.now_ms, st.mono_ms, &a);
+    for (size_t i = 0; i < a.n; i++) {
+        mirror_apply(st.m, &a.items[i]);
+    }
+    actions_fini(&a);
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_STOPPING);
+    ck_assert_int_eq(st.m->slots[1].state, SLOT_STOPPING);
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_RUNNING);
+    ck_assert_int_eq(story_study(&st, id)->active_ms, 250);
+    story_fini(&st);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    const TTest *tests[] = {
+        a_worker_that_does_not_move_on_is_killed,
+        a_slow_worker_has_more_time,
+        nobody_is_judged_after_a_stall,
+        a_stop_has_its_grace,
+        the_clock_is_asked_only_while_it_brings_something,
+        hours_of_activity_end_the_study,
+        time_without_a_daemon_is_no_studys_time,
+        a_drain_stops_the_trials_and_not_the_studies,
+    };
+    Suite *s = suite_create("sched_clock");
+    TCase *c = tcase_create("stories");
+    for (size_t i = 0; i < ARRAY_LEN(tests); i++) {
+        tcase_add_test(c, tests[i]);
+    }
+    suite_add_tcase(s, c);
+    return s;
+}

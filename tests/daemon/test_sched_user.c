@@ -1,0 +1,276 @@
+/* What users may ask for, and what they are told when they may not. */
+#include "daemon/sched.h"
+#include "tests/lib/story.h"
+#include "tests/lib/test_main.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct story st;
+
+/* --- users ---------------------------------------------------------------- */
+
+START_TEST(a_name_is_taken_once)
+{
+    story_init(&st, 1);
+    story_add(&st, "x", 3);
+    struct spec spec = story_spec("x", 3);
+    story_refused(&st,
+                  (struct event){.kind = EVENT_ADD_STUDY, .add_study = {&spec}},
+                  ERR_CONFLICT);
+    spec_fini(&spec);
+    story_refused(&st, (struct event){.kind = EVENT_PAUSE, .study = 99},
+                  ERR_NOTFOUND);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(pause_lets_trials_end_and_resume_goes_on)
+{
+    int64_t id = story_begin(&st, 1, 3);
+    story_user(&st, EVENT_PAUSE, id);
+    story_user(&st, EVENT_PAUSE, id);
+    ck_assert_int_eq(st.last.n, 0);
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_BUSY);
+    story_finish(&st, 0, 1);
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_IDLE);
+    ck_assert_int_eq(story_resume(&st, id, 0), 0);
+    ck_assert_int_eq(story_resume(&st, id, 0), 0);
+    ck_assert_int_eq(st.last.n, 0);
+    ck_assert_int_eq(story_next(&st), 1);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(stop_now_puts_trials_back)
+{
+    int64_t id = story_begin(&st, 1, 3);
+    story_user(&st, EVENT_STOP, id);
+    ck_assert_int_eq(story_count(&st, ACTION_STOP), 0);
+    struct event now = {.kind = EVENT_STOP, .study = id, .stop = {true}};
+    story_event(&st, now);
+    ck_assert_int_eq(story_count(&st, ACTION_STOP), 1);
+    story_event(&st, now);
+    ck_assert_int_eq(st.last.n, 0);
+    story_stopped(&st, 0);
+    ck_assert_int_eq(story_trial(&st, id, 0)->state, TRIAL_WAITING);
+    ck_assert_int_eq(story_trial(&st, id, 0)->cause, TRIAL_CAUSE_INTERRUPTED);
+    story_refused(&st, (struct event){.kind = EVENT_PAUSE, .study = id},
+                  ERR_CONFLICT);
+    ck_assert_int_eq(story_resume(&st, id, 0), 0);
+    story_idle(&st, 0);
+    story_next(&st);
+    ck_assert_int_eq(st.m->slots[0].id.number, 0);
+    ck_assert_int_eq(st.m->slots[0].id.attempt, 2);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(a_result_that_crosses_the_stop_counts)
+{
+    int64_t id = story_begin(&st, 1, 3);
+    story_event(
+        &st, (struct event){.kind = EVENT_STOP, .study = id, .stop = {true}});
+    story_done(&st, 0, 0.5);
+    ck_assert_int_eq(story_trial(&st, id, 0)->state, TRIAL_COMPLETE);
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_STOPPED);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(stopped_without_being_told_is_a_lie)
+{
+    story_begin(&st, 1, 3);
+    story_stopped(&st, 0);
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_DYING);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(a_target_can_be_raised_and_not_lowered_too_far)
+{
+    int64_t id = story_begin(&st, 1, 1);
+    story_done(&st, 0, 1);
+    story_idle(&st, 0);
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
+    story_refused(&st, (struct event){.kind = EVENT_RESUME, .study = id},
+                  ERR_CONFLICT);
+    story_refused(
+        &st, (struct event){.kind = EVENT_RESUME, .study = id, .resume = {1}},
+        ERR_CONFLICT);
+    story_refused(
+        &st, (struct event){.kind = EVENT_RESUME, .study = id, .resume = {-1}},
+        ERR_CONFLICT);
+    ck_assert_int_eq(story_resume(&st, id, 3), 0);
+    ck_assert_int_eq(story_study(&st, id)->spec.n_trials, 3);
+    ck_assert_int_eq(story_next(&st), 1);
+    story_refused(&st,
+                  (struct event){.kind = EVENT_RESUME,
+                                 .study = id,
+                                 .resume = {SPEC_MAX_TRIALS + 1}},
+                  ERR_INVALID);
+    story_refused(
+        &st, (struct event){.kind = EVENT_RESUME, .study = id, .resume = {1}},
+        ERR_CONFLICT);
+    ck_assert_int_eq(story_resume(&st, id, 2), 0);
+    story_done(&st, 0, 1);
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(a_target_lowered_to_what_is_done_ends_the_study)
+{
+    int64_t id = story_begin(&st, 1, 5);
+    story_user(&st, EVENT_PAUSE, id);
+    story_done(&st, 0, 1);
+    ck_assert_int_eq(story_resume(&st, id, 1), 0);
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(a_value_can_end_the_study)
+{
+    int64_t id = story_begin(&st, 2, 9);
+    story_study(&st, id)->spec.stop.value = 0.9;
+    story_finish(&st, 0, 0.8);
+    story_done(&st, 0, 0.9);
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
+    story_stopped(&st, 1);
+    ck_assert_int_eq(story_resume(&st, id, 9), 0);
+    story_idle(&st, 1);
+    story_next(&st);
+    ck_assert_int_eq(st.m->slots[1].id.number, 1);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(enqueued_values_are_tried_next_once)
+{
+    int64_t id = story_begin(&st, 1, 3);
+    double value = 0.5, strange = INFINITY;
+    struct event e = {
+        .kind = EVENT_ENQUEUE, .study = id, .enqueue = {&strange}};
+    story_refused(&st, e, ERR_INVALID);
+    e.enqueue.values = &value;
+    ck_assert_int_eq(story_event(&st, e), 0);
+    ck_assert_int_eq(story_event(&st, e), 0);
+    story_refused(&st, e, ERR_CONFLICT); /* 1 runs, 2 wait, the target is 3 */
+    story_finish(&st, 0, 1);
+    ck_assert_int_eq(st.m->slots[0].id.number, 1);
+    double lr;
+    study_values(story_study(&st, id), 1, &lr);
+    ck_assert(lr == 0.5);
+    story_finish(&st, 0, 1);
+    story_finish(&st, 0, 1);
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
+    ck_assert_int_eq(story_study(&st, id)->n_trials, 3);
+    story_refused(&st, e, ERR_CONFLICT);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(failed_trials_can_be_retried_by_cause)
+{
+    int64_t id = story_begin(&st, 1, 2);
+    const enum trial_cause causes[] = {TRIAL_CAUSE_OOM, TRIAL_CAUSE_INVALID,
+                                       TRIAL_CAUSE_OOM};
+    struct event e = {.kind = EVENT_RETRY, .study = id, .retry = {-1}};
+    story_refused(&st, e, ERR_CONFLICT);
+    for (size_t i = 0; i < ARRAY_LEN(causes); i++) {
+        story_failed(&st, 0, causes[i]);
+        story_idle(&st, 0);
+        story_next(&st);
+    }
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FAILED);
+    e.retry.cause = TRIAL_CAUSE_NAN;
+    story_refused(&st, e, ERR_CONFLICT);
+    e.retry.cause = TRIAL_CAUSE_OOM;
+    ck_assert_int_eq(story_event(&st, e), 0);
+    ck_assert_int_eq(story_count(&st, ACTION_RETRY_TRIAL), 2);
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_RUNNING);
+    story_next(&st);
+    ck_assert_int_eq(st.m->slots[0].id.number, 0);
+    ck_assert_int_eq(st.m->slots[0].id.attempt, 2);
+    story_finish(&st, 0, 1);
+    story_finish(&st, 0, 1);
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
+    ck_assert_int_eq(story_study(&st, id)->n_trials, 3);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(a_deleted_study_leaves_only_a_slot_behind)
+{
+    int64_t id = story_begin(&st, 1, 2);
+    struct trial_id late = st.m->slots[0].id;
+    story_user(&st, EVENT_DELETE, id);
+    ck_assert(!story_find(&st, ACTION_STOP)->stop.keep);
+    ck_assert_ptr_null(mirror_study(st.m, id));
+    struct event e = {.kind = EVENT_REPORT, .id = late};
+    story_event(&st, e);
+    ck_assert_int_eq(st.last.n, 0);
+    e.kind = EVENT_STOPPED;
+    story_event(&st, e);
+    story_idle(&st, 0);
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_IDLE);
+    ck_assert_int_ne(story_add(&st, "a study", 2), id);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(a_deleted_preparation_is_killed)
+{
+    story_init(&st, 1);
+    int64_t id = story_add(&st, "x", 2);
+    story_idle(&st, 0);
+    story_next(&st);
+    story_user(&st, EVENT_DELETE, id);
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_DYING);
+    story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_ABSENT);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(optunas_studies_are_only_looked_at)
+{
+    story_init(&st, 1);
+    int64_t id = story_add(&st, "x", 2);
+    story_study(&st, id)->is_foreign = true;
+    story_idle(&st, 0);
+    ck_assert_int_eq(story_next(&st), 0);
+    story_refused(&st, (struct event){.kind = EVENT_RESUME, .study = id},
+                  ERR_CONFLICT);
+    story_user(&st, EVENT_DELETE, id);
+    story_fini(&st);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    const TTest *tests[] = {
+        a_name_is_taken_once,
+        pause_lets_trials_end_and_resume_goes_on,
+        stop_now_puts_trials_back,
+        a_result_that_crosses_the_stop_counts,
+        stopped_without_being_told_is_a_lie,
+        a_target_can_be_raised_and_not_lowered_too_far,
+        a_target_lowered_to_what_is_done_ends_the_study,
+        a_value_can_end_the_study,
+        enqueued_values_are_tried_next_once,
+        failed_trials_can_be_retried_by_cause,
+        a_deleted_study_leaves_only_a_slot_behind,
+        a_deleted_preparation_is_killed,
+        optunas_studies_are_only_looked_at,
+    };
+    Suite *s = suite_create("sched_user");
+    TCase *c = tcase_create("stories");
+    for (size_t i = 0; i < ARRAY_LEN(tests); i++) {
+        tcase_add_test(c, tests[i]);
+    }
+    suite_add_tcase(s, c);
+    return s;
+}
