@@ -144,6 +144,12 @@ static void sort_centres(const double *mu, size_t n, const uint32_t *given,
     }
 }
 
+/* fmax without its care for NaN, which costs a call. */
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
 /* Each observation's bandwidth: the larger gap to its neighbours, the bounds
  * standing in at the ends, then clipped. */
 static void set_sigmas(const struct parzen_options *options,
@@ -158,13 +164,14 @@ static void set_sigmas(const struct parzen_options *options,
     for (size_t j = 0; j < n; j++) {
         double at = mu[order[j]];
         double right = j + 1 < n ? mu[order[j + 1]] : d->hi;
-        double gap = fmax(at - left, right - at);
+        double gap = larger(at - left, right - at);
         if (skip_ends && j == 0) {
             gap = right - at;
         } else if (skip_ends && j == n - 1) {
             gap = at - left;
         }
-        sigma[order[j]] = fmin(fmax(gap, min), range);
+        gap = larger(gap, min);
+        sigma[order[j]] = gap < range ? gap : range;
         left = at;
     }
     sigma[n] = range;
@@ -301,7 +308,7 @@ static void build_kernels(struct parzen *p)
             p->scale[k] = 1.0;
         }
     }
-    p->kernels = (struct density_kernels){.n = padded(p->n_kernels),
+    p->kernels = (struct density_kernels){.n = p->n_kernels,
                                           .n_cont = n_cont,
                                           .n_table = n_table,
                                           .scale = p->scale,

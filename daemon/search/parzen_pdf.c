@@ -33,94 +33,103 @@ static double log_mass(const struct parzen_dim *d, size_t id, double left,
     return truncnorm_log_mass((left - mu) / sigma, (right - mu) / sigma);
 }
 
-static size_t table_size(const struct parzen_dim *d)
+static size_t row_size(size_t n_points)
 {
-    return (d->n_ids + DENSITY_PAD - 1) / DENSITY_PAD * DENSITY_PAD;
+    return (n_points + DENSITY_POINTS - 1) / DENSITY_POINTS * DENSITY_POINTS;
 }
 
-/* The probability of x under each different kernel of a dimension. */
-static void fill_table(const struct parzen_dim *d, double x, double *table)
+static void fill_choices(const struct parzen_dim *d, size_t n, const double *x,
+                         double *table)
 {
-    if (d->dist->kind == DIST_CATEGORICAL) {
-        for (size_t i = 0; i < d->n_ids; i++) {
-            table[i] = d->miss;
-        }
-        table[(size_t)x] = d->hit;
-        table[d->dist->n_choices] = d->prior;
-        return;
+    size_t row = row_size(n), prior = d->dist->n_choices;
+    for (size_t i = 0; i < prior * row; i++) {
+        table[i] = d->miss;
     }
-    double left, right;
-    step_interval(d->dist, x, &left, &right);
-    density_best()->mass(table_size(d), d->mu, d->inv, left, right, table);
+    for (size_t c = 0; c < row; c++) {
+        table[prior * row + c] = d->prior;
+        if (c < n) {
+            table[(size_t)x[c] * row + c] = d->hit;
+        }
+    }
+}
+
+static void fill_steps(const struct parzen_dim *d, size_t n, const double *x,
+                       double *table)
+{
+    size_t row = row_size(n);
+    double *left = mem_grow(NULL, 2 * row, sizeof(*left)), *right = left + row;
+    for (size_t c = 0; c < row; c++) { /* the padding repeats the first */
+        step_interval(d->dist, x[c < n ? c : 0], &left[c], &right[c]);
+    }
+    const struct density_ops *ops = density_best();
     for (size_t i = 0; i < d->n_ids; i++) {
-        if (d->mu[i] < d->lo || d->mu[i] > d->hi) { /* both may underflow */
-            table[i] =
-                exp(log_mass(d, i, left, right) - log_mass(d, i, d->lo, d->hi));
-        } else {
-            table[i] /= d->mass[i];
+        double *at = table + i * row;
+        if (d->mu[i] >= d->lo && d->mu[i] <= d->hi) {
+            ops->row(row, d->mu[i], d->inv[i], 1.0 / d->mass[i], left, right,
+                     at);
+            continue;
+        }
+        double all = log_mass(d, i, d->lo, d->hi); /* may underflow */
+        for (size_t c = 0; c < row; c++) {
+            at[c] = exp(log_mass(d, i, left[c], right[c]) - all);
         }
     }
+    free(left);
 }
 
-/* The smallest index that holds the same value as x[c]. */
-static size_t first_equal(const double *x, size_t c)
-{
-    size_t i = 0;
-    while (x[i] != x[c]) {
-        i++;
-    }
-    return i;
-}
-
-/* Tables for all points of all tabulated dimensions, one for each different
- * value; returns their memory. */
+/* The probability of each point under each different kernel, for all tabulated
+ * dimensions; returns the tables' memory. */
 static double *make_tables(const struct parzen *p, size_t n, const double *x,
                            const double **tables)
 {
     size_t size = 0;
     for (size_t d = 0; d < p->n_dims; d++) {
-        for (size_t c = 0; !p->dims[d].is_continuous && c < n; c++) {
-            bool is_new = first_equal(x + d * n, c) == c;
-            size += is_new ? table_size(&p->dims[d]) : 0;
-        }
+        size += p->dims[d].is_continuous ? 0 : p->dims[d].n_ids * row_size(n);
     }
     double *memory = mem_grow(NULL, size, sizeof(*memory)), *at = memory;
     for (size_t d = 0; d < p->n_dims; d++) {
-        if (p->dims[d].is_continuous) {
+        const struct parzen_dim *dim = &p->dims[d];
+        if (dim->is_continuous) {
             continue;
         }
-        for (size_t c = 0; c < n; c++) {
-            size_t same = first_equal(x + d * n, c);
-            if (same == c) {
-                fill_table(&p->dims[d], x[d * n + c], at);
-                tables[c] = at;
-                at += table_size(&p->dims[d]);
-            } else {
-                tables[c] = tables[same];
-            }
+        if (dim->dist->kind == DIST_CATEGORICAL) {
+            fill_choices(dim, n, x + d * n, at);
+        } else {
+            fill_steps(dim, n, x + d * n, at);
         }
-        tables += n;
+        *tables++ = at;
+        at += dim->n_ids * row_size(n);
     }
     return memory;
+}
+
+/* The points' coordinates in the continuous dimensions, in padded rows. */
+static double *make_rows(const struct parzen *p, size_t n, const double *x)
+{
+    double *rows =
+        mem_grow(NULL, p->kernels.n_cont * row_size(n), sizeof(*rows));
+    double *at = rows;
+    for (size_t d = 0; d < p->n_dims; d++) {
+        for (size_t c = 0; p->dims[d].is_continuous && c < row_size(n); c++) {
+            double v = x[d * n + (c < n ? c : 0)];
+            *at++ = p->dims[d].dist->log ? log(v) : v;
+        }
+    }
+    return rows;
 }
 
 void parzen_log_pdf(const struct parzen *p, size_t n, const double *x,
                     double *out)
 {
-    const double **tables = mem_alloc(p->kernels.n_table * n, sizeof(*tables));
+    const double **tables = mem_alloc(p->kernels.n_table, sizeof(*tables));
     double *memory = make_tables(p, n, x, tables);
-    double *y = mem_grow(NULL, p->kernels.n_cont * n, sizeof(*y)), *at = y;
-    for (size_t d = 0; d < p->n_dims; d++) {
-        for (size_t c = 0; p->dims[d].is_continuous && c < n; c++) {
-            double v = x[d * n + c];
-            *at++ = p->dims[d].dist->log ? log(v) : v;
-        }
-    }
-    density_best()->sum(&p->kernels, n, y, tables, out);
+    double *rows = make_rows(p, n, x);
+    double *sums = mem_grow(NULL, row_size(n), sizeof(*sums));
     double *point = mem_grow(NULL, p->n_dims, sizeof(*point));
+    density_best()->sum(&p->kernels, row_size(n), rows, tables, sums);
     for (size_t c = 0; c < n; c++) {
-        if (out[c] > SUM_MIN && out[c] < SUM_MAX) {
-            out[c] = log(out[c]) - p->log_scale;
+        if (sums[c] > SUM_MIN && sums[c] < SUM_MAX) {
+            out[c] = log(sums[c]) - p->log_scale;
             continue;
         }
         for (size_t d = 0; d < p->n_dims; d++) {
@@ -129,7 +138,8 @@ void parzen_log_pdf(const struct parzen *p, size_t n, const double *x,
         out[c] = parzen_log_pdf_exact(p, point);
     }
     free(point);
-    free(y);
+    free(sums);
+    free(rows);
     free(memory);
     free(tables);
 }

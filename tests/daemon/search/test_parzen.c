@@ -449,16 +449,16 @@ END_TEST
 /* Every vector width that runs here gives the plain sums. */
 START_TEST(test_density_variants)
 {
-    enum { N = 520, N_POINTS = 3 };
+    enum { N = 523, N_POINTS = 2 * DENSITY_POINTS, N_IDS = 8 };
     static double scale[N], expo[N], mu[2][N], inv[2][N], y[2 * N_POINTS];
+    static double odds[N_IDS * N_POINTS], out[N_POINTS];
     static uint32_t id[N];
-    static const double odds[8] = {.1, .2, .3, .4, 0, 1, .5, 1e-200};
     struct rng rng;
     rng_mt19937(&rng, 11);
     for (size_t i = 0; i < N; i++) {
         scale[i] = rng_double(&rng);
         expo[i] = uniform(&rng, -1, 1);
-        id[i] = rng_below(&rng, 8);
+        id[i] = rng_below(&rng, N_IDS);
         for (size_t d = 0; d < 2; d++) {
             mu[d][i] = rng_double(&rng);
             inv[d][i] = exp(uniform(&rng, -3, 12));
@@ -466,6 +466,9 @@ START_TEST(test_density_variants)
     }
     for (size_t i = 0; i < 2 * N_POINTS; i++) {
         y[i] = rng_double(&rng);
+    }
+    for (size_t i = 0; i < N_IDS * N_POINTS; i++) {
+        odds[i] = i % 5 == 0 ? 1e-200 : rng_double(&rng);
     }
     struct density_kernels k = {.n = N,
                                 .n_cont = 2,
@@ -475,28 +478,52 @@ START_TEST(test_density_variants)
                                 .mu = (const double *[]){mu[0], mu[1]},
                                 .inv = (const double *[]){inv[0], inv[1]},
                                 .id = (const uint32_t *[]){id}};
-    const double *tables[] = {odds, odds, odds};
     for (size_t v = 0; density_variant(v) != NULL; v++) {
-        const struct density_ops *ops = density_variant(v);
-        double out[N_POINTS], mass[N];
-        ops->sum(&k, N_POINTS, y, tables, out);
+        density_variant(v)->sum(&k, N_POINTS, y, (const double *[]){odds}, out);
         for (size_t c = 0; c < N_POINTS; c++) {
             double sum = 0.0;
             for (size_t i = 0; i < N; i++) {
                 double a = (y[c] - mu[0][i]) * inv[0][i];
                 double b = (y[N_POINTS + c] - mu[1][i]) * inv[1][i];
-                sum +=
-                    scale[i] * exp(expo[i] - (a * a + b * b) / 2) * odds[id[i]];
+                sum += scale[i] * exp(expo[i] - (a * a + b * b) / 2) *
+                       odds[id[i] * N_POINTS + c];
             }
             check_close(out[c] / sum, 1.0, 1e-13);
         }
-        ops->mass(N, mu[0], inv[0], 0.2, 0.21, mass);
+    }
+}
+END_TEST
+
+static void check_mass(double mass, double a, double b)
+{
+    a /= sqrt(2);
+    b /= sqrt(2);
+    double expected =
+        a > 0 ? (erfc(a) - erfc(b)) / 2 : (erfc(-b) - erfc(-a)) / 2;
+    check_close(mass, expected, 1e-15 + 1e-11 * expected);
+}
+
+START_TEST(test_mass_variants)
+{
+    enum { N = 240 };
+    double mu[N], inv[N], left[N], right[N], out[N];
+    struct rng rng;
+    rng_mt19937(&rng, 12);
+    for (size_t i = 0; i < N; i++) {
+        mu[i] = rng_double(&rng);
+        inv[i] = exp(uniform(&rng, -3, 12));
+        left[i] = uniform(&rng, -1, 2);
+        right[i] = left[i] + exp(uniform(&rng, -9, 1));
+    }
+    for (size_t v = 0; density_variant(v) != NULL; v++) {
+        const struct density_ops *ops = density_variant(v);
+        ops->mass(N, mu, inv, 0.2, 0.21, out);
         for (size_t i = 0; i < N; i++) {
-            double a = (0.2 - mu[0][i]) * inv[0][i] / sqrt(2);
-            double b = (0.21 - mu[0][i]) * inv[0][i] / sqrt(2);
-            double expected =
-                a > 0 ? (erfc(a) - erfc(b)) / 2 : (erfc(-b) - erfc(-a)) / 2;
-            check_close(mass[i], expected, 1e-14 + 1e-11 * expected);
+            check_mass(out[i], (0.2 - mu[i]) * inv[i], (0.21 - mu[i]) * inv[i]);
+        }
+        ops->row(N, 0.4, 30, 0.5, left, right, out);
+        for (size_t i = 0; i < N; i++) {
+            check_mass(2 * out[i], (left[i] - 0.4) * 30, (right[i] - 0.4) * 30);
         }
     }
 }
@@ -525,6 +552,7 @@ Suite *suite(void)
     tcase_add_test(t, test_order_does_not_matter);
     tcase_add_test(t, test_given_order);
     tcase_add_test(t, test_density_variants);
+    tcase_add_test(t, test_mass_variants);
     suite_add_tcase(s, t);
     return s;
 }
