@@ -52,13 +52,38 @@ static void dim_carve(struct parzen *p, struct parzen_dim *d, double **at,
     }
 }
 
-/* Room for everything that has one entry per kernel, and two scratch arrays,
- * which are returned. */
-static double *allocate(struct parzen *p)
+static size_t max_ids(const struct parzen *p, const struct parzen_dim *d)
+{
+    return d->dist->kind == DIST_CATEGORICAL ? d->dist->n_choices + 1
+                                             : p->n_kernels;
+}
+
+/* Room for the densities of max_points points. */
+static size_t work_size(const struct parzen *p, size_t max_points)
+{
+    enum { SUMS = 1, INTERVALS = 2 };
+    size_t rows = SUMS + INTERVALS;
+    for (size_t i = 0; i < p->n_dims; i++) {
+        const struct parzen_dim *d = &p->dims[i];
+        rows += d->is_continuous ? 1 : max_ids(p, d);
+    }
+    return rows * parzen_row_size(max_points);
+}
+
+/* All memory by kernel and by point in one block: a block of always the same
+ * size goes back to the allocator's heap and comes from there again, where
+ * several would be mapped and unmapped, page by page, for each suggestion.
+ * Returns two scratch arrays by kernel, which p->work then reuses. */
+static double *allocate(struct parzen *p, size_t max_points)
 {
     enum { OWN = 3, PER_DIM = 4, SCRATCH = 2 };
-    size_t n = padded(p->n_kernels);
-    p->arena = mem_grow(NULL, n * (OWN + SCRATCH + PER_DIM * p->n_dims),
+    size_t n = padded(p->n_kernels), n_numerical = 0;
+    for (size_t i = 0; i < p->n_dims; i++) {
+        n_numerical += p->dims[i].dist->kind != DIST_CATEGORICAL;
+    }
+    size_t work = work_size(p, max_points);
+    work = work > n * SCRATCH ? work : n * SCRATCH;
+    p->arena = mem_grow(NULL, n * (OWN + PER_DIM * n_numerical) + work,
                         sizeof(*p->arena));
     p->id_arena = mem_grow(NULL, n * p->n_dims, sizeof(*p->id_arena));
     double *at = p->arena;
@@ -69,6 +94,8 @@ static double *allocate(struct parzen *p)
     for (size_t i = 0; i < p->n_dims; i++) {
         dim_carve(p, &p->dims[i], &at, &id_at);
     }
+    p->max_points = max_points;
+    p->work = at;
     return at;
 }
 
@@ -81,6 +108,7 @@ void parzen_free(struct parzen *p)
     free(p->mu);
     free(p->inv);
     free(p->id);
+    free(p->tables);
     free(p->arena);
     free(p->id_arena);
     free(p);
@@ -320,7 +348,8 @@ static void build_kernels(struct parzen *p)
 
 struct parzen *parzen_new(const struct parzen_options *options, size_t n,
                           const uint32_t *rows,
-                          const struct parzen_column *columns, size_t n_dims)
+                          const struct parzen_column *columns, size_t n_dims,
+                          size_t max_points)
 {
     struct parzen *p = mem_alloc(1, sizeof(*p));
     *p = (struct parzen){.n_kernels = n + 1,
@@ -329,14 +358,15 @@ struct parzen *parzen_new(const struct parzen_options *options, size_t n,
                          .dims = mem_alloc(n_dims, sizeof(*p->dims)),
                          .mu = mem_alloc(n_dims, sizeof(*p->mu)),
                          .inv = mem_alloc(n_dims, sizeof(*p->inv)),
-                         .id = mem_alloc(n_dims, sizeof(*p->id))};
+                         .id = mem_alloc(n_dims, sizeof(*p->id)),
+                         .tables = mem_alloc(n_dims, sizeof(*p->tables))};
     for (size_t i = 0; i < n_dims; i++) {
         const struct dist *dist = columns[i].dist;
         p->dims[i].dist = dist;
         p->dims[i].is_continuous =
             dist->kind != DIST_CATEGORICAL && dist->step == 0.0;
     }
-    double *scratch = allocate(p);
+    double *scratch = allocate(p, max_points);
     uint32_t *order = mem_grow(NULL, n + 1, sizeof(*order));
     set_weights(p);
     for (size_t i = 0; i < n_dims; i++) {

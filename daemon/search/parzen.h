@@ -30,15 +30,15 @@ struct parzen_column {
 /* Borrows the distributions for the estimator's life, the rest until return. */
 struct parzen *parzen_new(const struct parzen_options *options, size_t n,
                           const uint32_t *rows,
-                          const struct parzen_column *columns, size_t n_dims);
+                          const struct parzen_column *columns, size_t n_dims,
+                          size_t max_points);
 void parzen_free(struct parzen *p);
 
 /* Draw n points: x[dim * n + i]. Order of the draws: optuna.md 1.8. */
 void parzen_sample(const struct parzen *p, struct rng *rng, size_t n,
                    double *x);
-/* Log densities of n points laid out as parzen_sample does. */
-void parzen_log_pdf(const struct parzen *p, size_t n, const double *x,
-                    double *out);
+/* Log densities of n <= max_points points laid out as parzen_sample does. */
+void parzen_log_pdf(struct parzen *p, size_t n, const double *x, double *out);
 /* The same for one point, in log space throughout and in Optuna's order of
  * operations; slow. x has one value per dimension. */
 double parzen_log_pdf_exact(const struct parzen *p, const double *x);

@@ -3,6 +3,7 @@
 #include "daemon/search/parzen.h"
 #include "daemon/search/parzen_priv.h"
 #include "daemon/search/truncnorm.h"
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -33,15 +34,10 @@ static double log_mass(const struct parzen_dim *d, size_t id, double left,
     return truncnorm_log_mass((left - mu) / sigma, (right - mu) / sigma);
 }
 
-static size_t row_size(size_t n_points)
-{
-    return (n_points + DENSITY_POINTS - 1) / DENSITY_POINTS * DENSITY_POINTS;
-}
-
 static void fill_choices(const struct parzen_dim *d, size_t n, const double *x,
                          double *table)
 {
-    size_t row = row_size(n), prior = d->dist->n_choices;
+    size_t row = parzen_row_size(n), prior = d->dist->n_choices;
     for (size_t i = 0; i < prior * row; i++) {
         table[i] = d->miss;
     }
@@ -53,11 +49,12 @@ static void fill_choices(const struct parzen_dim *d, size_t n, const double *x,
     }
 }
 
+/* left: scratch for two rows. */
 static void fill_steps(const struct parzen_dim *d, size_t n, const double *x,
-                       double *table)
+                       double *left, double *table)
 {
-    size_t row = row_size(n);
-    double *left = mem_grow(NULL, 2 * row, sizeof(*left)), *right = left + row;
+    size_t row = parzen_row_size(n);
+    double *right = left + row;
     for (size_t c = 0; c < row; c++) { /* the padding repeats the first */
         step_interval(d->dist, x[c < n ? c : 0], &left[c], &right[c]);
     }
@@ -74,74 +71,60 @@ static void fill_steps(const struct parzen_dim *d, size_t n, const double *x,
             at[c] = exp(log_mass(d, i, left[c], right[c]) - all);
         }
     }
-    free(left);
 }
 
-/* The probability of each point under each different kernel, for all tabulated
- * dimensions; returns the tables' memory. */
-static double *make_tables(const struct parzen *p, size_t n, const double *x,
-                           const double **tables)
+/* Point coordinates of the continuous dimensions, in padded rows; then, for
+ * each other dimension, the probability of each point under each different
+ * kernel. Lays both out in p->work. */
+static const double *lay_out(struct parzen *p, size_t n, const double *x,
+                             const double **tables)
 {
-    size_t size = 0;
-    for (size_t d = 0; d < p->n_dims; d++) {
-        size += p->dims[d].is_continuous ? 0 : p->dims[d].n_ids * row_size(n);
-    }
-    double *memory = mem_grow(NULL, size, sizeof(*memory)), *at = memory;
-    for (size_t d = 0; d < p->n_dims; d++) {
+    size_t row = parzen_row_size(n);
+    double *intervals = p->work + row; /* the sums come first */
+    double *rows = intervals + 2 * row, *next_row = rows;
+    double *at = rows + p->kernels.n_cont * row;
+    for (size_t d = 0; d < p->n_dims; d++, x += n) {
         const struct parzen_dim *dim = &p->dims[d];
         if (dim->is_continuous) {
+            for (size_t c = 0; c < row; c++) {
+                double v = x[c < n ? c : 0];
+                *next_row++ = dim->dist->log ? log(v) : v;
+            }
             continue;
         }
         if (dim->dist->kind == DIST_CATEGORICAL) {
-            fill_choices(dim, n, x + d * n, at);
+            fill_choices(dim, n, x, at);
         } else {
-            fill_steps(dim, n, x + d * n, at);
+            fill_steps(dim, n, x, intervals, at);
         }
         *tables++ = at;
-        at += dim->n_ids * row_size(n);
-    }
-    return memory;
-}
-
-/* The points' coordinates in the continuous dimensions, in padded rows. */
-static double *make_rows(const struct parzen *p, size_t n, const double *x)
-{
-    double *rows =
-        mem_grow(NULL, p->kernels.n_cont * row_size(n), sizeof(*rows));
-    double *at = rows;
-    for (size_t d = 0; d < p->n_dims; d++) {
-        for (size_t c = 0; p->dims[d].is_continuous && c < row_size(n); c++) {
-            double v = x[d * n + (c < n ? c : 0)];
-            *at++ = p->dims[d].dist->log ? log(v) : v;
-        }
+        at += dim->n_ids * row;
     }
     return rows;
 }
 
-void parzen_log_pdf(const struct parzen *p, size_t n, const double *x,
-                    double *out)
+static double exact_at(const struct parzen *p, size_t n, const double *x,
+                       size_t c)
 {
-    const double **tables = mem_alloc(p->kernels.n_table, sizeof(*tables));
-    double *memory = make_tables(p, n, x, tables);
-    double *rows = make_rows(p, n, x);
-    double *sums = mem_grow(NULL, row_size(n), sizeof(*sums));
     double *point = mem_grow(NULL, p->n_dims, sizeof(*point));
-    density_best()->sum(&p->kernels, row_size(n), rows, tables, sums);
-    for (size_t c = 0; c < n; c++) {
-        if (sums[c] > SUM_MIN && sums[c] < SUM_MAX) {
-            out[c] = log(sums[c]) - p->log_scale;
-            continue;
-        }
-        for (size_t d = 0; d < p->n_dims; d++) {
-            point[d] = x[d * n + c];
-        }
-        out[c] = parzen_log_pdf_exact(p, point);
+    for (size_t d = 0; d < p->n_dims; d++) {
+        point[d] = x[d * n + c];
     }
+    double v = parzen_log_pdf_exact(p, point);
     free(point);
-    free(sums);
-    free(rows);
-    free(memory);
-    free(tables);
+    return v;
+}
+
+void parzen_log_pdf(struct parzen *p, size_t n, const double *x, double *out)
+{
+    assert(n <= p->max_points);
+    double *sums = p->work;
+    const double *rows = lay_out(p, n, x, p->tables);
+    density_best()->sum(&p->kernels, parzen_row_size(n), rows, p->tables, sums);
+    for (size_t c = 0; c < n; c++) {
+        bool is_safe = sums[c] > SUM_MIN && sums[c] < SUM_MAX;
+        out[c] = is_safe ? log(sums[c]) - p->log_scale : exact_at(p, n, x, c);
+    }
 }
 
 /* --- exact: log space, one point, Optuna's order

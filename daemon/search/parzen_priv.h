@@ -29,9 +29,18 @@ struct parzen {
     double *scale, *expo;
     const double **mu, **inv; /* of the continuous dimensions */
     const uint32_t **id;      /* of the others */
+    const double **tables;    /* of the same; parzen_log_pdf's */
     struct density_kernels kernels;
     double *arena;
     uint32_t *id_arena;
+    size_t max_points;
+    double *work; /* parzen_log_pdf's, in the arena */
 };
+
+/* Length of a row by point, with its padding. */
+static inline size_t parzen_row_size(size_t n_points)
+{
+    return (n_points + DENSITY_POINTS - 1) / DENSITY_POINTS * DENSITY_POINTS;
+}
 
 #endif

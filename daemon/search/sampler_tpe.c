@@ -179,7 +179,8 @@ static struct parzen *estimate(const struct tpe *t, const uint32_t *rows,
                                    .at = sources[d].at,
                                    .order = orders != NULL ? orders[d] : NULL};
     }
-    struct parzen *p = parzen_new(&options, n, rows, columns, n_dims);
+    struct parzen *p = parzen_new(&options, n, rows, columns, n_dims,
+                                  (size_t)t->options->n_ei_candidates);
     free(columns);
     return p;
 }
@@ -256,7 +257,7 @@ static bool is_larger(double a, double b)
 /* The candidate that maximises ln below - ln above. Candidates too close to
  * each other for the fast densities are decided by the exact ones: so the
  * choice depends on no vector width, and ties fall as Optuna's do. */
-static size_t choose(const struct parzen *below, const struct parzen *above,
+static size_t choose(struct parzen *below, struct parzen *above,
                      const double *x, size_t n, size_t n_dims)
 {
     const double close = 1e-8;
@@ -271,23 +272,22 @@ static size_t choose(const struct parzen *below, const struct parzen *above,
     }
     size_t best = n, first = n;
     double best_exact = 0.0;
+    bool has_exact = false; /* a candidate alone does not need it */
     for (size_t c = 0; c < n; c++) {
         bool is_close =
             isnan(ratio[c]) || ratio[c] == max || ratio[c] >= max - close;
-        if (!is_close || (first < n && is_same_point(x, n, n_dims, first, c))) {
-            continue;
-        }
-        if (first == n) { /* alone, it needs no exact value */
+        if (first == n && is_close) {
             first = best = c;
-            continue;
-        }
-        if (best == first) {
-            best_exact = exact_ratio(below, above, x, n, n_dims, first);
-        }
-        double exact = exact_ratio(below, above, x, n, n_dims, c);
-        if (is_larger(exact, best_exact)) {
-            best = c;
-            best_exact = exact;
+        } else if (is_close && !is_same_point(x, n, n_dims, first, c)) {
+            if (!has_exact) {
+                best_exact = exact_ratio(below, above, x, n, n_dims, first);
+                has_exact = true;
+            }
+            double exact = exact_ratio(below, above, x, n, n_dims, c);
+            if (is_larger(exact, best_exact)) {
+                best = c;
+                best_exact = exact;
+            }
         }
     }
     free(ratio);

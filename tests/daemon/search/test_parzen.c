@@ -6,6 +6,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+enum { MAX_POINTS = 20000 };
+
 static const struct parzen_options defaults = {.prior_weight = 1.0,
                                                .consider_magic_clip = true};
 
@@ -41,7 +43,9 @@ static struct parzen *one(const struct parzen_options *options,
         at[i] = dist->log ? log(obs[i]) : obs[i];
     }
     struct parzen_column column = {.dist = dist, .at = at};
-    struct parzen *p = parzen_new(options, n, NULL, &column, 1);
+    struct parzen *p = parzen_new(
+        options, n, NULL, &column, 1,
+        dist->step == 0.0 && dist->kind == DIST_FLOAT ? MAX_POINTS : 1);
     free(at);
     return p;
 }
@@ -53,7 +57,7 @@ static void check_close(double value, double expected, double tolerance)
 }
 
 /* Both densities, the fast and the exact one. */
-static void check_pdf(const struct parzen *p, double x, double expected)
+static void check_pdf(struct parzen *p, double x, double expected)
 {
     double fast;
     parzen_log_pdf(p, 1, &x, &fast);
@@ -286,7 +290,7 @@ END_TEST
 
 START_TEST(test_density_integrates_to_one)
 {
-    enum { CELLS = 20000 };
+    enum { CELLS = MAX_POINTS };
     const struct dist dists[] = {real(0, 10, 0, false), real(1e-5, 1, 0, true)};
     static double x[CELLS], v[CELLS];
     struct rng rng;
@@ -335,7 +339,8 @@ START_TEST(test_fast_equals_exact)
         }
         columns[d] = (struct parzen_column){.dist = dist, .at = at[d]};
     }
-    struct parzen *p = parzen_new(&defaults, n, NULL, columns, N_DIMS);
+    struct parzen *p =
+        parzen_new(&defaults, n, NULL, columns, N_DIMS, N_POINTS);
     double x[N_DIMS * N_POINTS], fast[N_POINTS];
     parzen_sample(p, &rng, N_POINTS, x);
     parzen_log_pdf(p, N_POINTS, x, fast);
@@ -371,7 +376,7 @@ START_TEST(test_many_dimensions)
         columns[i] = (struct parzen_column){.dist = is_choice ? &c : &d,
                                             .at = is_choice ? chosen : at};
     }
-    struct parzen *p = parzen_new(&defaults, N, NULL, columns, N_DIMS);
+    struct parzen *p = parzen_new(&defaults, N, NULL, columns, N_DIMS, 1);
     double x[N_DIMS], fast;
     parzen_sample(p, &rng, 1, x);
     parzen_log_pdf(p, 1, x, &fast);
@@ -435,7 +440,7 @@ START_TEST(test_given_order)
     static const double obs[] = {3, 1, 3, 6, 3, 1};
     static const uint32_t order[] = {5, 1, 4, 0, 2, 3};
     struct parzen_column column = {.dist = &d, .at = obs, .order = order};
-    struct parzen *p = parzen_new(&defaults, 6, NULL, &column, 1);
+    struct parzen *p = parzen_new(&defaults, 6, NULL, &column, 1, 1);
     struct parzen *q = one(&defaults, &d, 6, obs);
     for (size_t i = 0; i <= 6; i++) {
         ck_assert_double_eq(parzen_sigma(p, 0, i), parzen_sigma(q, 0, i));
