@@ -1,0 +1,141 @@
+#include "daemon/history.h"
+#include "core/base/rng.h"
+#include "tests/lib/test_main.h"
+
+#include <math.h>
+
+static const struct dist real = {.kind = DIST_FLOAT, .low = 0, .high = 1};
+static const struct dist wider = {.kind = DIST_FLOAT, .low = 0, .high = 2};
+static const struct dist logarithmic = {
+    .kind = DIST_FLOAT, .low = 1e-3, .high = 1, .log = true};
+
+START_TEST(test_trials)
+{
+    struct history *h = history_new();
+    history_add(h);
+    history_add(h);
+    ck_assert_int_eq(history_n_trials(h), 2);
+    ck_assert_int_eq(history_count(h, TRIAL_WAITING), 2);
+    ck_assert(isnan(history_value(h, 0)));
+    history_set_state(h, 1, TRIAL_COMPLETE, -INFINITY);
+    ck_assert_int_eq(history_state(h, 1), TRIAL_COMPLETE);
+    ck_assert_int_eq(history_states(h)[1], TRIAL_COMPLETE);
+    ck_assert_int_eq(history_count(h, TRIAL_WAITING), 1);
+    ck_assert_int_eq(history_count(h, TRIAL_COMPLETE), 1);
+    ck_assert_double_eq(history_value(h, 1), -INFINITY);
+    history_free(h);
+}
+END_TEST
+
+START_TEST(test_last_report_wins)
+{
+    struct history *h = history_new();
+    history_add(h);
+    double value = 7;
+    ck_assert_int_eq(history_last_step(h, 0, &value), -1);
+    ck_assert_double_eq(value, 7);
+    history_report(h, 0, 3, 0.3);
+    history_report(h, 0, 1, 0.1);
+    ck_assert_int_eq(history_last_step(h, 0, &value), 3);
+    ck_assert_double_eq(value, 0.3);
+    history_report(h, 0, 3, 0.33); /* the same step again */
+    ck_assert_int_eq(history_last_step(h, 0, &value), 3);
+    ck_assert_double_eq(value, 0.33);
+    history_free(h);
+}
+END_TEST
+
+START_TEST(test_distributions_are_counted)
+{
+    struct history *h = history_new();
+    for (int64_t i = 0; i < 4; i++) {
+        history_add(h);
+        history_set_param(h, i, "x", i < 3 ? &real : &wider, 0.5);
+    }
+    ck_assert_int_eq(history_find_param(h, "x"), 0);
+    ck_assert_int_eq(history_find_param(h, "y"), -1);
+    ck_assert_int_eq(history_n_dists(h, 0), 2);
+    ck_assert_int_eq(history_dist_count(h, 0, 0), 0);
+    history_set_state(h, 0, TRIAL_COMPLETE, 1);
+    history_set_state(h, 1, TRIAL_PRUNED, NAN);
+    history_set_state(h, 2, TRIAL_FAIL, NAN);
+    history_set_state(h, 3, TRIAL_COMPLETE, 1);
+    ck_assert_int_eq(history_dist_count(h, 0, 0), 2);
+    ck_assert_int_eq(history_dist_count(h, 0, 1), 1);
+    history_set_param(h, 3, "x", &real, 0.25); /* changes its mind */
+    ck_assert_int_eq(history_dist_count(h, 0, 0), 3);
+    ck_assert_int_eq(history_dist_count(h, 0, 1), 0);
+    ck_assert_ptr_eq(history_param_dist(h, 3, 0), history_param_dist(h, 0, 0));
+    history_set_param(h, 3, "x", &real, NAN); /* has it no more */
+    ck_assert_int_eq(history_dist_count(h, 0, 0), 2);
+    ck_assert_ptr_null(history_param_dist(h, 3, 0));
+    ck_assert(isnan(history_param(h, 3, 0)));
+    history_set_state(h, 0, TRIAL_WAITING, NAN); /* is tried again */
+    ck_assert_int_eq(history_dist_count(h, 0, 0), 1);
+    history_free(h);
+}
+END_TEST
+
+static void check_column(const struct history *h, int param, size_t n)
+{
+    struct history_column c = history_column(h, param);
+    ck_assert_uint_eq(c.n_order, n);
+    for (size_t j = 0; j < n; j++) {
+        uint32_t i = c.order[j];
+        ck_assert_double_eq(c.value[i], history_param(h, i, param));
+        if (c.log_value != NULL) {
+            ck_assert_double_eq(c.log_value[i], log(c.value[i]));
+        }
+        uint32_t last = j > 0 ? c.order[j - 1] : 0;
+        ck_assert(j == 0 || c.value[last] < c.value[i] ||
+                  (c.value[last] == c.value[i] && last < i));
+    }
+}
+
+/* Many trials with ties, told in any order, some taken back. */
+START_TEST(test_columns_are_sorted)
+{
+    enum { N = 500 };
+    struct rng rng;
+    rng_mt19937(&rng, 1);
+    struct history *h = history_new();
+    uint32_t order[N];
+    for (uint32_t i = 0; i < N; i++) {
+        order[i] = i;
+        history_add(h);
+    }
+    rng_shuffle(&rng, order, N);
+    for (size_t i = 0; i < N; i++) {
+        history_set_param(h, order[i], "x", &real, rng_below(&rng, 40) / 40.0);
+        history_set_param(h, order[i], "l", &logarithmic,
+                          exp(-5 * rng_double(&rng)));
+    }
+    check_column(h, 0, N);
+    check_column(h, 1, N);
+    ck_assert_ptr_null(history_column(h, 0).log_value);
+    ck_assert_ptr_nonnull(history_column(h, 1).log_value);
+    for (size_t i = 0; i < N; i += 2) {
+        history_set_param(h, order[i], "x", &real, NAN);
+        history_set_param(h, order[i], "l", &logarithmic, 0.5);
+    }
+    check_column(h, 0, N / 2);
+    check_column(h, 1, N);
+    history_add(h); /* a column that comes late has room for all */
+    history_set_param(h, N, "late", &real, 0.5);
+    check_column(h, 2, 1);
+    ck_assert(isnan(history_param(h, 0, 2)));
+    history_free(h);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("history");
+    TCase *t = tcase_create("history");
+    tcase_add_test(t, test_trials);
+    tcase_add_test(t, test_last_report_wins);
+    tcase_add_test(t, test_distributions_are_counted);
+    tcase_add_test(t, test_columns_are_sorted);
+    suite_add_tcase(s, t);
+    return s;
+}
