@@ -11,6 +11,7 @@
 #include "daemon/mirror.h"
 #include "daemon/pool.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,6 +183,23 @@ void daemon_perform(struct daemon *d, const struct action *a)
 
 /* --- words from workers --- */
 
+/* SQLite keeps neither the sign of zero nor the bits of a NaN: numbers lose
+ * both at the door, so that what is compared after a restart is what was said.
+ */
+static double canonical(double v)
+{
+    return isnan(v) ? (double)NAN : v + 0.0;
+}
+
+static struct run_metrics metrics_of(const struct msg_report *m)
+{
+    struct run_metrics metrics;
+    for (int i = 0; i < RUN_N_METRICS; i++) {
+        metrics.value[i] = canonical(m->metrics.value[i]);
+    }
+    return metrics;
+}
+
 static struct study_data prepared_of(const struct msg_prepared *m)
 {
     struct study_data data = {.n_classes = m->n_classes,
@@ -246,7 +264,7 @@ static bool event_of(const struct msg *m, struct event *e)
         e->kind = EVENT_REPORT;
         e->id = m->report.id;
         e->report.epoch = m->report.epoch;
-        e->report.metrics = m->report.metrics;
+        e->report.metrics = metrics_of(&m->report);
         return true;
     case MSG_CHECKPOINT:
         e->kind = EVENT_CHECKPOINT;
@@ -257,7 +275,7 @@ static bool event_of(const struct msg *m, struct event *e)
     case MSG_DONE:
         e->kind = EVENT_DONE;
         e->id = m->done.id;
-        e->done.value = m->done.value;
+        e->done.value = canonical(m->done.value);
         e->done.best_epoch = m->done.best_epoch;
         return true;
     case MSG_FAILED:
