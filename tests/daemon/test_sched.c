@@ -391,7 +391,8 @@ START_TEST(only_last_and_best_are_kept)
     story_checkpoint(&st, 0, true, 1, "last-1"); /* one file for both */
     ck_assert_str_eq(story_find(&st, ACTION_REMOVE_FILE)->remove_file.file,
                      "best-0");
-    story_checkpoint(&st, 0, false, 1, "last-2");
+    story_report(&st, 0, 1, 0.1);
+    story_checkpoint(&st, 0, false, 2, "last-2");
     ck_assert_int_eq(story_count(&st, ACTION_REMOVE_FILE), 0);
     story_done(&st, 0, 0.1);
     ck_assert_str_eq(story_find(&st, ACTION_REMOVE_FILE)->remove_file.file,

@@ -79,6 +79,19 @@ START_TEST(a_result_that_crosses_the_stop_counts)
 }
 END_TEST
 
+START_TEST(who_dies_while_stopping_was_asked_to_go)
+{
+    int64_t id = story_begin(&st, 1, 3);
+    story_event(
+        &st, (struct event){.kind = EVENT_STOP, .study = id, .stop = {true}});
+    story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
+    ck_assert_int_eq(story_trial(&st, id, 0)->cause, TRIAL_CAUSE_INTERRUPTED);
+    ck_assert_int_eq(story_trial(&st, id, 0)->place, -1);
+    ck_assert_int_eq(story_count(&st, ACTION_DELAY), 0);
+    story_fini(&st);
+}
+END_TEST
+
 START_TEST(stopped_without_being_told_is_a_lie)
 {
     story_begin(&st, 1, 3);
@@ -256,6 +269,7 @@ Suite *suite(void)
         pause_lets_trials_end_and_resume_goes_on,
         stop_now_puts_trials_back,
         a_result_that_crosses_the_stop_counts,
+        who_dies_while_stopping_was_asked_to_go,
         stopped_without_being_told_is_a_lie,
         a_target_can_be_raised_and_not_lowered_too_far,
         a_target_lowered_to_what_is_done_ends_the_study,

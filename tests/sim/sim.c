@@ -269,8 +269,17 @@ static bool carry_out(struct sim *s, struct actions *a)
 
 static void check_actions(struct sim *s, const struct actions *a)
 {
-    for (size_t i = 0; i < a->n && !s->fail_commit; i++) {
-        sim_check_action(s, &a->items[i]);
+    int64_t seq = s->m->next_seq;
+    for (size_t i = 0; i < a->n; i++) {
+        const struct action *action = &a->items[i];
+        int64_t own = action_is_durable(action->kind) ? seq++ : 0;
+        if (action->seq != own) {
+            sim_fail(s, "%s has sequence number %" PRId64 ", not %" PRId64,
+                     action_name(action->kind), action->seq, own);
+        }
+        if (!s->fail_commit) {
+            sim_check_action(s, action);
+        }
     }
 }
 

@@ -122,13 +122,33 @@ static void check_slots(const struct sim *s)
         const struct study *study = mirror_study(s->m, slot->id.study);
         const struct study_trial *t =
             mirror_trial(s->m, slot->id.study, slot->id.number);
-        REQUIRE(s, study == NULL || t != NULL, "slot %d holds no trial", i);
+        REQUIRE(s, (study == NULL && slot->state != SLOT_BUSY) || t != NULL,
+                "slot %d holds no trial", i);
         REQUIRE(s,
                 t == NULL || (t->state == TRIAL_RUNNING &&
                               t->attempt == slot->id.attempt),
                 "slot %d holds trial %" PRId64 ", which does not run there", i,
                 slot->id.number);
+        REQUIRE(s,
+                slot->state != SLOT_BUSY || (study->state != STUDY_FINISHED &&
+                                             study->state != STUDY_FAILED),
+                "slot %d works on for a study that is %s", i,
+                study_state_name(study->state));
     }
+}
+
+static void check_preparing(const struct sim *s, const struct study *study)
+{
+    int n = 0, last = -1;
+    for (int i = 0; i < s->n_slots; i++) {
+        if (s->m->slots[i].study == study->id) {
+            n++;
+            last = i;
+        }
+    }
+    REQUIRE(s, n <= 1 && study->preparing_slot == last,
+            "study %" PRId64 " is prepared on %d slots, the last is %d",
+            study->id, n, last);
 }
 
 static int n_slots_with(const struct sim *s, const struct study *study,
@@ -248,6 +268,7 @@ static void check_study(struct sim *s, const struct study *study)
             study_state_name(study->state), study->running_since_ms);
     REQUIRE(s, study->active_ms >= 0, "negative time");
     check_counts(s, study);
+    check_preparing(s, study);
     for (size_t i = 0; i < study->n_trials; i++) {
         check_trial(s, study, study->trials[i]);
     }
