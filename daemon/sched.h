@@ -16,6 +16,8 @@
  *   a preparation that kills its worker three times fails the study;
  * - a lost attempt goes back to WAITING with the same number and parameters,
  *   attempt + 1, from its last committed checkpoint; backoff 1, 2, 4 .. 60 s;
+ *   a trial in its backoff keeps its place: a study never has more trials begun
+ *   and unended than workers, so one worker's study does not depend on deaths;
  *   three deaths without a new epoch: FAIL poison; two hangs, one after the
  *   other: FAIL hang; two OOM kills: FAIL oom; a full disk waits 60 s and, like
  *   the daemon's own death and the user's stop, never counts;

@@ -1,5 +1,9 @@
 /* What starts next: running studies take turns; in a study what waits goes
- * first, lowest number first; a new trial only while the target has room. */
+ * first, lowest number first; a new trial only while the target has room.
+ *
+ * A trial that waits after a death keeps its place among the study's workers:
+ * was another one begun meanwhile, that one would not know the first one's
+ * result, and a study with one worker would depend on when a worker died. */
 #include "core/base/mem.h"
 #include "daemon/sched_priv.h"
 #include "daemon/search/sampler.h"
@@ -23,6 +27,24 @@ static bool has_share(const struct mirror *m, const struct study *s)
         used += sched_slot_works_for(&m->slots[i], s->id);
     }
     return s->spec.workers == 0 || used < s->spec.workers;
+}
+
+/* Is there a place for a trial that was never begun? */
+static bool has_place(const struct mirror *m, const struct study *s)
+{
+    int64_t places = s->spec.workers == 0 || s->spec.workers > m->n_slots
+                         ? m->n_slots
+                         : s->spec.workers;
+    int64_t begun = s->n_by_state[TRIAL_RUNNING];
+    int64_t left = s->n_by_state[TRIAL_WAITING];
+    for (size_t i = s->n_trials; i > 0 && left > 0; i--) {
+        const struct study_trial *trial = s->trials[i - 1];
+        if (trial->state == TRIAL_WAITING) {
+            left--;
+            begun += trial->attempt > 0;
+        }
+    }
+    return begun < places;
 }
 
 /* From the end, because few wait and they are young; ends when all were seen.
@@ -86,11 +108,12 @@ static bool start_in(const struct turn *t, const struct study *s, int slot)
         return true;
     }
     const struct study_trial *trial = first_waiting(t, s);
-    if (trial != NULL) {
+    if (trial != NULL && (trial->attempt > 0 || has_place(t->m, s))) {
         start_trial(t, s, trial, slot);
         return true;
     }
-    if (sched_n_counted(s) < s->spec.n_trials) {
+    if (trial == NULL && sched_n_counted(s) < s->spec.n_trials &&
+        has_place(t->m, s)) {
         start_new_trial(t, s, slot);
         return true;
     }

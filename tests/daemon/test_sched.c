@@ -181,16 +181,32 @@ START_TEST(a_death_is_repeated_after_a_pause)
     ck_assert_int_eq(sched_wake_ms(st.m, st.mono_ms), st.mono_ms + 1000);
     story_idle(&st, 0);
     story_next(&st);
-    ck_assert_int_eq(st.m->slots[0].id.number, 1); /* another one meanwhile */
-    story_finish(&st, 0, 0.5);
-    story_finish(&st, 0, 0.5);
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_IDLE); /* 2 done, 1 waits */
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_IDLE); /* its place is kept */
     story_wait(&st, 1000);
     story_next(&st);
     ck_assert_int_eq(t->state, TRIAL_RUNNING);
     ck_assert_int_eq(t->attempt, 2);
     study_values(story_study(&st, id), 0, &after);
     ck_assert(before == after);
+    story_fini(&st);
+}
+END_TEST
+
+/* Else what the next trial knows would depend on when a worker died. */
+START_TEST(no_other_trial_is_begun_in_the_place_of_one_that_waits)
+{
+    int64_t id = story_begin(&st, 2, 5);
+    story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
+    story_idle(&st, 0);
+    story_next(&st);
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_IDLE);
+    story_finish(&st, 1, 0.5); /* its own place is free again */
+    ck_assert_int_eq(story_study(&st, id)->n_by_state[TRIAL_RUNNING], 1);
+    ck_assert_int_eq(story_trial(&st, id, 2)->state, TRIAL_RUNNING);
+    story_wait(&st, 1000);
+    story_next(&st);
+    ck_assert_int_eq(story_trial(&st, id, 0)->attempt, 2);
+    ck_assert_int_eq(story_study(&st, id)->n_trials, 3);
     story_fini(&st);
 }
 END_TEST
@@ -472,6 +488,7 @@ Suite *suite(void)
         a_preparation_may_die_three_times,
         a_silent_preparation_is_killed,
         a_death_is_repeated_after_a_pause,
+        no_other_trial_is_begun_in_the_place_of_one_that_waits,
         three_deaths_at_one_place_are_poison,
         a_new_epoch_forgives_deaths,
         two_hangs_or_oom_kills_are_enough,
