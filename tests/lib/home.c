@@ -304,7 +304,7 @@ const char *home_config(const struct home *h, const char *name,
 {
     char *text = mem_printf(
         "{\"study\": \"%s\", %s\n"
-        " \"data\": {\"source\": \"data.jsonl\", \"text\": \"text\","
+        " \"data\": {\"source\": \"%s/data.jsonl\", \"text\": \"text\","
         " \"label\": \"label\"},\n"
         " \"tokenizer\": {\"tokenizer_length\": {\"int\": [20, 100],"
         " \"step\": 20}, \"vocab_size\": 300},\n"
@@ -313,7 +313,7 @@ const char *home_config(const struct home *h, const char *name,
         " \"head2_dim\": 8},\n"
         " \"training\": {%s \"lr\": {\"float\": [1e-4, 1e-2],"
         " \"log\": true}}}\n",
-        name, members, training);
+        name, members, h->dir, training);
     char file[128];
     snprintf(file, sizeof(file), "%s.json", name);
     const char *path = home_file(h, file, text);

@@ -1,0 +1,33 @@
+/* home_study: studies of a home, over the daemon's socket and in the raw rows:
+ * requests, what a study came to as one text, and the invariants that must
+ * hold after any crash. */
+#ifndef TESTS_LIB_HOME_STUDY_H
+#define TESTS_LIB_HOME_STUDY_H
+#include "tests/lib/home.h"
+
+/* One request over STATE/sock; path is below /api/v1 and percent-encoded, body
+ * may be NULL. Returns the HTTP status, 0 when nobody answers; *reply is the
+ * body, owned (reply may be NULL). */
+int home_http(const struct home *h, const char *method, const char *path,
+              const char *body, char **reply);
+/* POST a config file; the test fails unless the status is 201 (or 200). */
+void home_post(const struct home *h, const char *config_path);
+/* Wait until the study is in this state ("finished"); fails after timeout. */
+void home_wait_state(const struct home *h, const char *study, const char *state,
+                     int timeout_s);
+
+/* All that a study's trials came to: parameters, values, every epoch's metrics
+ * (as hexadecimal floats) and the SHA-256 of each best checkpoint's file.
+ * Owned. Two runs of one config with one worker have equal texts. */
+char *home_results(const struct home *h, const char *study);
+/* Fail, showing the first differing line, unless the texts are equal. */
+void home_same(const char *expected, const char *got, const char *context);
+
+/* The invariants of the raw rows and files, of every study: fails with the
+ * first broken one. The daemon must not be at work on them. */
+void home_check(const struct home *h, const char *context);
+
+/* $NAME as a number, for repetitions and seeds. */
+long home_env(const char *name, long absent);
+
+#endif
