@@ -1,10 +1,15 @@
-/* Server-sent events: `trial` and `study` carry an id (the event's seq), so a
- * reader that comes back with Last-Event-ID gets what it missed; `progress`
- * has none. */
+/* Server-sent events: `trial` carries an id (the trial's seq), so a reader that
+ * comes back with Last-Event-ID gets what it missed. `study` and `progress`
+ * have none: the study as it is now begins every stream, progress is only of
+ * interest while it lasts. Ids never fall within a stream, or a reader that
+ * lost its connection in the middle would lose trials too. */
+#include "core/base/mem.h"
 #include "daemon/action.h"
 #include "daemon/api_priv.h"
 #include "daemon/daemon.h"
 #include "daemon/mirror.h"
+
+#include <stdlib.h>
 
 /* One server-sent event; id 0: none. The data is one line of JSON. */
 static void put_event(struct buf *out, int64_t id, const char *name,
@@ -28,7 +33,7 @@ static void put_study_event(const struct api *a, const struct study *s,
     json_out_init(&w, &data, JSON_COMPACT);
     views_study(daemon_mirror(a->daemon), s, daemon_state_dir(a->daemon),
                 daemon_trouble(a->daemon), &t, &w);
-    put_event(out, s->seq, "study", &data);
+    put_event(out, 0, "study", &data);
     buf_fini(&data);
 }
 
@@ -46,23 +51,41 @@ static void put_trial_event(const struct api *a, const struct study *s,
     buf_fini(&data);
 }
 
+static int compare_seq(const void *a, const void *b)
+{
+    const struct study_trial *const *x = a, *const *y = b;
+    return ((*x)->seq > (*y)->seq) - ((*x)->seq < (*y)->seq);
+}
+
+static void put_trials_since(struct call *c, int64_t after)
+{
+    const struct study *s = c->study;
+    const struct study_trial **changed =
+        mem_alloc(s->n_trials + 1, sizeof(*changed));
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_trials; i++) {
+        if (s->trials[i]->seq > after) {
+            changed[n++] = s->trials[i];
+        }
+    }
+    qsort(changed, n, sizeof(*changed), compare_seq);
+    for (size_t i = 0; i < n; i++) {
+        put_trial_event(c->api, s, changed[i], "trial", changed[i]->seq,
+                        &c->reply->body);
+    }
+    free(changed);
+}
+
 /* The beginning of a stream: the study, and every trial that has changed since
  * the event the reader saw last. */
 void api_get_events(struct call *c)
 {
     struct http_reply *reply = c->reply;
-    int64_t after = c->request->last_event_id;
     reply->content_type = "text/event-stream";
     reply->topic = c->study->id;
     buf_str(&reply->body, "retry: 1000\n\n");
     put_study_event(c->api, c->study, &reply->body);
-    for (size_t i = 0; i < c->study->n_trials; i++) {
-        const struct study_trial *trial = c->study->trials[i];
-        if (trial->seq > after) {
-            put_trial_event(c->api, c->study, trial, "trial", trial->seq,
-                            &reply->body);
-        }
-    }
+    put_trials_since(c, c->request->last_event_id);
 }
 
 void api_on_action(void *ctx, const struct action *action)

@@ -1,1 +1,230 @@
+// The two charts. Tooltips are drawn as text on the canvas, never as HTML.
+import * as format from "./format.js";
 
+// The chart library empties its element by innerHTML = "", which the page's
+// policy lets pass; any other HTML from a string is an error.
+window.trustedTypes?.createPolicy("default", { createHTML: (s) => (s === "" ? s : null) });
+
+const FEW = 30; // trials that need no slider
+
+function colours() {
+  const style = getComputedStyle(document.documentElement);
+  const get = (name) => style.getPropertyValue(name).trim();
+  return { text: get("--text"), muted: get("--muted"), line: get("--line"),
+    panel: get("--panel"), accent: get("--accent"), best: get("--best"),
+    pruned: get("--pruned"), fail: get("--bad"), running: get("--running"),
+    second: get("--second") };
+}
+
+function axis(c, extra = {}) {
+  return {
+    axisLine: { lineStyle: { color: c.line } },
+    axisTick: { lineStyle: { color: c.line } },
+    axisLabel: { color: c.muted, hideOverlap: true },
+    splitLine: { lineStyle: { color: c.line, opacity: 0.6 } },
+    nameTextStyle: { color: c.muted },
+    ...extra,
+  };
+}
+
+function tooltip(c, extra) {
+  return { renderMode: "richText", confine: true, backgroundColor: c.panel,
+    borderColor: c.line, textStyle: { color: c.text, fontSize: 12 }, ...extra };
+}
+
+/** An ECharts instance that fits its element and follows the theme. */
+class Chart {
+  constructor(node) {
+    this.node = node;
+    this.resize = new ResizeObserver(() => this.chart?.resize());
+    this.resize.observe(node);
+    this.onTheme = () => this.rebuild();
+    document.addEventListener("themechange", this.onTheme);
+  }
+
+  open() {
+    this.chart ??= window.echarts.init(this.node, null, { renderer: "canvas" });
+    return this.chart;
+  }
+
+  close() {
+    document.removeEventListener("themechange", this.onTheme);
+    this.resize.disconnect();
+    this.chart?.dispose();
+    this.chart = null;
+  }
+}
+
+/** Values over trial numbers, and the best so far. */
+export class HistoryChart extends Chart {
+  isLog = false;
+  #model;
+
+  constructor(node, model, onSelect) {
+    super(node);
+    this.#model = model;
+    this.onSelect = onSelect;
+  }
+
+  rebuild() {
+    if (!this.chart) {
+      return;
+    }
+    this.chart.setOption(this.#base());
+    this.draw();
+  }
+
+  #base() {
+    const c = colours();
+    const model = this.#model;
+    const points = (name, symbol, colour, size, extra = {}) => ({ name, type: "scatter",
+      symbol, symbolSize: size, itemStyle: { color: colour }, cursor: "pointer",
+      emphasis: { scale: 1.6 }, ...extra });
+    return {
+      animation: false,
+      aria: { enabled: true },
+      grid: { left: 12, right: 20, top: 40, bottom: 52, containLabel: true },
+      legend: { type: "scroll", top: 4, left: 4, right: 4, itemHeight: 9, itemWidth: 12,
+        textStyle: { color: c.muted }, inactiveColor: c.line, pageIconColor: c.muted,
+        pageTextStyle: { color: c.muted } },
+      tooltip: tooltip(c, { trigger: "item", formatter: (p) => {
+        const t = model.trials.get(p.data?.number);
+        if (!t) {
+          return "";
+        }
+        return [`trial ${t.number}: ${t.state.toLowerCase()}${t.cause ? `, ${t.cause}` : ""}`,
+          `${model.study.metric} ${format.number(model.value(t))}`,
+          ...Object.entries(t.params).map(([k, v]) => `${k} ${format.number(v)}`)].join("\n");
+      } }),
+      xAxis: axis(c, { type: "value", name: "trial", nameLocation: "middle", nameGap: 26,
+        minInterval: 1, min: 0, splitLine: { show: false } }),
+      yAxis: axis(c, { type: this.isLog ? "log" : "value", scale: true }),
+      dataZoom: [
+        { type: "inside", id: "wheel", zoomOnMouseWheel: "shift", moveOnMouseWheel: false },
+        { type: "slider", id: "slider", height: 16, bottom: 6, borderColor: c.line,
+          fillerColor: `${c.accent}22`, handleStyle: { color: c.accent },
+          textStyle: { color: c.muted }, showDataShadow: false, brushSelect: false,
+          labelFormatter: (v) => String(Math.round(v)) }],
+      series: [
+        points("complete", "circle", c.accent, 8),
+        points("pruned", "triangle", c.pruned, 8),
+        points("failed", "path://M0 0L3 3M3 0L0 3", c.fail, 9,
+          { itemStyle: { color: c.fail, borderColor: c.fail, borderWidth: 2 } }),
+        points("running", "circle", "transparent", 8, { itemStyle: { color: "transparent",
+          borderColor: c.running, borderWidth: 2 } }),
+        { name: "best so far", type: "line", step: "end", symbol: "none", silent: true,
+          lineStyle: { color: c.best, width: 2 }, itemStyle: { color: c.best } },
+        points("selected", "circle", "transparent", 17, { silent: true, z: 5,
+          itemStyle: { color: "transparent", borderColor: c.text, borderWidth: 2 },
+          tooltip: { show: false } })],
+    };
+  }
+
+  /** All values that the chart may show are positive. */
+  canBeLog() {
+    return this.#model.inOrder().every((t) => {
+      const v = this.#model.value(t);
+      return typeof v !== "number" || v > 0;
+    });
+  }
+
+  setLog(isLog) {
+    this.isLog = isLog;
+    this.rebuild();
+  }
+
+  draw(selected = this.selected) {
+    this.selected = selected;
+    if (!this.chart) {
+      this.open().setOption(this.#base());
+      this.chart.on("click", (p) => {
+        if (p.data?.number !== undefined) {
+          this.onSelect(p.data.number);
+        }
+      });
+    }
+    const model = this.#model;
+    const groups = { COMPLETE: [], PRUNED: [], FAIL: [], RUNNING: [] };
+    const bestLine = [];
+    const failed = [];
+    let best = null;
+    let low = Infinity;
+    let high = -Infinity;
+    let x = 0;
+    for (const t of model.inOrder()) {
+      const v = model.value(t);
+      x = t.number;
+      if (typeof v === "number") {
+        groups[t.state]?.push({ value: [x, v], number: x });
+        low = Math.min(low, v);
+        high = Math.max(high, v);
+        if (t.state === "COMPLETE" && (best === null || model.isBetter(v, best))) {
+          best = v;
+          bestLine.push([x, v]);
+        }
+      } else if (t.state === "FAIL") {
+        failed.push(x);
+      }
+    }
+    if (best !== null) {
+      bestLine.push([x, best]);
+    }
+    // Trials without a value stand at the foot of the chart.
+    const foot = !Number.isFinite(low) ? (this.isLog ? 1 : 0) : this.isLog
+      ? low / (high > low ? (high / low) ** 0.08 : 1.1) : low - 0.08 * (high - low || 1);
+    groups.FAIL.push(...failed.map((n) => ({ value: [n, foot], number: n })));
+    const ring = Object.values(groups).flat().filter((p) => p.number === selected);
+    const isLong = model.trials.size > FEW;
+    const names = [["complete", groups.COMPLETE], ["pruned", groups.PRUNED],
+      ["failed", groups.FAIL], ["running", groups.RUNNING], ["best so far", bestLine]]
+      .filter(([, data]) => data.length > 0).map(([name]) => name);
+    this.chart.setOption({ legend: { data: names }, grid: { bottom: isLong ? 52 : 28 },
+      dataZoom: [{ id: "slider", show: isLong }],
+      series: [{ data: groups.COMPLETE }, { data: groups.PRUNED },
+      { data: groups.FAIL }, { data: groups.RUNNING }, { data: bestLine }, { data: ring }] });
+  }
+}
+
+/** Losses and accuracies over a trial's epochs. */
+export class EpochChart extends Chart {
+  rebuild() {
+    if (this.chart) {
+      this.chart.setOption(this.#base());
+    }
+  }
+
+  #base() {
+    const c = colours();
+    const line = (name, colour, second, dashed) => ({ name, type: "line",
+      yAxisIndex: second ? 1 : 0, symbolSize: 5, itemStyle: { color: colour },
+      lineStyle: { color: colour, width: 2, type: dashed ? "dashed" : "solid" } });
+    return {
+      animation: false,
+      aria: { enabled: true },
+      grid: { left: 8, right: 8, top: 52, bottom: 24, containLabel: true },
+      legend: { top: 0, left: 0, itemHeight: 9, itemWidth: 16,
+        textStyle: { color: c.muted } },
+      tooltip: tooltip(c, { trigger: "axis", formatter: (items) =>
+        [`epoch ${items[0].value[0]}`, ...items.map((i) =>
+          `${i.seriesName} ${format.number(i.value[1])}`)].join("\n") }),
+      xAxis: axis(c, { type: "value", minInterval: 1, name: "epoch",
+        nameLocation: "middle", nameGap: 24, splitLine: { show: false },
+        min: "dataMin", max: "dataMax" }),
+      yAxis: [axis(c, { type: "value", scale: true, name: "loss" }),
+        axis(c, { type: "value", scale: true, name: "accuracy",
+          splitLine: { show: false } })],
+      series: [line("train-loss", c.muted, false, true), line("val-loss", c.accent, false),
+        line("val-acc", c.second, true)],
+    };
+  }
+
+  draw(epochs) {
+    if (!this.chart) {
+      this.open().setOption(this.#base());
+    }
+    const data = (name) => epochs.map((e) =>
+      [e.epoch, typeof e[name] === "number" ? e[name] : null]);
+    this.chart.setOption({ series: [{ data: data("train-loss") }, { data: data("val-loss") },
+      { data: data("val-acc") }] });
+  }
+}

@@ -1,1 +1,50 @@
+// Numbers and times as people read them.
 
+/** 5 significant digits; "nan", "inf" as they come; nothing: a dash. */
+export function number(v, digits = 5) {
+  if (v === null || v === undefined) {
+    return "–";
+  }
+  if (typeof v !== "number") {
+    return String(v);
+  }
+  if (Number.isInteger(v) && Math.abs(v) < 1e9) {
+    return String(v);
+  }
+  const size = Math.abs(v);
+  return size !== 0 && (size < 1e-3 || size >= 1e7)
+    ? v.toExponential(Math.min(digits - 1, 3)).replace(/\.?0+e/, "e")
+    : String(Number(v.toPrecision(digits)));
+}
+
+/** A number for a metric's column: fixed width, so that columns line up. */
+export function metric(v) {
+  return typeof v === "number" && Math.abs(v) >= 1e-3 && Math.abs(v) < 1000
+    ? v.toFixed(4) : number(v);
+}
+
+export function duration(ms) {
+  if (ms === null || ms === undefined) {
+    return "–";
+  }
+  const s = Math.max(0, ms) / 1000;
+  if (s < 60) {
+    return `${s < 10 ? s.toFixed(1) : Math.round(s)} s`;
+  }
+  const minutes = Math.floor(s / 60);
+  if (minutes < 60) {
+    return `${minutes} min ${Math.floor(s % 60)} s`;
+  }
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h ${minutes % 60} min`
+    : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+export function time(ms) {
+  return ms === null || ms === undefined ? "–"
+    : new Date(ms).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
+
+export function percent(fraction) {
+  return `${Math.round(100 * fraction)} %`;
+}

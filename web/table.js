@@ -1,1 +1,242 @@
+// The trials of a study: only the rows in view exist.
+import { compareBy, h, progressBar, setAttribute, setBadge, setText, sortHeader } from "./dom.js";
+import * as format from "./format.js";
 
+const ROW_PX = 34; // style.css says the same
+const BEYOND = 8; // rows kept above and below the view
+const STATES = ["RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING"];
+
+const byNumber = (a, b) => a.number - b.number;
+
+function progressText(model, t) {
+  const p = t.progress;
+  if (t.state !== "RUNNING" || !p) {
+    return String(t.n_epochs);
+  }
+  const loss = typeof p.loss === "number" ? `, loss ${format.number(p.loss, 4)}` : "";
+  const step = p.n_steps > 0 ? ` ${p.step}/${p.n_steps}` : "";
+  return p.phase === "train" ? `epoch ${p.epoch},${step}${loss}`
+    : p.phase === "eval" ? `epoch ${p.epoch}, evaluating${step}`
+      : `${p.phase || "starting"}${step}`;
+}
+
+function columnsFor(model) {
+  const study = model.study;
+  return [
+    { key: "number", label: "Trial", numeric: true, get: (t) => t.number },
+    { key: "state", label: "State", get: (t) => t.state },
+    { key: "value", label: study.metric, numeric: true, get: (t) => model.value(t),
+      show: (t) => format.metric(model.value(t)) },
+    ...study.params.map((name) => ({ key: `param ${name}`, label: name, numeric: true,
+      get: (t) => t.params[name] ?? null,
+      show: (t) => format.number(t.params[name]) })),
+    { key: "epochs", label: "Epochs", get: (t) => t.n_epochs },
+    { key: "duration", label: "Duration", numeric: true,
+      get: (t) => model.duration(t), show: (t) => format.duration(model.duration(t)) },
+    { key: "attempt", label: "Attempt", numeric: true, get: (t) => t.attempt },
+  ];
+}
+
+/** A row of a trial; show(t) brings it up to date. */
+function makeRow(model, columns, link) {
+  const row = h("tr", {});
+  const shows = columns.map((c) => {
+    if (c.key === "number") {
+      const a = h("a");
+      row.append(h("th", { scope: "row", class: "number" }, a));
+      return (t) => {
+        setText(a, String(t.number));
+        setAttribute(a, "href", link(t.number));
+      };
+    }
+    const td = h("td", { class: c.numeric ? "number" : null });
+    row.append(td);
+    if (c.key === "state") {
+      const badge = h("span");
+      const cause = h("span", { class: "beside" });
+      td.append(badge, cause);
+      return (t) => {
+        setBadge(badge, t.state);
+        setText(cause, t.cause ?? "");
+        setAttribute(td, "title", t.message);
+      };
+    }
+    if (c.key === "epochs") {
+      const bar = progressBar("progress of the trial");
+      const text = h("span", { class: "beside" });
+      td.append(bar, text);
+      return (t) => {
+        bar.hidden = t.state !== "RUNNING";
+        bar.set(model.fraction(t));
+        setText(text, progressText(model, t));
+      };
+    }
+    return (t) => setText(td, c.show ? c.show(t) : String(c.get(t)));
+  });
+  row.show = (t, best, selected) => {
+    shows.forEach((show) => show(t));
+    row.classList.toggle("best", best);
+    setAttribute(row, "aria-current", selected ? "true" : null);
+  };
+  return row;
+}
+
+export class TrialTable {
+  #model;
+  #link;
+  #columns = [];
+  #rows = new Map(); // by number: those in view
+  #sort = { key: "number", descending: true };
+  #state = null; // shown alone, null: all
+  #selected = null;
+  #order = []; // the trials shown, sorted
+
+  /** link(number): the address of a trial. */
+  constructor(model, link) {
+    this.#model = model;
+    this.#link = link;
+    this.filters = new Map([null, ...STATES].map((state) => [state,
+      h("button", { type: "button", class: "chip", "aria-pressed": "false",
+        on: { click: () => this.#filter(state) } })]));
+    this.head = h("tr");
+    this.above = h("tr", { class: "spacer", "aria-hidden": "true" });
+    this.below = h("tr", { class: "spacer", "aria-hidden": "true" });
+    this.body = h("tbody", {}, this.above, this.below);
+    this.table = h("table", {}, h("caption", { class: "hidden" }, "Trials"),
+      h("thead", {}, this.head), this.body);
+    this.view = h("div", { class: "scroll trials", tabindex: 0, role: "region",
+      "aria-label": "Trials", on: {
+        scroll: () => this.#drawRows(), keydown: (e) => this.#onKey(e) } }, this.table);
+    this.body.addEventListener("click", (e) => this.#onClick(e));
+    this.none = h("p", { class: "muted pad", hidden: true }, "No trials in this state.");
+    this.node = h("div", {},
+      h("div", { class: "chips", role: "group", "aria-label": "Filter by state" },
+        ...this.filters.values()), this.view, this.none);
+    this.resize = new ResizeObserver(() => this.#drawRows());
+    this.resize.observe(this.view);
+  }
+
+  close() {
+    this.resize.disconnect();
+  }
+
+  select(number) {
+    this.#selected = number;
+    this.#drawRows();
+  }
+
+  /** After any change of the model. */
+  draw() {
+    this.#drawHead();
+    this.#drawFilters();
+    const column = this.#columns.find((c) => c.key === this.#sort.key);
+    this.#order = [...this.#model.trials.values()]
+      .filter((t) => this.#state === null || t.state === this.#state)
+      .sort(compareBy(column.get, this.#sort.descending, byNumber));
+    this.none.hidden = this.#order.length > 0 || this.#state === null;
+    this.#drawRows();
+  }
+
+  /** The columns change when the study's parameters become known. */
+  #drawHead() {
+    const columns = columnsFor(this.#model);
+    if (columns.map((c) => c.key).join("\n") !== this.#columns.map((c) => c.key).join("\n")) {
+      this.#columns = columns;
+      this.head.replaceChildren(...columns.map((c) => sortHeader(c.label, c.key,
+        (key) => this.#sortBy(key), { class: c.numeric ? "number" : null })));
+      this.#rows.forEach((row) => row.remove());
+      this.#rows.clear();
+      for (const spacer of [this.above, this.below]) {
+        spacer.replaceChildren(h("td", { colspan: columns.length }));
+      }
+    }
+    for (const th of this.head.children) {
+      th.show(this.#sort);
+    }
+  }
+
+  #drawFilters() {
+    const counts = new Map(STATES.map((s) => [s, 0]));
+    for (const t of this.#model.trials.values()) {
+      counts.set(t.state, counts.get(t.state) + 1);
+    }
+    for (const [state, chip] of this.filters) {
+      const n = state === null ? this.#model.trials.size : counts.get(state);
+      setText(chip, `${state === null ? "All" : state.toLowerCase()} ${n}`);
+      setAttribute(chip, "aria-pressed", String(state === this.#state));
+      chip.hidden = n === 0 && state !== null && state !== this.#state;
+    }
+  }
+
+  /** Put the rows in view in place; the others give way to two spacers. */
+  #drawRows() {
+    if (this.#columns.length === 0) {
+      return; // nothing is known yet
+    }
+    const n = this.#order.length;
+    const first = Math.max(0, Math.floor(this.view.scrollTop / ROW_PX) - BEYOND);
+    const last = Math.min(n, Math.ceil((this.view.scrollTop + this.view.clientHeight)
+      / ROW_PX) + BEYOND);
+    const best = this.#model.study?.best?.number;
+    const rows = new Map();
+    let before = this.above;
+    for (const t of this.#order.slice(first, last)) {
+      const row = this.#rows.get(t.number) ?? makeRow(this.#model, this.#columns, this.#link);
+      row.dataset.number = t.number;
+      row.show(t, t.number === best, t.number === this.#selected);
+      rows.set(t.number, row);
+      if (before.nextSibling !== row) {
+        before.after(row);
+      }
+      before = row;
+    }
+    for (const [number, row] of this.#rows) {
+      if (!rows.has(number)) {
+        row.remove();
+      }
+    }
+    this.#rows = rows;
+    this.above.firstChild.style.height = `${first * ROW_PX}px`;
+    this.below.firstChild.style.height = `${Math.max(0, n - last) * ROW_PX}px`;
+    setAttribute(this.table, "aria-rowcount", n + 1);
+  }
+
+  #sortBy(key) {
+    const descends = this.#sort.key === key ? !this.#sort.descending
+      : key === "value" && this.#model.isMaximized;
+    this.#sort = { key, descending: descends };
+    this.view.scrollTop = 0;
+    this.draw();
+  }
+
+  #filter(state) {
+    this.#state = state;
+    this.view.scrollTop = 0;
+    this.draw();
+  }
+
+  #onClick(e) {
+    const row = e.target.closest("tr[data-number]");
+    if (row && !e.target.closest("a")) {
+      location.hash = this.#link(Number(row.dataset.number));
+    }
+  }
+
+  /** Up and down move the selection. */
+  #onKey(e) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[e.key];
+    if (step === undefined || this.#order.length === 0) {
+      return;
+    }
+    e.preventDefault();
+    const at = this.#order.findIndex((t) => t.number === this.#selected);
+    const next = at < 0 ? 0 : Math.min(this.#order.length - 1, Math.max(0, at + step));
+    const top = next * ROW_PX;
+    if (top < this.view.scrollTop) {
+      this.view.scrollTop = top;
+    } else if (top + 2 * ROW_PX > this.view.scrollTop + this.view.clientHeight) {
+      this.view.scrollTop = top + 2 * ROW_PX - this.view.clientHeight;
+    }
+    location.hash = this.#link(this.#order[next].number);
+  }
+}

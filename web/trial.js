@@ -1,1 +1,132 @@
+// One trial in detail, beside the study.
+import { getText, studyPath } from "./api.js";
+import { EpochChart } from "./chart.js";
+import { h, notify, setBadge, setText } from "./dom.js";
+import * as format from "./format.js";
 
+const LOG_LINES = 200;
+
+/** A list of names and values that is kept up to date: rows is [[name, text]]. */
+export function facts() {
+  const node = h("dl", { class: "facts" });
+  node.set = (rows) => {
+    const shape = rows.map(([name]) => name).join("\n");
+    if (node.shape !== shape) {
+      node.shape = shape;
+      node.replaceChildren(...rows.flatMap(([name]) => [h("dt", {}, name), h("dd")]));
+    }
+    rows.forEach(([, text], i) => setText(node.children[2 * i + 1], text));
+  };
+  return node;
+}
+
+export class TrialPanel {
+  #model;
+  #number = null;
+  #drawn = ""; // what the epochs showed last
+
+  constructor(model, onClose) {
+    this.#model = model;
+    this.title = h("h2", { tabindex: -1 });
+    this.badge = h("span");
+    this.message = h("p", { class: "message", hidden: true });
+    this.params = facts();
+    this.facts = facts();
+    this.chartNode = h("div", { class: "epoch-chart" });
+    this.head = h("tr");
+    this.body = h("tbody");
+    this.epochs = h("section", {}, h("h3", {}, "Epochs"), this.chartNode,
+      h("div", { class: "scroll" },
+        h("table", { class: "small" }, h("thead", {}, this.head), this.body)));
+    this.log = h("pre", { class: "log", hidden: true, tabindex: 0, "aria-label": "Log" });
+    this.node = h("aside", { class: "trial", hidden: true, "aria-label": "Trial" },
+      h("header", {}, this.title, this.badge,
+        h("button", { type: "button", class: "quiet close", on: { click: onClose } }, "Close")),
+      this.message, h("h3", {}, "Parameters"), this.params, this.facts, this.epochs,
+      h("p", {}, h("button", { type: "button", on: { click: () => this.#showLog() } },
+        "Show the end of the log")), this.log);
+    this.chart = new EpochChart(this.chartNode);
+    this.onKey = (e) => {
+      if (e.key === "Escape" && !this.node.hidden && !document.querySelector("dialog[open]")) {
+        onClose();
+      }
+    };
+    document.addEventListener("keydown", this.onKey);
+  }
+
+  close() {
+    document.removeEventListener("keydown", this.onKey);
+    this.chart.close();
+  }
+
+  /** null: hide. */
+  select(number) {
+    if (number !== this.#number) {
+      this.#number = number;
+      this.#drawn = "";
+      this.log.hidden = true;
+      this.log.textContent = "";
+    }
+    this.draw();
+  }
+
+  draw() {
+    const t = this.#model.trials.get(this.#number);
+    this.node.hidden = t === undefined;
+    if (t === undefined) {
+      return;
+    }
+    setText(this.title, `Trial ${t.number}`);
+    setBadge(this.badge, t.state);
+    setText(this.message, [t.cause, t.message].filter(Boolean).join(": "));
+    this.message.hidden = this.message.textContent === "";
+    this.params.set(Object.entries(t.params).map(([k, v]) => [k, format.number(v, 8)]));
+    this.facts.set(this.#factsOf(t));
+    this.#drawEpochs(t);
+  }
+
+  #factsOf(t) {
+    const study = this.#model.study;
+    return [
+      [study.metric, format.number(this.#model.value(t), 8)],
+      ["Best epoch", format.number(t.best_epoch)],
+      ["Duration", format.duration(this.#model.duration(t))],
+      ["Started", format.time(t.start)],
+      ["Attempt", String(t.attempt)],
+      ...(t.enqueued ? [["Enqueued", "by a user"]] : []),
+      ...(t.nondeterministic ? [["Repeatable", "no: a repeated epoch differed"]] : []),
+      ...(t.checkpoint ? [["Checkpoint", t.checkpoint]] : []),
+    ];
+  }
+
+  #drawEpochs(t) {
+    this.epochs.hidden = t.epochs.length === 0;
+    const drawn = JSON.stringify(t.epochs);
+    if (this.epochs.hidden || drawn === this.#drawn) {
+      return;
+    }
+    this.#drawn = drawn;
+    this.chart.draw(t.epochs);
+    const names = Object.keys(t.epochs[0]);
+    this.head.replaceChildren(...names.map((n) => h("th", { scope: "col", class: "number" }, n)));
+    this.body.replaceChildren(...t.epochs.map((e) => h("tr",
+      { class: e.epoch === t.best_epoch ? "best" : null },
+      ...names.map((n) => h("td", { class: "number" },
+        n === "epoch" ? String(e[n]) : format.metric(e[n]))))));
+  }
+
+  async #showLog() {
+    const number = this.#number;
+    try {
+      const text = await getText(studyPath(this.#model.study.name, `/trials/${number}/log`));
+      if (number === this.#number) {
+        const lines = text.trimEnd().split("\n").slice(-LOG_LINES).join("\n");
+        this.log.textContent = lines || "The worker has written nothing.";
+        this.log.hidden = false;
+        this.log.scrollTop = this.log.scrollHeight;
+      }
+    } catch (e) {
+      notify(e.message);
+    }
+  }
+}

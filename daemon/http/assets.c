@@ -17,6 +17,7 @@
     X(api, "/api.js", "web/api.js", JAVASCRIPT)                                \
     X(dom, "/dom.js", "web/dom.js", JAVASCRIPT)                                \
     X(format, "/format.js", "web/format.js", JAVASCRIPT)                       \
+    X(model, "/model.js", "web/model.js", JAVASCRIPT)                          \
     X(studies, "/studies.js", "web/studies.js", JAVASCRIPT)                    \
     X(study, "/study.js", "web/study.js", JAVASCRIPT)                          \
     X(table, "/table.js", "web/table.js", JAVASCRIPT)                          \

@@ -1,0 +1,86 @@
+// One study as its events tell it.
+
+export const FINAL = ["COMPLETE", "PRUNED", "FAIL"];
+
+export class Model {
+  constructor() {
+    this.study = null;
+    this.trials = new Map(); // by number
+    this.heard = new Map(); // number -> when its elapsed time was heard
+  }
+
+  /** True when this is another study than before, of the same name. */
+  setStudy(study) {
+    const isOther = this.study !== null && this.study.id !== study.id;
+    if (isOther) {
+      this.trials.clear();
+      this.heard.clear();
+    }
+    this.study = study;
+    return isOther;
+  }
+
+  /** A progress event's trial has no epochs: those that are known stay. */
+  setTrial(trial) {
+    const known = this.trials.get(trial.number);
+    if (trial.epochs === undefined) {
+      trial.epochs = known?.epochs ?? [];
+    }
+    this.trials.set(trial.number, trial);
+    this.heard.set(trial.number, performance.now());
+  }
+
+  get isMaximized() {
+    return this.study.direction === "maximize";
+  }
+
+  isBetter(a, b) {
+    return this.isMaximized ? a > b : a < b;
+  }
+
+  /** In order of their numbers. */
+  inOrder() {
+    return [...this.trials.values()].sort((a, b) => a.number - b.number);
+  }
+
+  /** What the table and the chart show as a trial's value: the final one; of a
+   * running trial the best of its epochs so far. */
+  value(trial) {
+    if (typeof trial.value === "number" || trial.state !== "RUNNING") {
+      return trial.value;
+    }
+    let best = null;
+    for (const e of trial.epochs) {
+      const v = e[this.study.metric];
+      if (typeof v === "number" && (best === null || this.isBetter(v, best))) {
+        best = v;
+      }
+    }
+    return best;
+  }
+
+  maxEpochs() {
+    const n = this.study.config?.training?.max_epochs;
+    return typeof n === "number" ? n : null;
+  }
+
+  duration(trial) {
+    if (trial.state === "RUNNING") {
+      const since = performance.now() - this.heard.get(trial.number);
+      return (trial.progress?.elapsed_ms ?? 0) + since;
+    }
+    return trial.start !== null && trial.end !== null
+      ? trial.end - trial.start : null;
+  }
+
+  /** How far a running trial is, 0 to 1; null: nobody knows. */
+  fraction(trial) {
+    const p = trial.progress;
+    const max = this.maxEpochs();
+    if (!p || p.phase !== "train" && p.phase !== "eval" || max === null) {
+      return null;
+    }
+    const inEpoch = p.phase === "eval" ? 1 : p.n_steps > 0 ? p.step / p.n_steps : 0;
+    return Math.min(1, (p.epoch + inEpoch) / max);
+  }
+}
