@@ -1,0 +1,61 @@
+// The page's modules that need no browser.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { EventParser } from "../../web/api.js";
+import { compareBy } from "../../web/dom.js";
+import * as format from "../../web/format.js";
+import { Model } from "../../web/model.js";
+
+test("events are found however their bytes are cut", () => {
+  const text = "retry: 1000\n\n: ping\n\nid: 7\nevent: trial\ndata: {\"a\": \"x: y\"}\n\n"
+    + "event: study\ndata: {}\n\n";
+  const expected = [{ id: "7", event: "trial", data: "{\"a\": \"x: y\"}" },
+    { id: null, event: "study", data: "{}" }];
+  for (let size = 1; size <= text.length; size++) {
+    const parser = new EventParser();
+    const events = [];
+    for (let at = 0; at < text.length; at += size) {
+      events.push(...parser.feed(text.slice(at, at + size)));
+    }
+    assert.deepEqual(events, expected);
+  }
+});
+
+test("numbers are short and exact enough", () => {
+  const cases = [[0, "0"], [12, "12"], [0.00037076482723456843, "3.708e-4"], [1e-5, "1e-5"],
+    [0.9910714285714286, "0.99107"], [null, "–"], ["nan", "nan"], [-0.5, "-0.5"],
+    [123456.789, "123460"]];
+  for (const [v, text] of cases) {
+    assert.equal(format.number(v), text);
+  }
+  assert.equal(format.duration(5400), "5.4 s");
+  assert.equal(format.duration(65000), "1 min 5 s");
+  assert.equal(format.duration(3.7e6), "1 h 1 min");
+  assert.equal(format.duration(null), "–");
+});
+
+test("sorting puts what is missing last, either way", () => {
+  const rows = [{ v: 2 }, { v: null }, { v: 1 }, { v: "nan" }];
+  const order = (descending) => [...rows].sort(compareBy((r) => r.v, descending, () => 0))
+    .map((r) => r.v);
+  assert.deepEqual(order(false), [1, 2, "nan", null]);
+  assert.deepEqual(order(true), ["nan", 2, 1, null]);
+});
+
+test("progress keeps the epochs that are known", () => {
+  const m = new Model();
+  m.setStudy({ id: 1, metric: "val-loss", direction: "minimize",
+    config: { training: { max_epochs: 4 } } });
+  m.setTrial({ number: 3, state: "RUNNING", value: null,
+    epochs: [{ epoch: 0, "val-loss": 2 }, { epoch: 1, "val-loss": "nan" },
+      { epoch: 2, "val-loss": 1 }] });
+  m.setTrial({ number: 3, state: "RUNNING", value: null,
+    progress: { phase: "train", epoch: 3, step: 5, n_steps: 10, elapsed_ms: 1 } });
+  const t = m.trials.get(3);
+  assert.equal(t.epochs.length, 3);
+  assert.equal(m.value(t), 1);
+  assert.equal(m.fraction(t), 0.875);
+  assert.equal(m.setStudy({ id: 1 }), false);
+  assert.equal(m.setStudy({ id: 2 }), true);
+  assert.equal(m.trials.size, 0);
+});

@@ -1,0 +1,243 @@
+// The page against a real parzend.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { Browser, Daemon, ROOT, until } from "./harness.mjs";
+
+const HOSTILE = "<img src=x onerror=alert(1)>";
+const LONG = { n_trials: 200, "training.max_epochs": 400, "training.early_stopping": null };
+let daemon;
+let browser;
+
+before(async () => {
+  daemon = await Daemon.start();
+  browser = await Browser.start();
+});
+after(async () => {
+  await browser?.close();
+  await daemon?.close();
+});
+
+const text = (page, selector) => page.textContent(selector);
+const finished = (page) => page.$eval(".overview dd", (n) => parseInt(n.textContent, 10));
+const shot = (page, name) => page.screenshot({ path: path.join(ROOT, "build/screenshots", name) });
+
+async function assertQuiet(page) {
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+}
+
+test("with no studies the page says what to type", async () => {
+  const page = await browser.open(daemon.address());
+  await page.waitForSelector("text=No studies yet");
+  assert.match(await text(page, ".empty pre"), /^parzen run configs\/quick\.json$/);
+  assert.equal(await page.evaluate(() => location.hash), "#/");
+  assert.equal(await page.evaluate(() => sessionStorage.getItem("parzen-token")), daemon.token);
+  await assertQuiet(page);
+});
+
+test("without the token there is nothing to see", async () => {
+  const page = await browser.open(`${daemon.origin}/`);
+  await page.waitForSelector("text=This page needs its token");
+  assert.match(await text(page, ".empty pre"), /parzen daemon url/);
+  await assertQuiet(page);
+});
+
+test("the server refuses strangers", async () => {
+  assert.equal((await daemon.ask("GET", "/api/v1/studies")).status, 401);
+  const right = { Authorization: `Bearer ${daemon.token}` };
+  assert.equal((await daemon.ask("GET", "/api/v1/studies", { headers: right })).status, 200);
+  assert.equal((await daemon.ask("GET", "/", { headers: { Host: "evil.example" } })).status, 421);
+  assert.equal((await daemon.ask("GET", "/api/v1/studies",
+    { headers: { ...right, Origin: "http://evil.example" } })).status, 403);
+  assert.equal((await daemon.ask("OPTIONS", "/api/v1/studies", { headers: right })).status, 405);
+});
+
+test("only loopback listens", async () => {
+  const hex = daemon.port.toString(16).toUpperCase().padStart(4, "0");
+  const lines = (await readFile("/proc/net/tcp", "utf8")).split("\n")
+    .concat((await readFile("/proc/net/tcp6", "utf8").catch(() => "")).split("\n"));
+  const listening = lines.map((l) => l.trim().split(/\s+/))
+    .filter((f) => f[3] === "0A" && f[1]?.endsWith(`:${hex}`)).map((f) => f[1]);
+  assert.deepEqual(listening, [`0100007F:${hex}`]);
+});
+
+test("other sites cannot read the page or the API", async () => {
+  const page = await browser.open(`${daemon.origin}/`);
+  const blocked = await page.evaluate(async () => {
+    const node = document.createElement("div");
+    try {
+      node.innerHTML = "<b>x</b>";
+      return "made HTML from a string";
+    } catch (e) {
+      return e.constructor.name;
+    }
+  });
+  assert.equal(blocked, "TypeError");
+  await page.context().close();
+});
+
+test("a study appears, fills and ends without a reload", async () => {
+  const page = await browser.open(daemon.address());
+  await page.waitForSelector("text=No studies yet");
+  await daemon.study("small", { n_trials: 4, "training.max_epochs": 2 });
+  await page.click("tbody a:has-text('small')");
+  await page.waitForSelector(".overview:not([hidden])");
+  await page.evaluate(() => { window.sameDocument = true; });
+  assert.ok(await until(async () => await finished(page) >= 1, 60000));
+  assert.ok(await until(async () => await finished(page) === 4, 60000));
+  assert.ok(await until(async () => await text(page, ".title .badge") === "finished"));
+  assert.equal(await page.evaluate(() => window.sameDocument), true);
+  assert.equal(await page.$$eval(".trials tbody tr[data-number]", (r) => r.length), 4);
+  assert.match(await text(page, ".big"), /^val-acc 0\.\d+/);
+  const { best } = await daemon.api("GET", "studies/small");
+  assert.match(await text(page, ".columns"), new RegExp(best.checkpoint.replace(/\W/g, "\\$&")));
+  await shot(page, "study-light.png");
+  await assertQuiet(page);
+});
+
+test("a trial opens by click, shows its epochs, and closes by Escape", async () => {
+  const page = await browser.open(daemon.address("/study/small"));
+  await page.click("tr[data-number='2'] td:nth-child(3)");
+  await page.waitForSelector("aside.trial:not([hidden])");
+  assert.equal(await text(page, "aside h2"), "Trial 2");
+  assert.equal(await page.$$eval("aside tbody tr", (r) => r.length), 2);
+  assert.match(page.url(), /#\/study\/small\/trial\/2$/);
+  await page.click("text=Show the end of the log");
+  await page.waitForSelector("aside .log:not([hidden])");
+  await shot(page, "trial-light.png");
+  await page.keyboard.press("Escape");
+  assert.ok(await until(() => page.$eval("aside", (n) => n.hidden)));
+  await page.focus(".trials");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown");
+  assert.ok(await until(async () => await text(page, "aside h2") === "Trial 2"));
+  await assertQuiet(page);
+});
+
+test("a point of the chart selects its trial", async () => {
+  const page = await browser.open(daemon.address("/study/small"));
+  await page.waitForSelector(".history-chart canvas");
+  const at = await page.evaluate(() => {
+    const chart = window.echarts.getInstanceByDom(document.querySelector(".history-chart"));
+    const { value } = chart.getOption().series[0].data.find((d) => d.number === 1);
+    const [x, y] = chart.convertToPixel({ seriesIndex: 0 }, value);
+    return { x, y };
+  });
+  await page.click(".history-chart", { position: at });
+  assert.ok(await until(async () => await text(page, "aside h2") === "Trial 1"));
+  await assertQuiet(page);
+});
+
+test("columns sort and states filter", async () => {
+  const page = await browser.open(daemon.address("/study/small"));
+  await page.waitForSelector("tr[data-number]");
+  const values = () => page.$$eval("tr[data-number] td:nth-child(3)",
+    (cells) => cells.map((c) => Number(c.textContent)));
+  await page.click("thead button:has-text('val-acc')");
+  const down = await values();
+  assert.deepEqual(down, [...down].sort((a, b) => b - a));
+  assert.equal(await page.getAttribute("thead th:nth-child(3)", "aria-sort"), "descending");
+  await page.click("thead button:has-text('val-acc')");
+  const up = await values();
+  assert.deepEqual(up, [...up].sort((a, b) => a - b));
+  assert.equal(await page.getAttribute("thead th:nth-child(3)", "aria-sort"), "ascending");
+  await page.click(".chip:has-text('complete')");
+  assert.equal((await values()).length, 4);
+  assert.equal(await page.getAttribute(".chip:has-text('complete')", "aria-pressed"), "true");
+  await assertQuiet(page);
+});
+
+test("names are text, whatever they say", async () => {
+  await daemon.study(HOSTILE, LONG);
+  const page = await browser.open(daemon.address());
+  await page.waitForSelector("tbody a >> text=onerror");
+  assert.equal(await page.$$eval("main img", (n) => n.length), 0);
+  await page.click("tbody a >> text=onerror");
+  await page.waitForSelector("tr[data-number]");
+  assert.equal(await text(page, "h1"), HOSTILE);
+  assert.equal(await page.$$eval("main img", (n) => n.length), 0);
+  await assertQuiet(page);
+});
+
+test("a running trial's bar moves; sorting and scrolling stay", async () => {
+  const page = await browser.open(daemon.address(`/study/${encodeURIComponent(HOSTILE)}`),
+    { viewport: { width: 700, height: 700 } });
+  await page.waitForSelector("tr[data-number]");
+  await page.click("thead button:has-text('State')");
+  await page.$eval(".trials", (n) => { n.scrollLeft = 60; });
+  const progress = () => text(page, "tr[data-number='0'] td:nth-last-child(3)");
+  assert.ok(await until(async () => /epoch \d+, \d+\/119/.test(await progress()), 60000));
+  const first = await progress();
+  assert.ok(await until(async () => await progress() !== first));
+  assert.equal(await page.getAttribute("thead th:nth-child(2)", "aria-sort"), "ascending");
+  assert.equal(await page.$eval(".trials", (n) => n.scrollLeft), 60);
+  await assertQuiet(page);
+});
+
+test("buttons pause, resume and, when confirmed, stop", async () => {
+  const page = await browser.open(daemon.address(`/study/${encodeURIComponent(HOSTILE)}`));
+  const state = (name) => until(async () => await text(page, ".title .badge") === name);
+  await page.click("button:text-is('Pause')");
+  assert.ok(await state("paused"));
+  await page.click("button:text-is('Resume')");
+  assert.ok(await state("running"));
+  await page.click("button:text-is('Stop…')");
+  await page.click("dialog >> text=Cancel");
+  assert.equal((await daemon.api("GET", `studies/${encodeURIComponent(HOSTILE)}`)).state, "running");
+  await page.click("button:text-is('Stop…')");
+  await page.click("dialog >> text=Stop now");
+  assert.ok(await state("stopped"));
+  assert.equal((await daemon.api("GET", `studies/${encodeURIComponent(HOSTILE)}`)).state, "stopped");
+  await assertQuiet(page);
+});
+
+test("a study that is deleted is gone, and said to be", async () => {
+  const page = await browser.open(daemon.address(`/study/${encodeURIComponent(HOSTILE)}`));
+  await page.waitForSelector("tr[data-number]");
+  const gone = async () => (await daemon.ask("DELETE",
+    `/api/v1/studies/${encodeURIComponent(HOSTILE)}`,
+    { headers: { Authorization: `Bearer ${daemon.token}` } })).status === 200;
+  assert.ok(await until(gone, 30000));
+  await page.waitForSelector("text=No such study");
+  await assertQuiet(page);
+});
+
+test("light, dark and narrow", async () => {
+  const dark = await browser.open(daemon.address("/study/small"), { colorScheme: "dark" });
+  await dark.waitForSelector(".history-chart canvas");
+  const back = () => dark.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const asDark = await back();
+  await shot(dark, "study-dark.png");
+  await dark.click("#theme");
+  assert.equal(await text(dark, "#theme"), "Theme: light");
+  assert.notEqual(await back(), asDark);
+  await dark.reload();
+  await dark.waitForSelector(".history-chart canvas");
+  assert.equal(await text(dark, "#theme"), "Theme: light");
+  await assertQuiet(dark);
+  const narrow = await browser.open(daemon.address("/study/small"),
+    { viewport: { width: 390, height: 844 } });
+  await narrow.waitForSelector("tr[data-number]");
+  const overflow = await narrow.evaluate(() =>
+    document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.equal(overflow, 0);
+  await shot(narrow, "study-narrow.png");
+  await assertQuiet(narrow);
+});
+
+test("when parzend goes, the page says so, and goes on when it is back", async () => {
+  const page = await browser.open(daemon.address("/study/small"));
+  await page.waitForSelector("tr[data-number]");
+  const { port } = daemon;
+  await daemon.end("SIGKILL");
+  await page.waitForSelector("#banner:not([hidden])");
+  assert.match(await text(page, "#banner"), /parzend does not answer/);
+  assert.equal(await page.$$eval("tr[data-number]", (r) => r.length), 4);
+  await daemon.run({ port });
+  assert.ok(await until(() => page.$eval("#banner", (n) => n.hidden), 30000));
+  await daemon.api("POST", "studies/small/resume", { n_trials: 5 });
+  assert.ok(await until(async () => await finished(page) === 5, 60000));
+  await assertQuiet(page);
+});
