@@ -85,7 +85,7 @@ $(B)/bin/parzen: $(B)/obj/daemon/cli/main.o $(call libs,$(CLI_ROOMS))
 	$(link) $(CORE_LIBS)
 
 # --- tests: tests/**/test_X.c is one program each -----------------------------
-TEST_SOURCES := $(sort $(shell find tests -name 'test_*.c' -not -path '*/node_modules/*'))
+TEST_SOURCES := $(sort $(shell find tests -name 'test_*.c' -not -path 'tests/lib/*'))
 TEST_BINS    := $(patsubst %.c,$(B)/%,$(TEST_SOURCES))
 TEST_LIB_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/lib/*.c))
 ALL_LIBS     := $(call libs,daemon/cli daemon/http daemon daemon/search worker core/train core/data core/text core/nn core/wire core/spec core/base)
