@@ -6,8 +6,8 @@
  *
  * When a commit fails (disk full, database locked) nothing was applied and
  * nothing was said. What the workers do meanwhile can no longer be recorded in
- * order, so the daemon does what a restart would do, in place: it ends the
- * workers (their trials have committed checkpoints), says why in `trouble`,
+ * order, so the daemon does what a restart would do, in place: it ends those
+ * that work (their trials have committed checkpoints), says why in `trouble`,
  * and every RECOVERY_MS tries to load the mirror from the store and hand the
  * orphans back. There is no second recovery path. A failing disk (ERR_IO) or
  * damaged database is no case for going on: on_fatal ends the program.
@@ -36,6 +36,7 @@
 enum {
     RECOVERY_MS = 5000,
     TICK_MAX_MS = 10000,
+    DRAIN_TICK_MS = 200,
     IDLE_CHECKPOINT_MS = 30000, /* WAL pages go to the database when quiet */
     HELLO_TIMEOUT_MS = 20000,
 };
@@ -130,8 +131,9 @@ static void set_timer(struct daemon *d)
         return;
     }
     int64_t now = monotonic_ms();
-    int64_t at =
-        d->trouble != NULL ? d->recover_ms : sched_wake_ms(d->mirror, now);
+    int64_t at = d->is_closing        ? now + DRAIN_TICK_MS
+                 : d->trouble != NULL ? d->recover_ms
+                                      : sched_wake_ms(d->mirror, now);
     int64_t wait = at <= now                ? 1
                    : at - now > TICK_MAX_MS ? TICK_MAX_MS
                                             : at - now;
@@ -162,8 +164,9 @@ static void enter_trouble(struct daemon *d, const struct err *why)
     d->trouble = mem_strdup(why->msg);
     d->trouble_code = why->code;
     d->recover_ms = monotonic_ms() + RECOVERY_MS;
-    if (d->pool != NULL) {
-        for (int i = 0; i < d->options.n_workers; i++) {
+    for (int i = 0; d->pool != NULL && i < d->options.n_workers; i++) {
+        enum slot_state state = d->mirror->slots[i].state;
+        if (state != SLOT_ABSENT && state != SLOT_IDLE) {
             pool_kill(d->pool, i, false);
         }
     }
@@ -262,6 +265,7 @@ static void on_tick(uv_timer_t *t)
         }
     }
     set_timer(d);
+    daemon_maybe_drained(d);
 }
 
 /* --- the pool's events --- */
@@ -287,8 +291,9 @@ static int open_store(struct daemon *d, struct err *err)
     int rc = file_lock(lock, &d->lock_fd, err);
     free(lock);
     if (rc != 0) {
-        return err_wrap(err, "another parzend works in %s",
-                        d->options.state_dir);
+        return rc != ERR_CONFLICT ? rc
+                                  : err_wrap(err, "another parzend works in %s",
+                                             d->options.state_dir);
     }
     char *db = paths_in_state(d->options.state_dir, "parzen.db");
     rc = store_open(db, &d->store, err);
@@ -376,11 +381,6 @@ void daemon_maybe_drained(struct daemon *d)
     }
 }
 
-static void on_drain_tick(uv_timer_t *t)
-{
-    daemon_maybe_drained(t->data);
-}
-
 void daemon_close(struct daemon *d, int grace_ms, void (*on_closed)(void *ctx),
                   void *ctx)
 {
@@ -400,7 +400,7 @@ void daemon_close(struct daemon *d, int grace_ms, void (*on_closed)(void *ctx),
         }
         actions_fini(&actions);
     }
-    uv_timer_start(&d->timer, on_drain_tick, 1, 200);
+    set_timer(d);
 }
 
 const struct mirror *daemon_mirror(const struct daemon *d)
@@ -413,9 +413,29 @@ const char *daemon_state_dir(const struct daemon *d)
     return d->options.state_dir;
 }
 
+/* What a worker said of a full disk: its trial waits until there is room. */
+static const char *disk_trouble(const struct study *s)
+{
+    int64_t left = s->state == STUDY_RUNNING ? s->n_by_state[TRIAL_WAITING] : 0;
+    for (size_t i = s->n_trials; i > 0 && left > 0; i--) {
+        const struct study_trial *t = s->trials[i - 1];
+        if (t->state == TRIAL_WAITING) {
+            left--;
+            if (t->cause == TRIAL_CAUSE_DISK) {
+                return t->message;
+            }
+        }
+    }
+    return NULL;
+}
+
 const char *daemon_trouble(const struct daemon *d)
 {
-    return d->trouble;
+    const char *trouble = d->trouble;
+    for (size_t i = 0; i < d->mirror->n_studies && trouble == NULL; i++) {
+        trouble = disk_trouble(d->mirror->studies[i]);
+    }
+    return trouble;
 }
 
 int daemon_worker_pid(const struct daemon *d, int slot)

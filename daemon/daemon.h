@@ -34,7 +34,8 @@ MUST_CHECK int daemon_handle(struct daemon *d, struct event *e,
                              struct err *err);
 const struct mirror *daemon_mirror(const struct daemon *d);
 const char *daemon_state_dir(const struct daemon *d);
-/* NULL while all is well; else why nothing is dispatched ("disk full: ..."). */
+/* NULL while all is well; else why nothing is dispatched ("disk full: ..."), or
+ * a trial waits for room on the disk. */
 const char *daemon_trouble(const struct daemon *d);
 int daemon_worker_pid(const struct daemon *d, int slot); /* 0: none */
 

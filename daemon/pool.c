@@ -293,10 +293,10 @@ static void on_channel_msg(void *ctx, const struct msg *m)
         slot_condemn(s, TRIAL_CAUSE_SPAWN, why);
         return;
     }
-    uv_timer_stop(&s->timer);
     s->phase = LIVE;
     LOG_INFO("worker ready", "slot=%d pid=%d", s->index, s->process.pid);
-    if (!p->is_closing) {
+    if (!p->is_closing) { /* else the timer is the grace of its end */
+        uv_timer_stop(&s->timer);
         p->hooks.on_idle(p->hooks.ctx, s->index);
     }
 }
@@ -551,7 +551,9 @@ int pool_send(struct pool *p, int slot, const struct msg *m,
 int pool_pid(const struct pool *p, int slot)
 {
     const struct pool_slot *s = &p->slots[slot];
-    return s->phase == LIVE && !s->exited ? s->process.pid : 0;
+    bool works = s->phase == LIVE && !s->exited &&
+                 s->obituary.verdict == TRIAL_CAUSE_NONE;
+    return works ? s->process.pid : 0;
 }
 
 static void on_quit_grace(uv_timer_t *t)

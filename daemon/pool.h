@@ -40,7 +40,8 @@ MUST_CHECK int pool_send(struct pool *p, int slot, const struct msg *m,
                          const char *log_path, struct err *err);
 /* SIGABRT (a hang: for the trace), then SIGKILL after 5 s; else SIGKILL. */
 void pool_kill(struct pool *p, int slot, bool is_hang);
-int pool_pid(const struct pool *p, int slot); /* 0: none */
+/* 0: none, or one that is being ended. */
+int pool_pid(const struct pool *p, int slot);
 /* End all: QUIT, SIGKILL after grace_ms; on_closed once, then p is gone. */
 void pool_close(struct pool *p, int grace_ms, void (*on_closed)(void *ctx),
                 void *ctx);
