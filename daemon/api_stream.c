@@ -109,6 +109,7 @@ void api_on_action(void *ctx, const struct action *action)
         put_trial_event(a, s, trial, "trial", trial->seq, &out);
     }
     bool is_end = action->kind == ACTION_FINISH_TRIAL ||
+                  action->kind == ACTION_END_ATTEMPT ||
                   action->kind == ACTION_START_TRIAL;
     if (s != NULL && action_is_durable(action->kind) &&
         (trial == NULL || is_end)) {

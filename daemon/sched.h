@@ -19,7 +19,7 @@
  *   a trial in its backoff keeps its place: a study never has more trials begun
  *   and unended than workers, so one worker's study does not depend on deaths;
  *   three deaths without a new epoch: FAIL poison; two hangs, one after the
- *   other: FAIL hang; two OOM kills: FAIL oom; a full disk waits 60 s and, like
+ *   other: FAIL hang; two OOM kills: FAIL oom; a full disk waits 10 s and, like
  *   the daemon's own death and the user's stop, never counts;
  * - what a worker says about anything but what its slot holds is ignored;
  * - an epoch reported again must equal the stored one bit for bit, else the
@@ -45,6 +45,7 @@ enum {
     SCHED_HANGS_AT_ONE_PLACE = 2,
     SCHED_BACKOFF_MIN_MS = 1000,
     SCHED_BACKOFF_MAX_MS = 60000,
+    SCHED_DISK_WAIT_MS = 10000, /* before a full disk is tried again */
     SCHED_PREPARES = 3,              /* preparations that may die */
     SCHED_HANG_MS = 120000,          /* no progress for this long: hang */
     SCHED_PREPARE_HANG_MS = 3600000, /* a preparation without a PROGRESS (its

@@ -143,6 +143,9 @@ static int64_t backoff_ms(enum trial_cause cause, int64_t n_at_place)
     if (cause == TRIAL_CAUSE_DAEMON || cause == TRIAL_CAUSE_INTERRUPTED) {
         return 0;
     }
+    if (cause == TRIAL_CAUSE_DISK) {
+        return SCHED_DISK_WAIT_MS;
+    }
     int64_t wait = SCHED_BACKOFF_MAX_MS;
     if (is_counted(cause) && n_at_place <= 6) {
         wait = (int64_t)SCHED_BACKOFF_MIN_MS << (n_at_place - 1);

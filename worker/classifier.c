@@ -1,4 +1,5 @@
 #include "worker/classifier.h"
+#include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/base/paths.h"
 #include "core/data/dataset.h"
@@ -158,7 +159,10 @@ static int begin(struct classifier *c, const struct msg_assign *a,
                                       .resume_sha256 = a->resume_sha256,
                                       .best_file = a->best_file,
                                       .best_sha256 = a->best_sha256};
-    int rc = trainer_new(&options, &c->trainer, err);
+    int rc = file_mkdirs(a->dir, 0700, err); /* a full disk told as such */
+    if (rc == 0) {
+        rc = trainer_new(&options, &c->trainer, err);
+    }
     bool is_resumed = a->resume_file[0] != '\0';
     if (is_resumed && (rc == ERR_NOTFOUND || rc == ERR_CORRUPT)) {
         /* The same parameters and seed give the same training: only time is
