@@ -81,7 +81,7 @@ static void perform_assign(struct daemon *d, const struct action *a)
     char *cache = paths_in_state(d->options.state_dir, "cache");
     struct err err;
     if (file_mkdirs(dir, 0700, &err) != 0) {
-        /* The worker will fail on it too, with the same sentence. */
+        /* The worker tries again, and fails with the same sentence. */
         LOG_ERROR("trial folder", "%s", err.msg);
     }
     struct msg m = {.type = MSG_ASSIGN,
@@ -301,6 +301,21 @@ static bool ends_work(enum msg_type type)
            type == MSG_DONE || type == MSG_FAILED || type == MSG_STOPPED;
 }
 
+/* The study that a slot works for; 0: none. */
+static int64_t study_of(const struct daemon *d, int slot)
+{
+    const struct slot *s = &d->mirror->slots[slot];
+    return s->study != 0 ? s->study : s->id.study;
+}
+
+/* A worker may have written after the study's folder was removed. */
+static void clear_after(struct daemon *d, int64_t study)
+{
+    if (study != 0 && mirror_study(d->mirror, study) == NULL) {
+        remove_later(d, paths_study_dir(d->options.state_dir, study));
+    }
+}
+
 static void on_idle(void *ctx, int slot)
 {
     struct event e = {.kind = EVENT_SLOT_IDLE, .slot = slot};
@@ -319,8 +334,10 @@ static void on_msg(void *ctx, int slot, const struct msg *m)
     if (e.study == 0) {
         e.study = e.id.study;
     }
+    int64_t study = study_of(d, slot);
     daemon_event(d, &e);
     if (ends_work(m->type)) {
+        clear_after(d, study);
         on_idle(d, slot);
     }
 }
@@ -331,7 +348,9 @@ static void on_gone(void *ctx, int slot, enum trial_cause cause,
     struct event e = {.kind = EVENT_SLOT_GONE,
                       .slot = slot,
                       .gone = {.cause = cause, .message = message}};
+    int64_t study = study_of(ctx, slot);
     daemon_event(ctx, &e);
+    clear_after(ctx, study);
 }
 
 int daemon_start_pool(struct daemon *d, int hello_timeout_ms, struct err *err)

@@ -111,6 +111,10 @@ static void sweep_study(struct walk w, const char *dir, const char *name)
 
 int daemon_sweep(const struct mirror *m, const char *state_dir, struct err *err)
 {
+    /* A new database beside old files: rather a lost one than no studies. */
+    if (m->n_studies == 0 && m->next_study_id <= 1) {
+        return 0;
+    }
     char *dir = paths_in_state(state_dir, "checkpoints");
     struct walk w = {.mirror = m};
     int rc = each_entry(dir, w, sweep_study, err);
