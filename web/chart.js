@@ -6,6 +6,7 @@ import * as format from "./format.js";
 window.trustedTypes?.createPolicy("default", { createHTML: (s) => (s === "" ? s : null) });
 
 const FEW = 30; // trials that need no slider
+const MANY = 500; // that need small points
 
 function colours() {
   const style = getComputedStyle(document.documentElement);
@@ -112,7 +113,7 @@ export class HistoryChart extends Chart {
           { itemStyle: { color: c.fail, borderColor: c.fail, borderWidth: 2 } }),
         points("running", "circle", "transparent", 8, { itemStyle: { color: "transparent",
           borderColor: c.running, borderWidth: 2 } }),
-        { name: "best so far", type: "line", step: "end", symbol: "none", silent: true,
+        { name: "best so far", type: "line", step: "end", symbol: "none", silent: true, z: 4,
           lineStyle: { color: c.best, width: 2 }, itemStyle: { color: c.best } },
         points("selected", "circle", "transparent", 17, { silent: true, z: 5,
           itemStyle: { color: "transparent", borderColor: c.text, borderWidth: 2 },
@@ -180,7 +181,8 @@ export class HistoryChart extends Chart {
       .filter(([, data]) => data.length > 0).map(([name]) => name);
     this.chart.setOption({ legend: { data: names }, grid: { bottom: isLong ? 52 : 28 },
       dataZoom: [{ id: "slider", show: isLong }],
-      series: [{ data: groups.COMPLETE }, { data: groups.PRUNED },
+      series: [{ data: groups.COMPLETE, symbolSize: model.trials.size > MANY ? 4 : 8 },
+        { data: groups.PRUNED },
       { data: groups.FAIL }, { data: groups.RUNNING }, { data: bestLine }, { data: ring }] });
   }
 }

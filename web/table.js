@@ -237,6 +237,7 @@ export class TrialTable {
     } else if (top + 2 * ROW_PX > this.view.scrollTop + this.view.clientHeight) {
       this.view.scrollTop = top + 2 * ROW_PX - this.view.clientHeight;
     }
-    location.hash = this.#link(this.#order[next].number);
+    this.select(this.#order[next].number); // the next key may be here before the hash
+    location.hash = this.#link(this.#selected);
   }
 }

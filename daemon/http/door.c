@@ -1,8 +1,9 @@
 /* One listener: an HTTP library's daemon, driven by the loop.
  *
  * Happy path: the library keeps all its descriptors in one epoll descriptor;
- * when that is readable, or the library's next timeout is over, door_pump lets
- * it run; it accepts, reads, calls exchange_on_request, writes.
+ * when that is readable, or the library's next timeout is over, or door_wake
+ * asked for it, door_pump lets it run; it accepts, reads, calls
+ * exchange_on_request, writes.
  *
  * Failure modes: a peer that says nothing, or drips, or does not read. The
  * library closes who neither reads nor writes for HTTP_STALL_S; a dripping
@@ -107,12 +108,24 @@ static void on_timer(uv_timer_t *timer);
 static void door_pump(struct door *d)
 {
     MHD_UNSIGNED_LONG_LONG timeout_ms;
+    d->is_due = false;
     MHD_run(d->mhd);
-    if (MHD_get_timeout(d->mhd, &timeout_ms) == MHD_YES) {
+    if (d->is_due) {
+        uv_timer_start(&d->timer, on_timer, 0, 0);
+    } else if (MHD_get_timeout(d->mhd, &timeout_ms) == MHD_YES) {
         uv_timer_start(&d->timer, on_timer, timeout_ms, 0);
     } else {
         uv_timer_stop(&d->timer);
     }
+}
+
+void door_wake(struct door *d)
+{
+    d->is_due = true;
+    if (uv_is_closing((uv_handle_t *)&d->timer)) {
+        return;
+    }
+    uv_timer_start(&d->timer, on_timer, 0, 0);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -199,14 +212,16 @@ void door_shut(struct door *d)
     }
 }
 
-/* The poll handle lets go of the descriptor before the library closes it; no
- * stream may be suspended then (events_end_all). */
+/* The poll handle lets go of the descriptor before the library closes it. The
+ * library aborts when a connection is still suspended, and a resumed one is
+ * that until it has run once more; an ending stream does not suspend again. */
 void door_close(struct door *d)
 {
     struct http_server *s = d->server;
     d->poll.data = d->timer.data = s;
     uv_close((uv_handle_t *)&d->poll, server_on_handle);
     uv_close((uv_handle_t *)&d->timer, server_on_handle);
+    MHD_run(d->mhd);
     MHD_stop_daemon(d->mhd);
     d->mhd = NULL;
 }

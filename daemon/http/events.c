@@ -2,8 +2,8 @@
  *
  * Happy path: a reply with a topic becomes a stream; the library asks
  * on_read for bytes: first the beginning, then the queue; when both are empty
- * the connection is suspended. http_server_publish appends to the queues and
- * resumes; the library wakes the loop by itself.
+ * the connection is suspended. http_server_publish appends to the queues,
+ * resumes and wakes the door.
  *
  * Failure modes: a reader that has gone is only found by writing, therefore
  * pings; one that reads too slowly lets its queue overflow and is cut off (the
@@ -116,6 +116,7 @@ static void resume(struct stream *t)
     if (t->is_suspended) {
         t->is_suspended = false;
         MHD_resume_connection(t->connection);
+        door_wake(t->peer->door);
     }
 }
 

@@ -56,6 +56,7 @@ struct door {
     struct MHD_Daemon *mhd;
     uv_poll_t poll; /* the library's epoll descriptor */
     uv_timer_t timer;
+    bool is_due; /* it must run again, though no descriptor says so */
     struct peer *peers;
 };
 
@@ -66,6 +67,9 @@ MUST_CHECK int door_open(struct door *d, struct http_server *s, int listen_fd,
 void door_shut(struct door *d);
 /* End what is left. The two handles are closing then (server_on_handle). */
 void door_close(struct door *d);
+/* A connection was resumed: let the library run soon. It is not run from here,
+ * who resumes may be inside it. */
+void door_wake(struct door *d);
 /* Drop peers that take too long. From a timer. */
 void door_sweep(struct door *d, uint64_t now_ms);
 void peer_enter(struct peer *p, enum peer_phase phase);

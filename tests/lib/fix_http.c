@@ -51,16 +51,18 @@ static long number(const struct http_request *r, const char *name, long absent)
     return text != NULL ? strtol(text, NULL, 10) : absent;
 }
 
-static void on_stop(uv_async_t *stop)
+static void close_server(struct fix_http *f)
 {
-    struct fix_http *f = stop->data;
     if (f->server != NULL) {
         http_server_close(f->server, NULL, NULL);
         f->server = NULL;
     }
-    if (!uv_is_closing((uv_handle_t *)stop)) {
-        uv_close((uv_handle_t *)stop, NULL);
-    }
+}
+
+static void on_stop(uv_async_t *stop)
+{
+    close_server(stop->data);
+    uv_close((uv_handle_t *)stop, NULL);
 }
 
 static void handle(void *ctx, const struct http_request *r,
@@ -89,7 +91,7 @@ static void handle(void *ctx, const struct http_request *r,
             buf_char(&reply->body, 'x');
         }
     } else if (strcmp(what, "close") == 0) {
-        on_stop(&f->stop);
+        close_server(f);
         buf_str(&reply->body, "{\"closing\":true}");
     } else {
         show(r, reply);
