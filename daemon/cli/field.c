@@ -1,0 +1,58 @@
+#include "daemon/cli/field.h"
+#include "core/base/json.h"
+
+#include <math.h>
+#include <string.h>
+
+const struct json *field_get(const struct json *object, const char *key)
+{
+    return object != NULL && json_kind(object) == JSON_OBJECT
+               ? json_get(object, key)
+               : NULL;
+}
+
+const char *field_string(const struct json *object, const char *key)
+{
+    const struct json *v = field_get(object, key);
+    return v != NULL && json_kind(v) == JSON_STRING ? json_string(v) : NULL;
+}
+
+const char *field_text(const struct json *object, const char *key)
+{
+    const char *s = field_string(object, key);
+    return s != NULL ? s : "";
+}
+
+double field_number(const struct json *object, const char *key)
+{
+    const struct json *v = field_get(object, key);
+    const char *s = field_string(object, key);
+    if (v != NULL && json_kind(v) == JSON_NUMBER) {
+        return json_number(v);
+    }
+    return s != NULL && strcmp(s, "inf") == 0    ? INFINITY
+           : s != NULL && strcmp(s, "-inf") == 0 ? -INFINITY
+                                                 : NAN;
+}
+
+int64_t field_int(const struct json *object, const char *key, int64_t absent)
+{
+    const struct json *v = field_get(object, key);
+    int64_t n;
+    return v != NULL && json_integer(v, &n) ? n : absent;
+}
+
+bool field_bool(const struct json *object, const char *key)
+{
+    const struct json *v = field_get(object, key);
+    return v != NULL && json_kind(v) == JSON_BOOL && json_bool(v);
+}
+
+const struct json *field_first(const struct json *object, const char *key)
+{
+    const struct json *v = field_get(object, key);
+    return v != NULL &&
+                   (json_kind(v) == JSON_ARRAY || json_kind(v) == JSON_OBJECT)
+               ? json_first(v)
+               : NULL;
+}

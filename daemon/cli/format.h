@@ -1,0 +1,22 @@
+/* format: numbers, times and values as people read them. */
+#ifndef DAEMON_CLI_FORMAT_H
+#define DAEMON_CLI_FORMAT_H
+#include <stddef.h>
+#include <stdint.h>
+struct json;
+
+enum { FORMAT_SIZE = 64 };
+
+/* "0.8 s", "42 s", "3 min 05 s", "2 h 13 min", "4 d 03 h"; "" when negative. */
+void format_duration(int64_t ms, char out[FORMAT_SIZE]);
+/* UTC milliseconds as local "2026-01-31 12:00:00"; "" for 0. */
+void format_time(int64_t ms, char out[FORMAT_SIZE]);
+/* "1.4 MB": powers of 1000. */
+void format_bytes(uint64_t n, char out[FORMAT_SIZE]);
+/* Four significant digits, "-" for NaN. */
+void format_number(double v, char out[FORMAT_SIZE]);
+/* A parameter's value; NULL is "". Numbers with `digits` significant digits,
+ * 0: all of them. */
+void format_value(const struct json *value, int digits, char *out, size_t size);
+
+#endif
