@@ -1,0 +1,75 @@
+/* cli: what every command of `parzen` has in hand, and how it ends. */
+#ifndef DAEMON_CLI_CLI_H
+#define DAEMON_CLI_CLI_H
+#include "core/base/err.h"
+#include "daemon/cli/term.h"
+#include <argp.h>
+#include <stdbool.h>
+#include <stdint.h>
+struct client;
+struct json;
+
+enum { /* exit codes: a contract with scripts */
+       CLI_OK = 0,
+       CLI_FAILED = 1,
+       CLI_USAGE = 2,       /* the command line or a config is wrong */
+       CLI_UNREACHABLE = 3, /* no daemon */
+       CLI_NOTFOUND = 4,    /* no such study or trial */
+       CLI_INTERRUPTED = 130
+};
+
+struct cli {
+    char *state_dir; /* owned */
+    bool json;       /* one JSON value on stdout, nothing else there */
+    struct term out, err;
+    struct client *client; /* NULL until cli_connect */
+};
+
+void cli_init(struct cli *c);
+void cli_fini(struct cli *c);
+
+/* --- ends and messages --- */
+
+/* The exit code of an ERR_*. */
+int cli_code(int rc);
+/* Print "parzen: SENTENCE" on stderr; returns cli_code(err->code). */
+int cli_fail(const struct cli *c, const struct err *err);
+/* A sentence on stderr, made safe for a terminal. */
+void cli_say(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Print a value and a newline on stdout. */
+void cli_put_json(const struct json *value);
+
+/* --- command lines --- */
+
+/* What a command takes. --json, --state, --help and --version are everyone's.
+ */
+struct cli_command {
+    const char *name, *args, *doc;     /* "STUDY N"; one sentence of help */
+    int n_min, n_max;                  /* arguments; n_max -1: any number */
+    const struct argp_option *options; /* may be NULL */
+    /* Take an option; a wrong one ends in argp_error. */
+    void (*on_option)(int key, const char *arg, struct argp_state *state,
+                      void *input);
+};
+/* Parse argv (argv[0] is the command's word). Usage errors and --help end the
+ * program (2, 0). The arguments are moved to argv[1] .. argv[n]; returns n. */
+int cli_parse(struct cli *c, const struct cli_command *command, int argc,
+              char **argv, void *input);
+/* The options that stand before the command. Returns the command's index in
+ * argv, argc without one. */
+int cli_parse_global(struct cli *c, const char *doc, int argc, char **argv);
+/* A whole number from low to high, else usage error. */
+int64_t cli_number(struct argp_state *state, const char *option,
+                   const char *text, int64_t low, int64_t high);
+
+/* --- the daemon --- */
+
+/* Make c->client, if it is not there. Nothing is sent yet. */
+MUST_CHECK int cli_connect(struct cli *c, struct err *err);
+/* One call below /studies/STUDY; rest is "" or "/pause". Connects. */
+MUST_CHECK int cli_study_call(struct cli *c, const char *method,
+                              const char *study, const char *rest,
+                              const char *body, struct json **out,
+                              struct err *err);
+
+#endif

@@ -1,0 +1,29 @@
+/* cmd: the commands: each gets its own part of the command line (argv[0] is
+ * its word) and returns the exit code. */
+#ifndef DAEMON_CLI_CMD_H
+#define DAEMON_CLI_CMD_H
+struct cli;
+
+/* X(word, function, help) */
+#define CMD_LIST(X)                                                            \
+    X("run", cmd_run, "create a study, or continue it, and follow it")         \
+    X("resume", cmd_resume, "continue a study, maybe to a larger target")      \
+    X("pause", cmd_pause, "start no new trials after the running ones")        \
+    X("stop", cmd_stop, "end a study")                                         \
+    X("studies", cmd_studies, "list the studies")                              \
+    X("status", cmd_status, "state, progress and running trials of a study")   \
+    X("trials", cmd_trials, "list a study's trials")                           \
+    X("show", cmd_show, "everything about one trial")                          \
+    X("best", cmd_best, "best parameters, value and checkpoint")               \
+    X("watch", cmd_watch, "follow a study live")                               \
+    X("enqueue", cmd_enqueue, "try these parameters next, once")               \
+    X("retry", cmd_retry, "try failed trials again")                           \
+    X("delete", cmd_delete, "delete a study, rows and files")                  \
+    X("daemon", cmd_daemon, "start, stop and find the daemon")
+
+#define X(word, function, help)                                                \
+    int function(struct cli *c, int argc, char **argv);
+CMD_LIST(X)
+#undef X
+
+#endif

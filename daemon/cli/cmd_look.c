@@ -1,0 +1,245 @@
+/* Commands that only look: studies, status, best. */
+#include "core/base/json.h"
+#include "daemon/cli/cli.h"
+#include "daemon/cli/client.h"
+#include "daemon/cli/cmd.h"
+#include "daemon/cli/field.h"
+#include "daemon/cli/format.h"
+#include "daemon/cli/summary.h"
+#include "daemon/cli/table.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum term_style style_of_state(const char *state)
+{
+    return strcmp(state, "running") == 0    ? TERM_ACCENT
+           : strcmp(state, "finished") == 0 ? TERM_GOOD
+           : strcmp(state, "failed") == 0   ? TERM_BAD
+                                            : TERM_WARN;
+}
+
+/* --- studies -------------------------------------------------------------- */
+
+static void print_studies(const struct cli *c, const struct json *reply)
+{
+    struct table *t = table_new();
+    table_left(t, "study");
+    table_left(t, "state");
+    table_right(t, "trials");
+    table_right(t, "failed");
+    table_right(t, "best");
+    table_left(t, "metric");
+    table_right(t, "time");
+    table_left(t, "created");
+    for (const struct json *s = field_first(reply, "studies"); s != NULL;
+         s = json_next(s)) {
+        const char *state = field_text(s, "state");
+        char text[FORMAT_SIZE];
+        table_cell(t, TERM_BOLD, field_text(s, "name"));
+        table_cell(t, style_of_state(state), state);
+        table_cellf(t, TERM_PLAIN, "%" PRId64 "/%" PRId64,
+                    field_int(s, "finished", 0), field_int(s, "n_trials", 0));
+        table_cellf(t, TERM_PLAIN, "%" PRId64,
+                    field_int(field_get(s, "counts"), "FAIL", 0));
+        format_number(field_number(field_get(s, "best"), "value"), text);
+        table_cell(t, TERM_GOOD, text);
+        table_cell(t, TERM_PLAIN, field_text(s, "metric"));
+        format_duration(field_int(s, "active_ms", -1), text);
+        table_cell(t, TERM_PLAIN, text);
+        format_time(field_int(s, "created", 0), text);
+        table_cell(t, TERM_DIM, text);
+    }
+    if (table_n_rows(t) > 0) {
+        table_print(t, &c->out);
+    } else {
+        cli_say(c, "There is no study yet: parzen run CONFIG makes one.");
+    }
+    table_free(t);
+}
+
+int cmd_studies(struct cli *c, int argc, char **argv)
+{
+    static const struct cli_command command = {
+        .name = "studies", .args = "", .doc = "Lists the studies.", .n_max = 0};
+    struct json *reply;
+    struct err err;
+    cli_parse(c, &command, argc, argv, NULL);
+    int rc = cli_connect(c, &err);
+    if (rc == 0) {
+        rc =
+            client_call(c->client, "GET", "/studies", NULL, NULL, &reply, &err);
+    }
+    if (rc != 0) {
+        return cli_fail(c, &err);
+    }
+    if (c->json) {
+        cli_put_json(field_get(reply, "studies"));
+    } else {
+        print_studies(c, reply);
+    }
+    json_free(reply);
+    return CLI_OK;
+}
+
+/* --- status --------------------------------------------------------------- */
+
+static void put_progress(struct table *t, const struct json *s)
+{
+    char counts[256], eta[FORMAT_SIZE];
+    summary_counts(s, counts, sizeof(counts));
+    table_cell(t, TERM_DIM, "trials");
+    table_cellf(t, TERM_PLAIN, "%" PRId64 " of %" PRId64 " finished (%s)",
+                field_int(s, "finished", 0), field_int(s, "n_trials", 0),
+                counts);
+    format_duration(field_int(s, "active_ms", -1), eta);
+    table_cell(t, TERM_DIM, "time");
+    table_cell(t, TERM_PLAIN, eta);
+    format_duration(field_int(s, "eta_ms", -1), eta);
+    if (eta[0] != '\0') {
+        table_cell(t, TERM_DIM, "left");
+        table_cellf(t, TERM_PLAIN, "about %s", eta);
+    }
+}
+
+static void put_data(struct table *t, const struct json *s)
+{
+    const struct json *data = field_get(s, "data");
+    const char *sha = field_string(data, "sha256");
+    table_cell(t, TERM_DIM, "data");
+    if (sha == NULL) {
+        table_cell(t, TERM_PLAIN, "not prepared yet");
+        return;
+    }
+    table_cellf(t, TERM_PLAIN,
+                "%" PRId64 " classes; %" PRId64 " train, %" PRId64
+                " validation, %" PRId64 " test; sha256 %.12s",
+                field_int(data, "classes", 0), field_int(data, "train", 0),
+                field_int(data, "val", 0), field_int(data, "test", 0), sha);
+}
+
+static void put_best(struct table *t, const struct json *s)
+{
+    const struct json *best = field_get(s, "best");
+    char value[FORMAT_SIZE];
+    if (field_int(best, "number", -1) < 0) {
+        return;
+    }
+    format_number(field_number(best, "value"), value);
+    table_cell(t, TERM_DIM, "best");
+    table_cellf(t, TERM_GOOD, "%s %s, trial %" PRId64, field_text(s, "metric"),
+                value, field_int(best, "number", -1));
+}
+
+static void put_running(struct table *t, const struct json *s)
+{
+    for (const struct json *r = field_first(s, "running"); r != NULL;
+         r = json_next(r)) {
+        const struct json *p = field_get(r, "progress");
+        char loss[FORMAT_SIZE], elapsed[FORMAT_SIZE];
+        format_number(field_number(p, "loss"), loss);
+        format_duration(field_int(p, "elapsed_ms", -1), elapsed);
+        table_cellf(t, TERM_DIM, "trial %" PRId64, field_int(r, "number", -1));
+        table_cellf(
+            t, TERM_PLAIN,
+            "%s, epoch %" PRId64 ", %" PRId64 "/%" PRId64 ", loss %s, for %s",
+            field_text(p, "phase"), field_int(p, "epoch", 0) + 1,
+            field_int(p, "step", 0), field_int(p, "n_steps", 0), loss, elapsed);
+    }
+}
+
+static void print_status(const struct cli *c, const struct json *s)
+{
+    const char *state = field_text(s, "state");
+    const char *reason = field_string(s, "reason");
+    const char *trouble = field_string(s, "trouble");
+    struct table *t = table_new();
+    table_left(t, "");
+    table_left(t, "");
+    table_cell(t, TERM_DIM, "study");
+    table_cell(t, TERM_BOLD, field_text(s, "name"));
+    table_cell(t, TERM_DIM, "state");
+    table_cell(t, style_of_state(state), state);
+    if (reason != NULL) {
+        table_cell(t, TERM_DIM, "reason");
+        table_cell(t, TERM_PLAIN, reason);
+    }
+    put_progress(t, s);
+    put_best(t, s);
+    put_data(t, s);
+    put_running(t, s);
+    if (trouble != NULL) {
+        table_cell(t, TERM_BAD, "trouble");
+        table_cell(t, TERM_BAD, trouble);
+    }
+    table_print(t, &c->out);
+    table_free(t);
+}
+
+/* A study's view, for commands that take its name alone; NULL: *code. */
+static struct json *get_study(struct cli *c, const struct cli_command *command,
+                              int argc, char **argv, int *code)
+{
+    struct json *study;
+    struct err err;
+    cli_parse(c, command, argc, argv, NULL);
+    if (cli_study_call(c, "GET", argv[1], "", NULL, &study, &err) != 0) {
+        *code = cli_fail(c, &err);
+        return NULL;
+    }
+    *code = CLI_OK;
+    return study;
+}
+
+int cmd_status(struct cli *c, int argc, char **argv)
+{
+    static const struct cli_command command = {
+        .name = "status",
+        .args = "STUDY",
+        .doc = "How a study stands: state, progress, best trial, running "
+               "trials, data, trouble.",
+        .n_min = 1,
+        .n_max = 1};
+    int code;
+    struct json *study = get_study(c, &command, argc, argv, &code);
+    if (study == NULL) {
+        return code;
+    }
+    if (c->json) {
+        cli_put_json(study);
+    } else {
+        print_status(c, study);
+    }
+    json_free(study);
+    return CLI_OK;
+}
+
+/* --- best ----------------------------------------------------------------- */
+
+int cmd_best(struct cli *c, int argc, char **argv)
+{
+    static const struct cli_command command = {
+        .name = "best",
+        .args = "STUDY",
+        .doc = "The best trial: its parameters, value and checkpoint.",
+        .n_min = 1,
+        .n_max = 1};
+    int code;
+    struct json *study = get_study(c, &command, argc, argv, &code);
+    if (study == NULL) {
+        return code;
+    }
+    const struct json *best = field_get(study, "best");
+    if (best == NULL || json_kind(best) != JSON_OBJECT) {
+        struct err err;
+        err_set(&err, ERR_IO, "study '%s' has no complete trial yet", argv[1]);
+        code = cli_fail(c, &err);
+    } else if (c->json) {
+        cli_put_json(best);
+    } else {
+        summary_best(c, study);
+    }
+    json_free(study);
+    return code;
+}

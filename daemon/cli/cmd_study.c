@@ -1,0 +1,258 @@
+/* Commands that change a study by one request each. */
+#include "core/base/buf.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "core/base/utf8.h"
+#include "core/spec/spec.h"
+#include "daemon/cli/cli.h"
+#include "daemon/cli/cmd.h"
+#include "daemon/cli/field.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_TRIALS = 1, KEY_NOW, KEY_STATE, KEY_CAUSE, KEY_YES };
+
+struct input {
+    int64_t n_trials; /* 0: as it is */
+    bool now, yes;
+    const char *state, *cause;
+};
+
+static void on_option(int key, const char *arg, struct argp_state *state,
+                      void *ctx)
+{
+    struct input *in = ctx;
+    switch (key) {
+    case KEY_TRIALS:
+        in->n_trials = cli_number(state, "trials", arg, 1, SPEC_MAX_TRIALS);
+        return;
+    case KEY_NOW:
+        in->now = true;
+        return;
+    case KEY_STATE:
+        in->state = arg;
+        return;
+    case KEY_CAUSE:
+        in->cause = arg;
+        return;
+    default:
+        in->yes = true;
+    }
+}
+
+/* Say how the study stands after the request; takes it. */
+static int tell(struct cli *c, struct json *study)
+{
+    if (c->json) {
+        cli_put_json(study);
+    } else {
+        const char *reason = field_string(study, "reason");
+        int64_t n = field_int(field_get(study, "counts"), "RUNNING", 0);
+        char running[64] = "";
+        if (n > 0) {
+            snprintf(running, sizeof(running), ", %" PRId64 " running", n);
+        }
+        cli_say(c,
+                "study '%s' is %s%s%s: %" PRId64 " of %" PRId64
+                " trials finished%s",
+                field_text(study, "name"), field_text(study, "state"),
+                reason != NULL ? " - " : "", reason != NULL ? reason : "",
+                field_int(study, "finished", 0),
+                field_int(study, "n_trials", 0), running);
+    }
+    json_free(study);
+    return CLI_OK;
+}
+
+static int post(struct cli *c, const char *study, const char *rest,
+                const char *body)
+{
+    struct json *reply;
+    struct err err;
+    if (cli_study_call(c, "POST", study, rest, body, &reply, &err) != 0) {
+        return cli_fail(c, &err);
+    }
+    return tell(c, reply);
+}
+
+/* --- resume, pause, stop -------------------------------------------------- */
+
+int cmd_resume(struct cli *c, int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"trials", KEY_TRIALS, "N", 0, "finish so many trials in all", 0}, {0}};
+    static const struct cli_command command = {
+        .name = "resume",
+        .args = "STUDY",
+        .doc = "Continues an interrupted, paused, stopped or failed study, or "
+               "a finished one to a larger target.",
+        .n_min = 1,
+        .n_max = 1,
+        .options = options,
+        .on_option = on_option};
+    struct input in = {.n_trials = 0};
+    char body[64] = "{}";
+    cli_parse(c, &command, argc, argv, &in);
+    if (in.n_trials > 0) {
+        snprintf(body, sizeof(body), "{\"n_trials\":%" PRId64 "}", in.n_trials);
+    }
+    return post(c, argv[1], "/resume", body);
+}
+
+int cmd_pause(struct cli *c, int argc, char **argv)
+{
+    static const struct cli_command command = {
+        .name = "pause",
+        .args = "STUDY",
+        .doc = "Lets the running trials end and starts no new ones until "
+               "`resume`.",
+        .n_min = 1,
+        .n_max = 1};
+    cli_parse(c, &command, argc, argv, NULL);
+    return post(c, argv[1], "/pause", NULL);
+}
+
+int cmd_stop(struct cli *c, int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"now", KEY_NOW, NULL, 0,
+         "do not wait for running trials: checkpoint them and put them back",
+         0},
+        {0}};
+    static const struct cli_command command = {.name = "stop",
+                                               .args = "STUDY",
+                                               .doc = "Ends a study.",
+                                               .n_min = 1,
+                                               .n_max = 1,
+                                               .options = options,
+                                               .on_option = on_option};
+    struct input in = {.now = false};
+    cli_parse(c, &command, argc, argv, &in);
+    return post(c, argv[1], "/stop", in.now ? "{\"now\":true}" : NULL);
+}
+
+/* --- retry, delete -------------------------------------------------------- */
+
+int cmd_retry(struct cli *c, int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"state", KEY_STATE, "STATE", 0, "only FAIL can be retried", 0},
+        {"cause", KEY_CAUSE, "CAUSE", 0,
+         "only trials that failed of this cause, as `trials` shows it", 0},
+        {0}};
+    static const struct cli_command command = {
+        .name = "retry",
+        .args = "STUDY",
+        .doc = "Puts failed trials back, to be tried again.",
+        .n_min = 1,
+        .n_max = 1,
+        .options = options,
+        .on_option = on_option};
+    struct input in = {.state = NULL};
+    struct buf body;
+    struct json_out w;
+    cli_parse(c, &command, argc, argv, &in);
+    buf_init(&body, BUF_MAX_CONFIG);
+    json_out_init(&w, &body, JSON_COMPACT);
+    json_open(&w, '{');
+    if (in.state != NULL) {
+        json_put_key(&w, "state");
+        json_put_string(&w, in.state);
+    }
+    if (in.cause != NULL) {
+        json_put_key(&w, "cause");
+        json_put_string(&w, in.cause);
+    }
+    json_close(&w, '}');
+    int code = post(c, argv[1], "/retry", body.data);
+    buf_fini(&body);
+    return code;
+}
+
+int cmd_delete(struct cli *c, int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"yes", KEY_YES, NULL, 0, "yes, delete it", 0}, {0}};
+    static const struct cli_command command = {
+        .name = "delete",
+        .args = "STUDY",
+        .doc = "Deletes a study with its trials and checkpoints.",
+        .n_min = 1,
+        .n_max = 1,
+        .options = options,
+        .on_option = on_option};
+    struct input in = {.yes = false};
+    struct json *reply;
+    struct err err;
+    cli_parse(c, &command, argc, argv, &in);
+    if (!in.yes) {
+        err_set(&err, ERR_INVALID,
+                "this deletes study '%s' with its trials and checkpoints; "
+                "say --yes if you mean it",
+                argv[1]);
+        return cli_fail(c, &err);
+    }
+    if (cli_study_call(c, "DELETE", argv[1], "", NULL, &reply, &err) != 0) {
+        return cli_fail(c, &err);
+    }
+    if (c->json) {
+        cli_put_json(reply);
+    }
+    cli_say(c, "study '%s' is deleted", argv[1]);
+    json_free(reply);
+    return CLI_OK;
+}
+
+/* --- enqueue -------------------------------------------------------------- */
+
+/* "lr=0.001": a JSON value if it is one, else a string. */
+static int put_assignment(struct json_out *w, const char *word, struct err *err)
+{
+    const char *equals = strchr(word, '=');
+    struct json *value;
+    if (equals == NULL || equals == word ||
+        !utf8_is_valid(word, strlen(word))) {
+        return err_set(err, ERR_INVALID, "expected NAME=VALUE, not '%s'", word);
+    }
+    char *name = mem_strndup(word, (size_t)(equals - word));
+    json_put_key(w, name);
+    free(name);
+    if (json_parse(equals + 1, strlen(equals + 1), &value, NULL) == 0) {
+        json_put_node(w, value);
+        json_free(value);
+    } else {
+        json_put_string(w, equals + 1);
+    }
+    return 0;
+}
+
+int cmd_enqueue(struct cli *c, int argc, char **argv)
+{
+    static const struct cli_command command = {
+        .name = "enqueue",
+        .args = "STUDY NAME=VALUE...",
+        .doc = "These parameters are tried next, exactly once; those not "
+               "named are chosen by the sampler.",
+        .n_min = 2,
+        .n_max = -1};
+    struct buf body;
+    struct json_out w;
+    struct err err;
+    int n = cli_parse(c, &command, argc, argv, NULL), rc = 0;
+    buf_init(&body, BUF_MAX_CONFIG);
+    json_out_init(&w, &body, JSON_COMPACT);
+    json_open(&w, '{');
+    json_put_key(&w, "params");
+    json_open(&w, '{');
+    for (int i = 2; rc == 0 && i <= n; i++) {
+        rc = put_assignment(&w, argv[i], &err);
+    }
+    json_close(&w, '}');
+    json_close(&w, '}');
+    int code =
+        rc != 0 ? cli_fail(c, &err) : post(c, argv[1], "/enqueue", body.data);
+    buf_fini(&body);
+    return code;
+}

@@ -1,0 +1,394 @@
+/* trials and show. */
+#include "core/base/buf.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "core/base/nearest.h"
+#include "core/spec/run.h"
+#include "core/spec/trial.h"
+#include "daemon/cli/cli.h"
+#include "daemon/cli/client.h"
+#include "daemon/cli/cmd.h"
+#include "daemon/cli/field.h"
+#include "daemon/cli/format.h"
+#include "daemon/cli/table.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- trials --------------------------------------------------------------- */
+
+enum { KEY_TRIAL_STATE = 1, KEY_SORT };
+
+struct trials_input {
+    const char *state, *sort;
+};
+
+static void on_option(int key, const char *arg, struct argp_state *state,
+                      void *ctx)
+{
+    struct trials_input *in = ctx;
+    if (key == KEY_SORT) {
+        in->sort = arg;
+        return;
+    }
+    if (trial_state_by_name(arg) < 0) {
+        argp_error(state,
+                   "--state: '%s' is not one of WAITING, RUNNING, "
+                   "COMPLETE, PRUNED, FAIL",
+                   arg);
+    }
+    in->state = trial_state_name((enum trial_state)trial_state_by_name(arg));
+}
+
+/* What trials can be sorted by, beside parameters. */
+static const char *const columns[] = {"number",   "state",   "value", "epoch",
+                                      "duration", "attempt", "start"};
+
+static int64_t duration_of(const struct json *trial)
+{
+    int64_t start = field_int(trial, "start", 0);
+    int64_t end = field_int(trial, "end", 0);
+    return start > 0 && end >= start ? end - start : -1;
+}
+
+/* What a trial is sorted by: a number, or a text. */
+struct key {
+    double number; /* NaN: none, comes last */
+    const char *text;
+    int64_t trial;
+    const struct json *node;
+};
+
+static struct key key_of(const struct json *trial, const char *column)
+{
+    struct key k = {
+        .number = NAN, .trial = field_int(trial, "number", 0), .node = trial};
+    const struct json *p = field_get(field_get(trial, "params"), column);
+    if (p != NULL) {
+        k.number = field_number(field_get(trial, "params"), column);
+        k.text = field_string(field_get(trial, "params"), column);
+    } else if (strcmp(column, "state") == 0) {
+        k.text = field_text(trial, "state");
+    } else if (strcmp(column, "duration") == 0) {
+        int64_t ms = duration_of(trial);
+        k.number = ms >= 0 ? (double)ms : NAN;
+    } else if (strcmp(column, "epoch") == 0) {
+        k.number = field_number(trial, "best_epoch");
+    } else {
+        k.number = field_number(trial, column);
+    }
+    return k;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct key *x = a, *y = b;
+    int order = 0;
+    if (x->text != NULL && y->text != NULL) {
+        order = strcmp(x->text, y->text);
+    } else if (isnan(x->number) != isnan(y->number)) {
+        order = isnan(x->number) ? 1 : -1;
+    } else if (!isnan(x->number)) {
+        order = (x->number > y->number) - (x->number < y->number);
+    }
+    return order != 0 ? order : (x->trial > y->trial) - (x->trial < y->trial);
+}
+
+static struct key *sorted(const struct json *reply, const char *column,
+                          size_t *n)
+{
+    const struct json *list = field_get(reply, "trials");
+    struct key *keys = mem_alloc(
+        (size_t)(list != NULL ? json_size(list) : 0) + 1, sizeof(*keys));
+    *n = 0;
+    for (const struct json *t = field_first(reply, "trials"); t != NULL;
+         t = json_next(t)) {
+        keys[(*n)++] = key_of(t, column);
+    }
+    qsort(keys, *n, sizeof(*keys), compare);
+    return keys;
+}
+
+static void put_json(const struct key *keys, size_t n)
+{
+    struct buf text;
+    struct json_out w;
+    buf_init(&text, BUF_MAX_RESPONSE);
+    json_out_init(&w, &text, JSON_COMPACT);
+    json_open(&w, '[');
+    for (size_t i = 0; i < n; i++) {
+        json_put_node(&w, keys[i].node);
+    }
+    json_close(&w, ']');
+    buf_char(&text, '\n');
+    fwrite(text.data, 1, text.len, stdout);
+    buf_fini(&text);
+}
+
+static enum term_style style_of(const char *state)
+{
+    return strcmp(state, "FAIL") == 0      ? TERM_BAD
+           : strcmp(state, "RUNNING") == 0 ? TERM_ACCENT
+           : strcmp(state, "PRUNED") == 0  ? TERM_WARN
+                                           : TERM_PLAIN;
+}
+
+static void put_row(struct table *t, const struct json *study,
+                    const struct json *trial)
+{
+    const char *state = field_text(trial, "state");
+    int64_t best = field_int(trial, "best_epoch", -1);
+    bool is_best = field_int(field_get(study, "best"), "number", -1) ==
+                   field_int(trial, "number", -2);
+    char text[256];
+    table_cellf(t, TERM_PLAIN, "%" PRId64, field_int(trial, "number", -1));
+    table_cell(t, style_of(state), state);
+    format_number(field_number(trial, "value"), text);
+    table_cell(t, is_best ? TERM_GOOD : TERM_PLAIN, text);
+    int64_t n_epochs = field_int(trial, "n_epochs", 0);
+    if (best >= 0) {
+        table_cellf(t, TERM_PLAIN, "%" PRId64 "/%" PRId64, best + 1, n_epochs);
+    } else {
+        table_cellf(t, TERM_PLAIN, "-/%" PRId64, n_epochs);
+    }
+    format_duration(duration_of(trial), text);
+    table_cell(t, TERM_PLAIN, text);
+    for (const struct json *p = field_first(study, "params"); p != NULL;
+         p = json_next(p)) {
+        format_value(field_get(field_get(trial, "params"), json_string(p)), 4,
+                     text, sizeof(text));
+        table_cell(t, TERM_PLAIN, text);
+    }
+    const char *cause = field_text(trial, "cause");
+    const char *message = field_text(trial, "message");
+    table_cellf(t, TERM_DIM, "%s%s%s", cause, message[0] != '\0' ? ": " : "",
+                message);
+}
+
+static void print_trials(const struct cli *c, const struct json *study,
+                         const struct key *keys, size_t n)
+{
+    struct table *t = table_new();
+    table_right(t, "trial");
+    table_left(t, "state");
+    table_right(t, field_text(study, "metric"));
+    table_right(t, "epoch");
+    table_right(t, "duration");
+    for (const struct json *p = field_first(study, "params"); p != NULL;
+         p = json_next(p)) {
+        table_right(t, json_string(p));
+    }
+    table_left(t, "");
+    for (size_t i = 0; i < n; i++) {
+        put_row(t, study, keys[i].node);
+    }
+    table_print(t, &c->out);
+    table_free(t);
+}
+
+static int check_sort(const struct json *study, const char *sort,
+                      struct err *err)
+{
+    const char *known[64];
+    size_t n = 0;
+    for (; n < ARRAY_LEN(columns); n++) {
+        known[n] = columns[n];
+    }
+    for (const struct json *p = field_first(study, "params");
+         p != NULL && n < ARRAY_LEN(known); p = json_next(p)) {
+        known[n++] = json_string(p);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(known[i], sort) == 0) {
+            return 0;
+        }
+    }
+    const char *meant = nearest(sort, known, n);
+    return err_set(err, ERR_INVALID, "--sort: there is no column '%s'%s%s%s",
+                   sort, meant != NULL ? " (did you mean '" : "",
+                   meant != NULL ? meant : "", meant != NULL ? "'?)" : "");
+}
+
+static int list_trials(struct cli *c, const char *name,
+                       const struct trials_input *in, const struct json *study,
+                       struct err *err)
+{
+    char rest[64] = "/trials";
+    struct json *reply;
+    int rc = check_sort(study, in->sort, err);
+    if (rc != 0) {
+        return rc;
+    }
+    if (in->state != NULL) {
+        snprintf(rest, sizeof(rest), "/trials?state=%s", in->state);
+    }
+    rc = cli_study_call(c, "GET", name, rest, NULL, &reply, err);
+    if (rc != 0) {
+        return rc;
+    }
+    size_t n;
+    struct key *keys = sorted(reply, in->sort, &n);
+    if (c->json) {
+        put_json(keys, n);
+    } else if (n == 0) {
+        cli_say(c, "study '%s' has no %s trial", name,
+                in->state != NULL ? in->state : "");
+    } else {
+        print_trials(c, study, keys, n);
+    }
+    free(keys);
+    json_free(reply);
+    return 0;
+}
+
+int cmd_trials(struct cli *c, int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"state", KEY_TRIAL_STATE, "STATE", 0, "only trials in this state", 0},
+        {"sort", KEY_SORT, "COLUMN", 0,
+         "number (default), state, value, epoch, duration, attempt, start or "
+         "a parameter",
+         0},
+        {0}};
+    static const struct cli_command command = {.name = "trials",
+                                               .args = "STUDY",
+                                               .doc = "Lists trials.",
+                                               .n_min = 1,
+                                               .n_max = 1,
+                                               .options = options,
+                                               .on_option = on_option};
+    struct trials_input in = {.sort = "number"};
+    struct json *study;
+    struct err err;
+    cli_parse(c, &command, argc, argv, &in);
+    int rc = cli_study_call(c, "GET", argv[1], "", NULL, &study, &err);
+    if (rc == 0) {
+        rc = list_trials(c, argv[1], &in, study, &err);
+        json_free(study);
+    }
+    return rc != 0 ? cli_fail(c, &err) : CLI_OK;
+}
+
+/* --- show ----------------------------------------------------------------- */
+
+static void put_pair(struct table *t, const char *name, const char *text)
+{
+    if (text != NULL && text[0] != '\0') {
+        table_cell(t, TERM_DIM, name);
+        table_cell(t, TERM_PLAIN, text);
+    }
+}
+
+static void put_facts(struct table *t, const struct json *trial)
+{
+    const char *state = field_text(trial, "state");
+    char text[FORMAT_SIZE];
+    table_cell(t, TERM_DIM, "trial");
+    table_cellf(t, TERM_BOLD, "%" PRId64, field_int(trial, "number", -1));
+    table_cell(t, TERM_DIM, "state");
+    table_cell(t, style_of(state), state);
+    put_pair(t, "cause", field_string(trial, "cause"));
+    put_pair(t, "message", field_string(trial, "message"));
+    double value = field_number(trial, "value");
+    if (!isnan(value)) {
+        json_repr(value, text);
+        put_pair(t, "value", text);
+    }
+    int64_t best = field_int(trial, "best_epoch", -1);
+    if (best >= 0) {
+        table_cell(t, TERM_DIM, "best epoch");
+        table_cellf(t, TERM_PLAIN, "%" PRId64, best + 1);
+    }
+    table_cell(t, TERM_DIM, "attempt");
+    table_cellf(t, TERM_PLAIN, "%" PRId64, field_int(trial, "attempt", 0));
+    format_time(field_int(trial, "start", 0), text);
+    put_pair(t, "started", text);
+    format_time(field_int(trial, "end", 0), text);
+    put_pair(t, "ended", text);
+    format_duration(duration_of(trial), text);
+    put_pair(t, "duration", text);
+    put_pair(t, "checkpoint", field_string(trial, "checkpoint"));
+    put_pair(t, "enqueued", field_bool(trial, "enqueued") ? "by a user" : NULL);
+    put_pair(t, "note",
+             field_bool(trial, "nondeterministic")
+                 ? "an epoch came back different after a resume"
+                 : NULL);
+    for (const struct json *p = field_first(trial, "params"); p != NULL;
+         p = json_next(p)) {
+        format_value(p, 0, text, sizeof(text));
+        table_cell(t, TERM_DIM, json_key(p));
+        table_cell(t, TERM_BOLD, text);
+    }
+}
+
+static void print_epochs(const struct cli *c, const struct json *trial)
+{
+    int64_t best = field_int(trial, "best_epoch", -1);
+    struct table *t = table_new();
+    table_right(t, "epoch");
+    for (int i = 0; i < RUN_N_METRICS; i++) {
+        table_right(t, RUN_METRIC_NAMES[i]);
+    }
+    for (const struct json *e = field_first(trial, "epochs"); e != NULL;
+         e = json_next(e)) {
+        int64_t epoch = field_int(e, "epoch", -1);
+        enum term_style style = epoch == best ? TERM_GOOD : TERM_PLAIN;
+        table_cellf(t, style, "%" PRId64, epoch + 1);
+        for (int i = 0; i < RUN_N_METRICS; i++) {
+            char text[FORMAT_SIZE];
+            format_number(field_number(e, RUN_METRIC_NAMES[i]), text);
+            table_cell(t, style, text);
+        }
+    }
+    if (table_n_rows(t) > 0) {
+        printf("\n");
+        table_print(t, &c->out);
+    }
+    table_free(t);
+}
+
+static void print_trial(const struct cli *c, const struct json *trial)
+{
+    struct table *t = table_new();
+    table_left(t, "");
+    table_left(t, "");
+    put_facts(t, trial);
+    table_print(t, &c->out);
+    table_free(t);
+    print_epochs(c, trial);
+}
+
+int cmd_show(struct cli *c, int argc, char **argv)
+{
+    static const struct cli_command command = {
+        .name = "show",
+        .args = "STUDY N",
+        .doc = "Everything about one trial, with its epochs.",
+        .n_min = 2,
+        .n_max = 2};
+    char rest[64], *end;
+    struct json *trial;
+    struct err err;
+    cli_parse(c, &command, argc, argv, NULL);
+    errno = 0;
+    long long number = strtoll(argv[2], &end, 10);
+    if (errno != 0 || end == argv[2] || *end != '\0' || number < 0) {
+        err_set(&err, ERR_INVALID, "show: '%s' is not the number of a trial",
+                argv[2]);
+        return cli_fail(c, &err);
+    }
+    snprintf(rest, sizeof(rest), "/trials/%lld", number);
+    if (cli_study_call(c, "GET", argv[1], rest, NULL, &trial, &err) != 0) {
+        return cli_fail(c, &err);
+    }
+    if (c->json) {
+        cli_put_json(trial);
+    } else {
+        print_trial(c, trial);
+    }
+    json_free(trial);
+    return CLI_OK;
+}

@@ -1,0 +1,63 @@
+/* parzen: the command line. */
+#include "core/base/nearest.h"
+#include "daemon/cli/cli.h"
+#include "daemon/cli/cmd.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *word;
+    int (*run)(struct cli *c, int argc, char **argv);
+} commands[] = {
+#define X(word, function, help) {word, function},
+    CMD_LIST(X)
+#undef X
+};
+
+#define X(word, function, help) "\n  " word "\t" help
+static const char doc[] = "Finds good hyperparameters and can be left alone."
+                          "\vCommands (each has --help):" CMD_LIST(X) "\n";
+#undef X
+
+static int unknown(struct cli *c, const char *word)
+{
+    const char *words[ARRAY_LEN(commands)];
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        words[i] = commands[i].word;
+    }
+    const char *meant = nearest(word, words, ARRAY_LEN(words));
+    struct err err;
+    err_set(&err, ERR_INVALID,
+            "no command '%s'%s%s%s; parzen --help lists them", word,
+            meant != NULL ? " (did you mean '" : "", meant != NULL ? meant : "",
+            meant != NULL ? "'?)" : "");
+    return cli_fail(c, &err);
+}
+
+static int dispatch(struct cli *c, int argc, char **argv)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (strcmp(commands[i].word, argv[0]) == 0) {
+            return commands[i].run(c, argc, argv);
+        }
+    }
+    return unknown(c, argv[0]);
+}
+
+int main(int argc, char **argv)
+{
+    struct cli c;
+    argp_program_version = "parzen " BUILD_ID;
+    argp_err_exit_status = CLI_USAGE;
+    signal(SIGPIPE, SIG_IGN); /* a write to a dead daemon is an error */
+    cli_init(&c);
+    int at = cli_parse_global(&c, doc, argc, argv);
+    int code = dispatch(&c, argc - at, argv + at);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        code = code == CLI_OK ? CLI_FAILED : code;
+    }
+    cli_fini(&c);
+    return code;
+}

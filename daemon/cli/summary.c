@@ -1,0 +1,134 @@
+#include "daemon/cli/summary.h"
+#include "core/base/json.h"
+#include "core/spec/trial.h"
+#include "daemon/cli/cli.h"
+#include "daemon/cli/field.h"
+#include "daemon/cli/format.h"
+#include "daemon/cli/launch.h"
+#include "daemon/cli/table.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+void summary_counts(const struct json *study, char *out, int size)
+{
+    static const char *const words[TRIAL_N_STATES] = {
+        [TRIAL_COMPLETE] = "complete",
+        [TRIAL_PRUNED] = "pruned",
+        [TRIAL_FAIL] = "failed",
+        [TRIAL_RUNNING] = "running",
+        [TRIAL_WAITING] = "waiting"};
+    static const enum trial_state order[] = {
+        TRIAL_COMPLETE, TRIAL_PRUNED, TRIAL_FAIL, TRIAL_RUNNING, TRIAL_WAITING};
+    int at = snprintf(out, (size_t)size, "none");
+    bool any = false;
+    for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+        int64_t n = field_int(field_get(study, "counts"),
+                              trial_state_name(order[i]), 0);
+        at = any ? at : 0;
+        if (n > 0 && at < size) {
+            at += snprintf(out + at, (size_t)(size - at), "%s%" PRId64 " %s",
+                           any ? ", " : "", n, words[order[i]]);
+            any = true;
+        }
+    }
+}
+
+static void put_best(struct table *t, const struct json *study)
+{
+    const struct json *best = field_get(study, "best");
+    char text[512];
+    json_repr(field_number(best, "value"), text);
+    table_cell(t, TERM_DIM, field_text(study, "metric"));
+    table_cell(t, TERM_GOOD, text);
+    table_cell(t, TERM_DIM, "of");
+    table_cellf(
+        t, TERM_PLAIN, "trial %" PRId64 ", epoch %" PRId64 " of %" PRId64,
+        field_int(best, "number", -1), field_int(best, "best_epoch", -1) + 1,
+        field_int(best, "n_epochs", 0));
+    for (const struct json *p = field_first(best, "params"); p != NULL;
+         p = json_next(p)) {
+        format_value(p, 0, text, sizeof(text));
+        table_cell(t, TERM_DIM, json_key(p));
+        table_cell(t, TERM_BOLD, text);
+    }
+    const char *checkpoint = field_string(best, "checkpoint");
+    if (checkpoint != NULL) {
+        table_cell(t, TERM_DIM, "checkpoint");
+        table_cell(t, TERM_PLAIN, checkpoint);
+    }
+}
+
+static bool has_best(const struct json *study)
+{
+    return field_int(field_get(study, "best"), "number", -1) >= 0;
+}
+
+/* Two columns without titles. */
+static struct table *pairs(void)
+{
+    struct table *t = table_new();
+    table_left(t, "");
+    table_left(t, "");
+    return t;
+}
+
+static void print(const struct cli *c, struct table *t)
+{
+    table_print(t, &c->out);
+    table_free(t);
+}
+
+void summary_best(const struct cli *c, const struct json *study)
+{
+    struct table *t = pairs();
+    put_best(t, study);
+    print(c, t);
+}
+
+static void put_page(struct cli *c, struct table *t)
+{
+    struct json *health;
+    struct err err;
+    char *url;
+    if (launch_health(c, &health, &err) != 0) {
+        return;
+    }
+    if (launch_url(c, health, &url, &err) == 0) {
+        table_cell(t, TERM_DIM, "page");
+        table_cell(t, TERM_PLAIN, url);
+        free(url);
+    }
+    json_free(health);
+}
+
+void summary_study(struct cli *c, const struct json *study)
+{
+    char text[256];
+    struct table *t = pairs();
+    const char *reason = field_string(study, "reason");
+    cli_say(c, "study '%s' is %s%s%s", field_text(study, "name"),
+            field_text(study, "state"), reason != NULL ? ": " : "",
+            reason != NULL ? reason : "");
+    if (has_best(study)) {
+        put_best(t, study);
+    }
+    summary_counts(study, text, sizeof(text));
+    table_cell(t, TERM_DIM, "trials");
+    table_cell(t, TERM_PLAIN, text);
+    format_duration(field_int(study, "active_ms", -1), text);
+    table_cell(t, TERM_DIM, "time");
+    table_cell(t, TERM_PLAIN, text);
+    put_page(c, t);
+    print(c, t);
+}
+
+int summary_code(const struct json *study)
+{
+    const char *state = field_text(study, "state");
+    bool waits = strcmp(state, "running") == 0 || strcmp(state, "paused") == 0;
+    return strcmp(state, "failed") == 0 || (!waits && !has_best(study))
+               ? CLI_FAILED
+               : CLI_OK;
+}
