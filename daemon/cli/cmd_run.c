@@ -1,0 +1,249 @@
+/* run and watch: commands that follow a study to its end. */
+#include "core/base/buf.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "core/spec/spec.h"
+#include "core/spec/spec_json.h"
+#include "daemon/cli/cli.h"
+#include "daemon/cli/client.h"
+#include "daemon/cli/cmd.h"
+#include "daemon/cli/config.h"
+#include "daemon/cli/field.h"
+#include "daemon/cli/follow.h"
+#include "daemon/cli/launch.h"
+#include "daemon/cli/summary.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HISTORY = 12, KEY_DETACH = 1 };
+
+/* --- the end of both ------------------------------------------------------ */
+
+static int end_interrupted(struct cli *c, const char *name)
+{
+    cli_say(c,
+            "The study goes on without this terminal. parzen watch '%s' looks "
+            "again, parzen pause '%s' pauses it, parzen stop '%s' ends it.",
+            name, name, name);
+    return CLI_INTERRUPTED;
+}
+
+/* Show how the study stands now. */
+static int end_with_summary(struct cli *c, const char *name)
+{
+    struct json *study;
+    struct err err;
+    if (cli_study_call(c, "GET", name, "", NULL, &study, &err) != 0) {
+        return cli_fail(c, &err);
+    }
+    if (c->json) {
+        cli_put_json(study);
+    } else {
+        summary_study(c, study);
+    }
+    int code = summary_code(study);
+    json_free(study);
+    return code;
+}
+
+static int follow_to_end(struct cli *c, const struct json *study, int n_history)
+{
+    struct err err;
+    const char *name = field_text(study, "name");
+    int rc = follow_study(c, study, n_history, &err);
+    if (rc == ERR_CANCELED) {
+        return end_interrupted(c, name);
+    }
+    return rc != 0 ? cli_fail(c, &err) : end_with_summary(c, name);
+}
+
+/* --- run ------------------------------------------------------------------ */
+
+struct run_input {
+    struct config_flags flags;
+    bool detach;
+};
+
+static const struct argp_option run_options[] = {
+    {"name", CONFIG_KEY_NAME, "NAME", 0, "name of the study", 0},
+    {"trials", CONFIG_KEY_TRIALS, "N", 0, "finish so many trials in all", 0},
+    {"workers", CONFIG_KEY_WORKERS, "N", 0,
+     "use at most so many of the daemon's workers", 0},
+    CONFIG_OPTION_SEED,
+    CONFIG_OPTION_SET,
+    {"detach", KEY_DETACH, NULL, 0, "do not follow the study", 0},
+    {0},
+};
+
+static void run_on_option(int key, const char *arg, struct argp_state *state,
+                          void *ctx)
+{
+    struct run_input *in = ctx;
+    if (!config_on_option(&in->flags, key, arg, state)) {
+        in->detach = true;
+    }
+}
+
+static const struct cli_command run_command = {
+    .name = "run",
+    .args = "CONFIG",
+    .doc = "Creates the study of a config file, or continues the one of that "
+           "name when its config is the same, and follows it to its end. "
+           "Starts the daemon if none runs for this state directory.",
+    .n_min = 1,
+    .n_max = 1,
+    .options = run_options,
+    .on_option = run_on_option};
+
+static int start_daemon(struct cli *c, struct err *err)
+{
+    const struct launch_options options = {.port = -1};
+    struct json *health;
+    bool started;
+    int rc = launch_daemon(c, &options, &started, &health, err);
+    if (rc != 0) {
+        return rc;
+    }
+    if (started) {
+        cli_say(c, "started the daemon (process %" PRId64 ", state in %s)",
+                field_int(health, "pid", 0), c->state_dir);
+    }
+    json_free(health);
+    return 0;
+}
+
+static int post_study(struct cli *c, const struct spec *spec, int *status,
+                      struct json **out, struct err *err)
+{
+    struct buf body;
+    buf_init(&body, BUF_MAX_CONFIG);
+    spec_to_json(spec, &body);
+    int rc = cli_connect(c, err);
+    if (rc == 0) {
+        rc = client_call(c->client, "POST", "/studies", body.data, status, out,
+                         err);
+    }
+    buf_fini(&body);
+    return rc;
+}
+
+/* An existing study goes on if it waits, or if its target was raised. */
+static int continue_study(struct cli *c, const struct spec *spec,
+                          struct json **study, struct err *err)
+{
+    const char *state = field_text(*study, "state");
+    bool is_running = strcmp(state, "running") == 0;
+    bool is_finished = strcmp(state, "finished") == 0;
+    bool is_raised = spec->n_trials > field_int(*study, "n_trials", 0);
+    if ((is_running || is_finished) && !is_raised) {
+        return 0;
+    }
+    char body[64] = "{}";
+    if (is_raised) {
+        snprintf(body, sizeof(body), "{\"n_trials\":%" PRId64 "}",
+                 spec->n_trials);
+    }
+    struct json *resumed;
+    int rc =
+        cli_study_call(c, "POST", spec->name, "/resume", body, &resumed, err);
+    if (rc == 0) {
+        json_free(*study);
+        *study = resumed;
+    }
+    return rc;
+}
+
+static void say_begin(struct cli *c, int status, const struct json *study)
+{
+    int64_t finished = field_int(study, "finished", 0);
+    if (status == 201) {
+        cli_say(c, "created study '%s': %" PRId64 " trials",
+                field_text(study, "name"), field_int(study, "n_trials", 0));
+    } else {
+        cli_say(c,
+                "study '%s' exists with this config: %" PRId64 " of %" PRId64
+                " trials are finished",
+                field_text(study, "name"), finished,
+                field_int(study, "n_trials", 0));
+    }
+}
+
+static int run_study(struct cli *c, const struct spec *spec, bool detach)
+{
+    struct err err;
+    struct json *study;
+    int status;
+    int rc = start_daemon(c, &err);
+    if (rc == 0) {
+        rc = post_study(c, spec, &status, &study, &err);
+    }
+    if (rc == ERR_CONFLICT) {
+        cli_fail(c, &err);
+        cli_say(c, "Give the new study another name with --name, or delete "
+                   "the old one.");
+        return CLI_USAGE;
+    }
+    if (rc != 0) {
+        return cli_fail(c, &err);
+    }
+    rc = status == 201 ? 0 : continue_study(c, spec, &study, &err);
+    int code;
+    if (rc != 0) {
+        code = cli_fail(c, &err);
+    } else {
+        say_begin(c, status, study);
+        bool is_over = strcmp(field_text(study, "state"), "running") != 0;
+        if (detach && c->json) {
+            cli_put_json(study);
+        }
+        code = detach    ? CLI_OK
+               : is_over ? end_with_summary(c, spec->name)
+                         : follow_to_end(c, study, 0);
+    }
+    json_free(study);
+    return code;
+}
+
+int cmd_run(struct cli *c, int argc, char **argv)
+{
+    struct run_input in = {.detach = false};
+    struct spec spec;
+    struct err err;
+    cli_parse(c, &run_command, argc, argv, &in);
+    int rc = config_read(argv[1], &in.flags, &spec, &err);
+    config_flags_fini(&in.flags);
+    if (rc != 0) {
+        return cli_fail(c, &err);
+    }
+    rc = config_check_sources(argv[1], &spec, &err);
+    int code = rc != 0 ? cli_fail(c, &err) : run_study(c, &spec, in.detach);
+    spec_fini(&spec);
+    return code;
+}
+
+/* --- watch ---------------------------------------------------------------- */
+
+int cmd_watch(struct cli *c, int argc, char **argv)
+{
+    static const struct cli_command command = {
+        .name = "watch",
+        .args = "STUDY",
+        .doc = "Follows a study live, from wherever it is, to its end. "
+               "Ctrl-C ends the view, not the study.",
+        .n_min = 1,
+        .n_max = 1};
+    struct json *study;
+    struct err err;
+    cli_parse(c, &command, argc, argv, NULL);
+    if (cli_study_call(c, "GET", argv[1], "", NULL, &study, &err) != 0) {
+        return cli_fail(c, &err);
+    }
+    bool is_over = strcmp(field_text(study, "state"), "running") != 0 &&
+                   field_first(study, "running") == NULL;
+    int code = is_over ? end_with_summary(c, argv[1])
+                       : follow_to_end(c, study, HISTORY);
+    json_free(study);
+    return code;
+}

@@ -1,0 +1,323 @@
+#include "daemon/cli/live.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "daemon/cli/field.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NUMBER_MAX = 1 << 24 }; /* a trial above is told of every time */
+
+void live_init(struct live *l)
+{
+    *l = (struct live){.best = -1, .best_value = NAN, .eta_ms = -1};
+}
+
+static void forget_params(struct live *l)
+{
+    for (size_t i = 0; i < l->n_params; i++) {
+        free(l->params[i]);
+    }
+    free(l->params);
+    l->params = NULL;
+    l->n_params = 0;
+}
+
+void live_fini(struct live *l)
+{
+    forget_params(l);
+    free(l->name);
+    free(l->reason);
+    free(l->trouble);
+    free(l->running);
+    free(l->is_told);
+}
+
+/* --- the study ------------------------------------------------------------ */
+
+static void replace(char **at, const char *text)
+{
+    free(*at);
+    *at = mem_strdup(text);
+}
+
+static void take_params(struct live *l, const struct json *study)
+{
+    if (field_get(study, "params") == NULL) {
+        return;
+    }
+    forget_params(l);
+    for (const struct json *p = field_first(study, "params"); p != NULL;
+         p = json_next(p)) {
+        if (json_kind(p) == JSON_STRING) {
+            l->params =
+                mem_grow(l->params, l->n_params + 1, sizeof(*l->params));
+            l->params[l->n_params++] = mem_strdup(json_string(p));
+        }
+    }
+}
+
+static int64_t max_epochs_of(const struct json *study)
+{
+    const struct json *training =
+        field_get(field_get(study, "config"), "training");
+    return field_int(training, "max_epochs", 0);
+}
+
+static void take_seq(struct live *l, const struct json *event)
+{
+    int64_t seq = field_int(event, "seq", 0);
+    l->seq = seq > l->seq ? seq : l->seq;
+}
+
+void live_take_study(struct live *l, const struct json *study, int64_t now_ms)
+{
+    take_seq(l, study);
+    replace(&l->name, field_text(study, "name"));
+    replace(&l->reason, field_string(study, "reason"));
+    replace(&l->trouble, field_string(study, "trouble"));
+    snprintf(l->state, sizeof(l->state), "%s", field_text(study, "state"));
+    snprintf(l->metric, sizeof(l->metric), "%s", field_text(study, "metric"));
+    l->maximize = strcmp(field_text(study, "direction"), "maximize") == 0;
+    l->has_data = field_first(study, "data") != NULL;
+    l->n_trials = field_int(study, "n_trials", 0);
+    l->finished = field_int(study, "finished", 0);
+    for (int i = 0; i < TRIAL_N_STATES; i++) {
+        l->counts[i] = field_int(field_get(study, "counts"),
+                                 trial_state_name((enum trial_state)i), 0);
+    }
+    const struct json *best = field_get(study, "best");
+    l->best = field_int(best, "number", -1);
+    l->best_value = field_number(best, "value");
+    l->eta_ms = field_int(study, "eta_ms", -1);
+    l->eta_at_ms = now_ms;
+    l->max_epochs = max_epochs_of(study);
+    take_params(l, study);
+    for (const struct json *t = field_first(study, "running"); t != NULL;
+         t = json_next(t)) {
+        live_take_progress(l, t, now_ms);
+    }
+}
+
+/* --- running trials ------------------------------------------------------- */
+
+static size_t place_of(const struct live *l, int64_t number)
+{
+    size_t i = 0;
+    while (i < l->n_running && l->running[i].number < number) {
+        i++;
+    }
+    return i;
+}
+
+static struct live_trial *running_trial(struct live *l, int64_t number)
+{
+    size_t at = place_of(l, number);
+    if (at < l->n_running && l->running[at].number == number) {
+        return &l->running[at];
+    }
+    l->running = mem_grow(l->running, l->n_running + 1, sizeof(*l->running));
+    memmove(l->running + at + 1, l->running + at,
+            (l->n_running - at) * sizeof(*l->running));
+    l->n_running++;
+    l->running[at] = (struct live_trial){.number = number,
+                                         .loss = NAN,
+                                         .value = NAN,
+                                         .rate = NAN,
+                                         .first_fraction = NAN};
+    return &l->running[at];
+}
+
+static void forget_trial(struct live *l, int64_t number)
+{
+    size_t at = place_of(l, number);
+    if (at < l->n_running && l->running[at].number == number) {
+        memmove(l->running + at, l->running + at + 1,
+                (l->n_running - at - 1) * sizeof(*l->running));
+        l->n_running--;
+    }
+}
+
+static double fraction_of(const struct live_trial *t)
+{
+    double epochs = (double)t->epoch;
+    if (t->max_epochs <= 0) {
+        return 0.0;
+    }
+    if (strcmp(t->phase, "eval") == 0) {
+        epochs += 1.0;
+    } else if (strcmp(t->phase, "train") == 0 && t->n_steps > 0) {
+        epochs += (double)t->step / (double)t->n_steps;
+    }
+    return fmin(epochs / (double)t->max_epochs, 1.0);
+}
+
+/* A mean that forgets: half of it is a second old or younger. */
+static void take_rate(struct live_trial *t, int64_t steps, int64_t ms)
+{
+    if (steps <= 0 || ms <= 0) {
+        return;
+    }
+    double rate = 1000.0 * (double)steps / (double)ms;
+    double keep = exp2(-(double)ms / 1000.0);
+    t->rate = isnan(t->rate) ? rate : keep * t->rate + (1.0 - keep) * rate;
+}
+
+static void take_phase(struct live_trial *t, const struct json *progress,
+                       int64_t now_ms)
+{
+    bool was_train = strcmp(t->phase, "train") == 0;
+    int64_t epoch = t->epoch, step = t->step;
+    snprintf(t->phase, sizeof(t->phase), "%s", field_text(progress, "phase"));
+    t->epoch = field_int(progress, "epoch", 0);
+    t->step = field_int(progress, "step", 0);
+    t->n_steps = field_int(progress, "n_steps", 0);
+    t->loss = field_number(progress, "loss");
+    bool is_train = strcmp(t->phase, "train") == 0;
+    if (was_train && is_train && epoch == t->epoch) {
+        take_rate(t, t->step - step, now_ms - t->last_ms);
+    }
+    t->fraction = fmax(t->fraction, fraction_of(t));
+    if (is_train && isnan(t->first_fraction)) {
+        t->first_fraction = t->fraction;
+        t->first_ms = now_ms;
+    }
+    t->last_ms = now_ms;
+}
+
+void live_take_progress(struct live *l, const struct json *trial,
+                        int64_t now_ms)
+{
+    const struct json *progress = field_get(trial, "progress");
+    int64_t number = field_int(trial, "number", -1);
+    if (number < 0 || strcmp(field_text(trial, "state"), "RUNNING") != 0) {
+        return;
+    }
+    struct live_trial *t = running_trial(l, number);
+    int64_t attempt = field_int(trial, "attempt", 0);
+    if (attempt != t->attempt) {
+        *t = (struct live_trial){.number = number,
+                                 .attempt = attempt,
+                                 .loss = NAN,
+                                 .value = t->value,
+                                 .n_epochs = t->n_epochs,
+                                 .rate = NAN,
+                                 .first_fraction = NAN,
+                                 .last_ms = now_ms};
+    }
+    int64_t searched = field_int(field_get(trial, "params"), "max_epochs", 0);
+    t->max_epochs = l->max_epochs > 0 ? l->max_epochs : searched;
+    if (progress != NULL && json_kind(progress) == JSON_OBJECT) {
+        take_phase(t, progress, now_ms);
+    }
+}
+
+/* --- trials --------------------------------------------------------------- */
+
+/* Set whether the end of a trial was told; returns whether it was. */
+static bool set_told(struct live *l, int64_t number, bool told)
+{
+    if (number < 0 || number >= NUMBER_MAX) {
+        return false;
+    }
+    size_t at = (size_t)number;
+    if (at >= l->cap_told) {
+        size_t cap = 2 * at + 64;
+        l->is_told = mem_grow(l->is_told, cap, sizeof(*l->is_told));
+        memset(l->is_told + l->cap_told, 0, cap - l->cap_told);
+        l->cap_told = cap;
+    }
+    bool was = l->is_told[at];
+    l->is_told[at] = told;
+    return was;
+}
+
+static bool is_better(const struct live *l, double value)
+{
+    return !isnan(value) &&
+           (isnan(l->best_value) ||
+            (l->maximize ? value > l->best_value : value < l->best_value));
+}
+
+static enum live_news take_end(struct live *l, const struct json *trial,
+                               enum trial_state state)
+{
+    int64_t number = field_int(trial, "number", -1);
+    double value = field_number(trial, "value");
+    if (set_told(l, number, true)) {
+        return LIVE_NOTHING;
+    }
+    if (state == TRIAL_COMPLETE && is_better(l, value)) {
+        l->best = number;
+        l->best_value = value;
+        return LIVE_BEST;
+    }
+    return LIVE_FINISHED;
+}
+
+static enum live_news take_epochs(const struct live *l, struct live_trial *t,
+                                  const struct json *trial)
+{
+    int64_t n = 0, known = t->n_epochs;
+    for (const struct json *e = field_first(trial, "epochs"); e != NULL;
+         e = json_next(e)) {
+        t->value = field_number(e, l->metric);
+        n++;
+    }
+    t->n_epochs = n;
+    return n > known ? LIVE_EPOCH : LIVE_NOTHING;
+}
+
+enum live_news live_take_trial(struct live *l, const struct json *trial,
+                               int64_t now_ms)
+{
+    int64_t number = field_int(trial, "number", -1);
+    int state = trial_state_by_name(field_text(trial, "state"));
+    take_seq(l, trial);
+    if (number < 0 || state < 0) {
+        return LIVE_NOTHING;
+    }
+    if (state != TRIAL_RUNNING) {
+        forget_trial(l, number);
+    }
+    if (trial_state_is_final((enum trial_state)state)) {
+        return take_end(l, trial, (enum trial_state)state);
+    }
+    set_told(l, number, false);
+    if (state != TRIAL_RUNNING) {
+        return LIVE_NOTHING;
+    }
+    live_take_progress(l, trial, now_ms);
+    return take_epochs(l, running_trial(l, number), trial);
+}
+
+/* --- questions ------------------------------------------------------------ */
+
+bool live_is_over(const struct live *l)
+{
+    return l->state[0] != '\0' && strcmp(l->state, "running") != 0 &&
+           l->counts[TRIAL_RUNNING] == 0 && l->n_running == 0;
+}
+
+int64_t live_trial_eta(const struct live_trial *t, int64_t now_ms)
+{
+    enum { TOO_SOON_MS = 500 };
+    double done = t->fraction - t->first_fraction;
+    if (isnan(done) || done <= 0.0 || now_ms - t->first_ms < TOO_SOON_MS) {
+        return -1;
+    }
+    double total = (double)(t->last_ms - t->first_ms) / done;
+    double left = (1.0 - t->fraction) * total - (double)(now_ms - t->last_ms);
+    return left > 0.0 ? (int64_t)left : 0;
+}
+
+int64_t live_eta(const struct live *l, int64_t now_ms)
+{
+    if (l->eta_ms < 0 || strcmp(l->state, "running") != 0) {
+        return -1;
+    }
+    int64_t left = l->eta_ms - (now_ms - l->eta_at_ms);
+    return left > 0 ? left : 0;
+}

@@ -1,0 +1,68 @@
+/* live: a study as its stream of events tells it, kept for a view to paint.
+ *
+ * Pure: events and times come in, nothing is printed or asked. */
+#ifndef DAEMON_CLI_LIVE_H
+#define DAEMON_CLI_LIVE_H
+#include "core/spec/trial.h"
+#include <stddef.h>
+struct json;
+
+struct live_trial { /* one that runs */
+    int64_t number, attempt;
+    char phase[16];
+    int64_t epoch, step, n_steps; /* epoch in work, 0 is the first */
+    int64_t max_epochs;           /* 0: not known */
+    int64_t n_epochs;             /* reported so far */
+    double loss;                  /* NaN before the first batch */
+    double value;                 /* objective metric of the last epoch */
+    double fraction;              /* of the whole training; never falls */
+    double rate;                  /* optimiser steps a second; NaN: unknown */
+    int64_t first_ms;             /* when fraction was first_fraction */
+    double first_fraction;
+    int64_t last_ms; /* when it was heard of last */
+};
+
+struct live {
+    char *name, *reason, *trouble; /* owned; NULL: none */
+    char state[16], metric[16];
+    bool maximize, has_data;
+    int64_t seq;                /* Last-Event-ID to come back with */
+    int64_t n_trials, finished; /* target, COMPLETE + PRUNED */
+    int64_t counts[TRIAL_N_STATES];
+    int64_t best;              /* number, -1: none */
+    double best_value;         /* NaN: none */
+    int64_t eta_ms, eta_at_ms; /* -1: unknown; as of when */
+    int64_t max_epochs;        /* of the config, 0: searched or unknown */
+    char **params;             /* names; owned */
+    size_t n_params;
+    struct live_trial *running; /* by number */
+    size_t n_running;
+    bool *is_told; /* by number: was its end told? */
+    size_t cap_told;
+};
+
+enum live_news { /* what an event says that was not known */
+                 LIVE_NOTHING,
+                 LIVE_EPOCH,    /* a running trial has one more epoch */
+                 LIVE_FINISHED, /* a trial reached a final state */
+                 LIVE_BEST      /* the same, and it is the best so far */
+};
+
+/* All unknown. */
+void live_init(struct live *l);
+void live_fini(struct live *l);
+/* Take a `study` event (views.h) into account. now_ms: monotonic. */
+void live_take_study(struct live *l, const struct json *study, int64_t now_ms);
+/* Take a `trial` event into account. */
+enum live_news live_take_trial(struct live *l, const struct json *trial,
+                               int64_t now_ms);
+/* Take a `progress` event into account. */
+void live_take_progress(struct live *l, const struct json *trial,
+                        int64_t now_ms);
+/* Nothing runs any more, and nothing will by itself. */
+bool live_is_over(const struct live *l);
+/* Milliseconds to the end of a running trial, of the study; -1: unknown. */
+int64_t live_trial_eta(const struct live_trial *t, int64_t now_ms);
+int64_t live_eta(const struct live *l, int64_t now_ms);
+
+#endif

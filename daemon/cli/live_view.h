@@ -1,0 +1,29 @@
+/* live_view: a live study as lines: the table of finished trials that scrolls
+ * up, the block below it that is repainted, and plain sentences for logs. */
+#ifndef DAEMON_CLI_LIVE_VIEW_H
+#define DAEMON_CLI_LIVE_VIEW_H
+#include "daemon/cli/live.h"
+#include "daemon/cli/term.h"
+struct buf;
+
+/* Append the line of column titles, of a terminal this wide. */
+void live_view_titles(struct buf *out, const struct live *l,
+                      const struct term *term, int columns);
+/* Append the line of a finished trial below them. */
+void live_view_trial(struct buf *out, const struct live *l,
+                     const struct term *term, int columns,
+                     const struct json *trial, bool is_best);
+/* Append the block: at most `rows` lines, none wider than `columns`. */
+void live_view_block(struct buf *out, const struct live *l,
+                     const struct term *term, int columns, int rows,
+                     int64_t now_ms);
+
+/* Append one sentence and a newline: a finished trial, an epoch of one that
+ * runs, the study's state. No control codes. */
+void live_view_say_trial(struct buf *out, const struct live *l,
+                         const struct json *trial, bool is_best);
+void live_view_say_epoch(struct buf *out, const struct live *l,
+                         const struct json *trial);
+void live_view_say_state(struct buf *out, const struct live *l);
+
+#endif
