@@ -61,7 +61,9 @@ export class StudyPage {
     if (this.#model.study && this.chart.chart) {
       this.chart.draw(number);
     }
-    if (number !== null && !wasOpen && !this.panel.node.hidden) {
+    // Who walks through the table by keys stays there.
+    if (number !== null && !wasOpen && !this.panel.node.hidden
+        && !this.table.view.contains(document.activeElement)) {
       this.panel.title.focus({ preventScroll: true });
     }
   }
