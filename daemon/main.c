@@ -152,6 +152,21 @@ static void watch_signals(struct program *p)
     uv_signal_start(&p->sigint, on_signal, SIGINT);
 }
 
+/* Two state directories, two daemons: 7373 is only the first one's. */
+static int open_http(struct program *p, struct err *err)
+{
+    struct http_server_options http = {.state_dir = p->options.state_dir,
+                                       .port = p->options.port,
+                                       .handler = api_handler(p->api)};
+    int rc = http_server_new(&p->loop, &http, &p->http, err);
+    if (rc == ERR_CONFLICT && !p->options.is_port_asked) {
+        LOG_WARN("port", "%s; taking another", err->msg);
+        http.port = 0;
+        rc = http_server_new(&p->loop, &http, &p->http, err);
+    }
+    return rc;
+}
+
 static int open_doors(struct program *p, struct err *err)
 {
     const struct daemon_options daemon = {.state_dir = p->options.state_dir,
@@ -166,10 +181,7 @@ static int open_doors(struct program *p, struct err *err)
     }
     const struct api_options api = {.on_shutdown = on_shutdown, .ctx = p};
     p->api = api_new(p->daemon, &api);
-    const struct http_server_options http = {.state_dir = p->options.state_dir,
-                                             .port = p->options.port,
-                                             .handler = api_handler(p->api)};
-    rc = http_server_new(&p->loop, &http, &p->http, err);
+    rc = open_http(p, err);
     if (rc != 0) {
         daemon_close(p->daemon, 0, on_daemon_closed, p);
         return rc;

@@ -21,7 +21,9 @@ static const struct argp_option argp_options[] = {
      "~/.local/state/parzen)",
      0},
     {"port", 'p', "N", 0,
-     "port of the page on 127.0.0.1 (default 7373; 0: any free one)", 0},
+     "port of the page on 127.0.0.1 (default 7373, or any free one when that "
+     "is taken; 0: any free one)",
+     0},
     {"workers", 'w', "N", 0, "worker processes (default: number of cores)", 0},
     {"log", KEY_LOG, "FILE", 0, "write the log there instead of stderr", 0},
     {"grace", KEY_GRACE, "SECONDS", 0,
@@ -61,6 +63,7 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
         return 0;
     case 'p':
         o->port = number_in(state, "port", arg, 0, 65535);
+        o->is_port_asked = true;
         return 0;
     case 'w':
         o->n_workers = number_in(state, "workers", arg, 1, MAX_WORKERS);

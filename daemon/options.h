@@ -2,14 +2,16 @@
 #ifndef DAEMON_OPTIONS_H
 #define DAEMON_OPTIONS_H
 #include "core/base/err.h"
+#include <stdbool.h>
 
 struct options {
-    char *state_dir;   /* absolute; owned */
-    char *worker_path; /* owned */
-    char *log_path;    /* owned, may be NULL: stderr */
-    int port;          /* 7373; 0: any free one */
-    int n_workers;     /* the number of cores */
-    int grace_ms;      /* for running trials to checkpoint at the end */
+    char *state_dir;    /* absolute; owned */
+    char *worker_path;  /* owned */
+    char *log_path;     /* owned, may be NULL: stderr */
+    int port;           /* 7373; 0: any free one */
+    bool is_port_asked; /* else any other will do when 7373 is taken */
+    int n_workers;      /* the number of cores */
+    int grace_ms;       /* for running trials to checkpoint at the end */
 };
 
 /* Parse the command line; --help and usage errors end the program (0, 2). */
