@@ -27,6 +27,15 @@ void home_same(const char *expected, const char *got, const char *context);
  * first broken one. The daemon must not be at work on them. */
 void home_check(const struct home *h, const char *context);
 
+/* Run the command line: it must end with this code and say this (on standard
+ * output or standard error; NULL: anything). Gives what it printed on standard
+ * output; owned. */
+char *home_expect(const struct home *h, int code, const char *says,
+                  const char *const *args);
+/* The same where only code and words matter: EXPECT(h, 4, "no study", ...). */
+#define EXPECT(h, code, says, ...)                                             \
+    free(home_expect(h, code, says, (const char *const[]){__VA_ARGS__, NULL}))
+
 /* $NAME as a number, for repetitions and seeds. */
 long home_env(const char *name, long absent);
 

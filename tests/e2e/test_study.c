@@ -1,0 +1,301 @@
+/* A study's life by the command line, with the real programs. */
+#include "core/base/mem.h"
+#include "tests/lib/home_study.h"
+#include "tests/lib/test_main.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FINISH_S = 60 };
+
+static struct home h;
+
+static const char *const one[] = {"--workers", "1", NULL};
+static const char *const two[] = {"--workers", "2", NULL};
+static const char *const three[] = {"--workers", "3", NULL};
+
+#define EPOCHS "SELECT count(*) FROM parzen_epochs"
+#define TRIALS "SELECT count(*) FROM trials"
+
+static void begin(int n_texts, const char *const *workers)
+{
+    home_init(&h);
+    home_data(&h, n_texts, 4);
+    home_start(&h, workers);
+}
+
+static void end(const char *context)
+{
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    home_check(&h, context);
+    home_fini(&h);
+}
+
+/* Quick trials: some 100 ms each. */
+static const char *quick(const char *name, const char *members)
+{
+    return home_config(&h, name, members, "\"max_epochs\": 2,");
+}
+
+/* Trials of seconds, with an epoch every 100 ms or so. */
+static const char *slow(const char *name, const char *members)
+{
+    return home_config(&h, name, members,
+                       "\"max_epochs\": 60, \"batch_size\": 2,");
+}
+
+static void params_are_inside(void)
+{
+    ck_assert_int_eq(
+        home_count(&h, "SELECT count(*) FROM trial_params WHERE "
+                       "param_name = 'lr' AND param_value NOT BETWEEN 1e-4 "
+                       "AND 1e-2 OR param_name = 'tokenizer_length' AND "
+                       "param_value NOT IN (20, 40, 60, 80, 100) OR "
+                       "param_name = 'emb_dim' AND param_value NOT IN (0, 1)"),
+        0);
+}
+
+START_TEST(run_ends_with_its_trials)
+{
+    begin(200, two);
+    const char *config = quick("tiny", "\"n_trials\": 6,");
+    EXPECT(&h, 0, NULL, "run", config);
+    ck_assert_int_eq(home_count(&h, TRIALS " WHERE state = 'COMPLETE'"), 6);
+    params_are_inside();
+    char *best = home_expect(
+        &h, 0, NULL, (const char *const[]){"--json", "best", "tiny", NULL});
+    char *expected = home_sql(
+        &h, "SELECT number FROM trials JOIN trial_values USING (trial_id) "
+            "ORDER BY value DESC, number LIMIT 1");
+    expected[strcspn(expected, "\n")] = '\0';
+    char *number = mem_printf("\"number\":%s,", expected);
+    ck_assert_msg(strstr(best, number) != NULL, "best is %s, expected %s", best,
+                  number);
+    free(home_results(&h, "tiny")); /* looks at each best file's SHA-256 */
+
+    char *before = home_sql(&h, "SELECT max(seq) FROM parzen_events");
+    EXPECT(&h, 0, NULL, "run", config); /* again: nothing to do */
+    char *after = home_sql(&h, "SELECT max(seq) FROM parzen_events");
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+    free(number);
+    free(expected);
+    free(best);
+    end("tiny");
+}
+END_TEST
+
+START_TEST(another_config_of_the_same_name_is_refused)
+{
+    begin(100, one);
+    EXPECT(&h, 0, NULL, "run", quick("same", "\"n_trials\": 1,"));
+    EXPECT(&h, 2, "seed: 0 in the study, 9 in the config", "run",
+           quick("same", "\"n_trials\": 1, \"seed\": 9,"));
+    EXPECT(&h, 0, NULL, "resume", "same", "--trials", "3");
+    home_wait_state(&h, "same", "finished", FINISH_S);
+    ck_assert_int_eq(home_count(&h, TRIALS), 3);
+    EXPECT(&h, 0, NULL, "run", quick("same", "\"n_trials\": 1,"));
+    ck_assert_int_eq(home_count(&h, TRIALS), 3);
+    EXPECT(&h, 1, "larger target", "resume", "same");
+    end("same");
+}
+END_TEST
+
+START_TEST(an_enqueued_point_is_tried_once)
+{
+    begin(200, two);
+    EXPECT(&h, 0, NULL, "run", "--detach", slow("queue", "\"n_trials\": 4,"));
+    EXPECT(&h, 0, NULL, "enqueue", "queue", "lr=0.00123", "emb_dim=16");
+    EXPECT(&h, 2, "emb_dim", "enqueue", "queue", "emb_dim=17");
+    EXPECT(&h, 2, "lrr", "enqueue", "queue", "lrr=0.1");
+    home_wait_state(&h, "queue", "finished", FINISH_S);
+    ck_assert_int_eq(home_count(&h, TRIALS), 4);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trial_params WHERE "
+                                    "param_name = 'lr' AND "
+                                    "param_value = 0.00123"),
+                     1);
+    end("queue");
+}
+END_TEST
+
+START_TEST(pause_resume_stop_now)
+{
+    begin(300, one);
+    EXPECT(&h, 0, NULL, "run", "--detach", slow("life", "\"n_trials\": 2,"));
+    ck_assert(home_wait(&h, EPOCHS, 2, 20000));
+    EXPECT(&h, 0, "paused", "pause", "life");
+    ck_assert(home_wait(&h, TRIALS " WHERE state = 'COMPLETE'", 1, 30000));
+    home_sleep_ms(200);
+    ck_assert_int_eq(home_count(&h, TRIALS), 1);
+    EXPECT(&h, 0, "running", "resume", "life");
+    ck_assert(
+        home_wait(&h, EPOCHS " WHERE trial_id = 2 AND epoch >= 2", 1, 20000));
+    EXPECT(&h, 0, "stopped", "stop", "life", "--now");
+    ck_assert(home_wait(&h, TRIALS " WHERE state = 'WAITING'", 1, 5000));
+    ck_assert_int_eq(
+        home_count(&h, "SELECT count(*) FROM parzen_checkpoints WHERE "
+                       "trial_id = 2 AND kind = 'last' AND epoch >= 2"),
+        1);
+    EXPECT(&h, 0, "running", "resume", "life");
+    home_wait_state(&h, "life", "finished", FINISH_S);
+    ck_assert_int_eq(
+        home_count(&h, "SELECT attempt FROM parzen_trials WHERE trial_id = 2"),
+        2);
+    ck_assert_int_ge(home_count(&h,
+                                "SELECT min(epoch) FROM parzen_epochs WHERE "
+                                "trial_id = 2 AND attempt = 2"),
+                     2);
+    end("life");
+}
+END_TEST
+
+static int n_study_folders(void)
+{
+    char path[512];
+    int n = 0;
+    snprintf(path, sizeof(path), "%s/checkpoints", h.state);
+    DIR *d = opendir(path);
+    const struct dirent *e;
+    while (d != NULL && (e = readdir(d)) != NULL) {
+        n += e->d_name[0] != '.';
+    }
+    if (d != NULL) {
+        closedir(d);
+    }
+    return n;
+}
+
+START_TEST(delete_leaves_nothing)
+{
+    begin(300, two);
+    EXPECT(&h, 0, NULL, "run", "--detach", slow("gone", "\"n_trials\": 9,"));
+    ck_assert(home_wait(&h, EPOCHS, 3, 20000));
+    EXPECT(&h, 2, "--yes", "delete", "gone");
+    EXPECT(&h, 0, NULL, "delete", "gone", "--yes");
+    static const char *const tables[] = {
+        "studies",       "trials",          "trial_params",
+        "trial_values",  "parzen_configs",  "parzen_trials",
+        "parzen_epochs", "parzen_attempts", "parzen_checkpoints"};
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        char *sql = mem_printf("SELECT count(*) FROM %s", tables[i]);
+        ck_assert_msg(home_count(&h, sql) == 0, "%s has rows", tables[i]);
+        free(sql);
+    }
+    for (int waited = 0; n_study_folders() > 0 && waited < 5000; waited += 20) {
+        home_sleep_ms(20);
+    }
+    ck_assert_int_eq(n_study_folders(), 0);
+    EXPECT(&h, 4, "gone", "status", "gone");
+    /* The workers are free, and the name too. */
+    EXPECT(&h, 0, NULL, "run", quick("gone", "\"n_trials\": 2,"));
+    ck_assert_int_eq(n_study_folders(), 1);
+    end("gone");
+}
+END_TEST
+
+START_TEST(two_studies_take_turns)
+{
+    begin(200, two);
+    EXPECT(&h, 0, NULL, "run", "--detach", quick("a", "\"n_trials\": 8,"));
+    EXPECT(&h, 0, NULL, "run", "--detach",
+           quick("b", "\"n_trials\": 8, \"workers\": 1,"));
+    home_wait_state(&h, "a", "finished", FINISH_S);
+    home_wait_state(&h, "b", "finished", FINISH_S);
+    ck_assert_int_eq(home_count(&h, TRIALS " WHERE state = 'COMPLETE'"), 16);
+    /* b began before a had ended, and never had two trials at once. */
+    ck_assert_int_eq(
+        home_count(&h, "SELECT (SELECT min(started_ms) FROM parzen_attempts "
+                       "JOIN trials USING (trial_id) WHERE study_id = 2) < "
+                       "(SELECT max(ended_ms) FROM parzen_attempts JOIN "
+                       "trials USING (trial_id) WHERE study_id = 1)"),
+        1);
+    ck_assert_int_eq(
+        home_count(&h, "SELECT count(*) FROM parzen_attempts x JOIN trials t "
+                       "USING (trial_id) JOIN parzen_attempts y JOIN trials u "
+                       "ON u.trial_id = y.trial_id WHERE t.study_id = 2 AND "
+                       "u.study_id = 2 AND x.trial_id < y.trial_id AND "
+                       "x.started_ms < y.ended_ms AND "
+                       "y.started_ms < x.ended_ms"),
+        0);
+    end("turns");
+}
+END_TEST
+
+START_TEST(three_workers_never_overshoot)
+{
+    begin(100, three);
+    EXPECT(&h, 0, NULL, "run", quick("many", "\"n_trials\": 25,"));
+    ck_assert_int_eq(home_count(&h, TRIALS), 25);
+    EXPECT(&h, 0, NULL, "run", "--trials", "31",
+           quick("many", "\"n_trials\": 25,"));
+    ck_assert_int_eq(home_count(&h, TRIALS " WHERE state = 'COMPLETE'"), 31);
+    end("many");
+}
+END_TEST
+
+/* What failed for good is tried again on request: here the first attempts have
+ * a decay that multiplies weights by -999. */
+START_TEST(failed_trials_are_retried)
+{
+    begin(100, one);
+    char *config = mem_strdup(
+        quick("nan", "\"n_trials\": 3, \"stop\": {\"max_failures\": 2},"));
+    EXPECT(&h, 1, "nan", "run", "--set", "training.lr=1000", "--set",
+           "training.weight_decay=1", config);
+    ck_assert_int_eq(home_count(&h, TRIALS " WHERE state = 'FAIL'"), 2);
+    EXPECT(&h, 0, NULL, "retry", "nan");
+    home_wait_state(&h, "nan", "failed", FINISH_S);
+    ck_assert_int_eq(home_count(&h, TRIALS), 2);
+    ck_assert_int_eq(home_count(&h,
+                                "SELECT count(*) FROM parzen_attempts WHERE "
+                                "attempt = 2 AND cause = 'nan'"),
+                     2);
+    EXPECT(&h, 1, "no failed trial", "retry", "nan", "--cause", "oom");
+    free(config);
+    end("retry");
+}
+END_TEST
+
+START_TEST(every_shipped_config_is_accepted)
+{
+    begin(50, one);
+    DIR *d = opendir("configs");
+    const struct dirent *e;
+    int n = 0;
+    while (d != NULL && (e = readdir(d)) != NULL) {
+        size_t len = strlen(e->d_name);
+        if (len > 5 && strcmp(e->d_name + len - 5, ".json") == 0) {
+            char *path = mem_printf("configs/%s", e->d_name);
+            EXPECT(&h, 0, NULL, "run", "--detach", path);
+            free(path);
+            n++;
+        }
+    }
+    closedir(d);
+    ck_assert_int_ge(n, 4);
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    home_fini(&h);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("e2e/study");
+    TCase *c = tcase_create("life");
+    tcase_set_timeout(c, 240);
+    tcase_add_test(c, run_ends_with_its_trials);
+    tcase_add_test(c, another_config_of_the_same_name_is_refused);
+    tcase_add_test(c, an_enqueued_point_is_tried_once);
+    tcase_add_test(c, pause_resume_stop_now);
+    tcase_add_test(c, delete_leaves_nothing);
+    tcase_add_test(c, two_studies_take_turns);
+    tcase_add_test(c, three_workers_never_overshoot);
+    tcase_add_test(c, failed_trials_are_retried);
+    tcase_add_test(c, every_shipped_config_is_accepted);
+    suite_add_tcase(s, c);
+    return s;
+}
