@@ -14,6 +14,7 @@ struct csv {
     char delimiter;
     size_t at;
     size_t n_columns, text, label; /* of the header */
+    bool has_label;                /* it is asked for */
 };
 
 /* What stands between the quotes, or the delimiters. */
@@ -154,7 +155,7 @@ static int take_name(struct csv *c, const struct field *f,
     const char *const wanted[] = {columns->text, columns->label};
     size_t *const found[] = {&c->text, &c->label};
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
-        if (name.len != strlen(wanted[i]) ||
+        if (wanted[i] == NULL || name.len != strlen(wanted[i]) ||
             memcmp(name.at, wanted[i], name.len) != 0) {
             continue;
         }
@@ -194,7 +195,8 @@ static int read_header(struct csv *c, const struct row_columns *columns,
             rc = read_separator(c, &more, err);
         }
     }
-    if (rc == 0 && (c->text == SIZE_MAX || c->label == SIZE_MAX)) {
+    bool lacks_label = c->has_label && c->label == SIZE_MAX;
+    if (rc == 0 && (c->text == SIZE_MAX || lacks_label)) {
         rc = row_fail(
             c->file, start, err, "no column '%s' (the header has: %s)",
             c->text == SIZE_MAX ? columns->text : columns->label, names.data);
@@ -209,10 +211,10 @@ static int emit(const struct csv *c, const struct field *text,
                 const struct field *label, const struct row_sink *sink,
                 struct err *err)
 {
-    struct row row;
+    struct row row = {.label = {NULL, 0}};
     char *text_owned = NULL, *label_owned = NULL;
     int rc = field_value(c, text, &row.text, &text_owned, err);
-    if (rc == 0) {
+    if (rc == 0 && c->has_label) {
         rc = field_value(c, label, &row.label, &label_owned, err);
     }
     if (rc == 0) {
@@ -261,8 +263,11 @@ int csv_read(const struct row_file *f, char delimiter,
              const struct row_columns *columns, const struct row_sink *sink,
              struct err *err)
 {
-    struct csv c = {
-        .file = f, .delimiter = delimiter, .text = SIZE_MAX, .label = SIZE_MAX};
+    struct csv c = {.file = f,
+                    .delimiter = delimiter,
+                    .text = SIZE_MAX,
+                    .label = SIZE_MAX,
+                    .has_label = columns->label != NULL};
     int rc = row_file_begin(f, &c.at, err);
     if (rc == 0) {
         rc = read_header(&c, columns, err);

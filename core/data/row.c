@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,7 +53,7 @@ int row_file_begin(const struct row_file *f, size_t *at, struct err *err)
 int row_emit(const struct row *row, const struct row_sink *sink,
              struct err *err)
 {
-    if (row->label.len == 0) {
+    if (row->label.at != NULL && row->label.len == 0) {
         return err_set(err, ERR_INVALID, "the label is empty");
     }
     return sink->on_row(sink->ctx, row, err);
@@ -75,23 +76,11 @@ static int no_field(const struct json *object, const char *name,
     return rc;
 }
 
-int row_of_json(const struct json *object, const struct row_columns *columns,
-                char digits[ROW_DIGITS], struct row *out, struct err *err)
+/* A string, or a whole number printed into digits. */
+static int label_of_json(const struct json *label, const char *column,
+                         char digits[ROW_DIGITS], struct span *out,
+                         struct err *err)
 {
-    if (json_kind(object) != JSON_OBJECT) {
-        return err_set(err, ERR_INVALID, "expected an object, not %s",
-                       json_kind_name(object));
-    }
-    const struct json *text = json_get(object, columns->text);
-    const struct json *label = json_get(object, columns->label);
-    if (text == NULL || label == NULL) {
-        return no_field(object, text == NULL ? columns->text : columns->label,
-                        err);
-    }
-    if (json_kind(text) != JSON_STRING) {
-        return err_set(err, ERR_INVALID, "'%s' must be a string, but it is %s",
-                       columns->text, json_kind_name(text));
-    }
     const char *name;
     int64_t number;
     if (json_kind(label) == JSON_STRING) {
@@ -102,11 +91,37 @@ int row_of_json(const struct json *object, const struct row_columns *columns,
     } else {
         return err_set(err, ERR_INVALID,
                        "'%s' must be a string or a whole number, but it is %s",
-                       columns->label, json_kind_name(label));
+                       column, json_kind_name(label));
     }
-    *out = (struct row){
-        .text = {json_string(text), strlen(json_string(text))},
-        .label = {name, strlen(name)},
-    };
+    *out = (struct span){name, strlen(name)};
     return 0;
+}
+
+int row_of_json(const struct json *object, const struct row_columns *columns,
+                char digits[ROW_DIGITS], struct row *out, struct err *err)
+{
+    if (json_kind(object) != JSON_OBJECT) {
+        return err_set(err, ERR_INVALID, "expected an object, not %s",
+                       json_kind_name(object));
+    }
+    bool has_label = columns->label != NULL;
+    const struct json *text = json_get(object, columns->text);
+    const struct json *label =
+        has_label ? json_get(object, columns->label) : NULL;
+    if (text == NULL || (has_label && label == NULL)) {
+        return no_field(object, text == NULL ? columns->text : columns->label,
+                        err);
+    }
+    if (json_kind(text) != JSON_STRING) {
+        return err_set(err, ERR_INVALID, "'%s' must be a string, but it is %s",
+                       columns->text, json_kind_name(text));
+    }
+    struct row row = {.text = {json_string(text), strlen(json_string(text))}};
+    int rc = has_label
+                 ? label_of_json(label, columns->label, digits, &row.label, err)
+                 : 0;
+    if (rc == 0) {
+        *out = row;
+    }
+    return rc;
 }

@@ -14,12 +14,13 @@ enum {
     ROW_DIGITS = 24,    /* room for a whole number as a label */
 };
 
-/* Valid UTF-8 without NUL; borrowed for the call. */
+/* Valid UTF-8 without NUL; borrowed for the call. label.at is NULL when no
+ * label was asked for. */
 struct row {
     struct span text, label;
 };
 struct row_columns {
-    const char *text, *label;
+    const char *text, *label; /* label NULL: only texts are read */
 };
 /* Gets each row in order; a negative ERR_* ends the reading. */
 struct row_sink {
