@@ -6,6 +6,7 @@
  * is safe too, only slower to resume. */
 #include "core/base/log.h"
 #include "daemon/api.h"
+#include "daemon/check.h"
 #include "daemon/daemon.h"
 #include "daemon/http/server.h"
 #include "daemon/options.h"
@@ -230,12 +231,26 @@ static int run(struct program *p)
     return exit_code_of(rc);
 }
 
+static int check(const struct options *o)
+{
+    struct err err;
+    int n = 0;
+    int rc = o->state_dir != NULL
+                 ? check_state(o->state_dir, &n, &err)
+                 : err_set(&err, ERR_INVALID,
+                           "no state directory: give --state, or set HOME");
+    if (rc != 0) {
+        fprintf(stderr, "parzend: %s\n", err.msg);
+    }
+    return rc != 0 || n > 0 ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
     struct program p = {0};
     options_parse(&p.options, argc, argv);
     settle_in();
-    int code = run(&p);
+    int code = p.options.check ? check(&p.options) : run(&p);
     options_fini(&p.options);
     return code;
 }

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum { MAX_WORKERS = 256, DEFAULT_PORT = 7373, DEFAULT_GRACE_S = 30 };
-enum { KEY_WORKER = 256, KEY_LOG, KEY_GRACE };
+enum { KEY_WORKER = 256, KEY_LOG, KEY_GRACE, KEY_CHECK };
 
 static const struct argp_option argp_options[] = {
     {"state", 's', "DIR", 0,
@@ -28,6 +28,10 @@ static const struct argp_option argp_options[] = {
     {"log", KEY_LOG, "FILE", 0, "write the log there instead of stderr", 0},
     {"grace", KEY_GRACE, "SECONDS", 0,
      "time for running trials to checkpoint at the end (default 30)", 0},
+    {"check", KEY_CHECK, NULL, 0,
+     "look for damage in the database and the checkpoints, print what there "
+     "is, exit with 1 when there is any; a daemon may run meanwhile",
+     0},
     {"worker", KEY_WORKER, "PROGRAM", 0,
      "worker program (default: parzen-worker beside parzend)", 0},
     {0},
@@ -76,6 +80,9 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_WORKER:
         replace(&o->worker_path, arg);
+        return 0;
+    case KEY_CHECK:
+        o->check = true;
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "unexpected argument '%s'", arg);

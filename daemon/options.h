@@ -12,6 +12,7 @@ struct options {
     bool is_port_asked; /* else any other will do when 7373 is taken */
     int n_workers;      /* the number of cores */
     int grace_ms;       /* for running trials to checkpoint at the end */
+    bool check;         /* look for damage instead of running (check.h) */
 };
 
 /* Parse the command line; --help and usage errors end the program (0, 2). */
