@@ -33,7 +33,7 @@ enum {
     START_MS = 60000,  /* a large database loads in seconds */
     RIVAL_MS = 5000,   /* for the daemon that has the lock to answer */
     STOP_MS = 3700000, /* its own grace is at most an hour */
-    EXIT_BUSY = 69,    /* parzend's: lock or port is taken */
+    EXIT_BUSY = 69,    /* parzend's: lock (or the port asked for) is taken */
     LAST_WORDS_MAX = 16 << 10,
     TOKEN_MAX = 4096,
 };
@@ -157,26 +157,6 @@ static void last_words(const struct start *s, struct err *err)
     }
 }
 
-/* Did it die because the port is taken? (Else the lock is: a rival is there.)
- */
-static bool port_was_taken(const struct start *s, const struct err *err)
-{
-    return s->is_dead && WIFEXITED(s->status) &&
-           WEXITSTATUS(s->status) == EXIT_BUSY &&
-           strstr(err->msg, ": port ") != NULL;
-}
-
-/* It is dead: how long may a rival take to answer? */
-static int64_t rival_ms(const struct start *s)
-{
-    struct err err;
-    last_words(s, &err);
-    return WIFEXITED(s->status) && WEXITSTATUS(s->status) == EXIT_BUSY &&
-                   !port_was_taken(s, &err)
-               ? RIVAL_MS
-               : 0;
-}
-
 /* Until it answers, or is dead and no rival of it answers either. */
 static int await(struct cli *c, struct start *s, struct json **health,
                  struct err *err)
@@ -189,7 +169,9 @@ static int await(struct cli *c, struct start *s, struct json **health,
         }
         if (!s->is_dead && waitpid(s->pid, &s->status, WNOHANG) == s->pid) {
             s->is_dead = true;
-            deadline = now_ms() + rival_ms(s);
+            bool is_locked_out =
+                WIFEXITED(s->status) && WEXITSTATUS(s->status) == EXIT_BUSY;
+            deadline = is_locked_out ? now_ms() + RIVAL_MS : 0;
         }
         nap();
     } while (now_ms() < deadline);
@@ -219,13 +201,6 @@ int launch_daemon(struct cli *c, const struct launch_options *o, bool *started,
     rc = spawn(c, o->port, o->n_workers, &s, err);
     if (rc == 0) {
         rc = await(c, &s, health, err);
-    }
-    if (rc != 0 && o->port < 0 && port_was_taken(&s, err)) {
-        free(s.log);
-        rc = spawn(c, 0, o->n_workers, &s, err);
-        if (rc == 0) {
-            rc = await(c, &s, health, err);
-        }
     }
     free(s.log);
     *started = rc == 0 && !s.is_dead;

@@ -1,0 +1,305 @@
+/* doctor: is everything as it should be, and if not, what?
+ *
+ * The database is parzend's alone: `parzend --check` reads it and our findings
+ * are its lines. */
+#include "core/base/buf.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "core/base/paths.h"
+#include "core/nn/model.h"
+#include "daemon/cli/cli.h"
+#include "daemon/cli/cmd.h"
+#include "daemon/cli/field.h"
+#include "daemon/cli/format.h"
+#include "daemon/cli/launch.h"
+#include "daemon/cli/table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { OUTPUT_MAX = 16 << 20, LOW_SPACE_MB = 500 };
+
+/* What was looked at, and what was found wrong. */
+struct doctor {
+    struct cli *c;
+    struct table *facts;
+    struct json_out findings; /* a list of strings */
+    struct buf findings_text;
+    int n_findings;
+};
+
+static void fact(struct doctor *d, const char *what, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+static void finding(struct doctor *d, const char *what, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+
+static void fact(struct doctor *d, const char *what, const char *fmt, ...)
+{
+    char text[4096];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    table_cell(d->facts, TERM_GOOD, "ok");
+    table_cell(d->facts, TERM_DIM, what);
+    table_cell(d->facts, TERM_PLAIN, text);
+}
+
+static void finding(struct doctor *d, const char *what, const char *fmt, ...)
+{
+    char text[4096];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    table_cell(d->facts, TERM_BAD, "wrong");
+    table_cell(d->facts, TERM_DIM, what);
+    table_cell(d->facts, TERM_PLAIN, text);
+    char *line = mem_printf("%s: %s", what, text);
+    json_put_string(&d->findings, line);
+    free(line);
+    d->n_findings++;
+}
+
+/* --- programs beside ours ------------------------------------------------- */
+
+/* Run a program and read what it prints on both outputs; its exit code, or -1
+ * when it did not run or was killed. */
+static int run_program(const char *path, const char *const *argv,
+                       struct buf *out)
+{
+    int ends[2], status;
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return -1;
+    }
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        dup2(ends[1], STDERR_FILENO);
+        execv(path, (char *const *)argv);
+        _exit(127);
+    }
+    close(ends[1]);
+    char bytes[4096];
+    ssize_t n = 0;
+    while (pid > 0 && ((n = read(ends[0], bytes, sizeof(bytes))) > 0 ||
+                       (n < 0 && errno == EINTR))) {
+        buf_add(out, bytes, n > 0 ? (size_t)n : 0);
+    }
+    close(ends[0]);
+    if (pid <= 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status)) {
+        return -1;
+    }
+    return WEXITSTATUS(status);
+}
+
+static void check_program(struct doctor *d, const char *name)
+{
+    char *path = launch_beside_us(name);
+    const char *const argv[] = {path, "--version", NULL};
+    struct buf out;
+    buf_init(&out, OUTPUT_MAX);
+    int code = run_program(path, argv, &out);
+    const char *said = out.data != NULL ? out.data : "";
+    if (code != 0) {
+        finding(d, name, "%s cannot be run: %s", path,
+                access(path, X_OK) != 0 ? strerror(errno) : "it fails");
+    } else if (strstr(said, BUILD_ID) == NULL) {
+        finding(d, name, "%s is of another version than parzen %s", path,
+                BUILD_ID);
+    } else {
+        fact(d, name, "%s, version %s", path, BUILD_ID);
+    }
+    buf_fini(&out);
+    free(path);
+}
+
+static void check_installation(struct doctor *d)
+{
+    fact(d, "parzen", "version %s", BUILD_ID);
+    check_program(d, "parzend");
+    check_program(d, "parzen-worker");
+    fact(d, "kernels", "%s", model_kernels());
+    fact(d, "BLAS", "%s", model_blas());
+}
+
+/* --- the state directory -------------------------------------------------- */
+
+static void check_space(struct doctor *d)
+{
+    struct statvfs fs;
+    char text[FORMAT_SIZE];
+    if (statvfs(d->c->state_dir, &fs) != 0) {
+        finding(d, "free space", "%s: %s", d->c->state_dir, strerror(errno));
+        return;
+    }
+    uint64_t free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+    format_bytes(free_bytes, text);
+    if (free_bytes < (uint64_t)LOW_SPACE_MB * 1000000) {
+        finding(d, "free space", "only %s are left", text);
+    } else {
+        fact(d, "free space", "%s", text);
+    }
+}
+
+/* Is it there, ours and closed? */
+static bool check_folder(struct doctor *d)
+{
+    const char *dir = d->c->state_dir;
+    struct stat st;
+    if (lstat(dir, &st) != 0 && errno == ENOENT) {
+        fact(d, "state", "%s is not there yet; the daemon makes it", dir);
+        return false;
+    }
+    if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        finding(d, "state", "%s is not a folder that can be read", dir);
+        return false;
+    }
+    if (st.st_uid != geteuid()) {
+        finding(d, "state", "%s belongs to user %d, not to us", dir,
+                (int)st.st_uid);
+    } else if ((st.st_mode & 0777) != 0700) {
+        finding(d, "state", "%s has mode %03o, not 700", dir,
+                (unsigned)st.st_mode & 0777);
+    } else {
+        fact(d, "state", "%s", dir);
+    }
+    return true;
+}
+
+/* The lock is an open-file-description lock: asking does not take it. */
+static bool lock_is_held(struct doctor *d)
+{
+    char *path = paths_in_state(d->c->state_dir, "lock");
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    bool is_held =
+        fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    if (fd >= 0) {
+        close(fd);
+    }
+    free(path);
+    return is_held;
+}
+
+static void check_daemon(struct doctor *d)
+{
+    struct json *health;
+    struct err err;
+    bool is_held = lock_is_held(d);
+    int rc = launch_health(d->c, &health, &err);
+    if (rc != 0 && is_held) {
+        finding(d, "daemon", "a process holds the lock but does not answer: %s",
+                err.msg);
+    } else if (rc == ERR_UNREACHABLE) {
+        fact(d, "daemon", "none runs");
+    } else if (rc != 0) {
+        finding(d, "daemon", "%s", err.msg);
+    }
+    if (rc != 0) {
+        return;
+    }
+    const char *trouble = field_string(health, "trouble");
+    const char *version = field_text(health, "version");
+    if (trouble != NULL) {
+        finding(d, "daemon", "%s", trouble);
+    } else if (strcmp(version, BUILD_ID) != 0) {
+        finding(d, "daemon",
+                "version %s runs; parzen daemon stop and start bring %s",
+                version, BUILD_ID);
+    } else {
+        fact(d, "daemon", "process %" PRId64 ", page on port %" PRId64,
+             field_int(health, "pid", 0), field_int(health, "port", 0));
+    }
+    json_free(health);
+}
+
+/* --- database and checkpoints --------------------------------------------- */
+
+static void relay(struct doctor *d, struct buf *said)
+{
+    char *save = NULL;
+    for (char *line = strtok_r(said->data, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
+        finding(d, "database", "%s", line);
+    }
+}
+
+static void check_database(struct doctor *d)
+{
+    char *program = launch_beside_us("parzend");
+    const char *const argv[] = {program, "--check", "--state", d->c->state_dir,
+                                NULL};
+    struct buf out;
+    buf_init(&out, OUTPUT_MAX);
+    int before = d->n_findings, code = run_program(program, argv, &out);
+    if (code == 0) {
+        fact(d, "database", "it and every checkpoint are whole");
+    } else if (out.len > 0) {
+        relay(d, &out);
+    }
+    if (code != 0 && d->n_findings == before) {
+        finding(d, "database", "it could not be checked (parzend --check)");
+    }
+    buf_fini(&out);
+    free(program);
+}
+
+/* --- the report ----------------------------------------------------------- */
+
+static void report(struct doctor *d)
+{
+    if (d->c->json) {
+        printf("{\"ok\":%s,\"findings\":%s}\n",
+               d->n_findings == 0 ? "true" : "false", d->findings_text.data);
+        return;
+    }
+    table_print(d->facts, &d->c->out);
+    if (d->n_findings == 0) {
+        cli_say(d->c, "Nothing is wrong.");
+    } else {
+        cli_say(d->c, "%d thing%s wrong.", d->n_findings,
+                d->n_findings == 1 ? " is" : "s are");
+    }
+}
+
+int cmd_doctor(struct cli *c, int argc, char **argv)
+{
+    static const struct cli_command command = {
+        .name = "doctor",
+        .args = "",
+        .doc = "Checks the installation, the state directory, the database "
+               "and every checkpoint, and names what is wrong. A daemon may "
+               "run meanwhile.",
+        .n_max = 0};
+    struct doctor d = {.c = c, .facts = table_new()};
+    cli_parse(c, &command, argc, argv, NULL);
+    table_left(d.facts, "");
+    table_left(d.facts, "");
+    table_left(d.facts, "");
+    buf_init(&d.findings_text, OUTPUT_MAX);
+    json_out_init(&d.findings, &d.findings_text, JSON_COMPACT);
+    json_open(&d.findings, '[');
+    check_installation(&d);
+    if (c->state_dir == NULL) {
+        finding(&d, "state", "there is none: give --state, or set HOME");
+    } else if (check_folder(&d)) {
+        check_space(&d);
+        check_daemon(&d);
+        check_database(&d);
+    }
+    json_close(&d.findings, ']');
+    report(&d);
+    table_free(d.facts);
+    buf_fini(&d.findings_text);
+    return d.n_findings == 0 ? CLI_OK : CLI_FAILED;
+}
