@@ -19,7 +19,11 @@ struct cli;
     X("enqueue", cmd_enqueue, "try these parameters next, once")               \
     X("retry", cmd_retry, "try failed trials again")                           \
     X("delete", cmd_delete, "delete a study, rows and files")                  \
-    X("daemon", cmd_daemon, "start, stop and find the daemon")
+    X("train", cmd_train, "one training with fixed values, no daemon")         \
+    X("data", cmd_data, "look at a data set")                                  \
+    X("tokenizer", cmd_tokenizer, "train, use and look at tokenizers")         \
+    X("daemon", cmd_daemon, "start, stop and find the daemon")                 \
+    X("doctor", cmd_doctor, "check installation, state and database")
 
 #define X(word, function, help)                                                \
     int function(struct cli *c, int argc, char **argv);

@@ -12,6 +12,8 @@ void format_duration(int64_t ms, char out[FORMAT_SIZE])
     int64_t s = (ms + 500) / 1000, min = s / 60, h = min / 60;
     if (ms < 0) {
         out[0] = '\0';
+    } else if (ms < 1000) {
+        snprintf(out, FORMAT_SIZE, "%d ms", (int)ms);
     } else if (ms < 9950) {
         snprintf(out, FORMAT_SIZE, "%.1f s", (double)ms / 1000.0);
     } else if (s < 60) {

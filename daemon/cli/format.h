@@ -7,7 +7,8 @@ struct json;
 
 enum { FORMAT_SIZE = 64 };
 
-/* "0.8 s", "42 s", "3 min 05 s", "2 h 13 min", "4 d 03 h"; "" when negative. */
+/* "80 ms", "1.8 s", "42 s", "3 min 05 s", "2 h 13 min", "4 d 03 h"; "" when
+ * negative. */
 void format_duration(int64_t ms, char out[FORMAT_SIZE]);
 /* UTC milliseconds as local "2026-01-31 12:00:00"; "" for 0. */
 void format_time(int64_t ms, char out[FORMAT_SIZE]);

@@ -122,11 +122,7 @@ static struct live_trial *running_trial(struct live *l, int64_t number)
     memmove(l->running + at + 1, l->running + at,
             (l->n_running - at) * sizeof(*l->running));
     l->n_running++;
-    l->running[at] = (struct live_trial){.number = number,
-                                         .loss = NAN,
-                                         .value = NAN,
-                                         .rate = NAN,
-                                         .first_fraction = NAN};
+    live_trial_init(&l->running[at], number, 0);
     return &l->running[at];
 }
 
@@ -165,25 +161,45 @@ static void take_rate(struct live_trial *t, int64_t steps, int64_t ms)
     t->rate = isnan(t->rate) ? rate : keep * t->rate + (1.0 - keep) * rate;
 }
 
-static void take_phase(struct live_trial *t, const struct json *progress,
-                       int64_t now_ms)
+void live_trial_init(struct live_trial *t, int64_t number, int64_t max_epochs)
+{
+    *t = (struct live_trial){.number = number,
+                             .max_epochs = max_epochs,
+                             .loss = NAN,
+                             .value = NAN,
+                             .rate = NAN,
+                             .first_fraction = NAN};
+}
+
+void live_trial_take(struct live_trial *t, const struct live_step *step,
+                     int64_t now_ms)
 {
     bool was_train = strcmp(t->phase, "train") == 0;
-    int64_t epoch = t->epoch, step = t->step;
-    snprintf(t->phase, sizeof(t->phase), "%s", field_text(progress, "phase"));
-    t->epoch = field_int(progress, "epoch", 0);
-    t->step = field_int(progress, "step", 0);
-    t->n_steps = field_int(progress, "n_steps", 0);
-    t->loss = field_number(progress, "loss");
-    bool is_train = strcmp(t->phase, "train") == 0;
-    if (was_train && is_train && epoch == t->epoch) {
-        take_rate(t, t->step - step, now_ms - t->last_ms);
+    bool is_train = strcmp(step->phase, "train") == 0;
+    if (was_train && is_train && step->epoch == t->epoch) {
+        take_rate(t, step->step - t->step, now_ms - t->last_ms);
     }
+    snprintf(t->phase, sizeof(t->phase), "%s", step->phase);
+    t->epoch = step->epoch;
+    t->step = step->step;
+    t->n_steps = step->n_steps;
+    t->loss = step->loss;
     t->fraction = fmax(t->fraction, fraction_of(t));
     if (is_train && isnan(t->first_fraction)) {
         t->first_fraction = t->fraction;
         t->first_ms = now_ms;
     }
+    t->last_ms = now_ms;
+}
+
+/* Another attempt: only what was reported stays. */
+static void begin_attempt(struct live_trial *t, int64_t attempt, int64_t now_ms)
+{
+    struct live_trial old = *t;
+    live_trial_init(t, old.number, old.max_epochs);
+    t->attempt = attempt;
+    t->value = old.value;
+    t->n_epochs = old.n_epochs;
     t->last_ms = now_ms;
 }
 
@@ -198,19 +214,18 @@ void live_take_progress(struct live *l, const struct json *trial,
     struct live_trial *t = running_trial(l, number);
     int64_t attempt = field_int(trial, "attempt", 0);
     if (attempt != t->attempt) {
-        *t = (struct live_trial){.number = number,
-                                 .attempt = attempt,
-                                 .loss = NAN,
-                                 .value = t->value,
-                                 .n_epochs = t->n_epochs,
-                                 .rate = NAN,
-                                 .first_fraction = NAN,
-                                 .last_ms = now_ms};
+        begin_attempt(t, attempt, now_ms);
     }
     int64_t searched = field_int(field_get(trial, "params"), "max_epochs", 0);
     t->max_epochs = l->max_epochs > 0 ? l->max_epochs : searched;
     if (progress != NULL && json_kind(progress) == JSON_OBJECT) {
-        take_phase(t, progress, now_ms);
+        const struct live_step step = {.phase = field_text(progress, "phase"),
+                                       .epoch = field_int(progress, "epoch", 0),
+                                       .step = field_int(progress, "step", 0),
+                                       .n_steps =
+                                           field_int(progress, "n_steps", 0),
+                                       .loss = field_number(progress, "loss")};
+        live_trial_take(t, &step, now_ms);
     }
 }
 

@@ -22,6 +22,16 @@ struct live_trial { /* one that runs */
     int64_t last_ms; /* when it was heard of last */
 };
 
+/* Where a training is, as its worker says. */
+struct live_step {
+    const char *phase;
+    int64_t epoch, step, n_steps;
+    double loss;
+};
+void live_trial_init(struct live_trial *t, int64_t number, int64_t max_epochs);
+void live_trial_take(struct live_trial *t, const struct live_step *step,
+                     int64_t now_ms);
+
 struct live {
     char *name, *reason, *trouble; /* owned; NULL: none */
     char state[16], metric[16];

@@ -253,16 +253,18 @@ static void put_phase(struct buf *line, const struct live_trial *t,
     put_field(line, term, TERM_DIM, rate, 7, true);
 }
 
-static void put_running(struct buf *out, const struct live *l,
-                        const struct live_trial *t, const struct term *term,
-                        int columns, int64_t now_ms)
+void live_view_running(struct buf *out, const struct live_trial *t,
+                       const char *metric, const struct term *term, int columns,
+                       int64_t now_ms)
 {
     struct buf line;
-    char text[FORMAT_SIZE], number[FORMAT_SIZE];
+    char text[FORMAT_SIZE], number[FORMAT_SIZE] = "";
     int64_t eta = live_trial_eta(t, now_ms);
     int64_t silent = now_ms - t->last_ms;
     buf_init(&line, LINE_MAX_BYTES);
-    snprintf(number, sizeof(number), "%" PRId64, t->number);
+    if (t->number >= 0) {
+        snprintf(number, sizeof(number), "%" PRId64, t->number);
+    }
     put_field(&line, term, TERM_DIM, number, 5, true);
     bars_progress(&line, term, t->fraction, columns < 100 ? 12 : BAR_WIDTH,
                   TERM_ACCENT);
@@ -278,7 +280,7 @@ static void put_running(struct buf *out, const struct live *l,
     }
     if (!isnan(t->value)) {
         format_number(t->value, text);
-        say(&line, term, TERM_DIM, "  %s %s", l->metric, text);
+        say(&line, term, TERM_DIM, "  %s %s", metric, text);
     }
     if (silent > SILENT_MS && t->last_ms > 0) {
         short_duration(silent, text);
@@ -322,7 +324,8 @@ void live_view_block(struct buf *out, const struct live *l,
             put_line(out, &line, columns);
             break;
         }
-        put_running(out, l, &l->running[i], term, columns, now_ms);
+        live_view_running(out, &l->running[i], l->metric, term, columns,
+                          now_ms);
     }
     if (rows > 1) {
         put_note(out, l, term, columns);

@@ -17,6 +17,11 @@ void live_view_trial(struct buf *out, const struct live *l,
 void live_view_block(struct buf *out, const struct live *l,
                      const struct term *term, int columns, int rows,
                      int64_t now_ms);
+/* Append the line of a training that runs. metric names its value; number -1:
+ * it is the only one and has none. */
+void live_view_running(struct buf *out, const struct live_trial *t,
+                       const char *metric, const struct term *term, int columns,
+                       int64_t now_ms);
 
 /* Append one sentence and a newline: a finished trial, an epoch of one that
  * runs, the study's state. No control codes. */

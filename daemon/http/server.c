@@ -115,8 +115,7 @@ static int open_tcp(struct http_server *s, int port, struct err *err)
     return rc != 0 ? rc : door_open(&s->tcp, s, fd, false, err);
 }
 
-/* The port first: it is what may be taken. The socket last: who finds it
- * answering finds the port's file too. */
+/* The port first: it is what may be taken. */
 static int open_all(struct http_server *s, int port, struct err *err)
 {
     int rc = auth_load(&s->auth, s->state_dir, err);
@@ -124,10 +123,10 @@ static int open_all(struct http_server *s, int port, struct err *err)
         rc = open_tcp(s, port, err);
     }
     if (rc == 0) {
-        rc = listen_tell_port(s->state_dir, s->port, err);
+        rc = open_local(s, err);
     }
     if (rc == 0) {
-        rc = open_local(s, err);
+        rc = listen_tell_port(s->state_dir, s->port, err);
     }
     return rc;
 }

@@ -1,0 +1,221 @@
+/* train: the notebook's fixed run: one training, no daemon. */
+#include "core/base/buf.h"
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "core/base/paths.h"
+#include "core/data/dataset.h"
+#include "core/spec/spec.h"
+#include "daemon/cli/cli.h"
+#include "daemon/cli/cmd.h"
+#include "daemon/cli/config.h"
+#include "daemon/cli/format.h"
+#include "daemon/cli/table.h"
+#include "daemon/cli/training.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+enum { KEY_OUT = 1 };
+
+struct input {
+    struct config_flags flags;
+    const char *out;
+};
+
+static void on_option(int key, const char *arg, struct argp_state *state,
+                      void *ctx)
+{
+    struct input *in = ctx;
+    if (!config_on_option(&in->flags, key, arg, state)) {
+        in->out = arg;
+    }
+}
+
+static const struct argp_option options[] = {
+    CONFIG_OPTION_SET,
+    CONFIG_OPTION_SEED,
+    {"out", KEY_OUT, "DIR", 0,
+     "folder for checkpoints; the best epoch's stays (default: none are "
+     "taken)",
+     0},
+    {0},
+};
+
+static const struct cli_command command = {
+    .name = "train",
+    .args = "CONFIG",
+    .doc = "Does one training with the config's fixed values, without a "
+           "daemon. What the config searches must be fixed by --set.",
+    .n_min = 1,
+    .n_max = 1,
+    .options = options,
+    .on_option = on_option};
+
+static int check_fixed(const char *file, const struct spec *spec,
+                       struct err *err)
+{
+    if (spec->space.n == 0) {
+        return 0;
+    }
+    const char *path = RUN_FIELD[spec->space.params[0].field].path;
+    return err_set(err, ERR_INVALID,
+                   "%s: %s: is searched, but one training needs one value "
+                   "(--set %s=...)",
+                   file, path, path);
+}
+
+/* --- the data ------------------------------------------------------------- */
+
+/* Read the sources; *sha256 is "" when nothing needs to be kept. */
+static int read_data(struct cli *c, const struct spec *spec, bool keep,
+                     struct dataset **out, char sha256[65], struct err *err)
+{
+    const struct spec_data *data = &spec->data;
+    char *cache =
+        c->state_dir != NULL ? paths_in_state(c->state_dir, "cache") : NULL;
+    const struct dataset_query query = {
+        .sources = (const char *const *)data->sources,
+        .n_sources = data->n_sources,
+        .splits = (const char *const *)data->splits,
+        .n_splits = data->n_splits,
+        .text = data->text,
+        .label = data->label,
+        .min_class_count = (int)data->min_class_count,
+        .cache_dir = cache};
+    sha256[0] = '\0';
+    int rc = dataset_read(&query, out, err);
+    if (rc == 0 && keep && cache != NULL) {
+        char *dir = paths_in_state(cache, "datasets");
+        rc = file_mkdirs(dir, 0700, err);
+        if (rc == 0) {
+            rc = dataset_save(*out, dir, sha256, err);
+        }
+        if (rc != 0) {
+            dataset_free(*out);
+        }
+        free(dir);
+    }
+    free(cache);
+    return rc;
+}
+
+/* --- the end -------------------------------------------------------------- */
+
+static void put_epochs(struct json_out *w, const struct training *t)
+{
+    json_put_key(w, "epochs");
+    json_open(w, '[');
+    for (size_t i = 0; i < t->n_epochs; i++) {
+        json_open(w, '{');
+        json_put_key(w, "epoch");
+        json_put_int(w, (int64_t)i);
+        for (int m = 0; m < RUN_N_METRICS; m++) {
+            json_put_key(w, RUN_METRIC_NAMES[m]);
+            json_put_double(w, t->epochs[i].metrics.value[m]);
+        }
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+}
+
+static void print_json(const struct training *t)
+{
+    struct buf text;
+    struct json_out w;
+    buf_init(&text, BUF_MAX_RESPONSE);
+    json_out_init(&w, &text, JSON_COMPACT);
+    json_open(&w, '{');
+    put_epochs(&w, t);
+    json_put_key(&w, "best_epoch");
+    if (t->result.best_epoch >= 0) {
+        json_put_int(&w, t->result.best_epoch);
+    } else {
+        json_put_null(&w);
+    }
+    json_put_key(&w, "value");
+    json_put_double(&w, t->result.value);
+    json_put_key(&w, "why");
+    json_put_string(&w, t->result.why);
+    json_put_key(&w, "checkpoint");
+    json_put_string(&w, t->checkpoint);
+    json_put_key(&w, "seconds");
+    json_put_double(&w, t->seconds);
+    json_close(&w, '}');
+    printf("%s\n", text.data);
+    buf_fini(&text);
+}
+
+static void print_summary(const struct cli *c, const struct spec *spec,
+                          const struct training *t)
+{
+    char text[FORMAT_SIZE];
+    struct table *table = table_new();
+    table_left(table, "");
+    table_left(table, "");
+    json_repr(t->result.value, text);
+    table_cell(table, TERM_DIM, RUN_METRIC_NAMES[spec->metric]);
+    table_cell(table, TERM_GOOD, text);
+    if (t->result.best_epoch >= 0) {
+        table_cell(table, TERM_DIM, "best epoch");
+        table_cellf(table, TERM_PLAIN, "%" PRId64 " of %zu",
+                    t->result.best_epoch + 1, t->n_epochs);
+    }
+    table_cell(table, TERM_DIM, "end");
+    table_cell(table, TERM_PLAIN, t->result.why);
+    if (t->checkpoint != NULL) {
+        table_cell(table, TERM_DIM, "checkpoint");
+        table_cell(table, TERM_PLAIN, t->checkpoint);
+    }
+    format_duration((int64_t)(1000.0 * t->seconds), text);
+    table_cell(table, TERM_DIM, "time");
+    table_cell(table, TERM_PLAIN, text);
+    table_print(table, &c->out);
+    table_free(table);
+}
+
+static int train(struct cli *c, const struct spec *spec, const char *out_dir)
+{
+    struct dataset *d;
+    struct training t;
+    struct err err;
+    char sha256[65];
+    if (read_data(c, spec, out_dir != NULL, &d, sha256, &err) != 0) {
+        err_wrap(&err, "data");
+        return cli_fail(c, &err);
+    }
+    int rc = training_run(c, spec, d, sha256, out_dir, &t, &err);
+    dataset_free(d);
+    int code = rc != 0 ? cli_fail(c, &err)
+               : t.result.end == TRAINER_END_NAN || isnan(t.result.value)
+                   ? CLI_FAILED
+                   : CLI_OK;
+    if (rc == 0 && c->json) {
+        print_json(&t);
+    } else if (rc == 0) {
+        print_summary(c, spec, &t);
+    }
+    training_fini(&t);
+    return code;
+}
+
+int cmd_train(struct cli *c, int argc, char **argv)
+{
+    struct input in = {.out = NULL};
+    struct spec spec;
+    struct err err;
+    cli_parse(c, &command, argc, argv, &in);
+    int rc = config_read(argv[1], &in.flags, &spec, &err);
+    config_flags_fini(&in.flags);
+    if (rc != 0) {
+        return cli_fail(c, &err);
+    }
+    rc = check_fixed(argv[1], &spec, &err);
+    if (rc == 0) {
+        rc = config_check_sources(argv[1], &spec, &err);
+    }
+    int code = rc != 0 ? cli_fail(c, &err) : train(c, &spec, in.out);
+    spec_fini(&spec);
+    return code;
+}
