@@ -1,7 +1,7 @@
 // The two charts. Tooltips are drawn as text on the canvas, never as HTML.
 import * as format from "./format.js";
 
-// The chart library empties its element by innerHTML = "", which the page's
+// The chart library empties its element by writing "" into it as HTML, which the page's
 // policy lets pass; any other HTML from a string is an error.
 window.trustedTypes?.createPolicy("default", { createHTML: (s) => (s === "" ? s : null) });
 

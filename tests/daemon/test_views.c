@@ -1,0 +1,309 @@
+/* What page and command line see: the shapes that views.h promises, and the
+ * same numbers as in the mirror. */
+#include "daemon/views.h"
+#include "core/base/buf.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "tests/lib/fix_store.h"
+#include "tests/lib/test_main.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct fix_store f;
+static const struct views_time now = {.now_ms = 5000000, .mono_ms = 70000};
+
+static void start(void)
+{
+    fix_store_init(&f, 11);
+    struct actions a;
+    actions_init(&a);
+    fix_store_add_study(&f, &a, "s");
+    fix_store_must(&f, &a);
+}
+
+static void stop(void)
+{
+    fix_store_fini(&f);
+}
+
+static int64_t id(void)
+{
+    return f.mirror->studies[0]->id;
+}
+
+/* --- a small history --- */
+
+static void add_trial(void)
+{
+    struct actions a;
+    actions_init(&a);
+    int64_t number = (int64_t)mirror_study(f.mirror, id())->n_trials;
+    fix_store_add_trial(&f, &a, id(), NULL);
+    fix_store_must(&f, &a);
+    actions_init(&a);
+    fix_store_start(&f, &a, id(), number);
+    fix_store_must(&f, &a);
+}
+
+static void report(int64_t number, double val_acc, double val_loss)
+{
+    struct actions a;
+    actions_init(&a);
+    struct action *r = fix_store_report(&f, &a, id(), number);
+    r->report.metrics.value[RUN_VAL_ACC] = val_acc;
+    r->report.metrics.value[RUN_VAL_LOSS] = val_loss;
+    fix_store_must(&f, &a);
+}
+
+static void finish(int64_t number, enum trial_state state, double value)
+{
+    struct actions a;
+    actions_init(&a);
+    fix_store_finish(&f, &a, id(), number, state, value);
+    fix_store_must(&f, &a);
+}
+
+/* --- asking --- */
+
+static struct json *parse(struct buf *b)
+{
+    struct json *root;
+    struct err err;
+    ck_assert_msg(json_parse(b->data, b->len, &root, &err) == 0, "%s: %s",
+                  err.msg, b->data);
+    buf_fini(b);
+    return root;
+}
+
+static struct json *look_at_study(const char *trouble)
+{
+    struct buf b;
+    struct json_out w;
+    buf_init(&b, BUF_MAX_RESPONSE);
+    json_out_init(&w, &b, JSON_COMPACT);
+    views_study(f.mirror, f.mirror->studies[0], "/state", trouble, &now, &w);
+    return parse(&b);
+}
+
+static struct json *look_at_trials(struct views_filter filter)
+{
+    struct buf b;
+    struct json_out w;
+    buf_init(&b, BUF_MAX_RESPONSE);
+    json_out_init(&w, &b, JSON_COMPACT);
+    views_trials(f.mirror->studies[0], &filter, "/state", &now, &w);
+    return parse(&b);
+}
+
+static const struct json *item(const struct json *array, int i)
+{
+    const struct json *node = json_first(array);
+    while (i-- > 0) {
+        node = json_next(node);
+    }
+    ck_assert_ptr_nonnull(node);
+    return node;
+}
+
+static int64_t integer(const struct json *object, const char *key)
+{
+    int64_t v;
+    const struct json *node = json_get(object, key);
+    ck_assert_msg(node != NULL && json_kind(node) == JSON_NUMBER, "%s", key);
+    ck_assert(json_integer(node, &v));
+    return v;
+}
+
+static bool is_null(const struct json *object, const char *key)
+{
+    const struct json *node = json_get(object, key);
+    ck_assert_msg(node != NULL, "%s", key);
+    return json_kind(node) == JSON_NULL;
+}
+
+/* --- tests --- */
+
+START_TEST(test_new_study)
+{
+    static const char *const keys[] = {
+        "name",   "id",        "seq",       "state",   "reason",
+        "metric", "direction", "n_trials",  "counts",  "finished",
+        "best",   "created",   "active_ms", "eta_ms",  "workers",
+        "data",   "config",    "params",    "running", "trouble"};
+    struct json *s = look_at_study("disk full");
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        ck_assert_msg(json_get(s, keys[i]) != NULL, "%s", keys[i]);
+    }
+    ck_assert_str_eq(json_string(json_get(s, "name")), "s");
+    ck_assert_str_eq(json_string(json_get(s, "metric")), "val-acc");
+    ck_assert_str_eq(json_string(json_get(s, "trouble")), "disk full");
+    ck_assert(is_null(s, "best"));
+    ck_assert(is_null(s, "eta_ms"));
+    ck_assert(is_null(s, "data"));
+    ck_assert_int_eq(integer(s, "finished"), 0);
+    ck_assert_int_eq(integer(s, "n_trials"), 30);
+    ck_assert_str_eq(json_string(json_get(json_get(s, "config"), "study")),
+                     "s");
+    json_free(s);
+}
+END_TEST
+
+START_TEST(test_counts_and_best)
+{
+    static const struct {
+        enum trial_state state;
+        double value;
+    } ends[] = {{TRIAL_COMPLETE, 0.25},
+                {TRIAL_COMPLETE, 0.75},
+                {TRIAL_PRUNED, 0.9},
+                {TRIAL_FAIL, NAN},
+                {TRIAL_COMPLETE, 0.5}};
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        add_trial();
+        report((int64_t)i, ends[i].value, 1.0);
+        finish((int64_t)i, ends[i].state, ends[i].value);
+    }
+    add_trial();
+    struct json *s = look_at_study(NULL);
+    const struct json *counts = json_get(s, "counts");
+    const struct json *best = json_get(s, "best");
+    ck_assert_int_eq(integer(counts, "COMPLETE"), 3);
+    ck_assert_int_eq(integer(counts, "PRUNED"), 1);
+    ck_assert_int_eq(integer(counts, "FAIL"), 1);
+    ck_assert_int_eq(integer(counts, "RUNNING"), 1);
+    ck_assert_int_eq(integer(s, "finished"), 4);
+    ck_assert_int_eq(integer(best, "number"), 1);
+    ck_assert_double_eq(json_number(json_get(best, "value")), 0.75);
+    ck_assert_int_eq(json_size(json_get(s, "running")), 1);
+    ck_assert_int_eq(integer(item(json_get(s, "running"), 0), "number"), 5);
+    ck_assert(is_null(s, "trouble"));
+    json_free(s);
+}
+END_TEST
+
+START_TEST(test_trials)
+{
+    add_trial();
+    report(0, 0.1 + 0.2, NAN);
+    report(0, 1.0 / 3.0, INFINITY);
+    finish(0, TRIAL_COMPLETE, 1.0 / 3.0);
+    add_trial();
+    finish(1, TRIAL_FAIL, NAN);
+    add_trial();
+    struct json *all =
+        look_at_trials((struct views_filter){.after = -1, .state = -1});
+    const struct json *trials = json_get(all, "trials");
+    ck_assert_int_eq(json_size(trials), 3);
+
+    const struct json *done = item(trials, 0);
+    const struct json *epochs = json_get(done, "epochs");
+    ck_assert_double_eq(json_number(json_get(done, "value")), 1.0 / 3.0);
+    ck_assert_int_eq(json_size(epochs), 2);
+    ck_assert_double_eq(json_number(json_get(item(epochs, 0), "val-acc")),
+                        0.1 + 0.2);
+    ck_assert_str_eq(json_string(json_get(item(epochs, 0), "val-loss")), "nan");
+    ck_assert_str_eq(json_string(json_get(item(epochs, 1), "val-loss")), "inf");
+    ck_assert_int_eq(json_size(json_get(done, "params")), 5);
+    ck_assert(is_null(done, "progress"));
+    ck_assert(is_null(done, "cause"));
+
+    const struct json *failed = item(trials, 1);
+    ck_assert(is_null(failed, "value"));
+    ck_assert_str_eq(json_string(json_get(failed, "cause")), "oom");
+    ck_assert_str_eq(json_string(json_get(failed, "message")),
+                     "out of m\xc3\xa9mory \"x\"");
+
+    const struct json *running = item(trials, 2);
+    ck_assert_str_eq(json_string(json_get(running, "state")), "RUNNING");
+    ck_assert(!is_null(running, "progress"));
+    ck_assert(is_null(running, "end"));
+    json_free(all);
+}
+END_TEST
+
+START_TEST(test_filters)
+{
+    for (int i = 0; i < 4; i++) {
+        add_trial();
+    }
+    finish(1, TRIAL_COMPLETE, 0.5);
+    struct json *all =
+        look_at_trials((struct views_filter){.after = -1, .state = -1});
+    int64_t seq = integer(all, "seq");
+    json_free(all);
+
+    struct json *nothing =
+        look_at_trials((struct views_filter){.after = seq, .state = -1});
+    ck_assert_int_eq(json_size(json_get(nothing, "trials")), 0);
+    ck_assert_int_eq(integer(nothing, "seq"), seq);
+    json_free(nothing);
+
+    finish(2, TRIAL_COMPLETE, 0.5);
+    struct json *news =
+        look_at_trials((struct views_filter){.after = seq, .state = -1});
+    ck_assert_int_eq(json_size(json_get(news, "trials")), 1);
+    ck_assert_int_eq(integer(item(json_get(news, "trials"), 0), "number"), 2);
+    ck_assert_int_gt(integer(news, "seq"), seq);
+    json_free(news);
+
+    struct json *complete = look_at_trials(
+        (struct views_filter){.after = -1, .state = TRIAL_COMPLETE});
+    ck_assert_int_eq(json_size(json_get(complete, "trials")), 2);
+    json_free(complete);
+
+    struct json *last = look_at_trials(
+        (struct views_filter){.after = -1, .state = -1, .limit = 1});
+    ck_assert_int_eq(json_size(json_get(last, "trials")), 1);
+    ck_assert_int_eq(integer(item(json_get(last, "trials"), 0), "number"), 3);
+    json_free(last);
+}
+END_TEST
+
+/* Whatever the state, what is printed is strict JSON. */
+START_TEST(test_any_state_is_json)
+{
+    for (int i = 0; i < 300; i++) {
+        struct actions a;
+        actions_init(&a);
+        fix_store_random(&f, &a);
+        fix_store_must(&f, &a);
+        struct buf b;
+        struct json_out w;
+        buf_init(&b, BUF_MAX_RESPONSE);
+        json_out_init(&w, &b, JSON_COMPACT);
+        views_studies(f.mirror, "/state", &now, &w);
+        struct json *root = parse(&b);
+        ck_assert_int_eq(json_size(json_get(root, "studies")),
+                         (int)f.mirror->n_studies);
+        json_free(root);
+        for (size_t s = 0; s < f.mirror->n_studies; s++) {
+            struct views_filter all = {.after = -1, .state = -1};
+            buf_init(&b, BUF_MAX_RESPONSE);
+            json_out_init(&w, &b, JSON_COMPACT);
+            views_trials(f.mirror->studies[s], &all, "/state", &now, &w);
+            root = parse(&b);
+            ck_assert_int_eq(json_size(json_get(root, "trials")),
+                             (int)f.mirror->studies[s]->n_trials);
+            json_free(root);
+        }
+    }
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("views");
+    TCase *t = tcase_create("views");
+    tcase_add_checked_fixture(t, start, stop);
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, test_new_study);
+    tcase_add_test(t, test_counts_and_best);
+    tcase_add_test(t, test_trials);
+    tcase_add_test(t, test_filters);
+    tcase_add_test(t, test_any_state_is_json);
+    suite_add_tcase(s, t);
+    return s;
+}
