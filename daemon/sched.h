@@ -45,7 +45,7 @@ enum {
     SCHED_HANGS_AT_ONE_PLACE = 2,
     SCHED_BACKOFF_MIN_MS = 1000,
     SCHED_BACKOFF_MAX_MS = 60000,
-    SCHED_DISK_WAIT_MS = 10000, /* before a full disk is tried again */
+    SCHED_DISK_WAIT_MS = 10000,      /* before a full disk is tried again */
     SCHED_PREPARES = 3,              /* preparations that may die */
     SCHED_HANG_MS = 120000,          /* no progress for this long: hang */
     SCHED_PREPARE_HANG_MS = 3600000, /* a preparation without a PROGRESS (its

@@ -115,7 +115,8 @@ static int open_tcp(struct http_server *s, int port, struct err *err)
     return rc != 0 ? rc : door_open(&s->tcp, s, fd, false, err);
 }
 
-/* The port first: it is what may be taken. */
+/* The port first: it is what may be taken. The socket last: who finds it
+ * answering finds the port's file too. */
 static int open_all(struct http_server *s, int port, struct err *err)
 {
     int rc = auth_load(&s->auth, s->state_dir, err);
@@ -123,10 +124,10 @@ static int open_all(struct http_server *s, int port, struct err *err)
         rc = open_tcp(s, port, err);
     }
     if (rc == 0) {
-        rc = open_local(s, err);
+        rc = listen_tell_port(s->state_dir, s->port, err);
     }
     if (rc == 0) {
-        rc = listen_tell_port(s->state_dir, s->port, err);
+        rc = open_local(s, err);
     }
     return rc;
 }

@@ -365,6 +365,18 @@ char *home_sql(const struct home *h, const char *sql)
     return buf_take(&b);
 }
 
+void home_exec(const struct home *h, const char *sql)
+{
+    char path[400];
+    sqlite3 *db;
+    snprintf(path, sizeof(path), "%s/parzen.db", h->state);
+    int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
+    ck_assert_msg(rc == SQLITE_OK &&
+                      sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK,
+                  "%s: %s", sql, sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
 long long home_count(const struct home *h, const char *sql)
 {
     char *text = home_sql(h, sql);

@@ -63,6 +63,8 @@ const char *home_config(const struct home *h, const char *name,
 char *home_sql(const struct home *h, const char *sql);
 /* The one number that a query gives. */
 long long home_count(const struct home *h, const char *sql);
+/* Change STATE/parzen.db while no daemon has it. */
+void home_exec(const struct home *h, const char *sql);
 /* Poll a query every 20 ms until it gives at least n; false after timeout. */
 bool home_wait(const struct home *h, const char *sql, long long n,
                int timeout_ms);
