@@ -1,0 +1,253 @@
+/* A study told by events: what is news, when it is over, how it is painted. */
+#include "tests/lib/test_main.h"
+#include "core/base/buf.h"
+#include "core/base/json.h"
+#include "daemon/cli/live.h"
+#include "daemon/cli/live_view.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct live live;
+static int64_t now = 1000000;
+
+static struct json *parsed(const char *text)
+{
+    struct json *node;
+    struct err err;
+    ck_assert_msg(json_parse(text, strlen(text), &node, &err) == 0, "%s: %s",
+                  text, err.msg);
+    return node;
+}
+
+static void take_study(const char *text)
+{
+    struct json *node = parsed(text);
+    live_take_study(&live, node, now);
+    json_free(node);
+}
+
+static enum live_news take_trial(const char *text)
+{
+    struct json *node = parsed(text);
+    enum live_news news = live_take_trial(&live, node, now);
+    json_free(node);
+    return news;
+}
+
+static void take_progress(int64_t number, int64_t attempt, const char *phase,
+                          int64_t epoch, int64_t step)
+{
+    char text[512];
+    snprintf(text, sizeof(text),
+             "{\"number\":%d,\"state\":\"RUNNING\",\"attempt\":%d,\"progress\":"
+             "{\"phase\":\"%s\",\"epoch\":%d,\"step\":%d,\"n_steps\":100,"
+             "\"loss\":0.5}}",
+             (int)number, (int)attempt, phase, (int)epoch, (int)step);
+    struct json *node = parsed(text);
+    live_take_progress(&live, node, now);
+    json_free(node);
+}
+
+#define STUDY(state, counts)                                                   \
+    "{\"name\":\"s\",\"seq\":5,\"state\":\"" state "\",\"reason\":null,"       \
+    "\"metric\":\"val-acc\",\"direction\":\"maximize\",\"n_trials\":4,"        \
+    "\"counts\":{" counts "},\"finished\":1,\"best\":null,\"eta_ms\":60000,"   \
+    "\"data\":{\"sha256\":\"ab\"},\"params\":[\"lr\",\"emb_dim\"],"            \
+    "\"config\":{\"training\":{\"max_epochs\":4}},\"running\":[],"             \
+    "\"trouble\":null}"
+
+static void setup(void)
+{
+    live_init(&live);
+    take_study(STUDY("running", "\"RUNNING\":1"));
+}
+
+static void teardown(void)
+{
+    live_fini(&live);
+}
+
+static const char *const complete_0 =
+    "{\"number\":0,\"seq\":6,\"state\":\"COMPLETE\",\"value\":0.5,"
+    "\"best_epoch\":3,\"n_epochs\":4,\"start\":1000,\"end\":43000,"
+    "\"params\":{\"lr\":0.00123456,\"emb_dim\":64}}";
+
+START_TEST(an_end_is_news_once)
+{
+    ck_assert_int_eq(take_trial(complete_0), LIVE_BEST);
+    ck_assert_int_eq(take_trial(complete_0), LIVE_NOTHING);
+    ck_assert_int_eq(live.best, 0);
+    ck_assert_int_eq(live.seq, 6);
+}
+END_TEST
+
+START_TEST(a_retried_trial_may_end_again)
+{
+    ck_assert_int_eq(take_trial("{\"number\":1,\"state\":\"FAIL\"}"),
+                     LIVE_FINISHED);
+    ck_assert_int_eq(take_trial("{\"number\":1,\"state\":\"WAITING\"}"),
+                     LIVE_NOTHING);
+    ck_assert_int_eq(take_trial("{\"number\":1,\"state\":\"FAIL\"}"),
+                     LIVE_FINISHED);
+}
+END_TEST
+
+START_TEST(best_follows_the_direction)
+{
+    take_trial(complete_0);
+    ck_assert_int_eq(
+        take_trial("{\"number\":1,\"state\":\"COMPLETE\",\"value\":0.4}"),
+        LIVE_FINISHED);
+    ck_assert_int_eq(
+        take_trial("{\"number\":2,\"state\":\"COMPLETE\",\"value\":0.5}"),
+        LIVE_FINISHED); /* the first of ties stays */
+    ck_assert_int_eq(
+        take_trial("{\"number\":3,\"state\":\"PRUNED\",\"value\":0.9}"),
+        LIVE_FINISHED);
+    live.maximize = false;
+    ck_assert_int_eq(
+        take_trial("{\"number\":4,\"state\":\"COMPLETE\",\"value\":0.4}"),
+        LIVE_BEST);
+}
+END_TEST
+
+START_TEST(epochs_are_news)
+{
+    static const char *const one =
+        "{\"number\":0,\"state\":\"RUNNING\",\"attempt\":1,\"epochs\":"
+        "[{\"epoch\":0,\"val-acc\":0.25}]}";
+    static const char *const again =
+        "{\"number\":0,\"state\":\"RUNNING\",\"attempt\":2,\"epochs\":"
+        "[{\"epoch\":0,\"val-acc\":0.25}]}";
+    ck_assert_int_eq(take_trial(one), LIVE_EPOCH);
+    ck_assert_int_eq(take_trial(one), LIVE_NOTHING);
+    ck_assert_int_eq(take_trial(again), LIVE_NOTHING); /* another attempt */
+    ck_assert_double_eq(live.running[0].value, 0.25);
+}
+END_TEST
+
+START_TEST(pace_and_time_left)
+{
+    take_progress(0, 1, "train", 0, 0);
+    for (int i = 1; i <= 20; i++) {
+        now += 250;
+        take_progress(0, 1, "train", 0, 5 * i);
+    }
+    const struct live_trial *t = &live.running[0];
+    ck_assert_double_eq_tol(t->rate, 20.0, 0.1);
+    ck_assert_double_eq_tol(t->fraction, 0.25, 1e-9);
+    /* a quarter took 5 s */
+    ck_assert_int_eq(live_trial_eta(t, now), 15000);
+    ck_assert_int_eq(live_trial_eta(t, now + 5000), 10000);
+    take_progress(0, 1, "save", 1, 0); /* a bar never goes back */
+    ck_assert_double_eq_tol(t->fraction, 0.25, 1e-9);
+    take_progress(0, 2, "tokenize", 0, 0); /* but for another attempt */
+    ck_assert_double_eq(live.running[0].fraction, 0.0);
+    ck_assert_int_eq(live_trial_eta(&live.running[0], now), -1);
+}
+END_TEST
+
+START_TEST(over_when_nothing_runs)
+{
+    take_progress(0, 1, "train", 0, 0);
+    ck_assert(!live_is_over(&live));
+    take_study(STUDY("paused", "\"RUNNING\":1"));
+    ck_assert(!live_is_over(&live)); /* it lets the running one end */
+    take_trial(complete_0);
+    take_study(STUDY("paused", "\"COMPLETE\":1"));
+    ck_assert(live_is_over(&live));
+}
+END_TEST
+
+START_TEST(replies_of_any_shape_do_no_harm)
+{
+    take_study("{}");
+    take_study("[1]");
+    take_study("{\"params\":7,\"running\":{\"a\":3},\"counts\":\"x\","
+               "\"best\":[]}");
+    ck_assert_int_eq(take_trial("{\"number\":-3,\"state\":\"FAIL\"}"),
+                     LIVE_NOTHING);
+    ck_assert_int_eq(take_trial("{\"number\":4e15,\"state\":\"FAIL\"}"),
+                     LIVE_FINISHED);
+    ck_assert_int_eq(take_trial("{\"number\":1,\"state\":\"NEW\"}"),
+                     LIVE_NOTHING);
+}
+END_TEST
+
+/* --- the view --- */
+
+static const struct term plain = {.has_unicode = true};
+
+START_TEST(the_block_fits_the_terminal)
+{
+    for (int i = 0; i < 50; i++) {
+        take_progress(i, 1, "train", 1, 50);
+    }
+    for (int rows = 2; rows < 60; rows++) {
+        struct buf out;
+        int n = 0;
+        buf_init(&out, 1 << 20);
+        live_view_block(&out, &live, &plain, 80, rows, now);
+        for (size_t i = 0; i < out.len; i++) {
+            n += out.data[i] == '\n';
+        }
+        ck_assert_int_le(n, rows);
+        buf_fini(&out);
+    }
+}
+END_TEST
+
+START_TEST(lines_of_the_table)
+{
+    struct json *trial = parsed(complete_0);
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    live_view_titles(&out, &live, &plain, 80);
+    live_view_trial(&out, &live, &plain, 80, trial, true);
+    ck_assert_str_eq(out.data,
+                     "trial   val-acc  epoch    time        lr   emb_dim\n"
+                     "    0 ★     0.5    4/4     42s   0.00123        64\n");
+    buf_reset(&out);
+    live_view_say_trial(&out, &live, trial, true);
+    ck_assert_str_eq(out.data, "trial 0 complete: val-acc 0.5 (best so far), "
+                               "42 s: lr 0.001235, emb_dim 64\n");
+    buf_fini(&out);
+    json_free(trial);
+}
+END_TEST
+
+START_TEST(a_failure_says_why)
+{
+    struct json *trial =
+        parsed("{\"number\":7,\"state\":\"FAIL\",\"cause\":\"nan\",\"message\":"
+               "\"the loss is not a number\\u001b[2J\"}");
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    live_view_say_trial(&out, &live, trial, false);
+    ck_assert_str_eq(
+        out.data, "trial 7 failed (nan): the loss is not a number\\x1b[2J\n");
+    buf_fini(&out);
+    json_free(trial);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("live");
+    TCase *t = tcase_create("live");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, an_end_is_news_once);
+    tcase_add_test(t, a_retried_trial_may_end_again);
+    tcase_add_test(t, best_follows_the_direction);
+    tcase_add_test(t, epochs_are_news);
+    tcase_add_test(t, pace_and_time_left);
+    tcase_add_test(t, over_when_nothing_runs);
+    tcase_add_test(t, replies_of_any_shape_do_no_harm);
+    tcase_add_test(t, the_block_fits_the_terminal);
+    tcase_add_test(t, lines_of_the_table);
+    tcase_add_test(t, a_failure_says_why);
+    suite_add_tcase(s, t);
+    return s;
+}
