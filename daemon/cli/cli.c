@@ -162,9 +162,14 @@ static error_t take(int key, char *arg, struct argp_state *state)
             state->next = state->argc;
         }
         return 0;
+    case ARGP_KEY_NO_ARGS:
+        if (l->command == NULL) {
+            argp_error(state, "a command is missing");
+        }
+        return 0;
     case ARGP_KEY_END:
         if (l->command != NULL && l->n < l->command->n_min) {
-            argp_error(state, "arguments are missing: %s", l->command->args);
+            argp_error(state, "an argument is missing");
         }
         return 0;
     default:
@@ -180,9 +185,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
 int cli_parse(struct cli *c, const struct cli_command *command, int argc,
               char **argv, void *input)
 {
-    static const struct argp_option none[] = {{0}};
-    struct argp argp = {.options =
-                            command->options != NULL ? command->options : none,
+    struct argp argp = {.options = command->options,
                         .parser = take,
                         .args_doc = command->args,
                         .doc = command->doc,
@@ -201,9 +204,7 @@ int cli_parse(struct cli *c, const struct cli_command *command, int argc,
 
 int cli_parse_global(struct cli *c, const char *doc, int argc, char **argv)
 {
-    static const struct argp_option none[] = {{0}};
-    struct argp argp = {.options = none,
-                        .parser = take,
+    struct argp argp = {.parser = take,
                         .args_doc = "COMMAND [ARGUMENTS]",
                         .doc = doc,
                         .children = children};

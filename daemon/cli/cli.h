@@ -55,8 +55,8 @@ struct cli_command {
  * program (2, 0). The arguments are moved to argv[1] .. argv[n]; returns n. */
 int cli_parse(struct cli *c, const struct cli_command *command, int argc,
               char **argv, void *input);
-/* The options that stand before the command. Returns the command's index in
- * argv, argc without one. */
+/* The options that stand before the command. Returns the index in argv of the
+ * command's word; without one the program ends (2). */
 int cli_parse_global(struct cli *c, const char *doc, int argc, char **argv);
 /* A whole number from low to high, else usage error. */
 int64_t cli_number(struct argp_state *state, const char *option,

@@ -7,6 +7,7 @@
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/field.h"
+#include "daemon/cli/live_view.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -55,9 +56,10 @@ static int tell(struct cli *c, struct json *study)
             snprintf(running, sizeof(running), ", %" PRId64 " running", n);
         }
         cli_say(c,
-                "study '%s' is %s%s%s: %" PRId64 " of %" PRId64
+                "study '%s' %s%s%s: %" PRId64 " of %" PRId64
                 " trials finished%s",
-                field_text(study, "name"), field_text(study, "state"),
+                field_text(study, "name"),
+                live_view_state(field_text(study, "state")),
                 reason != NULL ? " - " : "", reason != NULL ? reason : "",
                 field_int(study, "finished", 0),
                 field_int(study, "n_trials", 0), running);

@@ -330,9 +330,15 @@ int64_t live_trial_eta(const struct live_trial *t, int64_t now_ms)
 
 int64_t live_eta(const struct live *l, int64_t now_ms)
 {
+    bool is_last = l->n_trials - l->finished <= (int64_t)l->n_running;
+    int64_t left = l->eta_ms - (now_ms - l->eta_at_ms);
     if (l->eta_ms < 0 || strcmp(l->state, "running") != 0) {
         return -1;
     }
-    int64_t left = l->eta_ms - (now_ms - l->eta_at_ms);
-    return left > 0 ? left : 0;
+    left = is_last ? 0 : left;
+    for (size_t i = 0; i < l->n_running; i++) {
+        int64_t trial = live_trial_eta(&l->running[i], now_ms);
+        left = trial > left ? trial : left;
+    }
+    return left > 0 ? left : -1;
 }

@@ -71,8 +71,10 @@ void live_take_progress(struct live *l, const struct json *trial,
                         int64_t now_ms);
 /* Nothing runs any more, and nothing will by itself. */
 bool live_is_over(const struct live *l);
-/* Milliseconds to the end of a running trial, of the study; -1: unknown. */
+/* Milliseconds to the end of a running trial, from its pace; -1: unknown. */
 int64_t live_trial_eta(const struct live_trial *t, int64_t now_ms);
+/* The same of the study: what the daemon said, less what has passed since, but
+ * never before its running trials end. */
 int64_t live_eta(const struct live *l, int64_t now_ms);
 
 #endif

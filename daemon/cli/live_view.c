@@ -19,8 +19,11 @@ enum {
     LINE_MAX_BYTES = 64 << 10,
     VALUE_WIDTH = 8,  /* of a parameter, at least */
     FIXED_WIDTH = 31, /* of what stands before the parameters */
+    FIELD_WIDTH = 10,
     GAP = 2,
     BAR_WIDTH = 24,
+    NARROW = 90, /* columns; below, less is said */
+    WIDE = 120,
     SILENT_MS = 10000, /* then a running trial is said to be silent */
 };
 
@@ -228,7 +231,7 @@ static void put_header(struct buf *out, const struct live *l,
 
 /* "train 2/5  312/380  41.2/s", or "encode 120/350" before the first epoch. */
 static void put_phase(struct buf *line, const struct live_trial *t,
-                      const struct term *term)
+                      const struct term *term, bool with_rate)
 {
     bool is_train = strcmp(t->phase, "train") == 0;
     bool has_epoch = is_train || strcmp(t->phase, "eval") == 0 ||
@@ -248,9 +251,11 @@ static void put_phase(struct buf *line, const struct live_trial *t,
     }
     put_field(line, term, TERM_ACCENT, t->phase[0] != '\0' ? t->phase : "start",
               8, false);
-    put_field(line, term, TERM_PLAIN, epochs, 10, false);
+    put_field(line, term, TERM_PLAIN, epochs, 11, false);
     put_field(line, term, TERM_PLAIN, steps, 9, true);
-    put_field(line, term, TERM_DIM, rate, 7, true);
+    if (with_rate) {
+        put_field(line, term, TERM_DIM, rate, 7, true);
+    }
 }
 
 void live_view_running(struct buf *out, const struct live_trial *t,
@@ -266,25 +271,25 @@ void live_view_running(struct buf *out, const struct live_trial *t,
         snprintf(number, sizeof(number), "%" PRId64, t->number);
     }
     put_field(&line, term, TERM_DIM, number, 5, true);
-    bars_progress(&line, term, t->fraction, columns < 100 ? 12 : BAR_WIDTH,
-                  TERM_ACCENT);
+    bars_progress(&line, term, t->fraction,
+                  columns < WIDE ? BAR_WIDTH / 2 : BAR_WIDTH, TERM_ACCENT);
     width_spaces(&line, GAP);
-    put_phase(&line, t, term);
+    put_phase(&line, t, term, columns >= NARROW);
     if (!isnan(t->loss)) {
         format_number(t->loss, text);
         say(&line, term, TERM_PLAIN, "loss %-7s", text);
     }
-    if (eta >= 0) {
+    if (eta > 0) {
         short_duration(eta, text);
         say(&line, term, TERM_PLAIN, "  ETA %-6s", text);
     }
-    if (!isnan(t->value)) {
-        format_number(t->value, text);
-        say(&line, term, TERM_DIM, "  %s %s", metric, text);
-    }
+    int left = columns - width_of(line.data);
     if (silent > SILENT_MS && t->last_ms > 0) {
         short_duration(silent, text);
         say(&line, term, TERM_WARN, "  silent for %s", text);
+    } else if (!isnan(t->value) && left > (int)strlen(metric) + FIELD_WIDTH) {
+        format_number(t->value, text);
+        say(&line, term, TERM_DIM, "  %s %s", metric, text);
     }
     put_line(out, &line, columns);
 }
@@ -400,10 +405,23 @@ void live_view_say_epoch(struct buf *out, const struct live *l,
     buf_char(out, '\n');
 }
 
+const char *live_view_state(const char *state)
+{
+    static const char *const sentences[] = {
+        "is running", "is paused", "is stopped", "is finished", "has failed"};
+    for (size_t i = 0; i < ARRAY_LEN(sentences); i++) {
+        if (strcmp(strrchr(sentences[i], ' ') + 1, state) == 0) {
+            return sentences[i];
+        }
+    }
+    return state;
+}
+
 void live_view_say_state(struct buf *out, const struct live *l)
 {
-    say(out, &no_term, TERM_PLAIN, "study '%s' is %s%s%s", l->name, l->state,
-        l->reason != NULL ? ": " : "", l->reason != NULL ? l->reason : "");
+    say(out, &no_term, TERM_PLAIN, "study '%s' %s%s%s", l->name,
+        live_view_state(l->state), l->reason != NULL ? ": " : "",
+        l->reason != NULL ? l->reason : "");
     if (l->trouble != NULL) {
         say(out, &no_term, TERM_PLAIN, "; the daemon has trouble: %s",
             l->trouble);

@@ -30,5 +30,7 @@ void live_view_say_trial(struct buf *out, const struct live *l,
 void live_view_say_epoch(struct buf *out, const struct live *l,
                          const struct json *trial);
 void live_view_say_state(struct buf *out, const struct live *l);
+/* "is running", "has failed": how a study's state stands in a sentence. */
+const char *live_view_state(const char *state);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { FRAME_MAX = 4 << 20 };
 
@@ -50,9 +51,23 @@ static void write_out(const struct screen *s, struct buf *frame)
     buf_fini(frame);
 }
 
+/* What is typed would tear the block. A background job must leave the
+ * terminal alone: the kernel would stop it. */
+static void hush_keyboard(struct screen *s)
+{
+    if (tcgetpgrp(STDIN_FILENO) != getpgrp() ||
+        tcgetattr(STDIN_FILENO, &s->modes) != 0) {
+        return;
+    }
+    struct termios quiet = s->modes;
+    quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
+    s->is_quiet = tcsetattr(STDIN_FILENO, TCSANOW, &quiet) == 0;
+}
+
 void screen_init(struct screen *s, const struct term *term)
 {
     *s = (struct screen){.term = term};
+    hush_keyboard(s);
     fputs("\033[?25l", term->file);
     setvbuf(term->file, NULL, _IOFBF, 1 << 16);
 }
@@ -83,4 +98,7 @@ void screen_fini(struct screen *s)
     fflush(s->term->file);
     setvbuf(s->term->file, NULL, _IONBF, 0);
     buf_fini(&none);
+    if (s->is_quiet && tcgetpgrp(STDIN_FILENO) == getpgrp()) {
+        tcsetattr(STDIN_FILENO, TCSANOW, &s->modes);
+    }
 }

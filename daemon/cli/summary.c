@@ -5,6 +5,7 @@
 #include "daemon/cli/field.h"
 #include "daemon/cli/format.h"
 #include "daemon/cli/launch.h"
+#include "daemon/cli/live_view.h"
 #include "daemon/cli/table.h"
 
 #include <inttypes.h>
@@ -42,7 +43,7 @@ static void put_best(struct table *t, const struct json *study)
     json_repr(field_number(best, "value"), text);
     table_cell(t, TERM_DIM, field_text(study, "metric"));
     table_cell(t, TERM_GOOD, text);
-    table_cell(t, TERM_DIM, "of");
+    table_cell(t, TERM_DIM, "from");
     table_cellf(
         t, TERM_PLAIN, "trial %" PRId64 ", epoch %" PRId64 " of %" PRId64,
         field_int(best, "number", -1), field_int(best, "best_epoch", -1) + 1,
@@ -108,9 +109,9 @@ void summary_study(struct cli *c, const struct json *study)
     char text[256];
     struct table *t = pairs();
     const char *reason = field_string(study, "reason");
-    cli_say(c, "study '%s' is %s%s%s", field_text(study, "name"),
-            field_text(study, "state"), reason != NULL ? ": " : "",
-            reason != NULL ? reason : "");
+    cli_say(c, "study '%s' %s%s%s", field_text(study, "name"),
+            live_view_state(field_text(study, "state")),
+            reason != NULL ? ": " : "", reason != NULL ? reason : "");
     if (has_best(study)) {
         put_best(t, study);
     }
@@ -122,6 +123,11 @@ void summary_study(struct cli *c, const struct json *study)
     table_cell(t, TERM_PLAIN, text);
     put_page(c, t);
     print(c, t);
+    const char *state = field_text(study, "state");
+    if (strcmp(state, "paused") == 0 || strcmp(state, "stopped") == 0) {
+        cli_say(c, "parzen resume '%s' continues it.",
+                field_text(study, "name"));
+    }
 }
 
 int summary_code(const struct json *study)

@@ -120,6 +120,16 @@ static void put_cell(const struct table *t, size_t at, const struct cell *cell,
     }
 }
 
+static bool is_titled(const struct table *t)
+{
+    for (size_t i = 0; i < t->n_columns; i++) {
+        if (t->columns[i].title[0] != '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void put_line(const struct table *t, const struct cell *cells,
                      const struct term *term, struct buf *out)
 {
@@ -132,7 +142,7 @@ static void put_line(const struct table *t, const struct cell *cells,
     while (line.len > 0 && line.data[line.len - 1] == ' ') {
         line.data[--line.len] = '\0';
     }
-    if (term->is_tty) {
+    if (term->is_tty && is_titled(t)) {
         term_size(term, &columns, &rows);
     }
     width_fit(out, line.data, columns);
@@ -144,22 +154,20 @@ static void put_heading(const struct table *t, const struct term *term,
                         struct buf *out)
 {
     struct cell *cells = mem_alloc(t->n_columns, sizeof(*cells));
-    bool is_titled = false;
     for (size_t i = 0; i < t->n_columns; i++) {
         cells[i] = (struct cell){.text = t->columns[i].title,
                                  .style = TERM_DIM,
                                  .width = width_of(t->columns[i].title)};
-        is_titled |= cells[i].width > 0;
     }
-    if (is_titled) {
-        put_line(t, cells, term, out);
-    }
+    put_line(t, cells, term, out);
     free(cells);
 }
 
 void table_put(const struct table *t, const struct term *term, struct buf *out)
 {
-    put_heading(t, term, out);
+    if (is_titled(t)) {
+        put_heading(t, term, out);
+    }
     for (size_t row = 0; row < table_n_rows(t); row++) {
         put_line(t, t->cells + row * t->n_columns, term, out);
     }

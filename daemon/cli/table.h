@@ -19,8 +19,9 @@ void table_cell(struct table *t, enum term_style style, const char *text);
 void table_cellf(struct table *t, enum term_style style, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 size_t table_n_rows(const struct table *t);
-/* Append the table. Without titles the heading is left out. Lines wider than
- * the terminal are cut there, never in a file or a pipe. */
+/* Append the table. Without any title there is no heading and values stand
+ * whole; else lines wider than the terminal are cut there, never in a file or a
+ * pipe. */
 void table_put(const struct table *t, const struct term *term, struct buf *out);
 /* The same, printed. */
 void table_print(const struct table *t, const struct term *term);
