@@ -69,6 +69,14 @@ int cli_fail(const struct cli *c, const struct err *err)
     return cli_code(err->code);
 }
 
+int cli_fail_here(const struct cli *c, struct err *err)
+{
+    if (err->code == ERR_NOTFOUND) {
+        err->code = ERR_IO;
+    }
+    return cli_fail(c, err);
+}
+
 void cli_say(const struct cli *c, const char *fmt, ...)
 {
     char text[4096];

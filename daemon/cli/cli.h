@@ -34,6 +34,9 @@ void cli_fini(struct cli *c);
 int cli_code(int rc);
 /* Print "parzen: SENTENCE" on stderr; returns cli_code(err->code). */
 int cli_fail(const struct cli *c, const struct err *err);
+/* The same for work done in this process: a missing file is no missing study
+ * (CLI_FAILED). */
+int cli_fail_here(const struct cli *c, struct err *err);
 /* A sentence on stderr, made safe for a terminal. */
 void cli_say(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Print a value and a newline on stdout. */

@@ -331,5 +331,5 @@ int cmd_tokenizer(struct cli *c, int argc, char **argv)
                      "tokenizer: '%s' is not one of train, encode, inspect",
                      argv[1]);
     }
-    return rc != 0 ? cli_fail(c, &err) : CLI_OK;
+    return rc != 0 ? cli_fail_here(c, &err) : CLI_OK;
 }

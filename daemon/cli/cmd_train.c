@@ -183,11 +183,11 @@ static int train(struct cli *c, const struct spec *spec, const char *out_dir)
     char sha256[65];
     if (read_data(c, spec, out_dir != NULL, &d, sha256, &err) != 0) {
         err_wrap(&err, "data");
-        return cli_fail(c, &err);
+        return cli_fail_here(c, &err);
     }
     int rc = training_run(c, spec, d, sha256, out_dir, &t, &err);
     dataset_free(d);
-    int code = rc != 0 ? cli_fail(c, &err)
+    int code = rc != 0 ? cli_fail_here(c, &err)
                : t.result.end == TRAINER_END_NAN || isnan(t.result.value)
                    ? CLI_FAILED
                    : CLI_OK;

@@ -114,7 +114,8 @@ static int spawn(struct cli *c, int port, int n_workers, struct start *s,
     int fd = open(s->log,
                   O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
-        return err_sys(err, errno, "%s", s->log);
+        err_sys(err, errno, "%s", s->log);
+        return err->code = ERR_IO;
     }
     s->log_end = lseek(fd, 0, SEEK_END);
     fflush(NULL);
@@ -195,7 +196,8 @@ int launch_daemon(struct cli *c, const struct launch_options *o, bool *started,
     }
     rc = file_mkdirs(c->state_dir, 0700, err);
     if (rc != 0) {
-        return err_wrap(err, "state directory");
+        err_wrap(err, "state directory");
+        return err->code = ERR_IO; /* a missing path is no missing study */
     }
     struct start s;
     rc = spawn(c, o->port, o->n_workers, &s, err);
@@ -243,6 +245,9 @@ int launch_url(const struct cli *c, const struct json *health, char **out,
     char *path = paths_in_state(c->state_dir, "token");
     int rc = file_read(path, &token, err);
     free(path);
+    if (rc == ERR_NOTFOUND) {
+        rc = err->code = ERR_IO;
+    }
     if (rc == 0) {
         const char *text = token.data != NULL ? token.data : "";
         *out = mem_printf("http://127.0.0.1:%" PRId64 "/#t=%.*s",
