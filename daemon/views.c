@@ -43,14 +43,36 @@ static void put_bool(struct json_out *w, const char *key, bool v)
 
 /* --- one trial --- */
 
+/* The history's number of the study's parameter i: the config's order first,
+ * so that columns do not move, then what only its rows know; -1 past the last.
+ */
+static int param_at(const struct study *s, int i)
+{
+    const struct history *h = s->history;
+    const struct space *space = &s->spec.space;
+    if (i < (int)space->n) {
+        int p = history_find_param(h, space->params[i].name);
+        return p >= 0 ? p : history_n_params(h); /* no trial has it yet */
+    }
+    int skip = i - (int)space->n;
+    for (int p = 0; p < history_n_params(h); p++) {
+        if (space_find(space, history_param_name(h, p)) < 0 && skip-- == 0) {
+            return p;
+        }
+    }
+    return -1;
+}
+
 static void put_params(const struct study *s, const struct study_trial *t,
                        struct json_out *w)
 {
     const struct history *h = s->history;
     json_put_key(w, "params");
     json_open(w, '{');
-    for (int p = 0; p < history_n_params(h); p++) {
-        const struct dist *dist = history_param_dist(h, t->number, p);
+    for (int i = 0, p; (p = param_at(s, i)) >= 0; i++) {
+        const struct dist *dist = p < history_n_params(h)
+                                      ? history_param_dist(h, t->number, p)
+                                      : NULL;
         if (dist != NULL) {
             json_put_key(w, history_param_name(h, p));
             dist_put_value(dist, history_param(h, t->number, p), w);
@@ -301,8 +323,10 @@ void views_study(const struct mirror *m, const struct study *s,
     put_config(s, w);
     json_put_key(w, "params");
     json_open(w, '[');
-    for (int p = 0; p < history_n_params(s->history); p++) {
-        json_put_string(w, history_param_name(s->history, p));
+    for (int i = 0, p; (p = param_at(s, i)) >= 0; i++) {
+        if (p < history_n_params(s->history)) {
+            json_put_string(w, history_param_name(s->history, p));
+        }
     }
     json_close(w, ']');
     json_put_key(w, "running");
