@@ -225,7 +225,7 @@ export class EpochChart extends Chart {
       this.open().setOption(this.#base());
     }
     const data = (name) => epochs.map((e) =>
-      [e.epoch, typeof e[name] === "number" ? e[name] : null]);
+      [e.epoch + 1, typeof e[name] === "number" ? e[name] : null]);
     this.chart.setOption({ series: [{ data: data("train-loss") }, { data: data("val-loss") },
       { data: data("val-acc") }] });
   }

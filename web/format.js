@@ -17,6 +17,11 @@ export function number(v, digits = 5) {
     : String(Number(v.toPrecision(digits)));
 }
 
+/** An epoch: people count from 1, files and JSON from 0. */
+export function epoch(v) {
+  return typeof v === "number" ? String(v + 1) : "–";
+}
+
 /** A number for a metric's column: fixed width, so that columns line up. */
 export function metric(v) {
   return typeof v === "number" && Math.abs(v) >= 1e-3 && Math.abs(v) < 1000

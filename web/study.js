@@ -244,7 +244,7 @@ export class StudyPage {
     const t = s.best;
     setText(this.bestValue, `${s.metric} ${format.number(t.value, 6)}`);
     this.bestParams.set(Object.entries(t.params).map(([k, v]) => [k, format.number(v, 6)]));
-    this.bestFacts.set([["Epoch", format.number(t.best_epoch)],
+    this.bestFacts.set([["Epoch", format.epoch(t.best_epoch)],
       ...(t.checkpoint ? [["Checkpoint", t.checkpoint]] : [])]);
     setText(this.bestLink, `Trial ${t.number} in detail`);
     this.bestLink.href = this.link(t.number);

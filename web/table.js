@@ -15,8 +15,8 @@ function progressText(model, t) {
   }
   const loss = typeof p.loss === "number" ? `, loss ${format.number(p.loss, 4)}` : "";
   const step = p.n_steps > 0 ? ` ${p.step}/${p.n_steps}` : "";
-  return p.phase === "train" ? `epoch ${p.epoch},${step}${loss}`
-    : p.phase === "eval" ? `epoch ${p.epoch}, evaluating${step}`
+  return p.phase === "train" ? `epoch ${format.epoch(p.epoch)},${step}${loss}`
+    : p.phase === "eval" ? `epoch ${format.epoch(p.epoch)}, evaluating${step}`
       : `${p.phase || "starting"}${step}`;
 }
 

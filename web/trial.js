@@ -89,7 +89,7 @@ export class TrialPanel {
     const study = this.#model.study;
     return [
       [study.metric, format.number(this.#model.value(t), 8)],
-      ["Best epoch", format.number(t.best_epoch)],
+      ["Best epoch", format.epoch(t.best_epoch)],
       ["Duration", format.duration(this.#model.duration(t))],
       ["Started", format.time(t.start)],
       ["Attempt", String(t.attempt)],
@@ -112,7 +112,7 @@ export class TrialPanel {
     this.body.replaceChildren(...t.epochs.map((e) => h("tr",
       { class: e.epoch === t.best_epoch ? "best" : null },
       ...names.map((n) => h("td", { class: "number" },
-        n === "epoch" ? String(e[n]) : format.metric(e[n]))))));
+        n === "epoch" ? format.epoch(e[n]) : format.metric(e[n]))))));
   }
 
   async #showLog() {

@@ -94,7 +94,7 @@ test("5,000 trials: few rows exist, scrolling shows others, updates are cheap", 
   assert.ok(longest < 400, `busy for ${longest} ms at a time`);
   assert.equal(await page.$eval(".trials", (n) => n.scrollTop), 34 * 2500 + 34);
   await page.$eval(".trials", (n) => { n.scrollTop = 0; });
-  assert.ok(await until(async () => /epoch 1, 399\/400/.test(
+  assert.ok(await until(async () => /epoch 2, 399\/400/.test(
     await page.textContent("tr[data-number='5000']"))));
   await page.screenshot({ path: path.join(ROOT, "build/screenshots/many.png") });
   assert.deepEqual(page.complaints, []);
