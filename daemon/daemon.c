@@ -1,11 +1,16 @@
 /* The wiring.
  *
- * The happy path of an event: daemon_handle stamps it; `turn` asks the
- * scheduler, commits, applies, performs; then `turn_next` lets trials start,
- * one decision at a time, until nothing more follows.
+ * The happy path of an event: `turn` stamps it, asks the scheduler, puts what
+ * it decided into the store's open transaction and applies it to the mirror;
+ * `turn_next` lets trials start, one decision at a time, until nothing more
+ * follows. Nothing of that is said or performed yet. `settle` commits, and then
+ * performs: at the end of a user's event, before a request is answered, and
+ * before the loop waits. So all that came in one round of the loop (a report,
+ * the end of its trial, the start of the next, of every worker) waits for the
+ * disk once.
  *
- * When a commit fails (disk full, database locked) nothing was applied and
- * nothing was said. What the workers do meanwhile can no longer be recorded in
+ * When that fails (disk full, database locked) nothing was said, and the mirror
+ * is loaded again. What the workers do meanwhile can no longer be recorded in
  * order, so the daemon does what a restart would do, in place: it ends those
  * that work (their trials have committed checkpoints), says why in `trouble`,
  * and every RECOVERY_MS tries to load the mirror from the store and hand the
@@ -57,42 +62,55 @@ static int64_t monotonic_ms(void)
 
 static void enter_trouble(struct daemon *d, const struct err *why);
 
-static bool any_durable(const struct actions *a)
+/* Tell and do what is durable now. */
+static void perform_all(struct daemon *d, struct actions *all)
 {
-    for (size_t i = 0; i < a->n; i++) {
-        if (action_is_durable(a->items[i].kind)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Durable first, visible after. */
-static int carry_out(struct daemon *d, const struct actions *a, struct err *err)
-{
-    if (any_durable(a)) {
-        int rc = store_commit(d->store, d->mirror, a, err);
-        if (rc != 0) {
-            enter_trouble(d, err);
-            return rc;
-        }
-        d->last_commit_ms = monotonic_ms();
-    }
-    for (size_t i = 0; i < a->n; i++) {
-        const struct action *action = &a->items[i];
-        /* A study's files are found through the mirror: before it goes. */
-        bool is_last_look = action->kind == ACTION_DELETE_STUDY;
-        if (is_last_look) {
-            daemon_perform(d, action);
-        }
-        mirror_apply(d->mirror, action);
+    for (size_t i = 0; i < all->n; i++) {
+        const struct action *action = &all->items[i];
         if (d->on_action != NULL) {
             d->on_action(d->watch_ctx, action);
         }
-        if (action_is_performed(action->kind) && !is_last_look) {
+        if (action_is_performed(action->kind)) {
             daemon_perform(d, action);
         }
     }
+    actions_fini(all);
+}
+
+/* Durable first, visible after. */
+static int settle(struct daemon *d, struct err *err)
+{
+    if (d->pending.n == 0) {
+        return 0;
+    }
+    struct actions all = d->pending;
+    actions_init(&d->pending);
+    int rc = store_flush(d->store, err);
+    if (rc != 0) {
+        actions_fini(&all);
+        enter_trouble(d, err);
+        return rc;
+    }
+    perform_all(d, &all);
+    return 0;
+}
+
+/* Into the transaction and the mirror; takes what the actions own. */
+static int carry_out(struct daemon *d, struct actions *a, struct err *err)
+{
+    int rc = store_put(d->store, d->mirror, a, err);
+    if (rc != 0) {
+        enter_trouble(d, err);
+        return rc;
+    }
+    for (size_t i = 0; i < a->n; i++) {
+        if (action_is_durable(a->items[i].kind)) {
+            d->last_commit_ms = monotonic_ms();
+        }
+        mirror_apply(d->mirror, &a->items[i]);
+        actions_add(&d->pending, a->items[i]);
+    }
+    a->n = 0;
     return 0;
 }
 
@@ -140,7 +158,8 @@ static void set_timer(struct daemon *d)
     uv_timer_start(&d->timer, on_tick, (uint64_t)wait, 0);
 }
 
-int daemon_handle(struct daemon *d, struct event *e, struct err *err)
+/* Decide and apply; settled later. */
+static int handle(struct daemon *d, struct event *e, struct err *err)
 {
     if (d->trouble != NULL) {
         return err_set(err, d->trouble_code, "%s", d->trouble);
@@ -153,7 +172,49 @@ int daemon_handle(struct daemon *d, struct event *e, struct err *err)
     return rc;
 }
 
+void daemon_settle(struct daemon *d)
+{
+    struct err err;
+    if (settle(d, &err) != 0) {
+        set_timer(d); /* logged by enter_trouble */
+    }
+}
+
+int daemon_handle(struct daemon *d, struct event *e, struct err *err)
+{
+    daemon_settle(d);
+    int rc = handle(d, e, err);
+    struct err later;
+    int settled = settle(d, &later);
+    if (rc == 0 && settled != 0) {
+        *err = later;
+    }
+    set_timer(d);
+    return rc != 0 ? rc : settled;
+}
+
+static void on_prepare(uv_prepare_t *p)
+{
+    daemon_settle(p->data);
+}
+
 /* --- trouble and recovery --- */
+
+/* The mirror without what was applied and could not be made durable. */
+static void forget_undone(struct daemon *d)
+{
+    struct err err;
+    struct mirror *fresh = mirror_new(d->options.n_workers);
+    actions_fini(&d->pending);
+    actions_init(&d->pending);
+    if (store_load(d->store, fresh, &err) != 0) {
+        LOG_ERROR("store", "cannot be read either: %s", err.msg);
+        mirror_free(fresh);
+        return;
+    }
+    mirror_free(d->mirror);
+    d->mirror = fresh;
+}
 
 static void enter_trouble(struct daemon *d, const struct err *why)
 {
@@ -170,6 +231,7 @@ static void enter_trouble(struct daemon *d, const struct err *why)
             pool_kill(d->pool, i, false);
         }
     }
+    forget_undone(d);
     bool is_fatal = why->code == ERR_IO || why->code == ERR_CORRUPT;
     if (is_fatal && d->options.on_fatal != NULL) {
         d->options.on_fatal(d->options.ctx, why->msg);
@@ -218,7 +280,10 @@ static int load(struct daemon *d, struct err *err)
                           .mono_ms = monotonic_ms(),
                           .slot = -1};
     rc = turn(d, &start, err);
-    return rc == 0 ? hand_back_orphans(d, err) : rc;
+    if (rc == 0) {
+        rc = hand_back_orphans(d, err);
+    }
+    return rc == 0 ? settle(d, err) : rc;
 }
 
 /* The store works again: what a restart would do, then the workers that came
@@ -276,7 +341,7 @@ void daemon_event(struct daemon *d, struct event *e)
     if (d->trouble != NULL) {
         return; /* recovery will find the trial where it was committed */
     }
-    if (daemon_handle(d, e, &err) != 0) {
+    if (handle(d, e, &err) != 0) {
         LOG_ERROR("event", "kind=%d slot=%d %s", (int)e->kind, e->slot,
                   err.msg);
     }
@@ -306,6 +371,7 @@ static void daemon_free(struct daemon *d)
     if (d->store != NULL) {
         store_close(d->store);
     }
+    actions_fini(&d->pending);
     mirror_free(d->mirror);
     if (d->lock_fd >= 0) {
         close(d->lock_fd);
@@ -322,6 +388,7 @@ int daemon_new(struct uv_loop_s *loop, const struct daemon_options *options,
                          .options = *options,
                          .lock_fd = -1,
                          .mirror = mirror_new(options->n_workers)};
+    actions_init(&d->pending);
     int rc = open_store(d, err);
     if (rc == 0) {
         rc = load(d, err);
@@ -337,7 +404,9 @@ int daemon_new(struct uv_loop_s *loop, const struct daemon_options *options,
         return rc;
     }
     uv_timer_init(loop, &d->timer);
-    d->timer.data = d;
+    uv_prepare_init(loop, &d->settler);
+    d->timer.data = d->settler.data = d;
+    uv_prepare_start(&d->settler, on_prepare);
     set_timer(d);
     *out = d;
     return 0;
@@ -352,12 +421,19 @@ static void on_timer_closed(uv_handle_t *h)
     on_closed(ctx);
 }
 
+static void on_settler_closed(uv_handle_t *h)
+{
+    struct daemon *d = h->data;
+    uv_close((uv_handle_t *)&d->timer, on_timer_closed);
+}
+
 static void on_pool_closed(void *ctx)
 {
     struct daemon *d = ctx;
     d->pool = NULL;
+    daemon_settle(d);
     d->timer_closed = true;
-    uv_close((uv_handle_t *)&d->timer, on_timer_closed);
+    uv_close((uv_handle_t *)&d->settler, on_settler_closed);
 }
 
 static bool is_drained(const struct daemon *d)
@@ -377,6 +453,7 @@ void daemon_maybe_drained(struct daemon *d)
         (d->trouble != NULL || is_drained(d) ||
          monotonic_ms() >= d->drain_until_ms)) {
         d->is_pool_closing = true;
+        daemon_settle(d);
         pool_close(d->pool, 2000, on_pool_closed, d);
     }
 }

@@ -32,6 +32,9 @@ void daemon_close(struct daemon *d, int grace_ms, void (*on_closed)(void *ctx),
  * mono_ms are filled in here. Called by the API and by the pool's hooks. */
 MUST_CHECK int daemon_handle(struct daemon *d, struct event *e,
                              struct err *err);
+/* Make durable what the workers' words have changed since the loop last waited:
+ * before anybody is told of it. */
+void daemon_settle(struct daemon *d);
 const struct mirror *daemon_mirror(const struct daemon *d);
 const char *daemon_state_dir(const struct daemon *d);
 /* NULL while all is well; else why nothing is dispatched ("disk full: ..."), or

@@ -16,7 +16,9 @@ struct daemon {
     struct mirror *mirror;
     struct pool *pool;
     uv_timer_t timer;
+    uv_prepare_t settler; /* daemon_settle, each time before the loop waits */
     bool timer_closed;
+    struct actions pending; /* applied, not committed: not performed yet */
     int64_t last_commit_ms; /* monotonic; 0: checkpointed since */
 
     char *trouble; /* NULL while all is well */

@@ -21,7 +21,7 @@ static void tell(struct daemon *d, int slot, const struct msg *m,
                  const char *log_path)
 {
     struct err err;
-    if (pool_send(d->pool, slot, m, log_path, &err) != 0) {
+    if (d->pool != NULL && pool_send(d->pool, slot, m, log_path, &err) != 0) {
         LOG_WARN("send", "slot=%d message=%s %s", slot, msg_name(m->type),
                  err.msg);
     }
@@ -85,7 +85,7 @@ static void perform_assign(struct daemon *d, const struct action *a)
         LOG_ERROR("trial folder", "%s", err.msg);
     }
     struct msg m = {.type = MSG_ASSIGN,
-                    .assign = {.id = {s->id, t->number, t->attempt},
+                    .assign = {.id = {s->id, t->number, a->attempt},
                                .metric = s->spec.metric,
                                .maximize = s->spec.direction == SPEC_MAXIMIZE,
                                .of_last = s->spec.of == SPEC_OF_LAST,
@@ -100,7 +100,7 @@ static void perform_assign(struct daemon *d, const struct action *a)
     study_values(s, t->number, values);
     spec_run(&s->spec, values, t->number, &m.assign.run);
     LOG_INFO("trial assigned", "study=%s trial=%d attempt=%d slot=%d",
-             s->spec.name, (int)t->number, (int)t->attempt, a->slot);
+             s->spec.name, (int)t->number, (int)a->attempt, a->slot);
     tell(d, a->slot, &m, log);
     free(values);
     free(dir);
@@ -167,7 +167,9 @@ void daemon_perform(struct daemon *d, const struct action *a)
         perform_stop(d, a);
         break;
     case ACTION_KILL:
-        pool_kill(d->pool, a->slot, a->kill.cause == TRIAL_CAUSE_HANG);
+        if (d->pool != NULL) {
+            pool_kill(d->pool, a->slot, a->kill.cause == TRIAL_CAUSE_HANG);
+        }
         break;
     case ACTION_DELETE_STUDY:
         remove_later(d, paths_study_dir(state, a->study));

@@ -185,7 +185,7 @@ static void move_pages(struct store *s, int mode)
 
 void store_checkpoint(struct store *s)
 {
-    if (!s->is_readonly && !s->move_failed && s->wal_pages > 0) {
+    if (!s->is_readonly && !s->is_open && !s->move_failed && s->wal_pages > 0) {
         move_pages(s, SQLITE_CHECKPOINT_PASSIVE);
     }
 }
@@ -223,21 +223,33 @@ static bool has_durable(const struct actions *a)
     return false;
 }
 
-int store_commit(struct store *s, const struct mirror *m,
-                 const struct actions *a, struct err *err)
+int store_put(struct store *s, const struct mirror *m, const struct actions *a,
+              struct err *err)
 {
     if (!has_durable(a)) {
         return 0;
     }
-    int rc = store_run(s, STORE_BEGIN, NULL, 0, NULL, err);
+    int rc = s->is_open ? 0 : store_run(s, STORE_BEGIN, NULL, 0, NULL, err);
+    s->is_open = rc == 0;
     for (size_t i = 0; rc == 0 && i < a->n; i++) {
         if (action_is_durable(a->items[i].kind)) {
             rc = store_write(s, m, a, i, err);
         }
     }
-    if (rc == 0) {
-        rc = store_run(s, STORE_COMMIT, NULL, 0, NULL, err);
+    if (rc != 0) {
+        s->is_open = false;
+        store_rollback(s);
     }
+    return rc;
+}
+
+int store_flush(struct store *s, struct err *err)
+{
+    if (!s->is_open) {
+        return 0;
+    }
+    s->is_open = false;
+    int rc = store_run(s, STORE_COMMIT, NULL, 0, NULL, err);
     if (rc != 0) {
         store_rollback(s);
         return rc;
@@ -246,4 +258,11 @@ int store_commit(struct store *s, const struct mirror *m,
         store_checkpoint(s);
     }
     return 0;
+}
+
+int store_commit(struct store *s, const struct mirror *m,
+                 const struct actions *a, struct err *err)
+{
+    int rc = store_put(s, m, a, err);
+    return rc == 0 ? store_flush(s, err) : rc;
 }

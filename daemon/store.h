@@ -28,6 +28,15 @@ void store_close(struct store *s);
 MUST_CHECK int store_commit(struct store *s, const struct mirror *m,
                             const struct actions *a, struct err *err);
 
+/* The same in two steps, so that several decisions share one transaction (a
+ * commit waits for the disk). store_put writes, with m the mirror before these
+ * actions and after all that were put before; store_flush makes all durable
+ * that was put since the last flush. When either fails, none of that was
+ * written. store_commit is one of each. */
+MUST_CHECK int store_put(struct store *s, const struct mirror *m,
+                         const struct actions *a, struct err *err);
+MUST_CHECK int store_flush(struct store *s, struct err *err);
+
 /* Fill an empty mirror from the rows. CORRUPT names row and reason. A study
  * made by Optuna is loaded too (is_foreign). Rows are bytes from outside:
  * checked, never asserted. On failure m is to be thrown away. */

@@ -32,6 +32,7 @@ struct store {
     char *dir; /* absolute folder of the file; NULL in memory */
     bool is_readonly;
     int wal_pages;    /* in the WAL after the last commit */
+    bool is_open;     /* a transaction, between store_put and store_flush */
     bool move_failed; /* pages are no longer moved: store.c */
     sqlite3_stmt *statements[STORE_N_STATEMENTS];
 };
