@@ -317,6 +317,7 @@ START_TEST(a_damaged_database_is_refused_and_left_alone)
     struct err err;
     ck_assert_int_eq(file_sha256(path, before, &size, &err), 0);
     start_is_refused(one, 1, "parzen.db");
+    EXPECT(&h, 1, "parzen.db", "doctor");
     ck_assert_int_eq(file_sha256(path, after, &size, &err), 0);
     ck_assert_str_eq(before, after);
     free(path);

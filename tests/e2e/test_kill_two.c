@@ -82,6 +82,7 @@ START_TEST(a_killed_study_has_each_trial_once)
         ck_assert_int_eq(home_stop_daemon(&h), 0);
         ck_assert_int_eq(n_finished(&h), N_TRIALS);
         home_check(&h, context);
+        EXPECT(&h, 0, NULL, "doctor");
         home_fini(&h);
     }
     ck_assert_int_eq(left, 0);
