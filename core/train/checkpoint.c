@@ -6,6 +6,7 @@
 #include "core/text/bpe.h"
 #include "core/train/checkpoint_meta.h"
 #include "core/train/run_model.h"
+#include "core/train/tensors.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -28,22 +29,8 @@ void checkpoint_fini(struct checkpoint *c)
     *c = (struct checkpoint){0};
 }
 
-/* --- tensors -------------------------------------------------------------- */
-
-/* What a file has of one tensor of the model. */
-struct part {
-    const char *prefix;
-    float *data;
-};
-
-static size_t parts_of(const struct model_tensor *t, bool moments,
-                       struct part out[3])
-{
-    out[0] = (struct part){"", t->weight};
-    out[1] = (struct part){"adamw.m.", t->m};
-    out[2] = (struct part){"adamw.v.", t->v};
-    return moments ? 3 : 1;
-}
+/* --- files ------------------------------------------------------------------
+ */
 
 int checkpoint_write(const struct checkpoint *c, struct model *model,
                      const char *path, char sha256[65], uint64_t *size,
@@ -51,45 +38,11 @@ int checkpoint_write(const struct checkpoint *c, struct model *model,
 {
     struct safetensors_out *w = safetensors_out_new();
     int rc = checkpoint_meta_put(c, w, err);
-    for (size_t i = 0; rc == 0 && i < model_n_tensors(model); i++) {
-        struct model_tensor t = model_tensor_at(model, i);
-        struct part parts[3];
-        size_t n = parts_of(&t, c->kind == CHECKPOINT_LAST, parts);
-        for (size_t k = 0; k < n; k++) {
-            char *name = mem_printf("%s%s", parts[k].prefix, t.name);
-            safetensors_out_tensor(w, name, SAFETENSORS_F32, t.dims, t.n_dims,
-                                   parts[k].data);
-            free(name);
-        }
-    }
     if (rc == 0) {
+        tensors_put(model, c->kind == CHECKPOINT_LAST, w);
         rc = safetensors_out_write(w, path, sha256, size, err);
     }
     safetensors_out_free(w);
-    return rc;
-}
-
-static int load_part(const struct safetensors *f, const struct model_tensor *t,
-                     const struct part *part, struct err *err)
-{
-    struct safetensors_view view;
-    char *name = mem_printf("%s%s", part->prefix, t->name);
-    int rc = safetensors_find(f, name, &view, err);
-    if (rc == 0) {
-        bool fits = view.dtype == SAFETENSORS_F32 && view.n == t->n &&
-                    view.n_dims == t->n_dims;
-        for (int i = 0; fits && i < t->n_dims; i++) {
-            fits = view.dims[i] == t->dims[i];
-        }
-        if (fits) {
-            memcpy(part->data, view.data, t->n * sizeof(float));
-        } else {
-            rc = err_set(err, ERR_INVALID,
-                         "tensor '%s' has not the shape that its run gives it",
-                         name);
-        }
-    }
-    free(name);
     return rc;
 }
 
@@ -108,14 +61,7 @@ static int load_model(const struct safetensors *f, const struct checkpoint *c,
     if (rc != 0) {
         return rc;
     }
-    for (size_t i = 0; rc == 0 && i < model_n_tensors(m); i++) {
-        struct model_tensor t = model_tensor_at(m, i);
-        struct part parts[3];
-        size_t n = parts_of(&t, trainable, parts);
-        for (size_t k = 0; rc == 0 && k < n; k++) {
-            rc = load_part(f, &t, &parts[k], err);
-        }
-    }
+    rc = tensors_get(f, trainable, m, err);
     if (rc != 0) {
         model_free(m);
         return rc;

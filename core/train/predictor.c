@@ -4,8 +4,10 @@
 #include "core/text/bpe.h"
 #include "core/train/checkpoint.h"
 #include "core/train/encoded.h"
+#include "core/train/model_dir.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum { BATCH_ROWS = 16 }; /* texts per forward pass */
 
@@ -19,8 +21,12 @@ int predictor_open(const char *path, const char *sha256, struct predictor **out,
                    struct err *err)
 {
     struct predictor *p = mem_alloc(1, sizeof(*p));
-    int rc = checkpoint_open(path, sha256, false, BATCH_ROWS, &p->checkpoint,
-                             &p->model, err);
+    struct stat st;
+    bool is_dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    int rc = is_dir ? model_dir_open(path, BATCH_ROWS, &p->checkpoint,
+                                     &p->model, err)
+                    : checkpoint_open(path, sha256, false, BATCH_ROWS,
+                                      &p->checkpoint, &p->model, err);
     if (rc == 0) {
         rc = batch_new(BATCH_ROWS, (size_t)p->checkpoint.run.max_len, &p->batch,
                        err);
@@ -47,6 +53,11 @@ void predictor_free(struct predictor *p)
 const struct checkpoint *predictor_checkpoint(const struct predictor *p)
 {
     return &p->checkpoint;
+}
+
+int predictor_export(struct predictor *p, const char *dir, struct err *err)
+{
+    return model_dir_write(&p->checkpoint, p->model, dir, err);
 }
 
 static int encode_all(const struct predictor *p, const struct span *texts,

@@ -8,11 +8,14 @@ struct checkpoint;
 
 struct predictor;
 
-/* Load a checkpoint of either kind. sha256: what its hash must be, or NULL.
- * Errors as checkpoint_open. */
+/* Load a checkpoint of either kind (sha256: what its hash must be, or NULL;
+ * errors as checkpoint_open) or a model's folder (errors as model_dir_open). */
 MUST_CHECK int predictor_open(const char *path, const char *sha256,
                               struct predictor **out, struct err *err);
 void predictor_free(struct predictor *p);
+/* Write it as a model's folder (model_dir_write). */
+MUST_CHECK int predictor_export(struct predictor *p, const char *dir,
+                                struct err *err);
 
 /* Run, classes, tokenizer, state: what the file says. Borrowed. */
 const struct checkpoint *predictor_checkpoint(const struct predictor *p);
