@@ -79,6 +79,7 @@ static void perform_assign(struct daemon *d, const struct action *a)
     char *dir = paths_trial_dir(d->options.state_dir, s->id, t->number);
     char *log = paths_trial_file(d->options.state_dir, s->id, t->number, "log");
     char *cache = paths_in_state(d->options.state_dir, "cache");
+    char *tb = paths_tb_trial_dir(d->options.state_dir, s->id, t->number);
     struct err err;
     if (file_mkdirs(dir, 0700, &err) != 0) {
         /* The worker tries again, and fails with the same sentence. */
@@ -95,7 +96,8 @@ static void perform_assign(struct daemon *d, const struct action *a)
                                .resume_file = or_empty(t->last),
                                .resume_sha256 = sha_or_empty(t->last),
                                .best_file = or_empty(t->best),
-                               .best_sha256 = sha_or_empty(t->best)}};
+                               .best_sha256 = sha_or_empty(t->best),
+                               .tb_dir = tb}};
     double *values = mem_alloc(s->spec.space.n + 1, sizeof(*values));
     study_values(s, t->number, values);
     spec_run(&s->spec, values, t->number, &m.assign.run);
@@ -106,6 +108,7 @@ static void perform_assign(struct daemon *d, const struct action *a)
     free(dir);
     free(log);
     free(cache);
+    free(tb);
 }
 
 static void perform_stop(struct daemon *d, const struct action *a)
@@ -153,6 +156,12 @@ static void remove_later(struct daemon *d, char *path)
     }
 }
 
+static void remove_study(struct daemon *d, int64_t study)
+{
+    remove_later(d, paths_study_dir(d->options.state_dir, study));
+    remove_later(d, paths_tb_study_dir(d->options.state_dir, study));
+}
+
 void daemon_perform(struct daemon *d, const struct action *a)
 {
     const char *state = d->options.state_dir;
@@ -172,7 +181,7 @@ void daemon_perform(struct daemon *d, const struct action *a)
         }
         break;
     case ACTION_DELETE_STUDY:
-        remove_later(d, paths_study_dir(state, a->study));
+        remove_study(d, a->study);
         break;
     case ACTION_REMOVE_FILE:
         remove_later(d, paths_trial_file(state, a->study, a->number,
@@ -314,7 +323,7 @@ static int64_t study_of(const struct daemon *d, int slot)
 static void clear_after(struct daemon *d, int64_t study)
 {
     if (study != 0 && mirror_study(d->mirror, study) == NULL) {
-        remove_later(d, paths_study_dir(d->options.state_dir, study));
+        remove_study(d, study);
     }
 }
 

@@ -109,6 +109,15 @@ static void sweep_study(struct walk w, const char *dir, const char *name)
     descend(w, dir, name, sweep_trial);
 }
 
+/* A log is the training's affair: only whole studies are swept. */
+static void sweep_logs(struct walk w, const char *dir, const char *name)
+{
+    int64_t id = number_of(name);
+    if (id >= 0 && mirror_study(w.mirror, id) == NULL) {
+        remove_path(mem_printf("%s/%s", dir, name));
+    }
+}
+
 int daemon_sweep(const struct mirror *m, const char *state_dir, struct err *err)
 {
     /* A new database beside old files: rather a lost one than no studies. */
@@ -119,5 +128,10 @@ int daemon_sweep(const struct mirror *m, const char *state_dir, struct err *err)
     struct walk w = {.mirror = m};
     int rc = each_entry(dir, w, sweep_study, err);
     free(dir);
+    if (rc == 0) {
+        dir = paths_in_state(state_dir, "tb");
+        rc = each_entry(dir, w, sweep_logs, err);
+        free(dir);
+    }
     return rc;
 }

@@ -4,6 +4,7 @@
 #include "core/base/paths.h"
 #include "core/data/dataset.h"
 #include "core/nn/model.h"
+#include "core/train/tfevents.h"
 #include "core/train/trainer.h"
 #include "core/wire/msg.h"
 
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 enum {
     PROGRESS_EVERY_MS = 250,
@@ -23,6 +25,8 @@ struct classifier {
     struct classifier_out out;
     struct dataset *dataset;
     struct trainer *trainer;
+    struct tfevents *log; /* TensorBoard's; NULL: none is kept */
+    enum run_metric metric;
     enum trainer_phase said_phase;
     int64_t said_ms; /* last PROGRESS */
     int n_disk_failures;
@@ -76,6 +80,57 @@ static void say_progress(struct classifier *c, const struct trainer_progress *p,
     say(c, &m);
 }
 
+/* --- TensorBoard's log: a comfort, never a reason to fail --- */
+
+static double wall_time(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static void log_wrote(struct classifier *c, int rc, const struct err *err)
+{
+    if (rc != 0) {
+        fprintf(stderr, "the TensorBoard log ends here: %s\n", err->msg);
+        tfevents_close(c->log);
+        c->log = NULL;
+    }
+}
+
+static void log_begin(struct classifier *c, const struct msg_assign *a)
+{
+    struct err err;
+    if (a->tb_dir[0] == '\0') {
+        return;
+    }
+    int rc = tfevents_open(a->tb_dir, &c->log, &err);
+    if (rc == 0) {
+        rc = tfevents_begin(c->log, &a->run, wall_time(), &err);
+    }
+    log_wrote(c, rc, &err);
+}
+
+static void log_epoch(struct classifier *c, const struct trainer_event *e)
+{
+    struct err err;
+    if (c->log != NULL) {
+        log_wrote(c,
+                  tfevents_epoch(c->log, e->progress.epoch, &e->metrics,
+                                 wall_time(), &err),
+                  &err);
+    }
+}
+
+static void log_end(struct classifier *c, double value)
+{
+    struct err err;
+    if (c->log != NULL) {
+        log_wrote(c, tfevents_end(c->log, c->metric, value, wall_time(), &err),
+                  &err);
+    }
+}
+
 static void say_checkpoint(struct classifier *c,
                            const struct trainer_checkpoint *file)
 {
@@ -107,6 +162,7 @@ static void say_epoch(struct classifier *c, const struct trainer_event *e)
                                .epoch = e->progress.epoch,
                                .metrics = e->metrics}};
     print_epoch(e);
+    log_epoch(c, e);
     say(c, &m);
 }
 
@@ -121,6 +177,7 @@ static void say_done(struct classifier *c, const struct trainer_result *r)
 {
     printf("done after %d epochs: %s\n", (int)r->n_epochs, r->why);
     fflush(stdout);
+    log_end(c, r->value);
     if (isnan(r->value)) {
         say_failed(c, TRIAL_CAUSE_NAN, r->why);
         return;
@@ -195,8 +252,10 @@ int classifier_new(const struct msg_assign *assign,
                        (int)assign->metric);
     }
     struct classifier *c = mem_alloc(1, sizeof(*c));
-    *c = (struct classifier){
-        .id = assign->id, .out = *out, .said_phase = TRAINER_FINISHED};
+    *c = (struct classifier){.id = assign->id,
+                             .out = *out,
+                             .metric = (enum run_metric)assign->metric,
+                             .said_phase = TRAINER_FINISHED};
     int rc = open_dataset(c, assign, err);
     if (rc == 0) {
         rc = begin(c, assign, err);
@@ -206,6 +265,7 @@ int classifier_new(const struct msg_assign *assign,
         return rc;
     }
     print_begin(c, assign);
+    log_begin(c, assign);
     *result = c;
     return 0;
 }
@@ -214,6 +274,7 @@ void classifier_free(struct classifier *c)
 {
     if (c != NULL) {
         trainer_free(c->trainer);
+        tfevents_close(c->log);
         dataset_free(c->dataset);
         free(c);
     }

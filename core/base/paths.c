@@ -22,6 +22,18 @@ char *paths_trial_file(const char *state_dir, int64_t study_id, int64_t number,
                       study_id, number, file);
 }
 
+char *paths_tb_study_dir(const char *state_dir, int64_t study_id)
+{
+    return mem_printf("%s/tb/%" PRId64, state_dir, study_id);
+}
+
+char *paths_tb_trial_dir(const char *state_dir, int64_t study_id,
+                         int64_t number)
+{
+    return mem_printf("%s/tb/%" PRId64 "/%" PRId64, state_dir, study_id,
+                      number);
+}
+
 char *paths_in_state(const char *state_dir, const char *name)
 {
     return mem_printf("%s/%s", state_dir, name);

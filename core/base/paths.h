@@ -10,6 +10,10 @@ char *paths_study_dir(const char *state_dir, int64_t study_id);
 char *paths_trial_dir(const char *state_dir, int64_t study_id, int64_t number);
 char *paths_trial_file(const char *state_dir, int64_t study_id, int64_t number,
                        const char *file);
+/* STATE/tb/STUDY_ID and .../NUMBER: TensorBoard logs. */
+char *paths_tb_study_dir(const char *state_dir, int64_t study_id);
+char *paths_tb_trial_dir(const char *state_dir, int64_t study_id,
+                         int64_t number);
 /* STATE/NAME, for "parzen.db", "sock", "token", "lock", "log", "cache". */
 char *paths_in_state(const char *state_dir, const char *name);
 /* What is asked for: --state, else $PARZEN_STATE, else

@@ -11,7 +11,7 @@
 #include "core/spec/trial.h"
 struct buf;
 
-enum { MSG_PROTOCOL = 1 };
+enum { MSG_PROTOCOL = 2 };
 
 /* F(type, name); types: I int64_t, D double, S char * (owned once decoded),
  * ID struct trial_id, RUN struct run, METRICS struct run_metrics. */
@@ -31,11 +31,12 @@ enum { MSG_PROTOCOL = 1 };
     F(I, n_test)
 #define MSG_PREPARE_FAILED_FIELDS(F) F(I, study) F(S, message)
 /* daemon -> worker: do this trial. resume_* name the committed checkpoint to
- * continue from ("": none); dir is the trial's folder for checkpoints. */
+ * continue from ("": none); dir is the trial's folder for checkpoints, tb_dir
+ * the one for its TensorBoard log ("": none is kept). */
 #define MSG_ASSIGN_FIELDS(F)                                                   \
     F(ID, id) F(RUN, run) F(I, metric) F(I, maximize) F(I, of_last)            \
     F(S, cache_dir) F(S, data_sha256) F(S, dir) F(S, resume_file)              \
-    F(S, resume_sha256) F(S, best_file) F(S, best_sha256)
+    F(S, resume_sha256) F(S, best_file) F(S, best_sha256) F(S, tb_dir)
 /* worker -> daemon: sign of life from the training loop itself. */
 #define MSG_PROGRESS_FIELDS(F)                                                 \
     F(ID, id) F(S, phase) F(I, epoch) F(I, step) F(I, n_steps) F(D, loss)
