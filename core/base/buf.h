@@ -21,6 +21,7 @@ enum {
     BUF_MAX_CONFIG = 1 << 20,     /* a study config or an HTTP body */
     BUF_MAX_RESPONSE = 256 << 20, /* what the HTTP side may print */
     BUF_MAX_TOKENIZER = 64 << 20, /* a tokenizer.json */
+    BUF_MAX_PAGE = 64 << 20,      /* one reply of a data set server */
 };
 
 void buf_init(struct buf *b, size_t max);
