@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct dataset; /* immutable; opaque */
+struct fetch_watch;
 
 /* What to read. All borrowed until the call returns. */
 struct dataset_query {
@@ -21,6 +22,7 @@ struct dataset_query {
     int min_class_count;      /* keep classes with at least this many rows */
     const char *base_dir;     /* relative paths start here; NULL: the cwd */
     const char *cache_dir;    /* downloads are kept here; NULL: none */
+    const struct fetch_watch *watch; /* of downloads; may be NULL */
 };
 
 /* Read, check and filter. A source is a regular file of at most 4 GiB:

@@ -91,6 +91,9 @@ static int write_weights(struct model *m, const char *dir, char sha256[65],
     safetensors_out_metadata(w, "format", "pt");
     tensors_put(m, false, w);
     int rc = safetensors_out_write(w, path, sha256, NULL, err);
+    if (rc == 0 && chmod(path, FILE_MODE) != 0) { /* made for its owner alone */
+        rc = err_sys(err, errno, "%s", path);
+    }
     free(path);
     safetensors_out_free(w);
     return rc;

@@ -1,0 +1,245 @@
+/* export: a model as a folder; a study's trials as CSV or JSON. */
+#include "core/base/buf.h"
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "core/train/predictor.h"
+#include "daemon/cli/cli.h"
+#include "daemon/cli/cmd.h"
+#include "daemon/cli/field.h"
+#include "daemon/cli/pick.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { KEY_TRIAL = 1, KEY_CSV };
+
+struct input {
+    int64_t trial;
+    const char *csv;
+};
+
+static void on_option(int key, const char *arg, struct argp_state *state,
+                      void *ctx)
+{
+    struct input *in = ctx;
+    if (key == KEY_TRIAL) {
+        in->trial = pick_trial(state, arg);
+    } else {
+        in->csv = arg;
+    }
+}
+
+/* --- the model
+ * ---------------------------------------------------------------- */
+
+static int export_model(struct cli *c, const char *what, int64_t trial,
+                        const char *dir, struct err *err)
+{
+    struct pick p;
+    int rc = pick_open(c, what, trial, &p, err);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = predictor_export(p.predictor, dir, err);
+    if (rc == 0) {
+        cli_say(c, "%s: written to %s", p.name, dir);
+    } else if (rc == ERR_NOTFOUND) {
+        rc = err->code = ERR_IO;
+    }
+    pick_fini(&p);
+    return rc;
+}
+
+/* --- the trials
+ * --------------------------------------------------------------- */
+
+static void put_text(struct buf *out, const char *s)
+{
+    if (s[strcspn(s, ",\"\r\n")] == '\0') {
+        buf_str(out, s);
+        return;
+    }
+    buf_char(out, '"');
+    for (; *s != '\0'; s++) {
+        buf_str(out, *s == '"' ? "\"" : "");
+        buf_char(out, *s);
+    }
+    buf_char(out, '"');
+}
+
+/* Nothing for null and for what is missing. */
+static void put_value(struct buf *out, const struct json *v)
+{
+    char digits[32];
+    if (v == NULL || json_kind(v) == JSON_NULL) {
+        return;
+    }
+    if (json_kind(v) == JSON_STRING) {
+        put_text(out, json_string(v));
+    } else if (json_kind(v) == JSON_BOOL) {
+        buf_str(out, json_bool(v) ? "true" : "false");
+    } else if (json_kind(v) == JSON_NUMBER && json_is_int(v)) {
+        buf_printf(out, "%.0f", json_number(v));
+    } else if (json_kind(v) == JSON_NUMBER) {
+        json_repr(json_number(v), digits);
+        buf_str(out, digits);
+    }
+}
+
+/* UTC milliseconds as 2026-01-31T12:00:00.123Z; nothing for 0. */
+static void put_time(struct buf *out, int64_t ms)
+{
+    char text[32];
+    struct tm parts;
+    time_t seconds = (time_t)(ms / 1000);
+    if (ms > 0 && gmtime_r(&seconds, &parts) != NULL) {
+        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
+        buf_printf(out, "%s.%03dZ", text, (int)(ms % 1000));
+    }
+}
+
+static void put_trial(struct buf *out, const struct json *study,
+                      const struct json *t)
+{
+    static const char *const before[] = {"number", "state", "value"};
+    static const char *const after[] = {"best_epoch", "attempt", "cause",
+                                        "message", "checkpoint"};
+    for (size_t i = 0; i < ARRAY_LEN(before); i++) {
+        put_value(out, field_get(t, before[i]));
+        buf_char(out, ',');
+    }
+    for (const struct json *p = field_first(study, "params"); p != NULL;
+         p = json_next(p)) {
+        put_value(out, field_get(field_get(t, "params"), json_string(p)));
+        buf_char(out, ',');
+    }
+    int64_t start = field_int(t, "start", 0), end = field_int(t, "end", 0);
+    put_time(out, start);
+    buf_char(out, ',');
+    put_time(out, end);
+    buf_char(out, ',');
+    if (start > 0 && end >= start) {
+        buf_printf(out, "%" PRId64, end - start);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(after); i++) {
+        buf_char(out, ',');
+        put_value(out, field_get(t, after[i]));
+    }
+    buf_str(out, "\r\n");
+}
+
+static void put_csv(struct buf *out, const struct json *study,
+                    const struct json *trials)
+{
+    buf_str(out, "number,state,value,");
+    for (const struct json *p = field_first(study, "params"); p != NULL;
+         p = json_next(p)) {
+        char *name = mem_printf("params_%s", json_string(p));
+        put_text(out, name);
+        buf_char(out, ',');
+        free(name);
+    }
+    buf_str(out, "start,end,duration_ms,best_epoch,attempt,cause,message,"
+                 "checkpoint\r\n");
+    for (const struct json *t = field_first(trials, "trials"); t != NULL;
+         t = json_next(t)) {
+        put_trial(out, study, t);
+    }
+}
+
+static void put_json(struct buf *out, const struct json *study,
+                     const struct json *trials)
+{
+    struct json_out w;
+    const struct json *list = field_get(trials, "trials");
+    json_out_init(&w, out, JSON_COMPACT);
+    json_open(&w, '{');
+    json_put_key(&w, "study");
+    json_put_node(&w, study);
+    if (list != NULL) {
+        json_put_key(&w, "trials");
+        json_put_node(&w, list);
+    }
+    json_close(&w, '}');
+    buf_char(out, '\n');
+}
+
+static int write_out(const char *path, const struct buf *text, struct err *err)
+{
+    if (text->overflow) {
+        return err_set(err, ERR_LIMIT, "%s would be longer than %zu bytes",
+                       path, text->max);
+    }
+    if (strcmp(path, "-") == 0) {
+        fwrite(text->data, 1, text->len, stdout);
+        return 0;
+    }
+    int rc = file_write_atomic(path, text->data, text->len, 0644, err);
+    if (rc == ERR_NOTFOUND) { /* of the folder: no study is missing */
+        rc = err->code = ERR_IO;
+    }
+    return rc;
+}
+
+static int export_trials(struct cli *c, const char *name, const char *path,
+                         bool as_json, struct err *err)
+{
+    struct json *study, *trials;
+    int rc = cli_study_call(c, "GET", name, "", NULL, &study, err);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = cli_study_call(c, "GET", name, "/trials", NULL, &trials, err);
+    if (rc == 0) {
+        struct buf text;
+        buf_init(&text, BUF_MAX_RESPONSE);
+        (as_json ? put_json : put_csv)(&text, study, trials);
+        rc = write_out(path, &text, err);
+        buf_fini(&text);
+        json_free(trials);
+    }
+    json_free(study);
+    return rc;
+}
+
+/* --- the command
+ * -------------------------------------------------------------- */
+
+int cmd_export(struct cli *c, int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"trial", KEY_TRIAL, "N", 0, "this trial's model, not the best's", 0},
+        {"csv", KEY_CSV, "FILE", 0,
+         "write the table of trials to FILE instead (- is standard output)", 0},
+        {0}};
+    static const struct cli_command command = {
+        .name = "export",
+        .args = "STUDY|MODEL_DIR DIR\nSTUDY --csv FILE\nSTUDY --json FILE",
+        .doc = "Writes a model as a folder (config.json, labels.json, "
+               "tokenizer.json, model.safetensors) that predict and evaluate "
+               "use without a daemon, or a study's trials as CSV or JSON.",
+        .n_min = 1,
+        .n_max = 2,
+        .options = options,
+        .on_option = on_option};
+    struct input in = {.trial = -1};
+    struct err err;
+    int n = cli_parse(c, &command, argc, argv, &in), rc;
+    if ((in.csv != NULL) == (n == 2) ||
+        ((in.csv != NULL || c->json) && in.trial >= 0) ||
+        (in.csv != NULL && c->json)) {
+        rc = err_set(&err, ERR_INVALID,
+                     "export takes one of DIR, --csv FILE and --json FILE, and "
+                     "--trial only with DIR");
+    } else if (in.csv != NULL) {
+        rc = export_trials(c, argv[1], in.csv, false, &err);
+    } else if (c->json) {
+        rc = export_trials(c, argv[1], argv[2], true, &err);
+    } else {
+        rc = export_model(c, argv[1], in.trial, argv[2], &err);
+    }
+    return rc == 0 ? CLI_OK : cli_fail(c, &err);
+}
