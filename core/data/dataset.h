@@ -29,9 +29,9 @@ struct dataset_query {
  *   .jsonl  an object per line      .json  one list of objects
  *   .csv .tsv  RFC 4180, the first record names the columns
  * A text is a string, maybe empty; a label a non-empty string or, in JSON, a
- * whole number. Remote sources (hf:, https://) are refused. Errors name file,
- * line and byte ("x.jsonl: line 7, byte 1034: not valid UTF-8"). Refused: no
- * rows, fewer than 2 classes left. */
+ * whole number. Also hf:OWNER/NAME[/CONFIG] (hub.h) and such files by http://
+ * or https:// (download.h). Errors name file, line and byte ("x.jsonl: line 7,
+ * byte 1034: not valid UTF-8"). Refused: no rows, fewer than 2 classes left. */
 MUST_CHECK int dataset_read(const struct dataset_query *query,
                             struct dataset **out, struct err *err);
 void dataset_free(struct dataset *d);

@@ -43,6 +43,8 @@ struct transfer {
     char *known_etag; /* of the request, or of the first answer */
     int fd;
     uint64_t n_there, total;
+    void (*on_begin)(void *ctx, const char *etag);
+    void *ctx;
     size_t max_bytes;
     struct buf body;
     char *etag, *revision, *error_code; /* of the answer in work */
@@ -172,6 +174,8 @@ void fetch_add(struct fetch *f, const struct fetch_request *r)
                            .known_etag = mem_strdup(r->etag),
                            .fd = r->fd,
                            .n_there = r->n_there,
+                           .on_begin = r->on_begin,
+                           .ctx = r->ctx,
                            .max_bytes = r->max_bytes};
     buf_init(&t->body, t->max_bytes);
     while (*end != NULL) {
@@ -234,6 +238,9 @@ static void begin_body(struct transfer *t, long status)
         }
         free(t->known_etag);
         t->known_etag = mem_strdup(t->etag);
+        if (t->on_begin != NULL) {
+            t->on_begin(t->ctx, t->etag);
+        }
     }
     curl_off_t length = -1;
     curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
@@ -411,14 +418,18 @@ static int fail(struct transfer *t, CURLcode code, struct err *err)
                    t->url, reason(t, code));
 }
 
-static void hand_out(struct fetch *f, struct transfer *t, long status,
-                     struct fetch_reply *out)
+static void take_off(struct fetch *f, struct transfer *t)
 {
     struct transfer **at = &f->transfers;
     while (*at != t) {
         at = &(*at)->next;
     }
     *at = t->next;
+    free_transfer(t);
+}
+
+static void hand_out(struct transfer *t, long status, struct fetch_reply *out)
+{
     *out = (struct fetch_reply){.id = t->id,
                                 .status = status == 206 ? 200 : (int)status,
                                 .body = t->body,
@@ -427,7 +438,6 @@ static void hand_out(struct fetch *f, struct transfer *t, long status,
                                 .error_code = t->error_code};
     buf_init(&t->body, 0);
     t->etag = t->revision = t->error_code = NULL;
-    free_transfer(t);
 }
 
 /* A transfer ended: 1 when *out has its reply, 0 when it is tried again. */
@@ -439,14 +449,17 @@ static int on_end(struct fetch *f, struct transfer *t, CURLcode code,
     if ((is_later || is_broken(code)) && try_again(t, code, status)) {
         return 0;
     }
+    int rc = 1;
     if (code != CURLE_OK) {
-        return fail(t, code, err);
+        rc = fail(t, code, err);
+    } else {
+        if (status == 200 && !t->has_begun) {
+            begin_body(t, status); /* an empty body */
+        }
+        hand_out(t, status, out);
     }
-    if (status == 200 && !t->has_begun) {
-        begin_body(t, status); /* an empty body */
-    }
-    hand_out(f, t, status, out);
-    return 1;
+    take_off(f, t);
+    return rc;
 }
 
 static void tell_bytes(const struct fetch *f)

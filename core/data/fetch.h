@@ -49,6 +49,9 @@ struct fetch_request {
      * which has n_there bytes of the content of that etag. */
     int fd;
     uint64_t n_there;
+    /* Called when such a file begins anew; etag may be NULL. May be NULL. */
+    void (*on_begin)(void *ctx, const char *etag);
+    void *ctx;
     size_t max_bytes; /* of a body in memory */
 };
 void fetch_add(struct fetch *f, const struct fetch_request *request);

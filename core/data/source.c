@@ -2,6 +2,8 @@
 #include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/data/csv.h"
+#include "core/data/download.h"
+#include "core/data/hub.h"
 #include "core/data/jsonl.h"
 
 #include <stdbool.h>
@@ -11,10 +13,12 @@
 
 static const uint64_t SOURCE_MAX = (uint64_t)4 << 30; /* bytes of one file */
 
+/* Of an address, the path counts: not what stands behind ? or #. */
 static bool has_suffix(const char *s, const char *suffix)
 {
-    size_t n = strlen(s), m = strlen(suffix);
-    return n >= m && strcasecmp(s + n - m, suffix) == 0;
+    size_t n = download_is_url(s) ? strcspn(s, "?#") : strlen(s);
+    size_t m = strlen(suffix);
+    return n >= m && strncasecmp(s + n - m, suffix, m) == 0;
 }
 
 static int read_bytes(const char *source, struct span bytes,
@@ -33,17 +37,8 @@ static int read_bytes(const char *source, struct span bytes,
     return csv_read(&file, delimiter, &columns, sink, err);
 }
 
-static int check_source(const char *source, struct err *err)
+static int check_ending(const char *source, struct err *err)
 {
-    static const char *const remote[] = {"hf:", "http://", "https://"};
-    for (size_t i = 0; i < ARRAY_LEN(remote); i++) {
-        if (strncmp(source, remote[i], strlen(remote[i])) == 0) {
-            return err_set(err, ERR_INVALID,
-                           "%s: only local files can be read; download it and "
-                           "give the path of the file",
-                           source);
-        }
-    }
     static const char *const known[] = {".jsonl", ".json", ".csv", ".tsv"};
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         if (has_suffix(source, known[i])) {
@@ -55,16 +50,31 @@ static int check_source(const char *source, struct err *err)
                    source);
 }
 
+/* Where the source's bytes are: a new string in *out. */
+static int find_file(const char *source, const struct source_query *q,
+                     char **out, struct err *err)
+{
+    if (download_is_url(source)) {
+        return download_file(source, q->cache_dir, q->watch, out, err);
+    }
+    *out = source[0] == '/' || q->base_dir == NULL
+               ? mem_strdup(source)
+               : mem_printf("%s/%s", q->base_dir, source);
+    return 0;
+}
+
 int source_read(const char *source, const struct source_query *q,
                 const struct row_sink *sink, struct err *err)
 {
-    int rc = check_source(source, err);
+    char *path;
+    if (hub_is_source(source)) {
+        return hub_read(source, q, sink, err);
+    }
+    int rc = check_ending(source, err);
+    rc = rc == 0 ? find_file(source, q, &path, err) : rc;
     if (rc != 0) {
         return rc;
     }
-    char *path = source[0] == '/' || q->base_dir == NULL
-                     ? mem_strdup(source)
-                     : mem_printf("%s/%s", q->base_dir, source);
     size_t max = SOURCE_MAX < SIZE_MAX ? (size_t)SOURCE_MAX : SIZE_MAX;
     char *bytes;
     size_t len;

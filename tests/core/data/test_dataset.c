@@ -210,11 +210,12 @@ START_TEST(sources_that_cannot_be_read_are_named)
     expect_refused("a.txt", 0, ERR_INVALID,
                    "a.txt: the name must end in .jsonl, .json, .csv or .tsv");
     expect_refused("hf:someone/something", 0, ERR_INVALID,
-                   "hf:someone/something: only local files can be read; "
-                   "download it and give the path of the file");
+                   "hf:someone/something: no folder to download it to");
     expect_refused("https://example.org/x.csv", 0, ERR_INVALID,
-                   "https://example.org/x.csv: only local files can be read; "
-                   "download it and give the path of the file");
+                   "https://example.org/x.csv: no folder to download it to");
+    expect_refused("https://example.org/x?a=x.csv", 0, ERR_INVALID,
+                   "https://example.org/x?a=x.csv: the name must end in "
+                   ".jsonl, .json, .csv or .tsv");
     expect_refused("bad.jsonl", 0, ERR_INVALID,
                    "bad.jsonl: line 2, byte 18: expected a value");
     struct dataset *d;

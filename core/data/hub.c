@@ -1,0 +1,495 @@
+/* The happy path: ask /splits what there is; for each split ask /rows for the
+ * first page, which tells the revision and the number of rows; ask for the
+ * pages that the cache lacks, several at once; write CACHE/hub/KEY/latest.
+ *
+ *   CACHE/hub/KEY/splits.json          of a data set, as it came
+ *   CACHE/hub/KEY/latest               of a split: last complete revision
+ *   CACHE/hub/KEY/REVISION/PAGE.json   as it came, checked
+ *
+ * (KEY is a hash of server and names: a name never becomes a path.) Each file
+ * appears whole or not at all, so a download that was killed goes on with the
+ * pages it lacks. Possible failures: fetch.c outlasts a bad network; without
+ * any the cache is used if it is complete; what the server refuses or does not
+ * have becomes one sentence; a data set that changes in between is an error,
+ * and the next try takes the new revision. */
+#include "core/data/hub.h"
+#include "core/base/buf.h"
+#include "core/base/file.h"
+#include "core/base/hash.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "core/data/fetch.h"
+#include "core/data/hub_ask.h"
+#include "core/data/hub_page.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define UNVERSIONED "unversioned"
+
+enum { IN_FLIGHT = 8, REVISION_MAX = 64 };
+
+bool hub_is_source(const char *source)
+{
+    return strncmp(source, "hf:", 3) == 0;
+}
+
+/* The folder of a data set (split NULL) or of one of its splits. */
+static char *key_dir(const struct hub *h, const char *split)
+{
+    char hash[HASH_HEX_SIZE];
+    char *names =
+        mem_printf("%s\n%s\n%s\n%s", h->server, h->dataset,
+                   split != NULL ? h->config : "", split != NULL ? split : "");
+    hash_bytes(names, strlen(names), hash);
+    free(names);
+    return mem_printf("%s/%s", h->dir, hash);
+}
+
+static int keep(const char *dir, const char *name, const struct buf *text,
+                struct err *err)
+{
+    char *path = mem_printf("%s/%s", dir, name);
+    int rc = file_mkdirs(dir, 0700, err);
+    rc = rc == 0 ? file_write_atomic(path, text->len > 0 ? text->data : "",
+                                     text->len, 0600, err)
+                 : rc;
+    free(path);
+    return rc;
+}
+
+/* --- splits
+ * ------------------------------------------------------------------- */
+
+static int get_splits(struct hub *h, struct buf *text, struct err *err)
+{
+    struct fetch_reply reply;
+    char *dir = key_dir(h, NULL), *path = mem_printf("%s/splits.json", dir);
+    hub_ask(h, NULL, 0);
+    int rc = hub_wait(h, &reply, err);
+    if (rc == 0) {
+        rc = keep(dir, "splits.json", &reply.body, err);
+        buf_add(text, reply.body.data, reply.body.len);
+        fetch_reply_fini(&reply);
+    } else if (rc == ERR_UNREACHABLE && file_exists(path)) {
+        h->is_offline = true;
+        rc = file_read(path, text, err);
+    }
+    free(path);
+    free(dir);
+    return rc;
+}
+
+static const char *word(const struct json *object, const char *key)
+{
+    const struct json *v =
+        json_kind(object) == JSON_OBJECT ? json_get(object, key) : NULL;
+    return v != NULL && json_kind(v) == JSON_STRING ? json_string(v) : "";
+}
+
+/* The different values of a key, joined by ", ", of rows of this config (NULL:
+ * all); how many. */
+static size_t list_values(const struct json *list, const char *key,
+                          const char *config, struct buf *out)
+{
+    size_t n = 0;
+    const char *last = "";
+    for (const struct json *s = json_first(list); s != NULL; s = json_next(s)) {
+        const char *value = word(s, key);
+        if (strcmp(value, last) != 0 &&
+            (config == NULL || strcmp(word(s, "config"), config) == 0)) {
+            buf_printf(out, "%s%s", n++ > 0 ? ", " : "", value);
+            last = value;
+        }
+    }
+    buf_str(out, "");
+    return n;
+}
+
+static bool has_split(const struct json *list, const char *config,
+                      const char *split)
+{
+    for (const struct json *s = json_first(list); s != NULL; s = json_next(s)) {
+        if (strcmp(word(s, "config"), config) == 0 &&
+            (split == NULL || strcmp(word(s, "split"), split) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int choose_config(struct hub *h, const struct json *list,
+                         struct err *err)
+{
+    struct buf names;
+    buf_init(&names, 600);
+    size_t n = list_values(list, "config", NULL, &names);
+    int rc = 0;
+    if (h->config != NULL) {
+        rc = has_split(list, h->config, NULL)
+                 ? 0
+                 : err_set(err, ERR_NOTFOUND,
+                           "%s: no config '%s' (there is: %s)", h->source,
+                           h->config, names.data);
+    } else if (n == 1) {
+        h->config = mem_strdup(word(json_first(list), "config"));
+    } else if (has_split(list, "default", NULL)) {
+        h->config = mem_strdup("default");
+    } else {
+        rc = err_set(err, ERR_INVALID,
+                     "%s: it has several configs, name one as %s/CONFIG: %s",
+                     h->source, h->source, names.data);
+    }
+    buf_fini(&names);
+    return rc;
+}
+
+static int choose_splits(struct hub *h, const struct json *list,
+                         struct err *err)
+{
+    const struct source_query *q = h->query;
+    struct buf names;
+    h->splits = mem_alloc((size_t)json_size(list) + q->n_splits + 1,
+                          sizeof(*h->splits));
+    for (const struct json *s = json_first(list); q->n_splits == 0 && s != NULL;
+         s = json_next(s)) {
+        if (strcmp(word(s, "config"), h->config) == 0) {
+            h->splits[h->n_splits++] = mem_strdup(word(s, "split"));
+        }
+    }
+    for (size_t i = 0; i < q->n_splits; i++) {
+        if (!has_split(list, h->config, q->splits[i])) {
+            buf_init(&names, 600);
+            list_values(list, "split", h->config, &names);
+            int rc =
+                err_set(err, ERR_NOTFOUND, "%s: no split '%s' (there is: %s)",
+                        h->source, q->splits[i], names.data);
+            buf_fini(&names);
+            return rc;
+        }
+        h->splits[h->n_splits++] = mem_strdup(q->splits[i]);
+    }
+    return 0;
+}
+
+static int choose(struct hub *h, struct err *err)
+{
+    struct buf text;
+    struct json *root = NULL;
+    buf_init(&text, BUF_MAX_PAGE);
+    int rc = get_splits(h, &text, err);
+    if (rc == 0 &&
+        json_parse(text.len > 0 ? text.data : "", text.len, &root, err) != 0) {
+        rc = err_set(err, ERR_PROTO, "%s: the server's answer is no JSON",
+                     h->source);
+    }
+    buf_fini(&text);
+    if (rc != 0) {
+        return rc;
+    }
+    const struct json *list =
+        json_kind(root) == JSON_OBJECT ? json_get(root, "splits") : NULL;
+    if (list == NULL || json_kind(list) != JSON_ARRAY || json_size(list) == 0) {
+        rc = err_set(err, ERR_PROTO, "%s: the server names no splits",
+                     h->source);
+    } else {
+        rc = choose_config(h, list, err);
+        rc = rc == 0 ? choose_splits(h, list, err) : rc;
+    }
+    json_free(root);
+    return rc;
+}
+
+/* --- pages
+ * -------------------------------------------------------------------- */
+
+struct split {
+    const char *name;
+    char *dir; /* of the split */
+    char revision[REVISION_MAX + 1];
+    int64_t n_rows, n_pages, n_kept;
+};
+
+static char *page_path(const struct split *s, int64_t page)
+{
+    return mem_printf("%s/%s/%" PRId64 ".json", s->dir, s->revision, page);
+}
+
+static bool has_page(const struct split *s, int64_t page)
+{
+    char *path = page_path(s, page);
+    bool has = file_exists(path);
+    free(path);
+    return has;
+}
+
+static int keep_page(const struct split *s, int64_t page,
+                     const struct buf *text, struct err *err)
+{
+    char name[32];
+    char *dir = mem_printf("%s/%s", s->dir, s->revision);
+    snprintf(name, sizeof(name), "%" PRId64 ".json", page);
+    int rc = keep(dir, name, text, err);
+    free(dir);
+    return rc;
+}
+
+static void set_rows(struct split *s, int64_t n_rows)
+{
+    s->n_rows = n_rows;
+    s->n_pages = n_rows == 0 ? 1 : (n_rows - 1) / HUB_PAGE_ROWS + 1;
+}
+
+/* The last complete revision: "REVISION ROWS". */
+static bool read_latest(struct split *s)
+{
+    struct buf text;
+    char *path = mem_printf("%s/latest", s->dir);
+    long long n_rows = -1;
+    buf_init(&text, 256);
+    bool ok = file_exists(path) && file_read(path, &text, NULL) == 0 &&
+              sscanf(text.data, "%64s %lld", s->revision, &n_rows) == 2 &&
+              n_rows >= 0 && hub_is_plain(s->revision, strlen(s->revision));
+    buf_fini(&text);
+    free(path);
+    if (ok) {
+        set_rows(s, n_rows);
+    }
+    for (int64_t i = 0; ok && i < s->n_pages; i++) {
+        ok = has_page(s, i);
+    }
+    return ok;
+}
+
+static int write_latest(const struct split *s, struct err *err)
+{
+    struct buf text;
+    buf_init(&text, 256);
+    buf_printf(&text, "%s %" PRId64 "\n", s->revision, s->n_rows);
+    int rc = keep(s->dir, "latest", &text, err);
+    buf_fini(&text);
+    return rc;
+}
+
+static int wrap_split(const struct hub *h, const struct split *s,
+                      struct err *err)
+{
+    return err_wrap(err, "%s: split '%s'", h->source, s->name);
+}
+
+static void tell(const struct hub *h, const struct split *s)
+{
+    const struct fetch_watch *w = h->query->watch;
+    int64_t done = s->n_kept * HUB_PAGE_ROWS;
+    if (w != NULL && w->on_progress != NULL) {
+        w->on_progress(w->ctx, (uint64_t)(done < s->n_rows ? done : s->n_rows),
+                       (uint64_t)s->n_rows, "rows");
+    }
+}
+
+/* Without a revision's name the first page tells whether anything changed. */
+static int forget_if_changed(const struct split *s, const struct buf *page,
+                             struct err *err)
+{
+    struct buf was;
+    char *path = page_path(s, 0), *dir = mem_printf("%s/" UNVERSIONED, s->dir);
+    int rc = 0;
+    buf_init(&was, BUF_MAX_PAGE);
+    if (file_exists(path) &&
+        (file_read(path, &was, NULL) != 0 || was.len != page->len ||
+         memcmp(was.data, page->data, was.len) != 0)) {
+        rc = file_remove_tree(dir, err);
+    }
+    buf_fini(&was);
+    free(path);
+    free(dir);
+    return rc;
+}
+
+static int take_first(struct hub *h, struct split *s,
+                      const struct fetch_reply *r, struct err *err)
+{
+    struct hub_page page;
+    const struct row_columns columns = {h->query->text, h->query->label};
+    bool is_named = r->revision != NULL &&
+                    strlen(r->revision) <= REVISION_MAX &&
+                    hub_is_plain(r->revision, strlen(r->revision));
+    snprintf(s->revision, sizeof(s->revision), "%s",
+             is_named ? r->revision : UNVERSIONED);
+    int rc =
+        hub_page_parse((struct span){r->body.data, r->body.len}, 0, &page, err);
+    if (rc != 0) {
+        return rc;
+    }
+    set_rows(s, page.n_total);
+    if (columns.text != NULL) {
+        rc = hub_page_check_columns(&page, &columns, err);
+    }
+    hub_page_fini(&page);
+    if (rc == 0 && !is_named) {
+        rc = forget_if_changed(s, &r->body, err);
+    }
+    return rc == 0 ? keep_page(s, 0, &r->body, err) : rc;
+}
+
+static int take_page(const struct split *s, const struct fetch_reply *r,
+                     struct err *err)
+{
+    struct hub_page page;
+    if (r->revision != NULL && strcmp(s->revision, UNVERSIONED) != 0 &&
+        strcmp(r->revision, s->revision) != 0) {
+        return err_set(err, ERR_CONFLICT,
+                       "it changed on the server while it was downloaded; try "
+                       "again");
+    }
+    int rc = hub_page_parse((struct span){r->body.data, r->body.len},
+                            r->id * HUB_PAGE_ROWS, &page, err);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = page.n_total != s->n_rows
+             ? err_set(err, ERR_CONFLICT,
+                       "its number of rows changed while it was downloaded; "
+                       "try again")
+             : keep_page(s, r->id, &r->body, err);
+    hub_page_fini(&page);
+    return rc;
+}
+
+/* The pages after the first that the cache lacks. */
+static int fetch_rest(struct hub *h, struct split *s, struct err *err)
+{
+    int64_t next = 1;
+    int n_asked = 0, rc = 0;
+    s->n_kept = 1;
+    while (rc == 0) {
+        for (; next < s->n_pages && n_asked < IN_FLIGHT; next++) {
+            if (has_page(s, next)) {
+                s->n_kept++;
+            } else {
+                hub_ask(h, s->name, next);
+                n_asked++;
+            }
+        }
+        tell(h, s);
+        if (n_asked == 0) {
+            break;
+        }
+        struct fetch_reply reply;
+        rc = hub_wait(h, &reply, err);
+        if (rc == 0) {
+            rc = take_page(s, &reply, err);
+            rc = rc == 0 ? 0 : wrap_split(h, s, err);
+            fetch_reply_fini(&reply);
+            s->n_kept++;
+            n_asked--;
+        }
+    }
+    return rc;
+}
+
+static int use_cache(struct hub *h, struct split *s, struct err *err)
+{
+    if (!read_latest(s)) {
+        return err_set(err, ERR_UNREACHABLE,
+                       "%s: split '%s': %s cannot be reached, and the cache "
+                       "has no complete copy",
+                       h->source, s->name, h->server);
+    }
+    fetch_note(h->query->watch,
+               "%s: split '%s': the server cannot be reached, using the copy "
+               "in the cache (revision %.12s)",
+               h->source, s->name, s->revision);
+    return 0;
+}
+
+static int fetch_split(struct hub *h, struct split *s, struct err *err)
+{
+    struct fetch_reply reply;
+    if (h->is_offline) {
+        return use_cache(h, s, err);
+    }
+    hub_ask(h, s->name, 0);
+    int rc = hub_wait(h, &reply, err);
+    if (rc != 0) {
+        return rc == ERR_UNREACHABLE ? use_cache(h, s, err) : rc;
+    }
+    rc = take_first(h, s, &reply, err);
+    rc = rc == 0 ? 0 : wrap_split(h, s, err);
+    fetch_reply_fini(&reply);
+    rc = rc == 0 ? fetch_rest(h, s, err) : rc;
+    return rc == 0 ? write_latest(s, err) : rc;
+}
+
+/* --- rows
+ * --------------------------------------------------------------------- */
+
+static int emit_page(const struct hub *h, const struct split *s, int64_t at,
+                     struct err *err)
+{
+    struct buf text;
+    struct hub_page page;
+    const struct row_columns columns = {h->query->text, h->query->label};
+    char *path = page_path(s, at);
+    buf_init(&text, BUF_MAX_PAGE);
+    int rc = file_read(path, &text, err);
+    if (rc == 0) {
+        rc = hub_page_parse((struct span){text.data, text.len},
+                            at * HUB_PAGE_ROWS, &page, err);
+        if (rc != 0) { /* damaged since: the next download brings it anew */
+            unlink(path);
+        }
+    }
+    if (rc == 0) {
+        rc = hub_page_emit(&page, &columns, h->sink, err);
+        hub_page_fini(&page);
+    }
+    buf_fini(&text);
+    free(path);
+    return rc == 0 ? 0 : wrap_split(h, s, err);
+}
+
+static int do_split(struct hub *h, const char *name, struct err *err)
+{
+    struct split s = {.name = name, .dir = key_dir(h, name)};
+    int rc = fetch_split(h, &s, err);
+    for (int64_t i = 0; rc == 0 && h->sink != NULL && i < s.n_pages; i++) {
+        rc = emit_page(h, &s, i, err);
+    }
+    h->n_rows += rc == 0 ? (uint64_t)s.n_rows : 0;
+    free(s.dir);
+    return rc;
+}
+
+static int run(const char *source, const struct source_query *q,
+               const struct row_sink *sink, struct hub_result *out,
+               struct err *err)
+{
+    struct hub h = {.source = source, .query = q, .sink = sink};
+    int rc = hub_begin(&h, err);
+    rc = rc == 0 ? choose(&h, err) : rc;
+    for (size_t i = 0; rc == 0 && i < h.n_splits; i++) {
+        rc = do_split(&h, h.splits[i], err);
+    }
+    if (rc == 0) {
+        *out = (struct hub_result){h.n_rows, h.is_offline};
+    }
+    hub_end(&h);
+    return rc;
+}
+
+int hub_fetch(const char *source, const struct source_query *q,
+              struct hub_result *out, struct err *err)
+{
+    return run(source, q, NULL, out, err);
+}
+
+int hub_read(const char *source, const struct source_query *q,
+             const struct row_sink *sink, struct err *err)
+{
+    struct hub_result ignored;
+    return run(source, q, sink, &ignored, err);
+}

@@ -1,0 +1,43 @@
+/* fix_hub: a server of its own process that speaks the dataset viewer's API
+ * and misbehaves on request.
+ *
+ * Data sets: "org/good" (config "default"), "org/two" (configs "a" and "b"),
+ * "org/labels" (labels are numbers with names), "org/gated" (wants the token
+ * "secret"); splits "train" and "test". Row i of a split: text "SPLIT text i",
+ * label "class (i % 3)". Also /file.jsonl with the rows of "train", by ranges
+ * and entity tags. */
+#ifndef TESTS_LIB_FIX_HUB_H
+#define TESTS_LIB_FIX_HUB_H
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum { FIX_HUB_PAGES = 64 };
+
+/* Shared with the server: what it does from now on, and what it did. */
+struct fix_hub_state {
+    int n_train, n_test; /* rows */
+    char revision[32];   /* "": none is told */
+    /* How many of the next pages (not the first of a split) go wrong. */
+    int n_429, n_500, n_cut, n_slow;
+    bool is_partial, is_truncated;
+    int ms_per_page;
+    int n_requests, n_bytes_of_file;
+    int train_pages[FIX_HUB_PAGES]; /* times that each was served whole */
+};
+
+struct fix_hub {
+    pid_t pid;
+    int port;
+    char url[64];
+    struct fix_hub_state *state;
+};
+
+/* Starts it on a free port of 127.0.0.1. */
+void fix_hub_init(struct fix_hub *h);
+/* The server dies; its port refuses connections. */
+void fix_hub_kill(struct fix_hub *h);
+/* And comes back on the same port. */
+void fix_hub_restart(struct fix_hub *h);
+void fix_hub_fini(struct fix_hub *h);
+
+#endif
