@@ -3,6 +3,7 @@
 #include "core/base/mem.h"
 #include "core/base/paths.h"
 #include "core/data/dataset.h"
+#include "core/data/fetch.h"
 #include "core/wire/msg.h"
 
 #include <stdio.h>
@@ -37,11 +38,19 @@ static void list_fini(struct list *l)
     free(l->items);
 }
 
+/* Of a download: to the worker's log. */
+static void on_note(void *ctx, const char *sentence)
+{
+    (void)ctx;
+    fprintf(stderr, "%s\n", sentence);
+}
+
 static int read_sources(const struct msg_prepare *p, struct dataset **out,
                         struct err *err)
 {
     struct list sources = split_lines(p->sources);
     struct list splits = split_lines(p->splits);
+    const struct fetch_watch watch = {.on_note = on_note};
     struct dataset_query query = {.sources = sources.items,
                                   .n_sources = sources.n,
                                   .splits = splits.items,
@@ -49,7 +58,8 @@ static int read_sources(const struct msg_prepare *p, struct dataset **out,
                                   .text = p->text,
                                   .label = p->label,
                                   .min_class_count = (int)p->min_class_count,
-                                  .cache_dir = p->cache_dir};
+                                  .cache_dir = p->cache_dir,
+                                  .watch = &watch};
     int rc = dataset_read(&query, out, err);
     list_fini(&sources);
     list_fini(&splits);

@@ -1,13 +1,17 @@
-/* data stat: section 1 of the notebook: what is in a data set. */
+/* data stat: section 1 of the notebook: what is in a data set; data fetch:
+ * bring one into the cache. */
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/paths.h"
 #include "core/base/utf8.h"
 #include "core/data/dataset.h"
+#include "core/data/download.h"
+#include "core/data/hub.h"
 #include "core/spec/run.h"
 #include "daemon/cli/bars.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
+#include "daemon/cli/downloading.h"
 #include "daemon/cli/format.h"
 #include "daemon/cli/table.h"
 
@@ -116,10 +120,13 @@ static void on_option(int key, const char *arg, struct argp_state *state,
 
 static const struct cli_command command = {
     .name = "data",
-    .args = "stat SOURCE...",
-    .doc = "Rows per class before and after the filter, lengths of the texts "
-           "in characters, sizes of the split. A source is a .jsonl, .json, "
-           ".csv or .tsv file; several are concatenated.",
+    .args = "stat SOURCE...\nfetch SOURCE...",
+    .doc = "stat: rows per class before and after the filter, lengths of the "
+           "texts in characters, sizes of the split; several sources are "
+           "concatenated. fetch: download sources into the cache, going on "
+           "where an interrupted download was. A source is a .jsonl, .json, "
+           ".csv or .tsv file, the http(s) address of one, or "
+           "hf:OWNER/NAME[/CONFIG].",
     .n_min = 2,
     .n_max = -1,
     .options = options,
@@ -258,6 +265,8 @@ static int stat_sources(struct cli *c, const struct input *in, char **sources,
 {
     char *cache =
         c->state_dir != NULL ? paths_in_state(c->state_dir, "cache") : NULL;
+    struct downloading downloading;
+    downloading_init(&downloading, c);
     const struct dataset_query query = {.sources = (const char *const *)sources,
                                         .n_sources = n,
                                         .splits =
@@ -266,10 +275,11 @@ static int stat_sources(struct cli *c, const struct input *in, char **sources,
                                         .text = in->text,
                                         .label = in->label,
                                         .min_class_count = in->min_class_count,
-                                        .cache_dir = cache};
+                                        .cache_dir = cache,
+                                        .watch = &downloading.watch};
     struct dataset *d;
     struct dataset_split split;
-    int rc = dataset_read(&query, &d, err);
+    int rc = downloading_end(&downloading, dataset_read(&query, &d, err), err);
     free(cache);
     if (rc != 0) {
         return rc;
@@ -289,6 +299,83 @@ static int stat_sources(struct cli *c, const struct input *in, char **sources,
     return rc;
 }
 
+/* --- fetch ---------------------------------------------------------------- */
+
+static void tell_fetched(const struct cli *c, const char *source,
+                         const struct hub_result *rows, const char *path)
+{
+    struct buf text;
+    struct json_out w;
+    if (!c->json && path != NULL) {
+        cli_say(c, "%s: in the cache as %s", source, path);
+    } else if (!c->json) {
+        cli_say(c, "%s: %" PRIu64 " rows in the cache", source, rows->n_rows);
+    } else {
+        buf_init(&text, BUF_MAX_RESPONSE);
+        json_out_init(&w, &text, JSON_COMPACT);
+        json_open(&w, '{');
+        json_put_key(&w, "source");
+        json_put_string(&w, source);
+        json_put_key(&w, path != NULL ? "path" : "rows");
+        if (path != NULL) {
+            json_put_string(&w, path);
+        } else {
+            json_put_int(&w, (int64_t)rows->n_rows);
+        }
+        json_close(&w, '}');
+        printf("%s", text.data);
+        buf_fini(&text);
+    }
+}
+
+static int fetch_source(struct cli *c, const struct input *in,
+                        const char *source, const char *cache, struct err *err)
+{
+    struct downloading downloading;
+    downloading_init(&downloading, c);
+    const struct source_query q = {.splits = (const char *const *)in->splits,
+                                   .n_splits = in->n_splits,
+                                   .cache_dir = cache,
+                                   .watch = &downloading.watch};
+    struct hub_result rows = {0};
+    char *path = NULL;
+    int rc;
+    if (hub_is_source(source)) {
+        rc = hub_fetch(source, &q, &rows, err);
+    } else if (download_is_url(source)) {
+        rc = download_file(source, cache, &downloading.watch, &path, err);
+    } else {
+        rc =
+            err_set(err, ERR_INVALID,
+                    "%s: neither hf:OWNER/NAME nor an http(s) address", source);
+    }
+    rc = downloading_end(&downloading, rc, err);
+    if (rc == 0) {
+        tell_fetched(c, source, &rows, path);
+    }
+    free(path);
+    return rc;
+}
+
+static int fetch_sources(struct cli *c, const struct input *in, char **sources,
+                         size_t n, struct err *err)
+{
+    char *cache =
+        c->state_dir != NULL ? paths_in_state(c->state_dir, "cache") : NULL;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        if (c->json) {
+            fputs(i == 0 ? "[" : ",", stdout);
+        }
+        rc = fetch_source(c, in, sources[i], cache, err);
+    }
+    if (c->json && rc == 0) {
+        fputs("]\n", stdout);
+    }
+    free(cache);
+    return rc;
+}
+
 int cmd_data(struct cli *c, int argc, char **argv)
 {
     struct input in = {.text = "text",
@@ -297,11 +384,14 @@ int cmd_data(struct cli *c, int argc, char **argv)
                        .fractions = {0.8, 0.1, 0.1}};
     struct err err;
     int n = cli_parse(c, &command, argc, argv, &in);
-    if (strcmp(argv[1], "stat") != 0) {
-        err_set(&err, ERR_INVALID, "data: '%s' is not stat", argv[1]);
+    bool is_stat = strcmp(argv[1], "stat") == 0;
+    if (!is_stat && strcmp(argv[1], "fetch") != 0) {
+        err_set(&err, ERR_INVALID, "data: '%s' is neither stat nor fetch",
+                argv[1]);
         return cli_fail(c, &err);
     }
-    int rc = stat_sources(c, &in, argv + 2, (size_t)n - 1, &err);
+    int rc = is_stat ? stat_sources(c, &in, argv + 2, (size_t)n - 1, &err)
+                     : fetch_sources(c, &in, argv + 2, (size_t)n - 1, &err);
     if (rc == ERR_NOTFOUND) {
         err.code = ERR_INVALID; /* a file that the user named */
     }

@@ -6,6 +6,7 @@
 #include "core/train/report.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
+#include "daemon/cli/downloading.h"
 #include "daemon/cli/interrupt.h"
 #include "daemon/cli/pick.h"
 #include "daemon/cli/report_text.h"
@@ -74,9 +75,14 @@ static int get_texts(struct evaluate *e, const struct pick *p,
     char *cache = e->cli->state_dir != NULL
                       ? paths_in_state(e->cli->state_dir, "cache")
                       : NULL;
-    const struct source_query q = {
-        .text = e->text, .label = e->label, .cache_dir = cache};
-    int rc = pick_source(p, e->data, &q, out, err);
+    struct downloading downloading;
+    downloading_init(&downloading, e->cli);
+    const struct source_query q = {.text = e->text,
+                                   .label = e->label,
+                                   .cache_dir = cache,
+                                   .watch = &downloading.watch};
+    int rc = downloading_end(&downloading,
+                             pick_source(p, e->data, &q, out, err), err);
     free(cache);
     return rc;
 }
@@ -163,7 +169,8 @@ int cmd_evaluate(struct cli *c, int argc, char **argv)
         {"part", KEY_PART, "PART", 0,
          "of the data set it was trained on: train, val or test (default)", 0},
         {"data", KEY_DATA, "SOURCE", 0,
-         "all rows of this source instead: a .jsonl, .json, .csv or .tsv file",
+         "all rows of this source instead: a .jsonl, .json, .csv or .tsv file, "
+         "its address, or hf:OWNER/NAME",
          0},
         {"text", KEY_TEXT, "COLUMN", 0, "its column of texts (default: text)",
          0},

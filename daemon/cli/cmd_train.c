@@ -8,6 +8,7 @@
 #include "core/spec/spec.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
+#include "daemon/cli/downloading.h"
 #include "daemon/cli/config.h"
 #include "daemon/cli/format.h"
 #include "daemon/cli/table.h"
@@ -75,6 +76,8 @@ static int read_data(struct cli *c, const struct spec *spec, bool keep,
     const struct spec_data *data = &spec->data;
     char *cache =
         c->state_dir != NULL ? paths_in_state(c->state_dir, "cache") : NULL;
+    struct downloading downloading;
+    downloading_init(&downloading, c);
     const struct dataset_query query = {
         .sources = (const char *const *)data->sources,
         .n_sources = data->n_sources,
@@ -83,9 +86,10 @@ static int read_data(struct cli *c, const struct spec *spec, bool keep,
         .text = data->text,
         .label = data->label,
         .min_class_count = (int)data->min_class_count,
-        .cache_dir = cache};
+        .cache_dir = cache,
+        .watch = &downloading.watch};
     sha256[0] = '\0';
-    int rc = dataset_read(&query, out, err);
+    int rc = downloading_end(&downloading, dataset_read(&query, out, err), err);
     if (rc == 0 && keep && cache != NULL) {
         char *dir = paths_in_state(cache, "datasets");
         rc = file_mkdirs(dir, 0700, err);
