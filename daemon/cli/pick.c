@@ -88,8 +88,8 @@ static bool is_model(const char *what)
         return false;
     }
     char *config = mem_printf("%s/config.json", what);
-    bool is = S_ISREG(st.st_mode) || strchr(what, '/') != NULL ||
-              file_exists(config);
+    bool is =
+        S_ISREG(st.st_mode) || strchr(what, '/') != NULL || file_exists(config);
     free(config);
     return is;
 }
