@@ -126,7 +126,10 @@ static const struct cli_command command = {
            "concatenated. fetch: download sources into the cache, going on "
            "where an interrupted download was. A source is a .jsonl, .json, "
            ".csv or .tsv file, the http(s) address of one, or "
-           "hf:OWNER/NAME[/CONFIG].",
+           "hf:OWNER/NAME[/CONFIG]. Environment: HF_TOKEN (else the file "
+           "~/.cache/huggingface/token) for private and gated data sets, "
+           "HF_DATASETS_SERVER for another server than "
+           "https://datasets-server.huggingface.co.",
     .n_min = 2,
     .n_max = -1,
     .options = options,
