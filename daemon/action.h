@@ -1,9 +1,10 @@
 /* action: what the scheduler decides: the only way anything changes.
  *
- * A decision is a list of actions. The daemon commits the durable ones in one
- * transaction, then applies all to the mirror, then performs those that speak
- * to workers or files: durable first, visible after. If the commit fails,
- * nothing was changed or said. */
+ * A decision is a list of actions. The daemon puts the durable ones into the
+ * store's transaction and applies all to the mirror; when the transaction is
+ * committed (at the end of the loop's round, before anybody is answered) it
+ * performs those that speak to workers or files: durable first, visible after.
+ * If the commit fails, the mirror is loaded again and nothing was said. */
 #ifndef DAEMON_ACTION_H
 #define DAEMON_ACTION_H
 #include "daemon/study.h"
