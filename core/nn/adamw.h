@@ -12,6 +12,9 @@
 /* The constants of step t = 1, 2, ...; made in double precision. */
 struct kernels_adamw adamw_constants(const struct model_adamw *opt, int64_t t);
 
+/* The same step for gradients that are `by` times as large. */
+void adamw_scale(struct kernels_adamw *step, double by);
+
 /* Rows of an embedding table that share a gradient: which positions of the
  * batch hold each id. first (V), next (n) and row (d) are the caller's. */
 struct adamw_rows {
@@ -28,5 +31,10 @@ void adamw_embedding(float *w, float *m, float *v, size_t V, size_t d,
                      const int32_t *ids, const float *dx, size_t n,
                      const struct adamw_rows *rows,
                      const struct kernels_adamw *step, const struct kernels *k);
+/* Sum of squares of that gradient. */
+double adamw_embedding_squares(size_t V, size_t d, const int32_t *ids,
+                               const float *dx, size_t n,
+                               const struct adamw_rows *rows,
+                               const struct kernels *k);
 
 #endif

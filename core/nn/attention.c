@@ -7,26 +7,31 @@
 
 #define NOTEBOOK_LOGIT -9e-15f
 
-/* How many keys a row has: real ones, and whether one more stands for the
- * padded ones. */
+/* The rows of a text and its keys: real ones, and whether one more stands for
+ * the padded ones. */
 struct keys {
-    size_t n, n_pad, all;
+    size_t start, rows, n, n_pad, all;
 };
 
-static struct keys keys_of(const struct attention *a, int32_t length)
+static struct keys keys_of(const struct attention *a, size_t b)
 {
-    size_t n = (size_t)length;
-    size_t n_pad = a->mask == MODEL_MASK_NOTEBOOK ? a->L - n : 0;
-    return (struct keys){.n = n, .n_pad = n_pad, .all = n + (n_pad > 0)};
+    size_t start = a->starts[b], rows = a->starts[b + 1] - start;
+    size_t n = (size_t)a->lengths[b];
+    size_t n_pad = a->mask == MODEL_MASK_NOTEBOOK ? rows - n : 0;
+    return (struct keys){.start = start,
+                         .rows = rows,
+                         .n = n,
+                         .n_pad = n_pad,
+                         .all = n + (n_pad > 0)};
 }
 
-/* Row n of v becomes the mean of rows n .. L-1. v (L, d), rows 3 d apart. */
+/* Row n of v becomes the mean of the rows from n on, which lie 3 d apart. */
 static void mean_of_padded(float *v, const struct keys *keys,
                            const struct attention *a, const struct kernels *k)
 {
     size_t ld = 3 * a->d;
     float *mean = v + keys->n * ld;
-    for (size_t i = keys->n + 1; i < a->L; i++) {
+    for (size_t i = keys->n + 1; i < keys->rows; i++) {
         k->add(mean, mean, v + i * ld, a->d);
     }
     float rest = 1.0f / (float)keys->n_pad;
@@ -43,34 +48,35 @@ static void zero_rows(float *x, size_t rows, size_t n, size_t ld)
 }
 
 void attention_forward(float *out, float *p, bool keep_p, float *qkv,
-                       const int32_t *lengths, size_t B,
                        const struct attention *a, const struct kernels *k)
 {
-    size_t L = a->L, d = a->d, ld = 3 * d, width = d / a->heads;
+    size_t d = a->d, ld = 3 * d, width = d / a->heads;
     float scale = 1.0f / sqrtf((float)width);
-    for (size_t b = 0; b < B; b++, qkv += L * ld, out += L * d) {
-        struct keys keys = keys_of(a, lengths[b]);
+    for (size_t b = 0; b < a->B; b++) {
+        struct keys keys = keys_of(a, b);
+        float *text = qkv + keys.start * ld;
         if (keys.n_pad > 0) {
-            mean_of_padded(qkv + 2 * d, &keys, a, k);
+            mean_of_padded(text + 2 * d, &keys, a, k);
         }
         for (size_t h = 0; h < a->heads; h++) {
-            float *q = qkv + h * width, *y = out + h * width;
+            float *q = text + h * width, *y = out + keys.start * d + h * width;
             if (keys.all == 0) {
-                zero_rows(y, L, width, d);
+                zero_rows(y, keys.rows, width, d);
             } else {
-                ops_nt(p, a->ld_p, q, ld, q + d, ld, L, keys.n, width, scale);
-                k->softmax_forward(p, L, keys.n, a->ld_p, keys.n_pad,
+                ops_nt(p, a->ld_p, q, ld, q + d, ld, keys.rows, keys.n, width,
+                       scale);
+                k->softmax_forward(p, keys.rows, keys.n, a->ld_p, keys.n_pad,
                                    NOTEBOOK_LOGIT);
-                ops_nn(y, d, p, a->ld_p, q + 2 * d, ld, L, width, keys.all,
-                       1.0f);
+                ops_nn(y, d, p, a->ld_p, q + 2 * d, ld, keys.rows, width,
+                       keys.all, 1.0f);
             }
-            p += keep_p ? L * a->ld_p : 0;
+            p += keep_p ? a->L * a->ld_p : 0;
         }
     }
 }
 
-/* The gradient of the mean goes to each padded row in equal parts. dv (L, d),
- * rows 3 d apart; its row n has the mean's. */
+/* The gradient of the mean goes to each padded row in equal parts. dv: the
+ * text's rows, 3 d apart; row n has the mean's. */
 static void spread_to_padded(float *dv, const struct keys *keys,
                              const struct attention *a)
 {
@@ -80,42 +86,49 @@ static void spread_to_padded(float *dv, const struct keys *keys,
     for (size_t c = 0; c < a->d; c++) {
         first[c] *= rest;
     }
-    for (size_t i = keys->n + 1; i < a->L; i++) {
+    for (size_t i = keys->n + 1; i < keys->rows; i++) {
         memcpy(dv + i * ld, first, a->d * sizeof(*dv));
     }
 }
 
+/* One head; q, y, dy and dq begin at its first column of the text. */
+static void head_backward(float *dq, float *dp, const float *dy, const float *y,
+                          const float *p, const float *q,
+                          const struct keys *keys, const struct attention *a,
+                          const struct kernels *k)
+{
+    size_t rows = keys->rows, d = a->d, ld = 3 * d, width = d / a->heads;
+    float scale = 1.0f / sqrtf((float)width);
+    if (keys->n == 0) { /* no logit depends on q and k */
+        zero_rows(dq, rows, width, ld);
+    } else {
+        ops_nt(dp, a->ld_p, dy, d, q + 2 * d, ld, rows, keys->n, width, 1.0f);
+        k->softmax_backward(dp, p, rows, keys->n, a->ld_p, y, dy, width, d);
+        ops_nn(dq, ld, dp, a->ld_p, q + d, ld, rows, width, keys->n, scale);
+        ops_tn(dq + d, ld, dp, a->ld_p, q, ld, keys->n, width, rows, scale);
+    }
+    ops_tn(dq + 2 * d, ld, p, a->ld_p, dy, d, keys->all, width, rows, 1.0f);
+}
+
 void attention_backward(float *dqkv, float *dp, const float *dout,
                         const float *out, const float *p, const float *qkv,
-                        const int32_t *lengths, size_t B,
                         const struct attention *a, const struct kernels *k)
 {
-    size_t L = a->L, d = a->d, ld = 3 * d, width = d / a->heads;
-    float scale = 1.0f / sqrtf((float)width);
-    for (size_t b = 0; b < B; b++) {
-        struct keys keys = keys_of(a, lengths[b]);
-        for (size_t h = 0; h < a->heads; h++, p += L * a->ld_p) {
-            const float *q = qkv + b * L * ld + h * width;
-            const float *y = out + b * L * d + h * width;
-            const float *dy = dout + b * L * d + h * width;
-            float *dq = dqkv + b * L * ld + h * width;
-            if (keys.n == 0) { /* no logit depends on q and k */
-                zero_rows(dq, L, width, ld);
-            } else {
-                ops_nt(dp, a->ld_p, dy, d, q + 2 * d, ld, L, keys.n, width,
-                       1.0f);
-                k->softmax_backward(dp, p, L, keys.n, a->ld_p, y, dy, width, d);
-                ops_nn(dq, ld, dp, a->ld_p, q + d, ld, L, width, keys.n, scale);
-                ops_tn(dq + d, ld, dp, a->ld_p, q, ld, keys.n, width, L, scale);
-            }
-            ops_tn(dq + 2 * d, ld, p, a->ld_p, dy, d, keys.all, width, L, 1.0f);
+    size_t d = a->d, ld = 3 * d, width = d / a->heads;
+    for (size_t b = 0; b < a->B; b++) {
+        struct keys keys = keys_of(a, b);
+        for (size_t h = 0; h < a->heads; h++, p += a->L * a->ld_p) {
+            size_t wide = keys.start * ld + h * width;
+            size_t at = keys.start * d + h * width;
+            head_backward(dqkv + wide, dp, dout + at, out + at, p, qkv + wide,
+                          &keys, a, k);
         }
-        float *padded = dqkv + (b * L + keys.n) * ld;
-        zero_rows(padded + d, L - keys.n, d, ld);
+        float *padded = dqkv + (keys.start + keys.n) * ld;
+        zero_rows(padded + d, keys.rows - keys.n, d, ld);
         if (keys.n_pad > 0) {
-            spread_to_padded(dqkv + b * L * ld + 2 * d, &keys, a);
+            spread_to_padded(dqkv + keys.start * ld + 2 * d, &keys, a);
         } else {
-            zero_rows(padded + 2 * d, L - keys.n, d, ld);
+            zero_rows(padded + 2 * d, keys.rows - keys.n, d, ld);
         }
     }
 }

@@ -15,7 +15,17 @@ enum dropout_place { /* append only: a number here is part of every result */
                      DROPOUT_FFN = 1,
                      DROPOUT_HEAD1 = 2,
                      DROPOUT_HEAD2 = 3,
+                     DROPOUT_EMBEDDING = 4,
+                     DROPOUT_FEATURES = 5,
+                     DROPOUT_LAYERS = 8, /* from the second layer on */
 };
+/* The place (attention or ffn) in the layer'th layer. */
+static inline enum dropout_place dropout_in_layer(enum dropout_place place,
+                                                  size_t layer)
+{
+    size_t later = DROPOUT_LAYERS + 2 * (layer - 1) + (size_t)place;
+    return layer == 0 ? place : (enum dropout_place)later;
+}
 
 struct dropout_draw {
     float p; /* 0 <= p < 1; 0: nothing is drawn, everything is kept */

@@ -28,13 +28,19 @@ struct kernels_dropout {
 };
 
 /* A row-wise normalisation with what comes just before it:
- *   x <- dropout(x + bias);  y = gamma (x - mean) rstd + beta               */
+ *   x <- residual + dropout(x + bias);  y = gamma (x - mean) rstd + beta
+ * bias NULL: x is complete already, there is neither dropout nor residual. */
 struct kernels_norm {
     size_t rows, n;
     const float *bias, *gamma, *beta; /* (n) */
+    const float *residual;            /* (rows, n), or NULL: none */
     struct kernels_dropout dropout;
     float *x;           /* (rows, n): completed by forward, read by backward */
     float *mean, *rstd; /* (rows) */
+    /* Backward: (rows, n), the gradient of the completed x, for whoever else
+     * it comes from or goes to; NULL: nobody. */
+    float *carry;
+    bool carry_adds; /* carry already holds a part of that gradient */
 };
 
 /* Where a Philox stream stands: words 1..3 of the counter and the key. */
@@ -56,10 +62,22 @@ struct kernels {
     /* y is forward's result; dy becomes dx; dbias (n) = its column sums. */
     void (*relu_backward)(float *dy, float *dbias, const float *y, size_t rows,
                           size_t n, const struct kernels_dropout *dropout);
+    /* The same for GELU, z Phi(z) with Phi by tanh (Hendrycks and Gimpel,
+     * arXiv 1606.08415): x becomes z = x + bias, y = dropout(gelu(z)). */
+    void (*gelu_forward)(float *y, float *x, const float *bias, size_t rows,
+                         size_t n, const struct kernels_dropout *dropout);
+    /* z is what forward left in x. */
+    void (*gelu_backward)(float *dy, float *dbias, const float *z, size_t rows,
+                          size_t n, const struct kernels_dropout *dropout);
+    /* x = dropout(x); its own backward. */
+    void (*drop)(float *x, size_t rows, size_t n,
+                 const struct kernels_dropout *dropout);
+    /* Sum of a[i] b[i]; partial sums of 4096 products are added in double. */
+    double (*dot)(const float *a, const float *b, size_t n);
     /* y (rows, n). */
     void (*norm_forward)(float *y, const struct kernels_norm *norm);
-    /* dy becomes dx, the gradient before the bias; dbias, dgamma, dbeta (n)
-     * are written. */
+    /* dy becomes dx, the gradient before the bias; dbias (if there is a bias),
+     * dgamma, dbeta (n) are written. */
     void (*norm_backward)(float *dy, float *dbias, float *dgamma, float *dbeta,
                           const struct kernels_norm *norm);
     /* Rows of n logits become probabilities. n_pad > 0: the row stands for

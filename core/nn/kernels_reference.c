@@ -12,7 +12,8 @@ static bool is_kept(const struct kernels_dropout *d, size_t r, size_t c)
 }
 
 /* x or its gradient after dropout. */
-static float drop(const struct kernels_dropout *d, size_t r, size_t c, float x)
+static float drop_at(const struct kernels_dropout *d, size_t r, size_t c,
+                     float x)
 {
     if (d->bits == NULL) {
         return x;
@@ -48,7 +49,7 @@ static void relu_forward(float *x, const float *b, size_t rows, size_t n,
     for (size_t r = 0; r < rows; r++) {
         for (size_t c = 0; c < n; c++) {
             float z = x[r * n + c] + b[c];
-            x[r * n + c] = drop(dropout, r, c, z > 0.0f ? z : 0.0f);
+            x[r * n + c] = drop_at(dropout, r, c, z > 0.0f ? z : 0.0f);
         }
     }
 }
@@ -59,12 +60,77 @@ static void relu_backward(float *dy, float *dbias, const float *y, size_t rows,
     memset(dbias, 0, n * sizeof(*dbias));
     for (size_t r = 0; r < rows; r++) {
         for (size_t c = 0; c < n; c++) {
-            float g = drop(dropout, r, c, dy[r * n + c]);
+            float g = drop_at(dropout, r, c, dy[r * n + c]);
             g = y[r * n + c] > 0.0f ? g : 0.0f;
             dy[r * n + c] = g;
             dbias[c] += g;
         }
     }
+}
+
+/* gelu(z) = z s(t), s the logistic function, t(z) = 2 sqrt(2 / pi) (z +
+ * 0.044715 z^3): 1 + tanh(u) = 2 s(2 u). */
+static double gelu_s(double z)
+{
+    double t = 1.5957691216057308 * (z + 0.044715 * z * z * z);
+    return 1.0 / (1.0 + exp(-t));
+}
+
+static void gelu_forward(float *y, float *x, const float *b, size_t rows,
+                         size_t n, const struct kernels_dropout *dropout)
+{
+    bias(x, b, rows, n);
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t c = 0; c < n; c++) {
+            double z = x[r * n + c];
+            y[r * n + c] = drop_at(dropout, r, c, (float)(z * gelu_s(z)));
+        }
+    }
+}
+
+static void gelu_backward(float *dy, float *dbias, const float *zs, size_t rows,
+                          size_t n, const struct kernels_dropout *dropout)
+{
+    memset(dbias, 0, n * sizeof(*dbias));
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t c = 0; c < n; c++) {
+            double z = zs[r * n + c], s = gelu_s(z);
+            double slope = 1.5957691216057308 * (1 + 3 * 0.044715 * z * z);
+            double g = drop_at(dropout, r, c, dy[r * n + c]);
+            dy[r * n + c] = (float)(g * (s + z * s * (1 - s) * slope));
+            dbias[c] += dy[r * n + c];
+        }
+    }
+}
+
+static void drop(float *x, size_t rows, size_t n,
+                 const struct kernels_dropout *dropout)
+{
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t c = 0; c < n; c++) {
+            x[r * n + c] = drop_at(dropout, r, c, x[r * n + c]);
+        }
+    }
+}
+
+static double dot(const float *a, const float *b, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += (double)a[i] * b[i];
+    }
+    return sum;
+}
+
+/* Element (r, c) of x <- residual + dropout(x + bias). */
+static float complete(const struct kernels_norm *norm, size_t r, size_t c)
+{
+    float x = norm->x[r * norm->n + c];
+    if (norm->bias == NULL) {
+        return x;
+    }
+    x = drop_at(&norm->dropout, r, c, x + norm->bias[c]);
+    return norm->residual != NULL ? norm->residual[r * norm->n + c] + x : x;
 }
 
 static void norm_forward(float *y, const struct kernels_norm *norm)
@@ -74,7 +140,7 @@ static void norm_forward(float *y, const struct kernels_norm *norm)
         float *x = norm->x + r * n;
         double sum = 0, squares = 0;
         for (size_t c = 0; c < n; c++) {
-            x[c] = drop(&norm->dropout, r, c, x[c] + norm->bias[c]);
+            x[c] = complete(norm, r, c);
             sum += x[c];
         }
         double mean = sum / (double)n;
@@ -95,7 +161,9 @@ static void norm_backward(float *dy, float *dbias, float *dgamma, float *dbeta,
                           const struct kernels_norm *norm)
 {
     size_t n = norm->n;
-    memset(dbias, 0, n * sizeof(*dbias));
+    if (norm->bias != NULL) {
+        memset(dbias, 0, n * sizeof(*dbias));
+    }
     memset(dgamma, 0, n * sizeof(*dgamma));
     memset(dbeta, 0, n * sizeof(*dbeta));
     for (size_t r = 0; r < norm->rows; r++) {
@@ -113,8 +181,16 @@ static void norm_backward(float *dy, float *dbias, float *dgamma, float *dbeta,
             float hat = (norm->x[r * n + c] - mean) * rstd;
             double g = dy[r * n + c] * norm->gamma[c];
             g = rstd * (g - sum / (double)n - hat * sum_hat / (double)n);
-            dy[r * n + c] = drop(&norm->dropout, r, c, (float)g);
-            dbias[c] += dy[r * n + c];
+            size_t at = r * n + c;
+            if (norm->carry != NULL) {
+                g += norm->carry_adds ? norm->carry[at] : 0.0f;
+                norm->carry[at] = (float)g;
+            }
+            dy[at] = (float)g;
+            if (norm->bias != NULL) {
+                dy[at] = drop_at(&norm->dropout, r, c, dy[at]);
+                dbias[c] += dy[at];
+            }
         }
     }
 }
@@ -238,6 +314,10 @@ const struct kernels kernels_reference = {
     .column_sums = column_sums,
     .relu_forward = relu_forward,
     .relu_backward = relu_backward,
+    .gelu_forward = gelu_forward,
+    .gelu_backward = gelu_backward,
+    .drop = drop,
+    .dot = dot,
     .norm_forward = norm_forward,
     .norm_backward = norm_backward,
     .softmax_forward = softmax_forward,

@@ -1,18 +1,32 @@
-/* model: the text classifier: one transformer block and a flattening head.
+/* model: the text classifier: a transformer encoder, pooling and a head.
  *
  * Shapes: B batch, L max_len, d emb_dim, h heads, V vocab_size, C classes.
- *   e  = embedding[ids] + position                       (B, L, d)
- *   a  = dropout(attention(e))       q, k, v, o: Linear(d, d), h heads
- *   x  = norm2(ffn(norm1(a)))        ffn: Linear(d, ffn), ReLU, dropout,
- *                                    Linear(ffn, d); no residual connections
- *   y  = log_softmax(head(flatten(x)))  head: Linear(L d, head1), ReLU,
- *        dropout, Linear(head1, head2), ReLU, dropout, Linear(head2, C)
+ *   e  = drop(embedding[ids] + position)                 (B, L, d)
+ *   n layers of two parts, s(x) = drop(attention(x)) and s(x) = ffn(x):
+ *     post-norm  x = norm([x +] s(x))        (Vaswani et al., 2017)
+ *     pre-norm   x = [x +] s(norm(x)), and a norm after the last layer
+ *                                            (Xiong et al., ICML 2020)
+ *     [x +] with residual connections only. attention: Linear(d, d) for q, k,
+ *     v and o, h heads; ffn: Linear(d, ffn), activation, dropout,
+ *     Linear(ffn, d)
+ *   f  = the rows of a text as one (L d), or their mean or maximum over the
+ *        text's own tokens, or the first one (d); 0 for a text without tokens
+ *   y  = log_softmax(head(f))  head: Linear(., head1), activation, dropout,
+ *        Linear(head1, head2), activation, dropout, Linear(head2, C); a width
+ *        of 0 leaves that layer out; without both, f itself gets the dropout
  * All float32, weights as PyTorch keeps them: Linear (out, in), row major.
- * Initial values as PyTorch's: embeddings N(0, 1); Linear weight and bias
- * U(-1/sqrt(in), 1/sqrt(in)); LayerNorm 1 and 0, eps 1e-5.
- * Loss: mean cross-entropy of the batch. Optimiser: AdamW (Loshchilov and
- * Hutter, ICLR 2019; torch/optim/adamw.py), bias-corrected, decay before the
- * step, on every parameter.
+ * Initial values as PyTorch's: embeddings N(0, embedding_std); Linear weight
+ * and bias U(-1/sqrt(in), 1/sqrt(in)); LayerNorm 1 and 0, eps 1e-5.
+ * Loss: cross-entropy, mean of the batch; for the gradient alone with
+ * smoothed labels and a weight for each class (model_set_class_weights), so
+ * that what is told of it can be compared between trainings. Optimiser: AdamW
+ * (Loshchilov and Hutter, ICLR 2019; torch/optim/adamw.py), bias-corrected,
+ * decay before the step, on every parameter; before it the gradient of all
+ * parameters together may be clipped to a norm (Pascanu et al., ICML 2013;
+ * torch/nn/utils/clip_grad.py).
+ *
+ * With the padding mask and a pooling other than flatten nothing depends on
+ * padding, and nothing is computed for it.
  *
  * Results depend on (weights, batch, seed, trial, step) and on the kernel set
  * and thread count alone: the same bits on every run. */
@@ -28,17 +42,35 @@ enum model_mask {
 };
 enum model_position { MODEL_POSITION_SINUSOID, MODEL_POSITION_LEARNED };
 
+enum model_norm { MODEL_NORM_POST, MODEL_NORM_PRE };
+enum model_pooling {
+    MODEL_POOLING_FLATTEN,
+    MODEL_POOLING_MEAN,
+    MODEL_POOLING_MAX,
+    MODEL_POOLING_FIRST
+};
+enum model_activation { MODEL_ACTIVATION_RELU, MODEL_ACTIVATION_GELU };
+enum { MODEL_MAX_LAYERS = 64 };
+
 struct model_config {
-    int vocab_size, max_len, emb_dim, num_heads, ffn_dim, head1_dim, head2_dim;
+    int vocab_size, max_len, emb_dim, num_heads, ffn_dim, num_layers;
+    int head1_dim, head2_dim; /* 0: the head has no such layer */
     int n_classes;
     int max_batch; /* rows of the largest batch that will be given */
     enum model_mask mask;
     enum model_position position;
-    float dropout;
+    enum model_norm norm;
+    bool residual;
+    enum model_pooling pooling;
+    enum model_activation activation;
+    float embedding_std;
+    float embedding_dropout, attention_dropout, ffn_dropout, head_dropout;
+    float label_smoothing; /* share of a label spread over all classes */
 };
 
 struct model_adamw {
     float lr, weight_decay, beta1, beta2, eps;
+    float clip_norm; /* largest norm of the whole gradient; 0: any */
 };
 
 /* Rows of ids padded with 0 on the right. ids in 0..V-1, lengths in 0..L,
@@ -51,9 +83,10 @@ struct model_batch {
     int n;                  /* 1 .. max_batch */
 };
 
-/* One named tensor; names are PyTorch's ("attention.query.weight"). */
+/* One named tensor; names are PyTorch's ("attention.query.weight"), those of
+ * layers after the first have "layers.1." before them. */
 struct model_tensor {
-    const char *name;
+    const char *name; /* borrowed from the model */
     int n_dims;
     size_t dims[2];
     size_t n;      /* elements */
@@ -77,6 +110,8 @@ size_t model_bytes(const struct model_config *config, bool trainable);
 
 /* Fill the weights from streams of (seed, trial); moments zero, step 0. */
 void model_init(struct model *m, uint64_t seed, uint32_t trial);
+/* The weight of each class (C) in the gradient; 1 at first, and for NULL. */
+void model_set_class_weights(struct model *m, const float *weights);
 /* The tensor table, in a fixed order. */
 size_t model_n_tensors(const struct model *m);
 struct model_tensor model_tensor_at(struct model *m, size_t at);

@@ -30,10 +30,10 @@ static void fill_uniform(float *x, size_t n, float bound,
     }
 }
 
-static void fill_normal(float *x, size_t n, struct rng *stream)
+static void fill_normal(float *x, size_t n, float std, struct rng *stream)
 {
     for (size_t i = 0; i < n; i++) {
-        x[i] = (float)rng_normal(stream);
+        x[i] = (float)rng_normal(stream) * std;
     }
 }
 
@@ -44,16 +44,16 @@ static void fill_constant(float *x, size_t n, float value)
     }
 }
 
-static void fill(struct model_tensor *t, enum init init, size_t fan_in,
-                 struct rng *stream, const struct kernels *k)
+static void fill(const struct model *m, struct model_tensor *t, enum init init,
+                 size_t fan_in, struct rng *stream)
 {
     switch (init) {
     case NORMAL:
-        fill_normal(t->weight, t->n, stream);
+        fill_normal(t->weight, t->n, m->config.embedding_std, stream);
         break;
     case UNIFORM:
         fill_uniform(t->weight, t->n, (float)(1.0 / sqrt((double)fan_in)),
-                     stream, k);
+                     stream, m->kernels);
         break;
     case ONE:
         fill_constant(t->weight, t->n, 1.0f);
@@ -62,6 +62,19 @@ static void fill(struct model_tensor *t, enum init init, size_t fan_in,
         fill_constant(t->weight, t->n, 0.0f);
         break;
     }
+}
+
+/* Each layer has its own block of streams. */
+enum { LAYER_STREAMS = 64 };
+
+static size_t id_at(size_t place, size_t *layer)
+{
+    if (place < MODEL_N_TENSORS) {
+        *layer = 0;
+        return place;
+    }
+    *layer = 1 + (place - MODEL_N_TENSORS) / MODEL_N_LAYER_TENSORS;
+    return MODEL_QUERY_W + (place - MODEL_N_TENSORS) % MODEL_N_LAYER_TENSORS;
 }
 
 void model_init(struct model *m, uint64_t seed, uint32_t trial)
@@ -77,11 +90,13 @@ void model_init(struct model *m, uint64_t seed, uint32_t trial)
         MODEL_TENSORS(X)
 #undef X
     };
-    for (uint32_t id = 0; id < MODEL_N_TENSORS; id++) {
-        struct model_tensor *t = &m->tensors[id];
+    for (size_t i = 0; i < m->n_table; i++) {
+        struct model_tensor *t = &m->tensors[m->table[i]];
+        size_t layer, id = id_at(m->table[i], &layer);
         struct rng stream;
-        rng_stream(&stream, seed, trial, RNG_INIT, id);
-        fill(t, inits[id], fan_ins[id], &stream, m->kernels);
+        rng_stream(&stream, seed, trial, RNG_INIT,
+                   (uint32_t)(layer * LAYER_STREAMS + id));
+        fill(m, t, inits[id], fan_ins[id], &stream);
         if (m->trainable && m->moments_may_differ) {
             memset(t->m, 0, t->n * sizeof(*t->m));
             memset(t->v, 0, t->n * sizeof(*t->v));

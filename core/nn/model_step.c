@@ -5,6 +5,7 @@
 #include "core/nn/dropout.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 static void check_batch(const struct model *m, const struct model_batch *batch)
@@ -22,24 +23,155 @@ static void check_batch(const struct model *m, const struct model_batch *batch)
     }
 }
 
-static struct model_dropout draw_dropout(struct model *m, size_t B,
-                                         uint64_t seed, uint32_t trial)
+/* --- dropout -------------------------------------------------------------- */
+
+struct draw {
+    struct dropout_draw at; /* p of the place is filled in */
+    const struct kernels *kernels;
+};
+
+static struct kernels_dropout draw(const struct draw *how, uint16_t *bits,
+                                   float p, size_t rows, size_t n,
+                                   enum dropout_place place)
+{
+    struct dropout_draw at = how->at;
+    at.p = p;
+    return dropout_bits(bits, rows, n, place, &at, how->kernels);
+}
+
+/* Of the head: behind its hidden layers, or before it when it has none. */
+static void draw_head(struct model *m, const struct draw *how, size_t B)
 {
     const struct model_config *c = &m->config;
-    const struct kernels *k = m->kernels;
     struct model_buffers *u = &m->buffers;
-    struct dropout_draw draw = {
-        .p = c->dropout, .seed = seed, .trial = trial, .step = m->step};
-    size_t N = B * (size_t)c->max_len;
-    return (struct model_dropout){
-        .attention = dropout_bits(u->bits_attention, N, (size_t)c->emb_dim,
-                                  DROPOUT_ATTENTION, &draw, k),
-        .ffn = dropout_bits(u->bits_ffn, N, (size_t)c->ffn_dim, DROPOUT_FFN,
-                            &draw, k),
-        .head1 = dropout_bits(u->bits_head1, B, (size_t)c->head1_dim,
-                              DROPOUT_HEAD1, &draw, k),
-        .head2 = dropout_bits(u->bits_head2, B, (size_t)c->head2_dim,
-                              DROPOUT_HEAD2, &draw, k)};
+    float p = c->head_dropout;
+    float p_features = c->head1_dim + c->head2_dim == 0 ? p : 0.0f;
+    u->head[0].dropout =
+        draw(how, u->head[0].bits, p, B, (size_t)c->head1_dim, DROPOUT_HEAD1);
+    u->head[1].dropout =
+        draw(how, u->head[1].bits, p, B, (size_t)c->head2_dim, DROPOUT_HEAD2);
+    u->features_dropout = draw(how, u->bits_features, p_features, B,
+                               model_n_features(c), DROPOUT_FEATURES);
+}
+
+static void draw_dropout(struct model *m, const struct model_batch *batch,
+                         uint64_t seed, uint32_t trial)
+{
+    const struct model_config *c = &m->config;
+    struct model_buffers *u = &m->buffers;
+    struct draw how = {.at = {.seed = seed, .trial = trial, .step = m->step},
+                       .kernels = m->kernels};
+    size_t rows = model_n_rows(m, batch), d = (size_t)c->emb_dim;
+    u->embedding_dropout = draw(&how, u->bits_embedding, c->embedding_dropout,
+                                rows, d, DROPOUT_EMBEDDING);
+    for (size_t i = 0; i < (size_t)c->num_layers; i++) {
+        struct model_layer *l = &u->layers[i];
+        l->dropout = draw(&how, l->bits, c->attention_dropout, rows, d,
+                          dropout_in_layer(DROPOUT_ATTENTION, i));
+        l->ffn.dropout =
+            draw(&how, l->ffn.bits, c->ffn_dropout, rows, (size_t)c->ffn_dim,
+                 dropout_in_layer(DROPOUT_FFN, i));
+    }
+    draw_head(m, &how, (size_t)batch->n);
+}
+
+static void keep_all(struct model *m)
+{
+    struct model_buffers *u = &m->buffers;
+    u->embedding_dropout = u->features_dropout = (struct kernels_dropout){0};
+    for (size_t i = 0; i < (size_t)m->config.num_layers; i++) {
+        u->layers[i].dropout = (struct kernels_dropout){0};
+        u->layers[i].ffn.dropout = (struct kernels_dropout){0};
+    }
+    for (int i = 0; i < MODEL_N_HIDDEN; i++) {
+        u->head[i].dropout = (struct kernels_dropout){0};
+    }
+}
+
+/* --- the size of a gradient ----------------------------------------------- */
+
+/* What the wide layer's gradient dy^T x is made of; n = 0: there is none. */
+struct wide_input {
+    size_t place, O, N;
+    const float *x, *dy; /* (B, N), (B, O) */
+};
+
+static struct wide_input wide_input(const struct model *m)
+{
+    const struct model_buffers *u = &m->buffers;
+    if (m->wide == MODEL_NONE) {
+        return (struct wide_input){0};
+    }
+    const struct model_tensor *t = &m->tensors[m->wide];
+    const float *dy = m->wide == MODEL_HEAD1_W   ? u->grad_head[0]
+                      : m->wide == MODEL_HEAD4_W ? u->grad_head[1]
+                                                 : u->grad_logits;
+    return (struct wide_input){.place = (size_t)m->wide,
+                               .O = t->dims[0],
+                               .N = t->dims[1],
+                               .x = u->features,
+                               .dy = dy};
+}
+
+/* |dy^T x|^2 = sum over a and b of (dy_a . dy_b) (x_a . x_b): the gradient
+ * itself is not needed. */
+static double wide_squares(const struct wide_input *w, size_t B,
+                           const struct kernels *k)
+{
+    double sum = 0;
+    for (size_t a = 0; a < B; a++) {
+        for (size_t b = 0; b <= a; b++) {
+            double dot = k->dot(w->dy + a * w->O, w->dy + b * w->O, w->O) *
+                         k->dot(w->x + a * w->N, w->x + b * w->N, w->N);
+            sum += a == b ? dot : 2 * dot;
+        }
+    }
+    return sum;
+}
+
+/* What the whole gradient is to be multiplied by, as
+ * torch/nn/utils/clip_grad.py does it. */
+static double clip_factor(const struct model *m,
+                          const struct model_batch *batch,
+                          const struct adamw_rows *rows, float clip_norm)
+{
+    const struct model_flat *f = &m->flat;
+    const struct kernels *k = m->kernels;
+    struct wide_input wide = wide_input(m);
+    double squares = k->dot(f->grad, f->grad, f->n);
+    squares += adamw_embedding_squares(
+        m->tensors[MODEL_EMBEDDING].dims[0], (size_t)m->config.emb_dim,
+        m->buffers.ids, m->buffers.grad, model_n_rows(m, batch), rows, k);
+    if (wide.N > 0) {
+        squares += wide_squares(&wide, (size_t)batch->n, k);
+    }
+    double factor = (double)clip_norm / (sqrt(squares) + 1e-6);
+    return factor >= 1.0 ? 1.0 : factor; /* NaN stays */
+}
+
+/* --- a training step ------------------------------------------------------ */
+
+static void step_embedding(struct model *m, const struct model_batch *batch,
+                           const struct adamw_rows *rows,
+                           const struct kernels_adamw *step)
+{
+    const struct model_tensor *e = &m->tensors[MODEL_EMBEDDING];
+    adamw_embedding(e->weight, e->m, e->v, e->dims[0], e->dims[1],
+                    m->buffers.ids, m->buffers.grad, model_n_rows(m, batch),
+                    rows, step, m->kernels);
+}
+
+/* The wide layer by itself, when it had to wait for the whole gradient. */
+static void step_wide(struct model *m, size_t B,
+                      const struct kernels_adamw *step)
+{
+    struct wide_input w = wide_input(m);
+    if (w.N > 0) {
+        const struct model_tensor *t = &m->tensors[w.place];
+        float *dx = m->buffers.grad_next; /* (B, N) and of no use any more */
+        m->kernels->wide_step(dx, t->weight, t->m, t->v, w.x, w.dy, B, w.O, w.N,
+                              step);
+    }
 }
 
 void model_train_step(struct model *m, const struct model_batch *batch,
@@ -48,31 +180,37 @@ void model_train_step(struct model *m, const struct model_batch *batch,
 {
     assert(m->trainable && batch->labels != NULL);
     check_batch(m, batch);
-    size_t B = (size_t)batch->n;
-    struct model_dropout dropout = draw_dropout(m, B, seed, trial);
     struct kernels_adamw step = adamw_constants(opt, m->step + 1);
-    m->moments_may_differ = true;
-    model_forward(m, batch, &dropout);
-    model_score(m, batch, out);
-    model_backward(m, batch, &dropout, &step, NULL);
-    const struct model_flat *f = &m->flat;
-    m->kernels->adamw(f->weight, f->m, f->v, f->grad, f->n, &step);
-    const struct model_tensor *e = &m->tensors[MODEL_EMBEDDING];
+    bool clips = opt->clip_norm > 0;
     struct adamw_rows rows = {.first = m->buffers.first,
                               .next = m->buffers.next,
                               .row = m->buffers.row};
-    adamw_embedding(e->weight, e->m, e->v, e->dims[0], e->dims[1], batch->ids,
-                    m->buffers.grad_b, B * (size_t)m->config.max_len, &rows,
-                    &step, m->kernels);
+    m->moments_may_differ = true;
+    model_start_rows(m, batch);
+    draw_dropout(m, batch, seed, trial);
+    model_forward(m, batch);
+    model_score(m, batch, out);
+    model_backward(m, batch, clips ? NULL : &step, NULL);
+    if (clips) {
+        adamw_scale(&step, clip_factor(m, batch, &rows, opt->clip_norm));
+        step_wide(m, (size_t)batch->n, &step);
+    }
+    const struct model_flat *f = &m->flat;
+    m->kernels->adamw(f->weight, f->m, f->v, f->grad, f->n, &step);
+    step_embedding(m, batch, &rows, &step);
     m->step++;
 }
+
+/* --- without a step ------------------------------------------------------- */
 
 void model_evaluate(struct model *m, const struct model_batch *batch,
                     float *logprob, struct model_result *out)
 {
     assert(out == NULL || batch->labels != NULL);
     check_batch(m, batch);
-    model_forward(m, batch, &(struct model_dropout){0});
+    keep_all(m);
+    model_start_rows(m, batch);
+    model_forward(m, batch);
     if (logprob != NULL) {
         size_t n = (size_t)batch->n * (size_t)m->config.n_classes;
         memcpy(logprob, m->buffers.logprob, n * sizeof(*logprob));
@@ -86,11 +224,11 @@ static void embedding_gradient(const struct model *m,
                                const struct model_batch *batch, float *grad)
 {
     const struct model_tensor *e = &m->tensors[MODEL_EMBEDDING];
-    size_t d = e->dims[1], n = (size_t)batch->n * (size_t)m->config.max_len;
+    size_t d = e->dims[1], n = model_n_rows(m, batch);
     memset(grad, 0, e->n * sizeof(*grad));
     for (size_t i = 0; i < n; i++) {
-        float *row = grad + (size_t)batch->ids[i] * d;
-        m->kernels->add(row, row, m->buffers.grad_b + i * d, d);
+        float *row = grad + (size_t)m->buffers.ids[i] * d;
+        m->kernels->add(row, row, m->buffers.grad + i * d, d);
     }
 }
 
@@ -99,18 +237,22 @@ void model_gradients(struct model *m, const struct model_batch *batch,
 {
     assert(m->trainable && batch->labels != NULL);
     check_batch(m, batch);
-    float *by_id[MODEL_N_TENSORS] = {0};
-    for (size_t i = 0; i < model_n_tensors(m); i++) {
-        by_id[model_id_at(m, i)] = grads[i];
+    float *wide_grad = NULL;
+    for (size_t i = 0; i < m->n_table; i++) {
+        wide_grad = (int)m->table[i] == m->wide ? grads[i] : wide_grad;
     }
-    struct model_dropout none = {0};
-    model_forward(m, batch, &none);
+    keep_all(m);
+    model_start_rows(m, batch);
+    model_forward(m, batch);
     model_score(m, batch, out);
-    model_backward(m, batch, &none, NULL, by_id[MODEL_HEAD1_W]);
-    embedding_gradient(m, batch, by_id[MODEL_EMBEDDING]);
-    for (size_t id = 0; id < MODEL_N_TENSORS; id++) {
-        if (m->grads[id] != NULL && by_id[id] != NULL) {
-            memcpy(by_id[id], m->grads[id], m->tensors[id].n * sizeof(float));
+    model_backward(m, batch, NULL, wide_grad);
+    for (size_t i = 0; i < m->n_table; i++) {
+        size_t place = m->table[i];
+        if (place == MODEL_EMBEDDING) {
+            embedding_gradient(m, batch, grads[i]);
+        } else if (m->grads[place] != NULL) {
+            memcpy(grads[i], m->grads[place],
+                   m->tensors[place].n * sizeof(float));
         }
     }
 }

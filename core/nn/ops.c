@@ -4,31 +4,42 @@
 
 static void gemm(enum CBLAS_TRANSPOSE ta, enum CBLAS_TRANSPOSE tb, float *c,
                  size_t ldc, const float *a, size_t lda, const float *b,
-                 size_t ldb, size_t M, size_t N, size_t K, float alpha)
+                 size_t ldb, size_t M, size_t N, size_t K, float alpha,
+                 float beta)
 {
     if (M == 0 || N == 0) {
         return;
     }
     cblas_sgemm(CblasRowMajor, ta, tb, (int)M, (int)N, (int)K, alpha, a,
-                (int)lda, b, (int)ldb, 0.0f, c, (int)ldc);
+                (int)lda, b, (int)ldb, beta, c, (int)ldc);
 }
 
 void ops_nt(float *c, size_t ldc, const float *a, size_t lda, const float *b,
             size_t ldb, size_t M, size_t N, size_t K, float alpha)
 {
-    gemm(CblasNoTrans, CblasTrans, c, ldc, a, lda, b, ldb, M, N, K, alpha);
+    gemm(CblasNoTrans, CblasTrans, c, ldc, a, lda, b, ldb, M, N, K, alpha,
+         0.0f);
 }
 
 void ops_nn(float *c, size_t ldc, const float *a, size_t lda, const float *b,
             size_t ldb, size_t M, size_t N, size_t K, float alpha)
 {
-    gemm(CblasNoTrans, CblasNoTrans, c, ldc, a, lda, b, ldb, M, N, K, alpha);
+    gemm(CblasNoTrans, CblasNoTrans, c, ldc, a, lda, b, ldb, M, N, K, alpha,
+         0.0f);
+}
+
+void ops_nn_add(float *c, size_t ldc, const float *a, size_t lda,
+                const float *b, size_t ldb, size_t M, size_t N, size_t K)
+{
+    gemm(CblasNoTrans, CblasNoTrans, c, ldc, a, lda, b, ldb, M, N, K, 1.0f,
+         1.0f);
 }
 
 void ops_tn(float *c, size_t ldc, const float *a, size_t lda, const float *b,
             size_t ldb, size_t M, size_t N, size_t K, float alpha)
 {
-    gemm(CblasTrans, CblasNoTrans, c, ldc, a, lda, b, ldb, M, N, K, alpha);
+    gemm(CblasTrans, CblasNoTrans, c, ldc, a, lda, b, ldb, M, N, K, alpha,
+         0.0f);
 }
 
 void ops_set_threads(int n)

@@ -12,6 +12,9 @@ void ops_nt(float *c, size_t ldc, const float *a, size_t lda, const float *b,
 /* c (M, N) = alpha a (M, K) b (K, N) */
 void ops_nn(float *c, size_t ldc, const float *a, size_t lda, const float *b,
             size_t ldb, size_t M, size_t N, size_t K, float alpha);
+/* c (M, N) += a (M, K) b (K, N) */
+void ops_nn_add(float *c, size_t ldc, const float *a, size_t lda,
+                const float *b, size_t ldb, size_t M, size_t N, size_t K);
 /* c (M, N) = alpha a (K, M)^T b (K, N) */
 void ops_tn(float *c, size_t ldc, const float *a, size_t lda, const float *b,
             size_t ldb, size_t M, size_t N, size_t K, float alpha);

@@ -104,6 +104,18 @@ const char *run_enum_names(enum run_type type)
         return &(RUN_MASKS(X))[2];
     case RUN_POSITION:
         return &(RUN_POSITIONS(X))[2];
+    case RUN_RESIDUAL:
+        return &(RUN_RESIDUALS(X))[2];
+    case RUN_NORM:
+        return &(RUN_NORMS(X))[2];
+    case RUN_ACTIVATION:
+        return &(RUN_ACTIVATIONS(X))[2];
+    case RUN_POOLING:
+        return &(RUN_POOLINGS(X))[2];
+    case RUN_LR_SCHEDULE:
+        return &(RUN_LR_SCHEDULES(X))[2];
+    case RUN_CLASS_WEIGHTS:
+        return &(RUN_CLASS_WEIGHTINGS(X))[2];
     case RUN_PRECISION:
         return &(RUN_PRECISIONS(X))[2];
     case RUN_MONITOR:

@@ -14,6 +14,21 @@ enum { RUN_MAX_THREADS = 256 };
 enum run_split { RUN_SPLIT_RANDOM, RUN_SPLIT_STRATIFIED };
 enum run_mask { RUN_MASK_PADDING, RUN_MASK_NOTEBOOK };
 enum run_position { RUN_POSITION_SINUSOID, RUN_POSITION_LEARNED };
+enum run_norm { RUN_NORM_POST, RUN_NORM_PRE };
+enum run_residual { RUN_RESIDUAL_NONE, RUN_RESIDUAL_ADD };
+enum run_pooling {
+    RUN_POOLING_FLATTEN,
+    RUN_POOLING_MEAN,
+    RUN_POOLING_MAX,
+    RUN_POOLING_FIRST
+};
+enum run_activation { RUN_ACTIVATION_RELU, RUN_ACTIVATION_GELU };
+enum run_lr_schedule {
+    RUN_LR_SCHEDULE_CONSTANT,
+    RUN_LR_SCHEDULE_LINEAR,
+    RUN_LR_SCHEDULE_COSINE
+};
+enum run_class_weights { RUN_CLASS_WEIGHTS_NONE, RUN_CLASS_WEIGHTS_BALANCED };
 enum run_precision { RUN_PRECISION_FLOAT32 };
 /* The epoch metrics, in the order of struct run_metrics.value. */
 enum run_metric {
@@ -56,12 +71,33 @@ enum run_monitor { /* early stopping watches a metric, or nothing */
       "attention heads; divides emb_dim")                                      \
     X(model, ffn_dim, INT, ffn_dim, 512, 1, 65536, 1,                          \
       "width of the feed-forward layer")                                       \
-    X(model, head1_dim, INT, head1_dim, 512, 1, 65536, 1,                      \
-      "width of the first classifier layer")                                   \
-    X(model, head2_dim, INT, head2_dim, 256, 1, 65536, 1,                      \
-      "width of the second classifier layer")                                  \
-    X(model, dropout, REAL, dropout, 0.2, 0.0, 0.95, 1,                        \
+    X(model, num_layers, INT, num_layers, 1, 1, 64, 1, "transformer layers")   \
+    X(model, residual, RESIDUAL, residual, RUN_RESIDUAL_ADD, 0, 0, 1,          \
+      "add: what a part of a layer reads is added to what it makes")           \
+    X(model, norm, NORM, norm, RUN_NORM_PRE, 0, 0, 1,                          \
+      "layer normalisation before each part of a layer, or after it")          \
+    X(model, activation, ACTIVATION, activation, RUN_ACTIVATION_GELU, 0, 0, 1, \
+      "of the feed-forward and the classifier layers")                         \
+    X(model, pooling, POOLING, pooling, RUN_POOLING_MEAN, 0, 0, 1,             \
+      "what the classifier reads: all max_len tokens, padding included, or "   \
+      "their mean, their maximum or the first one without padding")            \
+    X(model, head1_dim, INT, head1_dim, 0, 0, 65536, 1,                        \
+      "width of the first classifier layer; 0: there is none")                 \
+    X(model, head2_dim, INT, head2_dim, 0, 0, 65536, 1,                        \
+      "width of the second classifier layer; 0: there is none")                \
+    X(model, dropout, REAL, dropout, 0.1, 0.0, 0.95, 1,                        \
       "share of activations dropped while training")                           \
+    X(model, embedding_dropout, REAL, embedding_dropout, -1, -1, 0.95, 1,      \
+      "dropout of the embedded tokens; below 0: as dropout")                   \
+    X(model, attention_dropout, REAL, attention_dropout, -1, -1, 0.95, 1,      \
+      "dropout of the attention's result; below 0: as dropout")                \
+    X(model, ffn_dropout, REAL, ffn_dropout, -1, -1, 0.95, 1,                  \
+      "dropout inside the feed-forward layer; below 0: as dropout")            \
+    X(model, head_dropout, REAL, head_dropout, -1, -1, 0.95, 1,                \
+      "dropout after the classifier's layers, or before it if it has none; "   \
+      "below 0: as dropout")                                                   \
+    X(model, embedding_std, REAL, embedding_std, 1, 0.0, 100, 1,               \
+      "standard deviation of the first embeddings")                            \
     X(model, mask, MASK, mask, RUN_MASK_PADDING, 0, 0, 1,                      \
       "padding: padded keys are never attended to; notebook: their logits "    \
       "are set to -9e-15")                                                     \
@@ -80,6 +116,19 @@ enum run_monitor { /* early stopping watches a metric, or nothing */
       "AdamW's decay of the second moment")                                    \
     X(training, eps, REAL, eps, 1e-8, 1e-20, 1.0, 1,                           \
       "AdamW's term against division by zero")                                 \
+    X(training, lr_schedule, LR_SCHEDULE, lr_schedule, RUN_LR_SCHEDULE_COSINE, \
+      0, 0, 1,                                                                 \
+      "how lr goes on after the warm-up: it stays, or falls to 0 at the end "  \
+      "of max_epochs")                                                         \
+    X(training, warmup, REAL, warmup, 0.1, 0.0, 1.0, 1,                        \
+      "share of max_epochs in which lr rises from 0")                          \
+    X(training, clip_norm, REAL, clip_norm, 1, 0.0, 1e9, 1,                    \
+      "largest norm of the gradient of all parameters; 0: any")                \
+    X(training, label_smoothing, REAL, label_smoothing, 0, 0.0, 0.95, 1,       \
+      "share of each label that is spread over all classes")                   \
+    X(training, class_weights, CLASS_WEIGHTS, class_weights,                   \
+      RUN_CLASS_WEIGHTS_NONE, 0, 0, 1,                                         \
+      "balanced: rare classes count more, all classes alike")                  \
     X(training, precision, PRECISION, precision, RUN_PRECISION_FLOAT32, 0, 0,  \
       0, "arithmetic of the products")                                         \
     X(training, checkpoint_seconds, REAL, checkpoint_seconds, 30, 1, 86400, 0, \
@@ -101,6 +150,27 @@ enum run_monitor { /* early stopping watches a metric, or nothing */
 #define RUN_POSITIONS(X)                                                       \
     X(POSITION, RUN_POSITION_SINUSOID, "sinusoid")                             \
     X(POSITION, RUN_POSITION_LEARNED, "learned")
+#define RUN_RESIDUALS(X)                                                       \
+    X(RESIDUAL, RUN_RESIDUAL_NONE, "none")                                     \
+    X(RESIDUAL, RUN_RESIDUAL_ADD, "add")
+#define RUN_NORMS(X)                                                           \
+    X(NORM, RUN_NORM_POST, "post")                                             \
+    X(NORM, RUN_NORM_PRE, "pre")
+#define RUN_ACTIVATIONS(X)                                                     \
+    X(ACTIVATION, RUN_ACTIVATION_RELU, "relu")                                 \
+    X(ACTIVATION, RUN_ACTIVATION_GELU, "gelu")
+#define RUN_POOLINGS(X)                                                        \
+    X(POOLING, RUN_POOLING_FLATTEN, "flatten")                                 \
+    X(POOLING, RUN_POOLING_MEAN, "mean")                                       \
+    X(POOLING, RUN_POOLING_MAX, "max")                                         \
+    X(POOLING, RUN_POOLING_FIRST, "first")
+#define RUN_LR_SCHEDULES(X)                                                    \
+    X(LR_SCHEDULE, RUN_LR_SCHEDULE_CONSTANT, "constant")                       \
+    X(LR_SCHEDULE, RUN_LR_SCHEDULE_LINEAR, "linear")                           \
+    X(LR_SCHEDULE, RUN_LR_SCHEDULE_COSINE, "cosine")
+#define RUN_CLASS_WEIGHTINGS(X)                                                \
+    X(CLASS_WEIGHTS, RUN_CLASS_WEIGHTS_NONE, "none")                           \
+    X(CLASS_WEIGHTS, RUN_CLASS_WEIGHTS_BALANCED, "balanced")
 #define RUN_PRECISIONS(X) X(PRECISION, RUN_PRECISION_FLOAT32, "float32")
 #define RUN_MONITORS(X)                                                        \
     X(MONITOR, RUN_MONITOR_NONE, "none")                                       \
@@ -110,7 +180,14 @@ enum run_monitor { /* early stopping watches a metric, or nothing */
     X(MONITOR, RUN_MONITOR_VAL_ACC, "val-acc")
 #define RUN_ENUMS(X)                                                           \
     RUN_SPLITS(X)                                                              \
-    RUN_MASKS(X) RUN_POSITIONS(X) RUN_PRECISIONS(X) RUN_MONITORS(X)
+    RUN_MASKS(X)                                                               \
+    RUN_POSITIONS(X)                                                           \
+    RUN_RESIDUALS(X)                                                           \
+    RUN_NORMS(X)                                                               \
+    RUN_ACTIVATIONS(X)                                                         \
+    RUN_POOLINGS(X)                                                            \
+    RUN_LR_SCHEDULES(X)                                                        \
+    RUN_CLASS_WEIGHTINGS(X) RUN_PRECISIONS(X) RUN_MONITORS(X)
 
 enum run_type {
     RUN_INT,
@@ -118,17 +195,29 @@ enum run_type {
     RUN_SPLIT,
     RUN_MASK,
     RUN_POSITION,
+    RUN_RESIDUAL,
+    RUN_NORM,
+    RUN_ACTIVATION,
+    RUN_POOLING,
+    RUN_LR_SCHEDULE,
+    RUN_CLASS_WEIGHTS,
     RUN_PRECISION,
     RUN_MONITOR
 };
 
-#define RUN_CTYPE_INT       int64_t
-#define RUN_CTYPE_REAL      double
-#define RUN_CTYPE_SPLIT     int64_t
-#define RUN_CTYPE_MASK      int64_t
-#define RUN_CTYPE_POSITION  int64_t
-#define RUN_CTYPE_PRECISION int64_t
-#define RUN_CTYPE_MONITOR   int64_t
+#define RUN_CTYPE_INT           int64_t
+#define RUN_CTYPE_REAL          double
+#define RUN_CTYPE_SPLIT         int64_t
+#define RUN_CTYPE_MASK          int64_t
+#define RUN_CTYPE_POSITION      int64_t
+#define RUN_CTYPE_RESIDUAL      int64_t
+#define RUN_CTYPE_NORM          int64_t
+#define RUN_CTYPE_ACTIVATION    int64_t
+#define RUN_CTYPE_POOLING       int64_t
+#define RUN_CTYPE_LR_SCHEDULE   int64_t
+#define RUN_CTYPE_CLASS_WEIGHTS int64_t
+#define RUN_CTYPE_PRECISION     int64_t
+#define RUN_CTYPE_MONITOR       int64_t
 
 struct run {
 #define X(section, key, type, member, def, low, high, search, help)            \

@@ -12,6 +12,39 @@ static size_t physical_bytes(void)
     return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : SIZE_MAX;
 }
 
+static float dropout_or(double own, double base)
+{
+    return (float)(own < 0 ? base : own);
+}
+
+/* The words of a run and of a model are the same, in the same order. */
+_Static_assert((int)RUN_POOLING_FIRST == (int)MODEL_POOLING_FIRST &&
+                   (int)RUN_POOLING_FLATTEN == (int)MODEL_POOLING_FLATTEN &&
+                   (int)RUN_POOLING_MEAN == (int)MODEL_POOLING_MEAN &&
+                   (int)RUN_POOLING_MAX == (int)MODEL_POOLING_MAX,
+               "poolings");
+
+static void configure_variant(const struct run *run, struct model_config *out)
+{
+    out->mask = run->mask == RUN_MASK_NOTEBOOK ? MODEL_MASK_NOTEBOOK
+                                               : MODEL_MASK_PADDING;
+    out->position = run->position == RUN_POSITION_LEARNED
+                        ? MODEL_POSITION_LEARNED
+                        : MODEL_POSITION_SINUSOID;
+    out->norm = run->norm == RUN_NORM_PRE ? MODEL_NORM_PRE : MODEL_NORM_POST;
+    out->residual = run->residual == RUN_RESIDUAL_ADD;
+    out->pooling = (enum model_pooling)run->pooling;
+    out->activation = run->activation == RUN_ACTIVATION_GELU
+                          ? MODEL_ACTIVATION_GELU
+                          : MODEL_ACTIVATION_RELU;
+    out->embedding_std = (float)run->embedding_std;
+    out->embedding_dropout = dropout_or(run->embedding_dropout, run->dropout);
+    out->attention_dropout = dropout_or(run->attention_dropout, run->dropout);
+    out->ffn_dropout = dropout_or(run->ffn_dropout, run->dropout);
+    out->head_dropout = dropout_or(run->head_dropout, run->dropout);
+    out->label_smoothing = (float)run->label_smoothing;
+}
+
 static int configure(const struct run *run, size_t vocab_size, size_t n_classes,
                      int64_t max_batch, bool trainable,
                      struct model_config *out, struct err *err)
@@ -28,17 +61,13 @@ static int configure(const struct run *run, size_t vocab_size, size_t n_classes,
         .emb_dim = (int)run->emb_dim,
         .num_heads = (int)run->num_heads,
         .ffn_dim = (int)run->ffn_dim,
+        .num_layers = (int)run->num_layers,
         .head1_dim = (int)run->head1_dim,
         .head2_dim = (int)run->head2_dim,
         .n_classes = (int)n_classes,
         .max_batch = (int)max_batch,
-        .mask = run->mask == RUN_MASK_NOTEBOOK ? MODEL_MASK_NOTEBOOK
-                                               : MODEL_MASK_PADDING,
-        .position = run->position == RUN_POSITION_LEARNED
-                        ? MODEL_POSITION_LEARNED
-                        : MODEL_POSITION_SINUSOID,
-        .dropout = (float)run->dropout,
     };
+    configure_variant(run, out);
     size_t need = model_bytes(out, trainable), have = physical_bytes();
     if (need > have) {
         return err_set(err, ERR_LIMIT,
@@ -75,5 +104,6 @@ struct model_adamw run_model_adamw(const struct run *run)
         .beta1 = (float)run->beta1,
         .beta2 = (float)run->beta2,
         .eps = (float)run->eps,
+        .clip_norm = (float)run->clip_norm,
     };
 }

@@ -24,6 +24,7 @@
 #include "core/text/bpe.h"
 #include "core/train/encoded.h"
 #include "core/train/run_model.h"
+#include "core/train/schedule.h"
 #include "core/train/trainer_priv.h"
 
 #include <inttypes.h>
@@ -97,6 +98,8 @@ static void train_batch(struct trainer *t)
     struct model_result result;
     const struct model_batch *b = take_batch(
         t, t->data.order, t->data.split.n[DATASET_TRAIN], t->state.batch);
+    t->adamw.lr = (float)schedule_lr(&t->run, t->state.step,
+                                     t->run.max_epochs * t->data.n_batches);
     model_train_step(t->model, b, &t->adamw, t->run.seed,
                      (uint32_t)t->run.trial, &result);
     metrics_add(&t->state.train, &result, b->n);

@@ -85,6 +85,33 @@ static int make_model(struct trainer *t, struct err *err)
     return rc;
 }
 
+/* Of a class with n_c of the n training rows: n / (C n_c), so that a training
+ * row weighs 1 in the mean (as scikit-learn's "balanced"). */
+static int weigh_classes(struct trainer *t, struct err *err)
+{
+    const struct dataset *d = t->data.dataset;
+    const struct dataset_split *split = &t->data.split;
+    size_t n = split->n[DATASET_TRAIN], n_classes = dataset_n_classes(d);
+    if (t->run.class_weights != RUN_CLASS_WEIGHTS_BALANCED) {
+        return 0;
+    }
+    float *weights = mem_try(n_classes, sizeof(*weights));
+    if (weights == NULL) {
+        return err_set(err, ERR_LIMIT, "no memory for %zu classes", n_classes);
+    }
+    for (size_t i = 0; i < n; i++) {
+        weights[dataset_label(d, split->rows[DATASET_TRAIN][i])]++;
+    }
+    for (size_t c = 0; c < n_classes; c++) {
+        if (weights[c] > 0) {
+            weights[c] = (float)n / ((float)n_classes * weights[c]);
+        }
+    }
+    model_set_class_weights(t->model, weights);
+    free(weights);
+    return 0;
+}
+
 int trainer_prepare(struct trainer *t, struct err *err)
 {
     const struct dataset *d = t->data.dataset;
@@ -93,6 +120,7 @@ int trainer_prepare(struct trainer *t, struct err *err)
         n_bytes += dataset_text(d, i).len;
     }
     int rc = t->model == NULL ? make_model(t, err) : 0;
+    rc = rc == 0 ? weigh_classes(t, err) : rc;
     if (rc == 0) {
         rc = encoded_new(t->tokenizer, n, n_bytes, (size_t)t->run.max_len,
                          &t->data.encoded, err);

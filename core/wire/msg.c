@@ -56,13 +56,19 @@ static void put_METRICS(struct buf *out, const struct run_metrics *v)
     }
 }
 
-#define put_INT       put_I
-#define put_REAL      put_D
-#define put_SPLIT     put_I
-#define put_MASK      put_I
-#define put_POSITION  put_I
-#define put_PRECISION put_I
-#define put_MONITOR   put_I
+#define put_INT           put_I
+#define put_REAL          put_D
+#define put_SPLIT         put_I
+#define put_MASK          put_I
+#define put_POSITION      put_I
+#define put_RESIDUAL      put_I
+#define put_NORM          put_I
+#define put_ACTIVATION    put_I
+#define put_POOLING       put_I
+#define put_LR_SCHEDULE   put_I
+#define put_CLASS_WEIGHTS put_I
+#define put_PRECISION     put_I
+#define put_MONITOR       put_I
 
 static void put_RUN(struct buf *out, const struct run *v)
 {
@@ -175,13 +181,19 @@ static const char *get_METRICS(struct reader *r, struct run_metrics *v)
     return why;
 }
 
-#define get_INT       get_I
-#define get_REAL      get_D
-#define get_SPLIT     get_I
-#define get_MASK      get_I
-#define get_POSITION  get_I
-#define get_PRECISION get_I
-#define get_MONITOR   get_I
+#define get_INT           get_I
+#define get_REAL          get_D
+#define get_SPLIT         get_I
+#define get_MASK          get_I
+#define get_POSITION      get_I
+#define get_RESIDUAL      get_I
+#define get_NORM          get_I
+#define get_ACTIVATION    get_I
+#define get_POOLING       get_I
+#define get_LR_SCHEDULE   get_I
+#define get_CLASS_WEIGHTS get_I
+#define get_PRECISION     get_I
+#define get_MONITOR       get_I
 
 static const char *get_RUN(struct reader *r, struct run *v)
 {

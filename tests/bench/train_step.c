@@ -29,6 +29,7 @@
 struct options {
     struct model_config model;
     struct model_adamw opt;
+    float dropout;
     int steps, threads, seed;
 };
 
@@ -116,7 +117,7 @@ static int parse_number(const char *key, const char *value, struct options *o,
         float *out;
     } floats[] = {{"lr", &o->opt.lr},
                   {"wd", &o->opt.weight_decay},
-                  {"dropout", &m->dropout}};
+                  {"dropout", &o->dropout}};
     for (size_t i = 0; i < ARRAY_LEN(ints); i++) {
         if (strcmp(key, ints[i].key) == 0) {
             return parse_int(key, value, ints[i].out, err);
@@ -298,12 +299,14 @@ int main(int argc, char **argv)
                                   .max_batch = 4,
                                   .mask = MODEL_MASK_NOTEBOOK,
                                   .position = MODEL_POSITION_SINUSOID,
-                                  .dropout = 0.2f},
+                                  .num_layers = 1,
+                                  .embedding_std = 1},
                         .opt = {.lr = 2e-5f,
                                 .weight_decay = 1e-5f,
                                 .beta1 = 0.9f,
                                 .beta2 = 0.999f,
                                 .eps = 1e-8f},
+                        .dropout = 0.2f,
                         .steps = 12,
                         .threads = 1,
                         .seed = 7};
@@ -313,6 +316,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "train-step: %s\n", err.msg);
         return 2;
     }
+    o.model.attention_dropout = o.dropout;
+    o.model.ffn_dropout = o.dropout;
+    o.model.head_dropout = o.dropout;
     model_set_threads(o.threads);
     if (measure(&o, &m, &err) != 0) {
         fprintf(stderr, "train-step: %s\n", err.msg);

@@ -80,11 +80,21 @@ void fix_training_run(struct run *run)
     run->emb_dim = 8;
     run->num_heads = 2;
     run->ffn_dim = 16;
+    run->residual = RUN_RESIDUAL_NONE;
+    run->norm = RUN_NORM_POST;
+    run->activation = RUN_ACTIVATION_RELU;
+    run->pooling = RUN_POOLING_FLATTEN;
+    run->dropout = 0.2;
+    run->embedding_dropout = 0;
     run->head1_dim = 16;
     run->head2_dim = 8;
     run->max_epochs = 3;
     run->batch_size = 5;
     run->lr = 3e-3;
+    run->weight_decay = 1e-5;
+    run->lr_schedule = RUN_LR_SCHEDULE_CONSTANT;
+    run->warmup = 0;
+    run->clip_norm = 0;
     run->checkpoint_seconds = 1;
 }
 

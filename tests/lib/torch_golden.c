@@ -89,6 +89,8 @@ static int read_config(struct check *c, struct err *err)
     }
     k->mask = notebook ? MODEL_MASK_NOTEBOOK : MODEL_MASK_PADDING;
     k->position = learned ? MODEL_POSITION_LEARNED : MODEL_POSITION_SINUSOID;
+    k->num_layers = 1;
+    k->embedding_std = 1;
     c->opt.beta1 = 0.9f;
     c->opt.beta2 = 0.999f;
     c->opt.eps = 1e-8f;

@@ -151,6 +151,52 @@ START_TEST(relu)
 }
 END_TEST
 
+START_TEST(gelu_and_dropout)
+{
+    if (!use(_i)) {
+        return;
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t rows = up_to(9), n = up_to(70);
+        float reach = round % 4 == 0 ? 60.0f : 4.0f;
+        struct pair x = floats(rows * n, -reach, reach), b = floats(n, -1, 1);
+        struct pair dy = floats(rows * n, -1, 1), db = floats(n, 0, 0);
+        struct pair y = floats(rows * n, 0, 0);
+        uint16_t *bits;
+        struct kernels_dropout d = dropout(rows, n, &bits);
+        k->gelu_forward(y.at[0], x.at[0], b.at[0], rows, n, &d);
+        ref->gelu_forward(y.at[1], x.at[1], b.at[1], rows, n, &d);
+        same(x, "gelu_forward's z");
+        same(y, "gelu_forward");
+        k->gelu_backward(dy.at[0], db.at[0], x.at[0], rows, n, &d);
+        ref->gelu_backward(dy.at[1], db.at[1], x.at[1], rows, n, &d);
+        same(dy, "gelu_backward");
+        same(db, "gelu_backward's bias");
+        k->drop(y.at[0], rows, n, &d);
+        ref->drop(y.at[1], rows, n, &d);
+        same(y, "drop");
+        free(bits);
+        release();
+    }
+}
+END_TEST
+
+START_TEST(dot)
+{
+    if (!use(_i)) {
+        return;
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t n = round % 5 == 0 ? 8000 + up_to(900) : up_to(200);
+        struct pair a = floats(n, -1, 1), b = floats(n, -1, 1);
+        double want = ref->dot(a.at[1], b.at[1], n);
+        ck_assert_double_eq_tol(k->dot(a.at[0], b.at[0], n), want,
+                                1e-6 * sqrt((double)n));
+        release();
+    }
+}
+END_TEST
+
 START_TEST(layer_norm)
 {
     if (!use(_i)) {
@@ -163,14 +209,20 @@ START_TEST(layer_norm)
         struct pair beta = floats(n, -1, 1), mean = floats(rows, 0, 0);
         struct pair rstd = floats(rows, 0, 0), dy = floats(rows * n, -1, 1);
         struct pair db = floats(n, 0, 0), dg = floats(n, 0, 0);
-        struct pair dbeta = floats(n, 0, 0);
+        struct pair dbeta = floats(n, 0, 0), past = floats(rows * n, -1, 1);
+        struct pair carry = floats(rows * n, -1, 1);
+        bool has_bias = round % 3 != 0, has_past = round % 4 != 0;
         uint16_t *bits;
         struct kernels_dropout d = dropout(rows, n, &bits);
         const struct kernels *tables[] = {k, ref};
         for (int i = 0; i < 2; i++) {
             struct kernels_norm norm = {.rows = rows,
                                         .n = n,
-                                        .bias = b.at[i],
+                                        .bias = has_bias ? b.at[i] : NULL,
+                                        .residual =
+                                            has_past ? past.at[i] : NULL,
+                                        .carry = has_past ? carry.at[i] : NULL,
+                                        .carry_adds = round % 2 == 0,
                                         .gamma = gamma.at[i],
                                         .beta = beta.at[i],
                                         .dropout = d,
@@ -187,6 +239,7 @@ START_TEST(layer_norm)
         same(db, "norm_backward's bias");
         same(dg, "norm_backward's gamma");
         same(dbeta, "norm_backward's beta");
+        same(carry, "norm_backward's carry");
         free(bits);
         release();
     }
@@ -320,6 +373,8 @@ Suite *suite(void)
     int n = (int)ARRAY_LEN(names);
     tcase_add_loop_test(t, sums, 0, n);
     tcase_add_loop_test(t, relu, 0, n);
+    tcase_add_loop_test(t, gelu_and_dropout, 0, n);
+    tcase_add_loop_test(t, dot, 0, n);
     tcase_add_loop_test(t, layer_norm, 0, n);
     tcase_add_loop_test(t, softmax, 0, n);
     tcase_add_loop_test(t, adamw, 0, n);

@@ -18,13 +18,17 @@ static struct model_config small(enum model_mask mask)
                                  .emb_dim = 6,
                                  .num_heads = 3,
                                  .ffn_dim = 10,
+                                 .num_layers = 1,
                                  .head1_dim = 9,
                                  .head2_dim = 5,
                                  .n_classes = C,
                                  .max_batch = B,
                                  .mask = mask,
                                  .position = MODEL_POSITION_LEARNED,
-                                 .dropout = 0.25f};
+                                 .embedding_std = 1,
+                                 .attention_dropout = 0.25f,
+                                 .ffn_dropout = 0.25f,
+                                 .head_dropout = 0.25f};
 }
 
 static const struct model_adamw opt = {.lr = 1e-2f,
@@ -195,7 +199,7 @@ END_TEST
 START_TEST(training_learns_the_batch)
 {
     struct model_config c = small((enum model_mask)_i);
-    c.dropout = 0;
+    c.attention_dropout = c.ffn_dropout = c.head_dropout = 0;
     struct model *m = make(&c);
     double before = loss(m);
     train(m, 200, 3);
@@ -319,9 +323,9 @@ START_TEST(what_does_not_fit_is_refused)
     c.max_len = 0;
     ck_assert_int_eq(model_new(&c, true, &m, &err), ERR_INVALID);
     c = small(MODEL_MASK_PADDING);
-    c.dropout = 1;
+    c.ffn_dropout = 1;
     ck_assert_int_eq(model_new(&c, true, &m, &err), ERR_INVALID);
-    c.dropout = NAN;
+    c.ffn_dropout = NAN;
     ck_assert_int_eq(model_new(&c, true, &m, &err), ERR_INVALID);
     c = small(MODEL_MASK_PADDING);
     c.max_len = INT_MAX;

@@ -62,10 +62,39 @@ static struct run kind_of_run(int kind)
     } else if (kind == 3) { /* diverges */
         run.lr = 1e3;
         run.weight_decay = 1e3;
+    } else if (kind == 4) { /* what a new config gets, and more */
+        run.num_layers = 2;
+        run.residual = RUN_RESIDUAL_ADD;
+        run.norm = RUN_NORM_PRE;
+        run.activation = RUN_ACTIVATION_GELU;
+        run.pooling = RUN_POOLING_MEAN;
+        run.head1_dim = run.head2_dim = 0;
+        run.embedding_dropout = run.head_dropout = 0.3;
+        run.embedding_std = 0.1;
+        run.lr_schedule = RUN_LR_SCHEDULE_COSINE;
+        run.warmup = 0.2;
+        run.clip_norm = 0.5;
+        run.label_smoothing = 0.1;
+        run.class_weights = RUN_CLASS_WEIGHTS_BALANCED;
+    } else if (kind == 5) { /* a huge layer that waits for the norm */
+        run.residual = RUN_RESIDUAL_ADD;
+        run.activation = RUN_ACTIVATION_GELU;
+        run.lr_schedule = RUN_LR_SCHEDULE_LINEAR;
+        run.clip_norm = 0.1;
+    } else if (kind == 6) {
+        run.pooling = RUN_POOLING_MAX;
+        run.position = RUN_POSITION_LEARNED;
+        run.norm = RUN_NORM_PRE;
+        run.num_layers = 3;
+        run.head1_dim = 0;
+    } else if (kind == 7) {
+        run.pooling = RUN_POOLING_FIRST;
+        run.mask = RUN_MASK_NOTEBOOK;
+        run.head2_dim = 0;
     }
     return run;
 }
-enum { N_KINDS = 4 };
+enum { N_KINDS = 8 };
 
 START_TEST(test_killed_once_after_every_step)
 {
@@ -98,6 +127,7 @@ START_TEST(test_disturbed_at_random)
             .lose_last = rng_below(&rng, 4) == 0,
             .stop = rng_below(&rng, 4) == 0,
         };
+        plan.stop &= !plan.lose_last; /* who loses a word loses all after it */
         fix_training_go(&fix, &run, &plan, &record);
         ck_assert_int_lt(round, 1000);
     }
@@ -291,7 +321,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, test_killed_once_after_every_step, 0, N_KINDS);
-    tcase_add_loop_test(tc, test_disturbed_at_random, 0, 20);
+    tcase_add_loop_test(tc, test_disturbed_at_random, 0, 24);
     tcase_add_test(tc, test_time_takes_checkpoints_but_changes_nothing);
     tcase_add_test(tc, test_stop_makes_every_step_durable);
     suite_add_tcase(s, tc);

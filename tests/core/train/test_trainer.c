@@ -59,8 +59,11 @@ static struct model_result naive_batch(struct naive *n, const uint32_t *rows,
 {
     int32_t ids[5 * 12] = {0}, lengths[5], labels[5];
     const struct model_batch batch = {ids, lengths, labels, n_rows};
-    const struct model_adamw opt = {
-        (float)n->run->lr, (float)n->run->weight_decay, 0.9f, 0.999f, 1e-8f};
+    const struct model_adamw opt = {.lr = (float)n->run->lr,
+                                    .weight_decay = (float)n->run->weight_decay,
+                                    .beta1 = 0.9f,
+                                    .beta2 = 0.999f,
+                                    .eps = 1e-8f};
     struct model_result result;
     for (int i = 0; i < n_rows; i++) {
         size_t length;
@@ -110,11 +113,15 @@ static void naive_init(struct naive *n, const struct run *run)
         .emb_dim = 8,
         .num_heads = 2,
         .ffn_dim = 16,
+        .num_layers = 1,
         .head1_dim = 16,
         .head2_dim = 8,
         .n_classes = 3,
         .max_batch = 5,
-        .dropout = 0.2f,
+        .embedding_std = 1,
+        .attention_dropout = 0.2f,
+        .ffn_dropout = 0.2f,
+        .head_dropout = 0.2f,
     };
     ck_assert_int_eq(model_new(&config, true, &n->model, NULL), 0);
     model_init(n->model, run->seed, (uint32_t)run->trial);
