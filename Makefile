@@ -48,7 +48,7 @@ SOURCES := $(foreach r,$(ROOMS),$(wildcard $(r)/*.c))
 # Kernels compiled for one instruction set exist only on its architecture.
 ARCH := $(shell uname -m)
 ifneq ($(ARCH),x86_64)
-SOURCES := $(filter-out %_avx2.c %_avx512.c,$(SOURCES))
+SOURCES := $(filter-out %_avx2.c %_avx512.c %_avx512bf16.c,$(SOURCES))
 endif
 
 define ROOM_RULE
@@ -67,6 +67,7 @@ strict = $(if $(filter $(addsuffix /%,$(STRICT_ROOMS)),$(1)),-Wconversion -Wno-s
 
 $(B)/obj/%_avx2.o: ISA := -mavx2 -mfma
 $(B)/obj/%_avx512.o: ISA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
+$(B)/obj/%_avx512bf16.o: ISA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mavx2 -mfma
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)

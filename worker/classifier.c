@@ -4,6 +4,7 @@
 #include "core/base/paths.h"
 #include "core/data/dataset.h"
 #include "core/nn/model.h"
+#include "core/train/run_model.h"
 #include "core/train/tfevents.h"
 #include "core/train/trainer.h"
 #include "core/wire/msg.h"
@@ -235,7 +236,8 @@ static int begin(struct classifier *c, const struct msg_assign *a,
 static void print_begin(const struct classifier *c, const struct msg_assign *a)
 {
     printf("trial %d, attempt %d, kernels %s, %s, %s\n", (int)a->id.number,
-           (int)a->id.attempt, model_kernels(), model_blas(),
+           (int)a->id.attempt, model_kernels(run_model_precision(&a->run)),
+           model_blas(),
            a->resume_file[0] != '\0' ? "resumed" : "from the start");
     if (trainer_warning(c->trainer) != NULL) {
         printf("not bit-exact: %s\n", trainer_warning(c->trainer));

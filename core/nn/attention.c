@@ -1,7 +1,5 @@
 #include "core/nn/attention.h"
 
-#include "core/nn/ops.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -63,12 +61,12 @@ void attention_forward(float *out, float *p, bool keep_p, float *qkv,
             if (keys.all == 0) {
                 zero_rows(y, keys.rows, width, d);
             } else {
-                ops_nt(p, a->ld_p, q, ld, q + d, ld, keys.rows, keys.n, width,
-                       scale);
+                ops_nt(a->ops, p, a->ld_p, q, ld, q + d, ld, keys.rows, keys.n,
+                       width, scale);
                 k->softmax_forward(p, keys.rows, keys.n, a->ld_p, keys.n_pad,
                                    NOTEBOOK_LOGIT);
-                ops_nn(y, d, p, a->ld_p, q + 2 * d, ld, keys.rows, width,
-                       keys.all, 1.0f);
+                ops_nn(a->ops, y, d, p, a->ld_p, q + 2 * d, ld, keys.rows,
+                       width, keys.all, 1.0f);
             }
             p += keep_p ? a->L * a->ld_p : 0;
         }
@@ -102,12 +100,16 @@ static void head_backward(float *dq, float *dp, const float *dy, const float *y,
     if (keys->n == 0) { /* no logit depends on q and k */
         zero_rows(dq, rows, width, ld);
     } else {
-        ops_nt(dp, a->ld_p, dy, d, q + 2 * d, ld, rows, keys->n, width, 1.0f);
+        ops_nt(a->ops, dp, a->ld_p, dy, d, q + 2 * d, ld, rows, keys->n, width,
+               1.0f);
         k->softmax_backward(dp, p, rows, keys->n, a->ld_p, y, dy, width, d);
-        ops_nn(dq, ld, dp, a->ld_p, q + d, ld, rows, width, keys->n, scale);
-        ops_tn(dq + d, ld, dp, a->ld_p, q, ld, keys->n, width, rows, scale);
+        ops_nn(a->ops, dq, ld, dp, a->ld_p, q + d, ld, rows, width, keys->n,
+               scale);
+        ops_tn(a->ops, dq + d, ld, dp, a->ld_p, q, ld, keys->n, width, rows,
+               scale);
     }
-    ops_tn(dq + 2 * d, ld, p, a->ld_p, dy, d, keys->all, width, rows, 1.0f);
+    ops_tn(a->ops, dq + 2 * d, ld, p, a->ld_p, dy, d, keys->all, width, rows,
+           1.0f);
 }
 
 void attention_backward(float *dqkv, float *dp, const float *dout,

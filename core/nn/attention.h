@@ -13,6 +13,7 @@
 #define CORE_NN_ATTENTION_H
 #include "core/nn/model.h"
 #include "core/nn/kernels.h"
+#include "core/nn/ops.h"
 
 struct attention {
     size_t B, L, d, heads; /* L: the most rows of a text */
@@ -20,6 +21,7 @@ struct attention {
     const int32_t *lengths;
     enum model_mask mask;
     size_t ld_p; /* leading dimension of p, >= L */
+    const struct ops *ops;
 };
 
 /* out (rows, d). p (B, heads, L, ld_p) keeps the probabilities for backward;

@@ -86,6 +86,11 @@ static int check_config(const struct model_config *c, struct err *err)
     return 0;
 }
 
+static bf16_multiply *product_of(const struct model_config *c)
+{
+    return c->precision == MODEL_PRECISION_BF16_MIXED ? bf16_get() : NULL;
+}
+
 /* --- life ----------------------------------------------------------------- */
 
 size_t model_bytes(const struct model_config *config, bool trainable)
@@ -93,7 +98,9 @@ size_t model_bytes(const struct model_config *config, bool trainable)
     if (check_config(config, NULL) != 0) {
         return SIZE_MAX;
     }
-    struct model m = {.config = *config, .trainable = trainable};
+    struct model m = {.config = *config,
+                      .trainable = trainable,
+                      .ops = {.bf16 = product_of(config)}};
     model_make_table(&m);
     model_lay_out(&m);
     model_free_table(&m);
@@ -108,8 +115,10 @@ int model_new(const struct model_config *config, bool trainable,
         return rc;
     }
     struct model *m = mem_alloc(1, sizeof(*m));
-    *m = (struct model){
-        .config = *config, .trainable = trainable, .kernels = kernels_get()};
+    *m = (struct model){.config = *config,
+                        .trainable = trainable,
+                        .kernels = kernels_get(),
+                        .ops = {.bf16 = product_of(config)}};
     model_make_table(m);
     model_lay_out(m);
     size_t bytes = m->arena.used;

@@ -14,16 +14,16 @@
  *   y  = log_softmax(head(f))  head: Linear(., head1), activation, dropout,
  *        Linear(head1, head2), activation, dropout, Linear(head2, C); a width
  *        of 0 leaves that layer out; without both, f itself gets the dropout
- * All float32, weights as PyTorch keeps them: Linear (out, in), row major.
- * Initial values as PyTorch's: embeddings N(0, embedding_std); Linear weight
- * and bias U(-1/sqrt(in), 1/sqrt(in)); LayerNorm 1 and 0, eps 1e-5.
- * Loss: cross-entropy, mean of the batch; for the gradient alone with
- * smoothed labels and a weight for each class (model_set_class_weights), so
- * that what is told of it can be compared between trainings. Optimiser: AdamW
- * (Loshchilov and Hutter, ICLR 2019; torch/optim/adamw.py), bias-corrected,
- * decay before the step, on every parameter; before it the gradient of all
- * parameters together may be clipped to a norm (Pascanu et al., ICML 2013;
- * torch/nn/utils/clip_grad.py).
+ * Float32 (products: enum model_precision), weights as PyTorch keeps them:
+ * Linear (out, in), row major. Initial values as PyTorch's: embeddings N(0,
+ * embedding_std); Linear weight and bias U(-1/sqrt(in), 1/sqrt(in)); LayerNorm
+ * 1 and 0, eps 1e-5. Loss: cross-entropy, mean of the batch; for the gradient
+ * alone with smoothed labels and a weight for each class
+ * (model_set_class_weights), so that what is told of it can be compared between
+ * trainings. Optimiser: AdamW (Loshchilov and Hutter, ICLR 2019;
+ * torch/optim/adamw.py), bias-corrected, decay before the step, on every
+ * parameter; before it the gradient of all parameters together may be clipped
+ * to a norm (Pascanu et al., ICML 2013; torch/nn/utils/clip_grad.py).
  *
  * With the padding mask and a pooling other than flatten nothing depends on
  * padding, and nothing is computed for it.
@@ -50,6 +50,12 @@ enum model_pooling {
     MODEL_POOLING_FIRST
 };
 enum model_activation { MODEL_ACTIVATION_RELU, MODEL_ACTIVATION_GELU };
+enum model_precision {
+    MODEL_PRECISION_FLOAT32,
+    /* Products in bfloat16, added up in float32, all else in float32; on a CPU
+     * without AVX512-BF16 the same as FLOAT32. */
+    MODEL_PRECISION_BF16_MIXED
+};
 enum { MODEL_MAX_LAYERS = 64 };
 
 struct model_config {
@@ -63,6 +69,7 @@ struct model_config {
     bool residual;
     enum model_pooling pooling;
     enum model_activation activation;
+    enum model_precision precision;
     float embedding_std;
     float embedding_dropout, attention_dropout, ffn_dropout, head_dropout;
     float label_smoothing; /* share of a label spread over all classes */
@@ -140,9 +147,12 @@ void model_gradients(struct model *m, const struct model_batch *batch,
                      float *const *grads, struct model_result *out);
 
 /* Threads for the products (default 1) and the kernel set in use: part of what
- * bit-equality depends on. "avx512", "avx2", "portable"; static string. */
+ * bit-equality depends on. "avx512", "avx2", "portable", and " bf16" behind it
+ * when that precision is to be had here; static string. */
 void model_set_threads(int n);
-const char *model_kernels(void);
+const char *model_kernels(enum model_precision precision);
+/* False for BF16_MIXED on a CPU without it. */
+bool model_precision_is_here(enum model_precision precision);
 /* The BLAS library's name, core and thread count, for logs; static string. */
 const char *model_blas(void);
 

@@ -15,7 +15,7 @@ static void weight_backward(struct model *m, const float *dy, const float *x,
                             size_t place, size_t rows)
 {
     const struct model_tensor *t = &m->tensors[place];
-    ops_tn(m->grads[place], t->dims[1], dy, t->dims[0], x, t->dims[1],
+    ops_tn(&m->ops, m->grads[place], t->dims[1], dy, t->dims[0], x, t->dims[1],
            t->dims[0], t->dims[1], rows, 1.0f);
 }
 
@@ -26,7 +26,8 @@ static void linear_backward(struct model *m, float *dx, const float *dy,
     const struct model_tensor *t = &m->tensors[place];
     size_t n_out = t->dims[0], n_in = t->dims[1];
     weight_backward(m, dy, x, place, rows);
-    ops_nn(dx, n_in, dy, n_out, t->weight, n_in, rows, n_in, n_out, 1.0f);
+    ops_nn(&m->ops, dx, n_in, dy, n_out, t->weight, n_in, rows, n_in, n_out,
+           1.0f);
 }
 
 /* From dy to the gradient of a Linear's product, and its bias' gradient. */
@@ -80,9 +81,9 @@ static void head_linear_backward(struct model *m, float *dx, const float *dy,
         return;
     }
     if (wide_grad != NULL) {
-        ops_tn(wide_grad, N, dy, O, x, N, O, N, B, 1.0f);
+        ops_tn(&m->ops, wide_grad, N, dy, O, x, N, O, N, B, 1.0f);
     }
-    ops_nn(dx, N, dy, O, t->weight, N, B, N, O, 1.0f);
+    ops_nn(&m->ops, dx, N, dy, O, t->weight, N, B, N, O, 1.0f);
 }
 
 /* Leaves the gradient of the features in grad_features. */
@@ -160,11 +161,11 @@ static void input_backward(struct model *m, const float *dy, size_t place,
     const float *w = m->tensors[place].weight;
     if (m->config.residual && m->config.norm == MODEL_NORM_POST) {
         float *sum = u->grad_carry;
-        ops_nn_add(sum, d, dy, n_out, w, d, rows, d, n_out);
+        ops_nn_add(&m->ops, sum, d, dy, n_out, w, d, rows, d, n_out);
         u->grad_carry = u->grad;
         u->grad = sum;
     } else {
-        ops_nn(u->grad, d, dy, n_out, w, d, rows, d, n_out, 1.0f);
+        ops_nn(&m->ops, u->grad, d, dy, n_out, w, d, rows, d, n_out, 1.0f);
     }
 }
 
@@ -198,12 +199,14 @@ static void attend_backward(struct model *m, const struct model_batch *batch,
                               .starts = u->starts,
                               .lengths = batch->lengths,
                               .mask = c->mask,
-                              .ld_p = m->ld_p};
+                              .ld_p = m->ld_p,
+                              .ops = &m->ops};
     attention_backward(u->grad_qkv, u->grad_p, u->grad_next, l->attended, l->p,
                        l->qkv, &shape, m->kernels);
     m->kernels->column_sums(m->grads[model_place(layer, MODEL_QUERY_B)],
                             u->grad_qkv, rows, 3 * d);
-    ops_tn(m->grads[q_w], d, u->grad_qkv, 3 * d, x, d, 3 * d, d, rows, 1.0f);
+    ops_tn(&m->ops, m->grads[q_w], d, u->grad_qkv, 3 * d, x, d, 3 * d, d, rows,
+           1.0f);
     input_backward(m, u->grad_qkv, q_w, 3 * d, rows);
 }
 

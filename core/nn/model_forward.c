@@ -16,8 +16,8 @@ static void linear(const struct model *m, float *y, const float *x,
     if ((int)place == m->wide && rows <= FEW_ROWS) {
         m->kernels->wide_forward(y, x, t->weight, rows, t->dims[0], t->dims[1]);
     } else {
-        ops_nt(y, t->dims[0], x, t->dims[1], t->weight, t->dims[1], rows,
-               t->dims[0], t->dims[1], 1.0f);
+        ops_nt(&m->ops, y, t->dims[0], x, t->dims[1], t->weight, t->dims[1],
+               rows, t->dims[0], t->dims[1], 1.0f);
     }
 }
 
@@ -131,8 +131,9 @@ static void attend(struct model *m, const struct model_batch *batch,
     const struct model_layer *l = &m->buffers.layers[layer];
     size_t d = (size_t)c->emb_dim;
     /* q, k and v in one product: their weights lie side by side. */
-    ops_nt(l->qkv, 3 * d, x, d, weight(m, model_place(layer, MODEL_QUERY_W)), d,
-           rows, 3 * d, d, 1.0f);
+    ops_nt(&m->ops, l->qkv, 3 * d, x, d,
+           weight(m, model_place(layer, MODEL_QUERY_W)), d, rows, 3 * d, d,
+           1.0f);
     m->kernels->bias(l->qkv, weight(m, model_place(layer, MODEL_QUERY_B)), rows,
                      3 * d);
     struct attention shape = {.B = (size_t)batch->n,
@@ -142,7 +143,8 @@ static void attend(struct model *m, const struct model_batch *batch,
                               .starts = m->buffers.starts,
                               .lengths = batch->lengths,
                               .mask = c->mask,
-                              .ld_p = m->ld_p};
+                              .ld_p = m->ld_p,
+                              .ops = &m->ops};
     attention_forward(l->attended, l->p, m->trainable, l->qkv, &shape,
                       m->kernels);
     linear(m, out, l->attended, model_place(layer, MODEL_OUT_W), rows);

@@ -125,9 +125,19 @@ void model_set_threads(int n)
     ops_set_threads(n);
 }
 
-const char *model_kernels(void)
+bool model_precision_is_here(enum model_precision precision)
 {
-    return kernels_get()->name;
+    return precision != MODEL_PRECISION_BF16_MIXED || bf16_get() != NULL;
+}
+
+const char *model_kernels(enum model_precision precision)
+{
+    static char text[32];
+    bool bf16 = precision == MODEL_PRECISION_BF16_MIXED &&
+                model_precision_is_here(precision);
+    snprintf(text, sizeof(text), "%s%s", kernels_get()->name,
+             bf16 ? " bf16" : "");
+    return text;
 }
 
 const char *model_blas(void)

@@ -283,6 +283,9 @@ void model_lay_out(struct model *m)
 {
     size_t B = (size_t)m->config.max_batch;
     size_t N = B * (size_t)m->config.max_len;
+    if (m->ops.bf16 != NULL) {
+        m->ops.pack = arena_take(&m->arena, BF16_PACK_BYTES, 1);
+    }
     lay_out_parameters(m);
     lay_out_forward(m, B, N);
     if (m->trainable) {

@@ -4,6 +4,7 @@
 #include "core/nn/arena.h"
 #include "core/nn/kernels.h"
 #include "core/nn/model.h"
+#include "core/nn/ops.h"
 
 /* X(id, PyTorch's name, rows, columns (0: a vector), first values, fan_in);
  * in the order of PyTorch's named_parameters. c: the config. A tensor of 0
@@ -163,6 +164,7 @@ struct model {
     size_t ld_p;
     struct model_buffers buffers;
     const struct kernels *kernels;
+    struct ops ops;
 };
 
 /* Where a tensor of a layer stands; of what is not in layers: layer 0. */

@@ -29,7 +29,7 @@ enum run_lr_schedule {
     RUN_LR_SCHEDULE_COSINE
 };
 enum run_class_weights { RUN_CLASS_WEIGHTS_NONE, RUN_CLASS_WEIGHTS_BALANCED };
-enum run_precision { RUN_PRECISION_FLOAT32 };
+enum run_precision { RUN_PRECISION_FLOAT32, RUN_PRECISION_BF16_MIXED };
 /* The epoch metrics, in the order of struct run_metrics.value. */
 enum run_metric {
     RUN_TRAIN_LOSS,
@@ -130,7 +130,9 @@ enum run_monitor { /* early stopping watches a metric, or nothing */
       RUN_CLASS_WEIGHTS_NONE, 0, 0, 1,                                         \
       "balanced: rare classes count more, all classes alike")                  \
     X(training, precision, PRECISION, precision, RUN_PRECISION_FLOAT32, 0, 0,  \
-      0, "arithmetic of the products")                                         \
+      0,                                                                       \
+      "bf16-mixed: products in bfloat16 where the CPU has AVX512-BF16, "       \
+      "elsewhere in float32")                                                  \
     X(training, checkpoint_seconds, REAL, checkpoint_seconds, 30, 1, 86400, 0, \
       "a checkpoint is taken at least this often, beside every epoch's")       \
     X(early_stopping, monitor, MONITOR, monitor, RUN_MONITOR_NONE, 0, 0, 0,    \
@@ -171,7 +173,9 @@ enum run_monitor { /* early stopping watches a metric, or nothing */
 #define RUN_CLASS_WEIGHTINGS(X)                                                \
     X(CLASS_WEIGHTS, RUN_CLASS_WEIGHTS_NONE, "none")                           \
     X(CLASS_WEIGHTS, RUN_CLASS_WEIGHTS_BALANCED, "balanced")
-#define RUN_PRECISIONS(X) X(PRECISION, RUN_PRECISION_FLOAT32, "float32")
+#define RUN_PRECISIONS(X)                                                      \
+    X(PRECISION, RUN_PRECISION_FLOAT32, "float32")                             \
+    X(PRECISION, RUN_PRECISION_BF16_MIXED, "bf16-mixed")
 #define RUN_MONITORS(X)                                                        \
     X(MONITOR, RUN_MONITOR_NONE, "none")                                       \
     X(MONITOR, RUN_MONITOR_TRAIN_LOSS, "train-loss")                           \

@@ -1,5 +1,4 @@
 #include "core/train/run_model.h"
-#include "core/nn/model.h"
 
 #include <limits.h>
 #include <unistd.h>
@@ -24,6 +23,13 @@ _Static_assert((int)RUN_POOLING_FIRST == (int)MODEL_POOLING_FIRST &&
                    (int)RUN_POOLING_MAX == (int)MODEL_POOLING_MAX,
                "poolings");
 
+enum model_precision run_model_precision(const struct run *run)
+{
+    return run->precision == RUN_PRECISION_BF16_MIXED
+               ? MODEL_PRECISION_BF16_MIXED
+               : MODEL_PRECISION_FLOAT32;
+}
+
 static void configure_variant(const struct run *run, struct model_config *out)
 {
     out->mask = run->mask == RUN_MASK_NOTEBOOK ? MODEL_MASK_NOTEBOOK
@@ -37,6 +43,7 @@ static void configure_variant(const struct run *run, struct model_config *out)
     out->activation = run->activation == RUN_ACTIVATION_GELU
                           ? MODEL_ACTIVATION_GELU
                           : MODEL_ACTIVATION_RELU;
+    out->precision = run_model_precision(run);
     out->embedding_std = (float)run->embedding_std;
     out->embedding_dropout = dropout_or(run->embedding_dropout, run->dropout);
     out->attention_dropout = dropout_or(run->attention_dropout, run->dropout);

@@ -19,6 +19,7 @@
  * (write_best and write_last stay in their stage, so the next call tries
  * again; a mid-epoch checkpoint waits for its next turn). */
 #include "core/train/trainer.h"
+#include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/rng.h"
 #include "core/text/bpe.h"
@@ -277,6 +278,11 @@ static int begin(struct trainer *t, const struct trainer_options *options,
         rc = run_model_check(&t->run, SMALLEST_VOCAB,
                              dataset_n_classes(t->data.dataset),
                              (int64_t)trainer_max_batch(t), true, err);
+    }
+    if (rc == 0 && !model_precision_is_here(run_model_precision(&t->run))) {
+        LOG_WARN("training.precision bf16-mixed: this CPU has no AVX512-BF16, "
+                 "products are made in float32",
+                 "trial=%" PRId64, t->run.trial);
     }
     if (rc == 0) {
         model_set_threads((int)t->run.threads);

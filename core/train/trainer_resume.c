@@ -10,6 +10,7 @@
 #include "core/base/mem.h"
 #include "core/text/bpe.h"
 #include "core/train/run_json.h"
+#include "core/train/run_model.h"
 #include "core/train/trainer_priv.h"
 
 #include <inttypes.h>
@@ -81,7 +82,8 @@ static void note_environment(struct trainer *t, const struct checkpoint *c)
 {
     struct buf note;
     buf_init(&note, 1024);
-    note_difference(&note, "kernels", c->kernels, model_kernels());
+    note_difference(&note, "kernels", c->kernels,
+                    model_kernels(run_model_precision(&t->run)));
     note_difference(&note, "BLAS", c->blas, model_blas());
     note_difference(&note, "build", c->build, BUILD_ID);
     if (c->run.threads != t->run.threads) {

@@ -1,4 +1,5 @@
 #include "core/base/mem.h"
+#include "core/train/run_model.h"
 #include "core/train/trainer_priv.h"
 
 #include <math.h>
@@ -20,7 +21,7 @@ static struct checkpoint describe(const struct trainer *t,
         .tokenizer = t->tokenizer,
         .state = t->state,
         .metrics = t->metrics,
-        .kernels = (char *)model_kernels(),
+        .kernels = (char *)model_kernels(run_model_precision(&t->run)),
         .blas = (char *)model_blas(),
         .build = (char *)BUILD_ID,
     };

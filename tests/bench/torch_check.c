@@ -31,7 +31,7 @@ static void print(const struct torch_golden *g)
     }
     json_close(&w, '}');
     json_put_key(&w, "kernels");
-    json_put_string(&w, model_kernels());
+    json_put_string(&w, model_kernels(MODEL_PRECISION_FLOAT32));
     json_close(&w, '}');
     puts(text.data);
     buf_fini(&text);

@@ -89,10 +89,16 @@ static int parse_word(const char *key, const char *value, struct options *o,
         o->model.position =
             learned ? MODEL_POSITION_LEARNED : MODEL_POSITION_SINUSOID;
     } else if (strcmp(key, "precision") == 0) {
-        if (strcmp(value, "float32") != 0) {
+        bool bf16 = strcmp(value, "bf16-mixed") == 0;
+        if (!bf16 && strcmp(value, "float32") != 0) {
             return err_set(err, ERR_INVALID,
-                           "precision=%s: this build trains in float32 only",
-                           value);
+                           "precision=%s: float32 or bf16-mixed", value);
+        }
+        o->model.precision =
+            bf16 ? MODEL_PRECISION_BF16_MIXED : MODEL_PRECISION_FLOAT32;
+        if (!model_precision_is_here(o->model.precision)) {
+            return err_set(err, ERR_INVALID,
+                           "precision=%s: this CPU has no AVX512-BF16", value);
         }
     } else {
         *known = false;
@@ -278,7 +284,7 @@ static void print(const struct options *o, const struct measured *m)
     json_put_key(&w, "L");
     json_put_int(&w, o->model.max_len);
     json_put_key(&w, "kernels");
-    json_put_string(&w, model_kernels());
+    json_put_string(&w, model_kernels(o->model.precision));
     json_put_key(&w, "blas");
     json_put_string(&w, model_blas());
     json_close(&w, '}');

@@ -120,8 +120,8 @@ double model_bench_gemm(struct model_bench *b)
 {
     double start = now_ns();
     for (int i = 0; i < GEMM_REPEATS; i++) {
-        ops_nt(b->y, b->ffn, b->x, b->d, b->w, b->d, b->rows, b->ffn, b->d,
-               1.0f);
+        ops_nt(&(struct ops){0}, b->y, b->ffn, b->x, b->d, b->w, b->d, b->rows,
+               b->ffn, b->d, 1.0f);
     }
     double flops = 2.0 * (double)b->rows * (double)b->d * (double)b->ffn;
     return GEMM_REPEATS * flops / (now_ns() - start);

@@ -76,6 +76,10 @@ static struct run kind_of_run(int kind)
         run.clip_norm = 0.5;
         run.label_smoothing = 0.1;
         run.class_weights = RUN_CLASS_WEIGHTS_BALANCED;
+    } else if (kind == 8) { /* float32 on a CPU without it */
+        run.precision = RUN_PRECISION_BF16_MIXED;
+        run.emb_dim = 32;
+        run.ffn_dim = 48;
     } else if (kind == 5) { /* a huge layer that waits for the norm */
         run.residual = RUN_RESIDUAL_ADD;
         run.activation = RUN_ACTIVATION_GELU;
@@ -94,7 +98,7 @@ static struct run kind_of_run(int kind)
     }
     return run;
 }
-enum { N_KINDS = 8 };
+enum { N_KINDS = 9 };
 
 START_TEST(test_killed_once_after_every_step)
 {
@@ -321,7 +325,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, test_killed_once_after_every_step, 0, N_KINDS);
-    tcase_add_loop_test(tc, test_disturbed_at_random, 0, 24);
+    tcase_add_loop_test(tc, test_disturbed_at_random, 0, 27);
     tcase_add_test(tc, test_time_takes_checkpoints_but_changes_nothing);
     tcase_add_test(tc, test_stop_makes_every_step_durable);
     suite_add_tcase(s, tc);
