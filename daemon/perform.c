@@ -44,11 +44,13 @@ static void perform_prepare(struct daemon *d, const struct action *a)
     const struct study *s = mirror_study(d->mirror, a->study);
     const struct spec_data *data = &s->spec.data;
     char *sources = joined(data->sources, data->n_sources);
+    char *tests = joined(data->test_sources, data->n_test_sources);
     char *splits = joined(data->splits, data->n_splits);
     char *cache = paths_in_state(d->options.state_dir, "cache");
     struct msg m = {.type = MSG_PREPARE,
                     .prepare = {.study = s->id,
                                 .sources = sources,
+                                .test_sources = tests,
                                 .splits = splits,
                                 .text = data->text,
                                 .label = data->label,
@@ -58,6 +60,7 @@ static void perform_prepare(struct daemon *d, const struct action *a)
                                 .run = s->spec.base}};
     tell(d, a->slot, &m, NULL);
     free(sources);
+    free(tests);
     free(splits);
     free(cache);
 }

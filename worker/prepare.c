@@ -49,10 +49,13 @@ static int read_sources(const struct msg_prepare *p, struct dataset **out,
                         struct err *err)
 {
     struct list sources = split_lines(p->sources);
+    struct list tests = split_lines(p->test_sources);
     struct list splits = split_lines(p->splits);
     const struct fetch_watch watch = {.on_note = on_note};
     struct dataset_query query = {.sources = sources.items,
                                   .n_sources = sources.n,
+                                  .test_sources = tests.items,
+                                  .n_test_sources = tests.n,
                                   .splits = splits.items,
                                   .n_splits = splits.n,
                                   .text = p->text,
@@ -62,6 +65,7 @@ static int read_sources(const struct msg_prepare *p, struct dataset **out,
                                   .watch = &watch};
     int rc = dataset_read(&query, out, err);
     list_fini(&sources);
+    list_fini(&tests);
     list_fini(&splits);
     return rc;
 }

@@ -7,7 +7,7 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "the prepared file is used as it lies in memory");
-_Static_assert(sizeof(struct dataset_header) == 40, "no padding");
+_Static_assert(sizeof(struct dataset_header) == 48, "no padding");
 
 /* total += n * size; false on overflow. */
 static bool add_section(size_t *total, uint64_t n, size_t size)
@@ -66,6 +66,11 @@ void dataset_free(struct dataset *d)
 size_t dataset_size(const struct dataset *d)
 {
     return d->header.n_rows;
+}
+
+size_t dataset_n_test(const struct dataset *d)
+{
+    return d->header.n_test;
 }
 
 struct span dataset_text(const struct dataset *d, size_t row)

@@ -16,10 +16,13 @@ struct fetch_watch;
 struct dataset_query {
     const char *const *sources; /* paths; the name's ending says what it is */
     size_t n_sources;
+    const char *const *test_sources; /* likewise: rows for test alone */
+    size_t n_test_sources;
     const char *const *splits; /* of hf: sources; may be none */
     size_t n_splits;
     const char *text, *label; /* column names */
-    int min_class_count;      /* keep classes with at least this many rows */
+    int min_class_count;      /* keep classes with at least this many rows,
+                                 those for test alone not counted */
     const char *base_dir;     /* relative paths start here; NULL: the cwd */
     const char *cache_dir;    /* downloads are kept here; NULL: none */
     const struct fetch_watch *watch; /* of downloads; may be NULL */
@@ -37,6 +40,8 @@ MUST_CHECK int dataset_read(const struct dataset_query *query,
 void dataset_free(struct dataset *d);
 
 size_t dataset_size(const struct dataset *d); /* rows after the filter */
+/* The last ones of them, which are for test alone. */
+size_t dataset_n_test(const struct dataset *d);
 struct span dataset_text(const struct dataset *d, size_t row);
 int32_t dataset_label(const struct dataset *d, size_t row); /* class id */
 size_t dataset_n_classes(const struct dataset *d);
@@ -69,8 +74,10 @@ struct dataset_split {
 /* random: a permutation of (seed) cut at floor(n f), the remainder given one
  * by one from the first part (torch random_split). stratified: the same within
  * each class, parts then ordered by row number; a class too small for a part
- * leaves it empty there, train first. INVALID when the fractions are not >= 0
- * with sum 1 (within 1e-9), or when train or val would be empty. */
+ * leaves it empty there, train first. Rows that are for test alone are the
+ * test part, and the third fraction must be 0 then. INVALID when the fractions
+ * are not >= 0 with sum 1 (within 1e-9), or when train or val would be empty.
+ */
 MUST_CHECK int dataset_split(const struct dataset *d,
                              enum dataset_split_kind kind,
                              const double fractions[3], uint64_t seed,

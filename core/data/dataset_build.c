@@ -21,7 +21,7 @@ struct classes {
     size_t n_counts;
     int32_t *id; /* of each row; -1: filtered out */
     size_t n_kept;
-    size_t n_rows, text_bytes, class_bytes; /* of what is kept */
+    size_t n_rows, n_test, text_bytes, class_bytes; /* of what is kept */
 };
 
 static int compare_labels(const void *a, const void *b, void *ctx)
@@ -37,8 +37,12 @@ static void take_label(const struct rows *r, const uint32_t *rows, size_t n,
                        int min_count, struct classes *c)
 {
     const char *label = rows_label(r, rows[0]);
-    c->counts[c->n_counts++] = (struct dataset_count){label, n};
-    bool is_kept = min_count <= 0 || n >= (size_t)min_count;
+    size_t n_test = 0, least = min_count > 1 ? (size_t)min_count : 1;
+    for (size_t i = 0; i < n; i++) {
+        n_test += rows[i] >= r->n - r->n_test;
+    }
+    bool is_kept = n - n_test >= least;
+    c->counts[c->n_counts++] = (struct dataset_count){label, n - n_test};
     for (size_t i = 0; i < n; i++) {
         c->id[rows[i]] = is_kept ? (int32_t)c->n_kept : -1;
         c->text_bytes += is_kept ? rows_text(r, rows[i]).len : 0;
@@ -46,6 +50,7 @@ static void take_label(const struct rows *r, const uint32_t *rows, size_t n,
     if (is_kept) {
         c->n_kept++;
         c->n_rows += n;
+        c->n_test += n_test;
         c->class_bytes += strlen(label) + 1;
     }
 }
@@ -109,9 +114,9 @@ static void fill_classes(struct dataset *d, const struct classes *c,
 {
     uint64_t *class_at = (void *)(d->made + d->layout.class_at);
     char *names = d->made + d->layout.classes;
-    size_t n = 0, at = 0;
+    size_t n = 0, at = 0, least = min_count > 1 ? (size_t)min_count : 1;
     for (size_t i = 0; i < c->n_counts; i++) {
-        if (min_count <= 0 || c->counts[i].n >= (size_t)min_count) {
+        if (c->counts[i].n >= least) {
             size_t len = strlen(c->counts[i].label) + 1;
             memcpy(names + at, c->counts[i].label, len);
             class_at[n++] = at;
@@ -152,6 +157,7 @@ static int make_dataset(struct rows *r, struct classes *c, int min_count,
                                         .version = DATASET_VERSION,
                                         .n_classes = (uint32_t)c->n_kept,
                                         .n_rows = c->n_rows,
+                                        .n_test = c->n_test,
                                         .class_bytes = c->class_bytes,
                                         .text_bytes = c->text_bytes};
     if (dataset_layout(&d->header, &d->layout)) {

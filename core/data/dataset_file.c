@@ -53,6 +53,9 @@ static const char *check_header(struct dataset *d)
         d->layout.total != d->image.len) {
         return "its size does not fit its header";
     }
+    if (d->header.n_test > d->header.n_rows) {
+        return "more test rows than rows";
+    }
     return d->header.n_rows == 0 || d->header.n_classes < 2
                ? "no rows, or fewer than 2 classes"
                : NULL;

@@ -16,13 +16,13 @@
 #include "core/data/dataset.h"
 #include <stdbool.h>
 
-enum { DATASET_VERSION = 1 };
+enum { DATASET_VERSION = 2 };
 #define DATASET_MAGIC "PARZDATA"
 
 struct dataset_header {
     char magic[8]; /* DATASET_MAGIC without its NUL */
     uint32_t version, n_classes;
-    uint64_t n_rows, class_bytes, text_bytes;
+    uint64_t n_rows, n_test, class_bytes, text_bytes;
 };
 
 /* Where the sections begin, in bytes; total is the size of the image. */

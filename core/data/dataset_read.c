@@ -21,7 +21,12 @@ int dataset_read(const struct dataset_query *query, struct dataset **out,
     for (size_t i = 0; i < query->n_sources && rc == 0; i++) {
         rc = source_read(query->sources[i], &q, &sink, err);
     }
-    if (rc == 0 && rows.n == 0) {
+    size_t n_train = rows.n;
+    for (size_t i = 0; i < query->n_test_sources && rc == 0; i++) {
+        rc = source_read(query->test_sources[i], &q, &sink, err);
+    }
+    rows.n_test = rows.n - n_train;
+    if (rc == 0 && n_train == 0) {
         rc = err_set(err, ERR_INVALID, "%s: no rows", query->sources[0]);
     }
     if (rc == 0) {

@@ -17,6 +17,7 @@ struct rows {
     struct pile texts, labels;
     size_t *text_at, *label_at;
     size_t n, cap;
+    size_t n_test; /* the last ones, for test alone */
 };
 
 /* A row_sink's on_row, with ctx a struct rows. Copies; LIMIT. */

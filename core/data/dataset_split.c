@@ -63,13 +63,13 @@ static int compare_rows(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* order: room for all rows. ends: for all classes, zeroed. */
-static void deal_by_class(const struct dataset *d, struct rng *rng,
+/* order: room for n rows, the first n. ends: for all classes, zeroed. */
+static void deal_by_class(const struct dataset *d, size_t n, struct rng *rng,
                           uint32_t *order, size_t *ends,
                           const double fractions[N_PARTS],
                           struct dataset_split *s)
 {
-    size_t n = dataset_size(d), n_classes = dataset_n_classes(d);
+    size_t n_classes = dataset_n_classes(d);
     for (size_t i = 0; i < n; i++) { /* a counting sort by class */
         ends[dataset_label(d, i)]++;
     }
@@ -120,23 +120,33 @@ int dataset_split(const struct dataset *d, enum dataset_split_kind kind,
     if (rc != 0) {
         return rc;
     }
-    size_t n = dataset_size(d);
+    size_t n_test = dataset_n_test(d), n = dataset_size(d) - n_test;
+    if (n_test > 0 && fractions[DATASET_TEST] > 0) {
+        return err_set(err, ERR_INVALID,
+                       "the test rows are files of their own "
+                       "(data.test_source): the third of data.fractions "
+                       "must be 0, not %g",
+                       fractions[DATASET_TEST]);
+    }
     struct dataset_split s = {0};
     uint32_t *order = mem_try(n, sizeof(*order));
     size_t *ends = mem_try(dataset_n_classes(d), sizeof(*ends));
-    if (order == NULL || ends == NULL || !make_room(&s, n)) {
+    if (order == NULL || ends == NULL || !make_room(&s, dataset_size(d))) {
         rc = err_set(err, ERR_LIMIT, "no memory to split %zu rows", n);
         goto done;
     }
     struct rng rng;
     rng_stream(&rng, seed, 0, RNG_SPLIT, 0);
     if (kind == DATASET_SPLIT_STRATIFIED) {
-        deal_by_class(d, &rng, order, ends, fractions, &s);
+        deal_by_class(d, n, &rng, order, ends, fractions, &s);
     } else {
         for (size_t i = 0; i < n; i++) {
             order[i] = (uint32_t)i;
         }
         deal(&rng, order, n, fractions, &s);
+    }
+    for (size_t i = 0; i < n_test; i++) {
+        s.rows[DATASET_TEST][s.n[DATASET_TEST]++] = (uint32_t)(n + i);
     }
     rc = check_parts(&s, err);
 done:

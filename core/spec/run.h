@@ -58,9 +58,9 @@ enum run_monitor { /* early stopping watches a metric, or nothing */
 #define RUN_FIELDS(X)                                                          \
     X(data, split, SPLIT, split, RUN_SPLIT_RANDOM, 0, 0, 0,                    \
       "how rows are divided into train, validation and test")                  \
-    X(tokenizer, tokenizer_length, INT, tokenizer_length, 350, 1, 10000000, 1, \
-      "texts, from the first, that the tokenizer is trained on")               \
-    X(tokenizer, vocab_size, INT, vocab_size, 50000, 257, 1000000, 1,          \
+    X(tokenizer, tokenizer_length, INT, tokenizer_length, 10000, 1, 10000000,  \
+      1, "texts, from the first, that the tokenizer is trained on")            \
+    X(tokenizer, vocab_size, INT, vocab_size, 8000, 257, 1000000, 1,           \
       "largest vocabulary, bytes and special token included")                  \
     X(tokenizer, min_frequency, INT, min_frequency, 0, 0, 1000000000, 1,       \
       "pairs rarer than this are not merged")                                  \
@@ -96,19 +96,19 @@ enum run_monitor { /* early stopping watches a metric, or nothing */
     X(model, head_dropout, REAL, head_dropout, -1, -1, 0.95, 1,                \
       "dropout after the classifier's layers, or before it if it has none; "   \
       "below 0: as dropout")                                                   \
-    X(model, embedding_std, REAL, embedding_std, 1, 0.0, 100, 1,               \
+    X(model, embedding_std, REAL, embedding_std, 0.02, 0.0, 100, 1,            \
       "standard deviation of the first embeddings")                            \
     X(model, mask, MASK, mask, RUN_MASK_PADDING, 0, 0, 1,                      \
       "padding: padded keys are never attended to; notebook: their logits "    \
       "are set to -9e-15")                                                     \
-    X(model, position, POSITION, position, RUN_POSITION_SINUSOID, 0, 0, 1,     \
+    X(model, position, POSITION, position, RUN_POSITION_LEARNED, 0, 0, 1,      \
       "position encoding added to the embeddings")                             \
     X(training, max_epochs, INT, max_epochs, 10, 1, 100000, 1,                 \
       "passes over the training rows")                                         \
-    X(training, batch_size, INT, batch_size, 4, 1, 65536, 1,                   \
+    X(training, batch_size, INT, batch_size, 16, 1, 65536, 1,                  \
       "rows of one optimiser step")                                            \
-    X(training, lr, REAL, lr, 2e-5, 1e-12, 1e3, 1, "AdamW's learning rate")    \
-    X(training, weight_decay, REAL, weight_decay, 1e-5, 0.0, 1e3, 1,           \
+    X(training, lr, REAL, lr, 1e-3, 1e-12, 1e3, 1, "AdamW's learning rate")    \
+    X(training, weight_decay, REAL, weight_decay, 1e-2, 0.0, 1e3, 1,           \
       "AdamW's decoupled weight decay")                                        \
     X(training, beta1, REAL, beta1, 0.9, 0.0, 0.999999, 1,                     \
       "AdamW's decay of the first moment")                                     \

@@ -46,6 +46,7 @@ void spec_fini(struct spec *s)
 {
     free(s->name);
     strings_free(s->data.sources, s->data.n_sources);
+    strings_free(s->data.test_sources, s->data.n_test_sources);
     strings_free(s->data.splits, s->data.n_splits);
     free(s->data.text);
     free(s->data.label);
@@ -67,6 +68,8 @@ void spec_copy(struct spec *to, const struct spec *from)
     *to = *from;
     to->name = mem_strdup(from->name);
     to->data.sources = strings_copy(from->data.sources, from->data.n_sources);
+    to->data.test_sources =
+        strings_copy(from->data.test_sources, from->data.n_test_sources);
     to->data.splits = strings_copy(from->data.splits, from->data.n_splits);
     to->data.text = mem_strdup(from->data.text);
     to->data.label = mem_strdup(from->data.label);

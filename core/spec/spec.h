@@ -23,6 +23,8 @@ struct spec_tpe {             /* Optuna 5's names and defaults */
 struct spec_data {
     char **sources; /* owned, as everything here */
     size_t n_sources;
+    char **test_sources; /* the test rows, when they are files of their own */
+    size_t n_test_sources;
     char **splits;
     size_t n_splits;
     char *text, *label;

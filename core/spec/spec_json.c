@@ -237,6 +237,12 @@ static bool is_hub_name(const char *s)
     return n_parts == 2 || n_parts == 3;
 }
 
+/* One source needs no list around it. */
+static bool may_be_one(const struct spec_row *row)
+{
+    return row->type == SPEC_SOURCES || row->type == SPEC_TEST_SOURCES;
+}
+
 static int check_entry(const struct spec_row *row, const char *s,
                        struct err *err)
 {
@@ -255,8 +261,7 @@ static int check_entry(const struct spec_row *row, const char *s,
                            row->path);
         }
     }
-    if (row->type == SPEC_SOURCES && has_prefix(s, "hf:") &&
-        !is_hub_name(s + 3)) {
+    if (may_be_one(row) && has_prefix(s, "hf:") && !is_hub_name(s + 3)) {
         return err_set(err, ERR_INVALID,
                        "%s: '%.200s' is not hf:OWNER/NAME or "
                        "hf:OWNER/NAME/CONFIG",
@@ -268,12 +273,11 @@ static int check_entry(const struct spec_row *row, const char *s,
 static int read_strings(const struct spec_row *row, const struct json *node,
                         char ***list, size_t *n_list, struct err *err)
 {
-    bool is_one = row->type == SPEC_SOURCES && json_kind(node) == JSON_STRING;
+    bool is_one = may_be_one(row) && json_kind(node) == JSON_STRING;
     if (!is_one && json_kind(node) != JSON_ARRAY) {
         return wrong_kind(row,
-                          row->type == SPEC_SOURCES
-                              ? "a string or a list of strings"
-                              : "a list of strings",
+                          may_be_one(row) ? "a string or a list of strings"
+                                          : "a list of strings",
                           node, err);
     }
     int n = is_one ? 1 : json_size(node);
@@ -391,6 +395,9 @@ static int read_row(const struct spec_row *row, const struct json *node,
     case SPEC_SOURCES:
         return read_strings(row, node, &s->data.sources, &s->data.n_sources,
                             err);
+    case SPEC_TEST_SOURCES:
+        return read_strings(row, node, &s->data.test_sources,
+                            &s->data.n_test_sources, err);
     case SPEC_SPLITS:
         return read_strings(row, node, &s->data.splits, &s->data.n_splits, err);
     case SPEC_FRACTIONS:

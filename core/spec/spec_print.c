@@ -65,6 +65,9 @@ void spec_put_row(const struct spec *s, const struct spec_row *row,
     case SPEC_SOURCES:
         put_strings(s->data.sources, s->data.n_sources, w);
         return;
+    case SPEC_TEST_SOURCES:
+        put_strings(s->data.test_sources, s->data.n_test_sources, w);
+        return;
     case SPEC_SPLITS:
         put_strings(s->data.splits, s->data.n_splits, w);
         return;
@@ -159,13 +162,19 @@ static bool is_absolute(const char *source)
     return false;
 }
 
-void spec_resolve_paths(struct spec *s, const char *base_dir)
+static void resolve(char **sources, size_t n, const char *base_dir)
 {
-    for (size_t i = 0; i < s->data.n_sources; i++) {
-        char *old = s->data.sources[i];
+    for (size_t i = 0; i < n; i++) {
+        char *old = sources[i];
         if (!is_absolute(old)) {
-            s->data.sources[i] = mem_printf("%s/%s", base_dir, old);
+            sources[i] = mem_printf("%s/%s", base_dir, old);
             free(old);
         }
     }
+}
+
+void spec_resolve_paths(struct spec *s, const char *base_dir)
+{
+    resolve(s->data.sources, s->data.n_sources, base_dir);
+    resolve(s->data.test_sources, s->data.n_test_sources, base_dir);
 }

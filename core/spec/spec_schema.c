@@ -167,7 +167,8 @@ static void put_field_schema(struct json_out *w, const struct run_field *f)
 
 /* --- rows ----------------------------------------------------------------- */
 
-static void put_strings_schema(struct json_out *w, bool may_be_one)
+static void put_strings_schema(struct json_out *w, bool may_be_one,
+                               bool may_be_none)
 {
     if (may_be_one) {
         json_put_key(w, "anyOf");
@@ -178,7 +179,7 @@ static void put_strings_schema(struct json_out *w, bool may_be_one)
         json_open(w, '{');
     }
     put_pair(w, "type", "array");
-    if (may_be_one) {
+    if (!may_be_none) {
         put_count(w, "minItems", 1);
     }
     open_object(w, "items");
@@ -214,8 +215,10 @@ static void put_type(struct json_out *w, const struct spec_row *row)
         put_name(w);
         return;
     case SPEC_SOURCES:
+    case SPEC_TEST_SOURCES:
     case SPEC_SPLITS:
-        put_strings_schema(w, row->type == SPEC_SOURCES);
+        put_strings_schema(w, row->type != SPEC_SPLITS,
+                           row->type != SPEC_SOURCES);
         return;
     case SPEC_FRACTIONS:
         put_pair(w, "type", "array");

@@ -51,6 +51,9 @@
     X("data", "data.source", source, SOURCES, data, 0, 0, 1, 0,                \
       "hf:OWNER/NAME[/CONFIG], an http(s) address or a path (.jsonl, .csv, "   \
       ".tsv), or a list of these, concatenated in order")                      \
+    X("data", "data.test_source", test_source, TEST_SOURCES, data, 0, 0, 0, 0, \
+      "where the test rows come from, as data.source, when they are files of " \
+      "their own; the third of data.fractions is then 0")                      \
     X("data", "data.splits", splits, SPLITS, data, 0, 0, 0, 0,                 \
       "splits of hf: sources, concatenated in order")                          \
     X("data", "data.text", text, NAME, data.text, 0, 0, 0, 0,                  \

@@ -8,14 +8,15 @@ struct json;
 struct json_out;
 
 enum spec_type {
-    SPEC_INT,      /* int64_t */
-    SPEC_SEED,     /* uint64_t, within 2^53 */
-    SPEC_REAL,     /* double */
-    SPEC_OPTIONAL, /* double or null (NaN) */
-    SPEC_BOOL,     /* bool */
-    SPEC_NAME,     /* char *: a study's or a column's name */
-    SPEC_SOURCES,  /* data.sources: a string or a list of strings */
-    SPEC_SPLITS,   /* data.splits: a list of strings, maybe empty */
+    SPEC_INT,          /* int64_t */
+    SPEC_SEED,         /* uint64_t, within 2^53 */
+    SPEC_REAL,         /* double */
+    SPEC_OPTIONAL,     /* double or null (NaN) */
+    SPEC_BOOL,         /* bool */
+    SPEC_NAME,         /* char *: a study's or a column's name */
+    SPEC_SOURCES,      /* data.sources: a string or a list of strings */
+    SPEC_TEST_SOURCES, /* data.test_source: likewise, maybe none */
+    SPEC_SPLITS,       /* data.splits: a list of strings, maybe empty */
     SPEC_FRACTIONS,
     SPEC_METRIC, /* enums: words of spec_words() */
     SPEC_DIRECTION,

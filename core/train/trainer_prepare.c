@@ -53,7 +53,8 @@ int trainer_split(struct trainer *t, struct err *err)
 int trainer_tokenize(struct trainer *t, struct err *err)
 {
     const struct dataset *d = t->data.dataset;
-    size_t n = trainer_min((size_t)t->run.tokenizer_length, dataset_size(d));
+    size_t n = trainer_min((size_t)t->run.tokenizer_length,
+                           dataset_size(d) - dataset_n_test(d));
     struct span *texts = mem_try(n, sizeof(*texts));
     if (texts == NULL) {
         return err_set(err, ERR_LIMIT, "no memory for a list of %zu texts", n);

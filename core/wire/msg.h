@@ -23,8 +23,9 @@ enum { MSG_PROTOCOL = 2 };
 /* daemon -> worker: read, filter and save a data set. expected_sha256 is ""
  * the first time; later a different result is an error ("data changed"). */
 #define MSG_PREPARE_FIELDS(F)                                                  \
-    F(I, study) F(S, sources) F(S, splits) F(S, text) F(S, label)              \
-    F(I, min_class_count) F(S, cache_dir) F(S, expected_sha256) F(RUN, run)
+    F(I, study) F(S, sources) F(S, test_sources) F(S, splits) F(S, text)       \
+    F(S, label) F(I, min_class_count) F(S, cache_dir)                      \
+    F(S, expected_sha256) F(RUN, run)
 /* worker -> daemon. sizes: rows of train, val, test. */
 #define MSG_PREPARED_FIELDS(F)                                                 \
     F(I, study) F(S, sha256) F(I, n_classes) F(I, n_train) F(I, n_val)         \

@@ -128,7 +128,7 @@ static void check_installation(struct doctor *d)
     fact(d, "parzen", "version %s", BUILD_ID);
     check_program(d, "parzend");
     check_program(d, "parzen-worker");
-    fact(d, "kernels", "%s", model_kernels());
+    fact(d, "kernels", "%s", model_kernels(MODEL_PRECISION_BF16_MIXED));
     fact(d, "BLAS", "%s", model_blas());
 }
 

@@ -81,6 +81,8 @@ static int read_data(struct cli *c, const struct spec *spec, bool keep,
     const struct dataset_query query = {
         .sources = (const char *const *)data->sources,
         .n_sources = data->n_sources,
+        .test_sources = (const char *const *)data->test_sources,
+        .n_test_sources = data->n_test_sources,
         .splits = (const char *const *)data->splits,
         .n_splits = data->n_splits,
         .text = data->text,

@@ -257,15 +257,24 @@ static int check_source(const char *path, struct err *err)
     return rc;
 }
 
-int config_check_sources(const char *file, const struct spec *spec,
-                         struct err *err)
+static int check_sources(const char *file, const char *key,
+                         char *const *sources, size_t n, struct err *err)
 {
-    for (size_t i = 0; i < spec->data.n_sources; i++) {
-        const char *source = spec->data.sources[i];
-        if (source[0] == '/' && check_source(source, err) != 0) {
-            err_wrap(err, "%s: data.source", file);
+    for (size_t i = 0; i < n; i++) {
+        if (sources[i][0] == '/' && check_source(sources[i], err) != 0) {
+            err_wrap(err, "%s: %s", file, key);
             return err->code = ERR_INVALID;
         }
     }
     return 0;
+}
+
+int config_check_sources(const char *file, const struct spec *spec,
+                         struct err *err)
+{
+    const struct spec_data *d = &spec->data;
+    int rc = check_sources(file, "data.source", d->sources, d->n_sources, err);
+    return rc == 0 ? check_sources(file, "data.test_source", d->test_sources,
+                                   d->n_test_sources, err)
+                   : rc;
 }

@@ -86,6 +86,8 @@ void fix_training_run(struct run *run)
     run->pooling = RUN_POOLING_FLATTEN;
     run->dropout = 0.2;
     run->embedding_dropout = 0;
+    run->embedding_std = 1;
+    run->position = RUN_POSITION_SINUSOID;
     run->head1_dim = 16;
     run->head2_dim = 8;
     run->max_epochs = 3;

@@ -1,3 +1,4 @@
+#include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/data/dataset.h"
 #include "tests/lib/test_main.h"
@@ -9,9 +10,8 @@
 #include <unistd.h>
 
 /* Row i has label L0, L1, ... so that label k stands sizes[k] times. */
-static struct dataset *made_of(const size_t *sizes, size_t n)
+static void write_rows(char *path, const size_t *sizes, size_t n)
 {
-    char path[] = "/tmp/parzen-split-XXXXXX.csv";
     int fd = mkstemps(path, 4);
     ck_assert_int_ge(fd, 0);
     FILE *f = fdopen(fd, "w");
@@ -22,15 +22,41 @@ static struct dataset *made_of(const size_t *sizes, size_t n)
         }
     }
     fclose(f);
-    const char *const source = path;
-    const struct dataset_query query = {
-        .sources = &source, .n_sources = 1, .text = "t", .label = "l"};
+}
+
+/* The same from one file, and more for test alone from another. */
+static struct dataset *made_with_test(const size_t *sizes,
+                                      const size_t *test_sizes, size_t n,
+                                      int min_class_count)
+{
+    char path[] = "/tmp/parzen-split-XXXXXX.csv";
+    char test_path[] = "/tmp/parzen-split-XXXXXX.csv";
+    write_rows(path, sizes, n);
+    const char *const source = path, *const test_source = test_path;
+    struct dataset_query query = {.sources = &source,
+                                  .n_sources = 1,
+                                  .test_sources = &test_source,
+                                  .text = "t",
+                                  .label = "l",
+                                  .min_class_count = min_class_count};
+    if (test_sizes != NULL) {
+        write_rows(test_path, test_sizes, n);
+        query.n_test_sources = 1;
+    }
     struct dataset *d = NULL;
     struct err err = {0};
     int rc = dataset_read(&query, &d, &err);
     ck_assert_msg(rc == 0, "%s", err.msg);
     unlink(path);
+    if (test_sizes != NULL) {
+        unlink(test_path);
+    }
     return d;
+}
+
+static struct dataset *made_of(const size_t *sizes, size_t n)
+{
+    return made_with_test(sizes, NULL, n, 1);
 }
 
 static void expect_sizes(size_t n, const double fractions[3], size_t train,
@@ -158,12 +184,51 @@ START_TEST(impossible_splits_are_refused)
 }
 END_TEST
 
+/* L2 has rows for test only and L3 too few to train on: both go. */
+START_TEST(test_rows_of_their_own_are_the_test_part)
+{
+    static const size_t sizes[] = {12, 8, 0, 3}, tests[] = {4, 5, 6, 7};
+    struct dataset *d = made_with_test(sizes, tests, 4, 5);
+    struct dataset_split s;
+    struct err err = {0};
+    char dir[] = "/tmp/parzen-split-XXXXXX", sha256[65];
+    ck_assert_uint_eq(dataset_size(d), 29);
+    ck_assert_uint_eq(dataset_n_test(d), 9);
+    ck_assert_uint_eq(dataset_n_classes(d), 2);
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ck_assert_int_eq(dataset_save(d, dir, sha256, &err), 0);
+    dataset_free(d);
+    ck_assert_int_eq(dataset_open(dir, sha256, &d, &err), 0);
+    for (int kind = 0; kind <= DATASET_SPLIT_STRATIFIED; kind++) {
+        ck_assert_int_eq(dataset_split(d, (enum dataset_split_kind)kind,
+                                       (double[]){0.9, 0.1, 0}, 1, &s, &err),
+                         0);
+        ck_assert_uint_eq(s.n[DATASET_TRAIN] + s.n[DATASET_VAL], 20);
+        ck_assert_uint_eq(s.n[DATASET_TEST], 9);
+        for (size_t i = 0; i < 9; i++) {
+            ck_assert_uint_eq(s.rows[DATASET_TEST][i], 20 + i);
+        }
+        for (size_t i = 0; i < s.n[DATASET_TRAIN]; i++) {
+            ck_assert_uint_lt(s.rows[DATASET_TRAIN][i], 20);
+        }
+        dataset_split_fini(&s);
+    }
+    ck_assert_int_eq(dataset_split(d, DATASET_SPLIT_RANDOM,
+                                   (double[]){0.8, 0.1, 0.1}, 1, &s, &err),
+                     ERR_INVALID);
+    ck_assert_ptr_nonnull(strstr(err.msg, "data.test_source"));
+    dataset_free(d);
+    ck_assert_int_eq(file_remove_tree(dir, NULL), 0);
+}
+END_TEST
+
 Suite *suite(void)
 {
     TCase *c = tcase_create("split");
     tcase_add_test(c, part_sizes_are_those_of_torch);
     tcase_add_test(c, a_split_is_a_function_of_its_seed);
     tcase_add_test(c, a_stratified_split_deals_each_class_alike);
+    tcase_add_test(c, test_rows_of_their_own_are_the_test_part);
     tcase_add_test(c, impossible_splits_are_refused);
     Suite *s = suite_create("dataset_split");
     suite_add_tcase(s, c);

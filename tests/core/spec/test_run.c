@@ -12,7 +12,7 @@ START_TEST(defaults_are_valid)
     run_defaults(&run);
     ck_assert_int_eq(run_validate(&run, &err), 0);
     ck_assert_int_eq(run.max_len, 350);
-    ck_assert_double_eq(run.lr, 2e-5);
+    ck_assert_double_eq(run.lr, 1e-3);
     ck_assert_int_eq(run.threads, 1);
 }
 END_TEST

@@ -349,9 +349,9 @@ static void check_difference(const char *path, const char *value,
 START_TEST(differences_name_path_and_values)
 {
     check_difference("training.lr", "0.01",
-                     "training.lr: 2e-05 in the study, 0.01 in the config");
+                     "training.lr: 0.001 in the study, 0.01 in the config");
     check_difference("training.lr", "{\"float\":[0.1,1],\"log\":true}",
-                     "training.lr: 2e-05 in the study, "
+                     "training.lr: 0.001 in the study, "
                      "{\"float\":[0.1,1.0],\"log\":true} in the config");
     check_difference("data.source", "[\"b\"]",
                      "data.source: [\"a.jsonl\"] in the study, [\"b\"] in the "
@@ -383,6 +383,11 @@ START_TEST(relative_paths_are_resolved)
     for (size_t i = 0; i < ARRAY_LEN(want); i++) {
         ck_assert_str_eq(s.data.sources[i], want[i]);
     }
+    spec_fini(&s);
+    ck_assert_int_eq(parse_with("data.test_source", "\"t.csv\"", &s, &err), 0);
+    spec_resolve_paths(&s, "/base");
+    ck_assert_uint_eq(s.data.n_test_sources, 1);
+    ck_assert_str_eq(s.data.test_sources[0], "/base/t.csv");
     spec_fini(&s);
 }
 END_TEST

@@ -94,7 +94,7 @@ START_TEST(test_wrong_values_are_refused)
     must_refuse("[0.7,0.2,0.1]", "[0.7,0.3]", "data.fractions");
     must_refuse("[0.7,0.2,0.1]", "[0.7,0.2,0.1,0.0]", "data.fractions");
     must_refuse("[0.7,0.2,0.1]", "[0.7,0.2,\"nan\"]", "fractions");
-    must_refuse("\"dropout\":0.2", "\"dropout\":\"nan\"", "model.dropout");
+    must_refuse("\"dropout\":0.1", "\"dropout\":\"nan\"", "model.dropout");
     must_refuse("\"trial\":41", "\"trial\":-1", "trial");
 }
 END_TEST
