@@ -155,15 +155,20 @@ static int check_values(const struct study *s, const double *values,
     return 0;
 }
 
+static int refuse_full(const struct study *s, struct err *err)
+{
+    return err_set(err, ERR_CONFLICT,
+                   "study '%s' has no room for one more trial (%" PRId64
+                   " of %" PRId64 " are finished, running or waiting): "
+                   "resume it with a larger target first",
+                   s->spec.name, sched_n_counted(s), s->spec.n_trials);
+}
+
 static int enqueue(const struct turn *t, const struct study *s,
                    const double *values, struct err *err)
 {
     if (s->state == STUDY_FINISHED || sched_n_counted(s) >= s->spec.n_trials) {
-        return err_set(err, ERR_CONFLICT,
-                       "study '%s' has no room for one more trial (%" PRId64
-                       " of %" PRId64 " are finished, running or waiting): "
-                       "resume it with a larger target first",
-                       s->spec.name, sched_n_counted(s), s->spec.n_trials);
+        return refuse_full(s, err);
     }
     int rc = check_values(s, values, err);
     if (rc != 0) {
@@ -178,15 +183,21 @@ static int enqueue(const struct turn *t, const struct study *s,
     return 0;
 }
 
+/* A failed trial uses up nothing of the target, one that waits does: as many
+ * are put back as the target has room for, lowest numbers first. */
 static int retry(const struct turn *t, const struct study *s, int cause,
                  struct err *err)
 {
-    int64_t n = 0;
+    int64_t n = 0, room = s->spec.n_trials - sched_n_counted(s);
     for (size_t i = 0; i < s->n_trials; i++) {
         const struct study_trial *trial = s->trials[i];
         if (trial->state == TRIAL_FAIL &&
             (cause < 0 || (int)trial->cause == cause)) {
-            turn_add_trial(t, ACTION_RETRY_TRIAL, s, trial);
+            if (n < room) {
+                turn_add_trial(t, ACTION_RETRY_TRIAL, s, trial);
+            } else if (n == 0) {
+                return refuse_full(s, err);
+            }
             n++;
         }
     }

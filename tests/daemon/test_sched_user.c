@@ -215,6 +215,31 @@ START_TEST(failed_trials_can_be_retried_by_cause)
 }
 END_TEST
 
+START_TEST(a_retry_never_passes_the_target)
+{
+    int64_t id = story_begin(&st, 1, 2);
+    struct event e = {.kind = EVENT_RETRY, .study = id, .retry = {-1}};
+    story_failed(&st, 0, TRIAL_CAUSE_INVALID);
+    story_idle(&st, 0);
+    story_next(&st);
+    story_failed(&st, 0, TRIAL_CAUSE_INVALID);
+    story_idle(&st, 0);
+    story_next(&st);
+    story_finish(&st, 0, 1); /* one finished, one running, two failed */
+    story_refused(&st, e, ERR_CONFLICT);
+    ck_assert_int_eq(story_resume(&st, id, 3), 0);
+    ck_assert_int_eq(story_event(&st, e), 0);
+    ck_assert_int_eq(story_count(&st, ACTION_RETRY_TRIAL), 1);
+    ck_assert_int_eq(story_trial(&st, id, 0)->state, TRIAL_WAITING);
+    ck_assert_int_eq(story_trial(&st, id, 1)->state, TRIAL_FAIL);
+    story_finish(&st, 0, 1);
+    story_finish(&st, 0, 1);
+    ck_assert_int_eq(study_n_finished(story_study(&st, id)), 3);
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
+    story_fini(&st);
+}
+END_TEST
+
 START_TEST(a_deleted_study_leaves_only_a_slot_behind)
 {
     int64_t id = story_begin(&st, 1, 2);
@@ -276,6 +301,7 @@ Suite *suite(void)
         a_value_can_end_the_study,
         enqueued_values_are_tried_next_once,
         failed_trials_can_be_retried_by_cause,
+        a_retry_never_passes_the_target,
         a_deleted_study_leaves_only_a_slot_behind,
         a_deleted_preparation_is_killed,
         optunas_studies_are_only_looked_at,

@@ -62,7 +62,6 @@ struct sim_file { /* a checkpoint on the disk */
 
 struct sim_study { /* what is known of a study beside the mirror */
     int64_t id;
-    int64_t n_retried;              /* trials that users requeued */
     int64_t finals[SIM_MAX_TRIALS]; /* enum trial_state, WAITING: none */
     double params[SIM_MAX_TRIALS][SIM_N_PARAMS]; /* NaN: not started yet */
 };

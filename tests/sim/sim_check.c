@@ -82,7 +82,6 @@ void sim_check_action(struct sim *s, const struct action *a)
         check_draw(s, a);
         break;
     case ACTION_RETRY_TRIAL:
-        sim_study_of(s, a->study)->n_retried++;
         sim_study_of(s, a->study)->finals[a->number] = TRIAL_WAITING;
         check_move(s, a, t);
         break;
@@ -254,8 +253,7 @@ static void check_study(struct sim *s, const struct study *study)
     int64_t finished = study_n_finished(study);
     int64_t open =
         study->n_by_state[TRIAL_WAITING] + study->n_by_state[TRIAL_RUNNING];
-    const struct sim_study *known = sim_study_of(s, study->id);
-    REQUIRE(s, finished + open <= study->spec.n_trials + known->n_retried,
+    REQUIRE(s, finished + open <= study->spec.n_trials,
             "study %" PRId64 ": %" PRId64 " finished and %" PRId64
             " open of %" PRId64,
             study->id, finished, open, study->spec.n_trials);
