@@ -248,11 +248,10 @@ static struct study_checkpoint checkpoint_of(const struct msg_checkpoint *m)
     return c;
 }
 
-/* A name inside the trial's folder, and nothing else. */
-static bool is_plain_name(const char *file)
+/* Ours are shorter than struct err's; the store loads no endless ones. */
+static bool is_sentence(const char *message)
 {
-    return file[0] != '\0' && file[0] != '.' && strchr(file, '/') == NULL &&
-           strlen(file) < 256;
+    return strlen(message) < sizeof(((struct err *)0)->msg);
 }
 
 /* A worker's word as an event; false when no worker may say it. */
@@ -268,7 +267,7 @@ static bool event_of(const struct msg *m, struct event *e)
         e->kind = EVENT_PREPARE_FAILED;
         e->study = m->prepare_failed.study;
         e->prepare_failed.message = m->prepare_failed.message;
-        return true;
+        return is_sentence(m->prepare_failed.message);
     case MSG_PROGRESS:
         e->kind = EVENT_PROGRESS;
         e->id = m->progress.id;
@@ -285,7 +284,7 @@ static bool event_of(const struct msg *m, struct event *e)
         e->id = m->checkpoint.id;
         e->checkpoint.best = m->checkpoint.best != 0;
         e->checkpoint.file = checkpoint_of(&m->checkpoint);
-        return is_plain_name(m->checkpoint.file);
+        return paths_is_file_name(m->checkpoint.file);
     case MSG_DONE:
         e->kind = EVENT_DONE;
         e->id = m->done.id;
@@ -298,7 +297,8 @@ static bool event_of(const struct msg *m, struct event *e)
         e->failed.cause = (enum trial_cause)m->failed.cause;
         e->failed.message = m->failed.message;
         return m->failed.cause > TRIAL_CAUSE_NONE &&
-               m->failed.cause < TRIAL_N_CAUSES;
+               m->failed.cause < TRIAL_N_CAUSES &&
+               is_sentence(m->failed.message);
     case MSG_STOPPED:
         e->kind = EVENT_STOPPED;
         e->id = m->stopped.id;

@@ -75,19 +75,26 @@ static void progress(const struct turn *t, const struct event *e,
 
 /* --- results -------------------------------------------------------------- */
 
-/* NULL when the report may be; else why it cannot. Owned by the caller. */
-static char *report_fault(const struct study *s,
-                          const struct study_trial *trial, int64_t epoch)
+static int64_t max_epochs_of(const struct study *s,
+                             const struct study_trial *trial)
 {
     struct run run;
     double *values = mem_alloc(s->spec.space.n, sizeof(*values));
     study_values(s, trial->number, values);
     spec_run(&s->spec, values, trial->number, &run);
     free(values);
+    return run.max_epochs;
+}
+
+/* NULL when the report may be; else why it cannot. Owned by the caller. */
+static char *report_fault(const struct study *s,
+                          const struct study_trial *trial, int64_t epoch)
+{
+    int64_t max_epochs = max_epochs_of(s, trial);
     int64_t next = trial->progress.next_epoch;
-    if (epoch < 0 || epoch >= run.max_epochs) {
+    if (epoch < 0 || epoch >= max_epochs) {
         return mem_printf("reported epoch %" PRId64 " of %" PRId64, epoch,
-                          run.max_epochs);
+                          max_epochs);
     }
     if (next >= 0 && epoch != next) {
         return mem_printf("reported epoch %" PRId64 " where %" PRId64
@@ -191,20 +198,32 @@ static void failed(const struct turn *t, const struct event *e,
     }
 }
 
-static void end_of_work(const struct turn *t, const struct event *e,
-                        const struct study *s, const struct study_trial *trial)
+/* NULL when the end may be; else why it cannot. Owned by the caller. */
+static char *end_fault(const struct turn *t, const struct event *e,
+                       const struct study *s, const struct study_trial *trial)
 {
     const struct slot *slot = &t->m->slots[e->slot];
     if (e->kind == EVENT_STOPPED && slot->state != SLOT_STOPPING) {
-        turn_kill(t, e->slot, TRIAL_CAUSE_PROTOCOL,
-                  mem_strdup("stopped without being told to"));
-        return;
+        return mem_strdup("stopped without being told to");
     }
     if (e->kind == EVENT_FAILED && !worker_may_say(e->failed.cause)) {
-        turn_kill(t, e->slot, TRIAL_CAUSE_PROTOCOL,
-                  mem_printf("failed for cause %d, which is not a worker's "
-                             "to say",
-                             (int)e->failed.cause));
+        return mem_printf("failed for cause %d, which is not a worker's to say",
+                          (int)e->failed.cause);
+    }
+    int64_t best = e->done.best_epoch;
+    if (e->kind == EVENT_DONE && trial != NULL &&
+        (best < -1 || best >= max_epochs_of(s, trial))) {
+        return mem_printf("done with epoch %" PRId64 " as its best", best);
+    }
+    return NULL;
+}
+
+static void end_of_work(const struct turn *t, const struct event *e,
+                        const struct study *s, const struct study_trial *trial)
+{
+    char *fault = end_fault(t, e, s, trial);
+    if (fault != NULL) {
+        turn_kill(t, e->slot, TRIAL_CAUSE_PROTOCOL, fault);
         return;
     }
     if (trial != NULL && e->kind == EVENT_DONE) {
@@ -278,6 +297,12 @@ static void prepared(const struct turn *t, const struct event *e,
     turn_add(t, ACTION_PREPARED, s->id);
 }
 
+static bool is_data(const struct study_data *data)
+{
+    return strlen(data->sha256) == 64 && data->n_classes >= 0 &&
+           data->n_train >= 0 && data->n_val >= 0 && data->n_test >= 0;
+}
+
 static void preparation(const struct turn *t, const struct event *e)
 {
     const struct slot *slot = &t->m->slots[e->slot];
@@ -285,9 +310,10 @@ static void preparation(const struct turn *t, const struct event *e)
         return;
     }
     const struct study *s = mirror_study(t->m, slot->study);
-    if (e->kind == EVENT_PREPARED && strlen(e->prepared.sha256) != 64) {
+    if (e->kind == EVENT_PREPARED && !is_data(&e->prepared)) {
         turn_kill(t, e->slot, TRIAL_CAUSE_PROTOCOL,
-                  mem_strdup("prepared a data set without a SHA-256"));
+                  mem_strdup("prepared a data set without a SHA-256, or of "
+                             "less than no rows"));
         return;
     }
     if (s != NULL && e->kind == EVENT_PREPARED) {

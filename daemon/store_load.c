@@ -182,6 +182,9 @@ static int load_studies(struct store *s, struct mirror *m, struct err *err)
         if (rc == 0 && name == NULL) {
             rc = store_row_bad(&r, "study_name: NULL");
         }
+        if (rc == 0 && (r.id < 1 || r.id == INT64_MAX)) {
+            rc = store_row_bad(&r, "study_id is out of bounds");
+        }
         bool is_ours = !store_row_is_null(&r, STUDY_CONFIG);
         r.table = is_ours ? "parzen_configs" : "studies";
         if (rc == 0) {

@@ -35,7 +35,8 @@
     X(ATTEMPT, "INSERT INTO parzen_attempts VALUES (?, ?, ?, NULL, NULL,"      \
                " NULL)")                                                       \
     X(PARAM, "INSERT INTO trial_params (trial_id, param_name, param_value,"    \
-             " distribution_json) VALUES (?, ?, ?, ?)")                        \
+             " distribution_json) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO"      \
+             " UPDATE SET param_value = ?3, distribution_json = ?4")           \
     X(EPOCH, "INSERT INTO parzen_epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?)")      \
     X(INTERMEDIATE, "INSERT INTO trial_intermediate_values (trial_id, step,"   \
                     " intermediate_value, intermediate_value_type)"            \

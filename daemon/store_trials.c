@@ -6,6 +6,7 @@
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/base/paths.h"
 #include "daemon/history.h"
 #include "daemon/store_priv.h"
 
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_NAME_MAX = 255, MESSAGE_MAX = 1 << 20 };
+enum { MESSAGE_MAX = 1 << 20 };
 static const int64_t EPOCH_MAX = 1000000000;
 
 enum trial_column {
@@ -141,12 +142,6 @@ static int load_epochs(struct store_loading *l, struct study_trial *t)
     return rc;
 }
 
-/* A plain name inside the trial's folder, nothing that leads out of it. */
-static bool is_plain_name(const char *file)
-{
-    return file[0] != '\0' && file[0] != '.' && strchr(file, '/') == NULL;
-}
-
 static int read_checkpoint(const struct store_row *r, struct action *a)
 {
     struct study_checkpoint *c = &a->checkpoint.file;
@@ -167,9 +162,9 @@ static int read_checkpoint(const struct store_row *r, struct action *a)
     }
     if (rc == 0) {
         memcpy(c->sha256, sha256, strlen(sha256) + 1);
-        rc = store_row_text(r, 6, FILE_NAME_MAX, &file);
+        rc = store_row_text(r, 6, PATHS_FILE_NAME_MAX, &file);
     }
-    if (rc == 0 && !is_plain_name(file)) {
+    if (rc == 0 && !paths_is_file_name(file)) {
         rc = store_row_bad(r, "file: not a plain file name");
     }
     c->file = rc == 0 ? mem_strdup(file) : NULL;
@@ -312,7 +307,8 @@ static int add_trial(struct store_loading *l)
                            "number: %" PRId64 " where %" PRId64 " was expected",
                            number, add.number);
     }
-    if (rc == 0 && (l->trials.id < 1 || number >= SPEC_MAX_TRIALS)) {
+    if (rc == 0 && (l->trials.id < 1 || l->trials.id == INT64_MAX ||
+                    number >= SPEC_MAX_TRIALS)) {
         rc = store_row_bad(&l->trials, "its number is out of bounds");
     }
     if (rc == 0) {

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 char *paths_study_dir(const char *state_dir, int64_t study_id)
 {
@@ -32,6 +33,12 @@ char *paths_tb_trial_dir(const char *state_dir, int64_t study_id,
 {
     return mem_printf("%s/tb/%" PRId64 "/%" PRId64, state_dir, study_id,
                       number);
+}
+
+bool paths_is_file_name(const char *file)
+{
+    return file[0] != '\0' && file[0] != '.' && strchr(file, '/') == NULL &&
+           strlen(file) <= PATHS_FILE_NAME_MAX;
 }
 
 char *paths_in_state(const char *state_dir, const char *name)

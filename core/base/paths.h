@@ -2,7 +2,10 @@
  * Files are named by numbers alone: a study's name never becomes a path. */
 #ifndef CORE_BASE_PATHS_H
 #define CORE_BASE_PATHS_H
+#include <stdbool.h>
 #include <stdint.h>
+
+enum { PATHS_FILE_NAME_MAX = 255 };
 
 /* Each returns a new string. STATE/checkpoints/STUDY_ID, .../NUMBER, and a
  * file of the trial (a checkpoint's name, or "log"). */
@@ -14,6 +17,8 @@ char *paths_trial_file(const char *state_dir, int64_t study_id, int64_t number,
 char *paths_tb_study_dir(const char *state_dir, int64_t study_id);
 char *paths_tb_trial_dir(const char *state_dir, int64_t study_id,
                          int64_t number);
+/* May a trial's file have this name? It leads out of no folder. */
+bool paths_is_file_name(const char *file);
 /* STATE/NAME, for "parzen.db", "sock", "token", "lock", "log", "cache". */
 char *paths_in_state(const char *state_dir, const char *name);
 /* What is asked for: --state, else $PARZEN_STATE, else

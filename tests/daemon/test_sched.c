@@ -392,6 +392,39 @@ START_TEST(a_gap_or_a_repeat_ends_the_worker)
 }
 END_TEST
 
+START_TEST(a_best_epoch_that_cannot_be_ends_the_worker)
+{
+    const int64_t wrong[] = {-2, 5, INT64_MAX};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        int64_t id = story_begin(&st, 1, 2);
+        struct event e = {.kind = EVENT_DONE,
+                          .id = st.m->slots[0].id,
+                          .done = {.value = 1, .best_epoch = wrong[i]}};
+        ck_assert_int_eq(story_event(&st, e), 0);
+        ck_assert_int_eq(story_count(&st, ACTION_KILL), 1);
+        ck_assert_int_eq(story_trial(&st, id, 0)->state, TRIAL_RUNNING);
+        story_fini(&st);
+    }
+}
+END_TEST
+
+START_TEST(a_data_set_of_less_than_no_rows_ends_the_worker)
+{
+    story_init(&st, 1);
+    int64_t id = story_add(&st, "x", 2);
+    story_idle(&st, 0);
+    story_next(&st);
+    struct event e = {.kind = EVENT_PREPARED,
+                      .study = id,
+                      .prepared = {.n_classes = 2, .n_train = -1}};
+    memset(e.prepared.sha256, 'a', 64);
+    ck_assert_int_eq(story_event(&st, e), 0);
+    ck_assert_int_eq(story_count(&st, ACTION_KILL), 1);
+    ck_assert_int_eq(story_count(&st, ACTION_SET_DATA), 0);
+    story_fini(&st);
+}
+END_TEST
+
 START_TEST(only_last_and_best_are_kept)
 {
     int64_t id = story_begin(&st, 1, 2);
@@ -499,6 +532,8 @@ Suite *suite(void)
         late_and_foreign_words_are_ignored,
         a_repeated_epoch_must_be_the_same,
         a_gap_or_a_repeat_ends_the_worker,
+        a_best_epoch_that_cannot_be_ends_the_worker,
+        a_data_set_of_less_than_no_rows_ends_the_worker,
         only_last_and_best_are_kept,
         a_failed_trial_keeps_what_its_retry_continues,
         a_checkpoint_beyond_the_reports_is_refused,

@@ -249,6 +249,33 @@ START_TEST(test_optuna_enqueues_into_our_study)
 }
 END_TEST
 
+/* Optuna's optimize was killed in our study: the trial has parameters, but no
+ * attempt of ours; our first one draws them anew. */
+START_TEST(test_optuna_leaves_a_begun_trial_in_our_study)
+{
+    struct err err;
+    struct actions a;
+    actions_init(&a);
+    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_add_study(&fix, &a, "s");
+    fix_store_add_trial(&fix, &a, 1, NULL);
+    fix_store_start(&fix, &a, 1, 0);
+    fix_store_must(&fix, &a);
+    store_close(fix.store);
+    fix.store = NULL;
+    tamper("INSERT INTO trials VALUES (2, 1, 1, 'WAITING', NULL, NULL);"
+           "INSERT INTO trial_params (trial_id, param_name, param_value,"
+           " distribution_json) SELECT 2, param_name, param_value,"
+           " distribution_json FROM trial_params WHERE trial_id = 1");
+    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    mirror_free(fix.mirror);
+    fix.mirror = fix_store_load(&fix);
+    fix_store_start(&fix, &a, 1, 1);
+    fix_store_must(&fix, &a);
+    fix_store_expect_equal(&fix);
+}
+END_TEST
+
 /* --- hostile rows --------------------------------------------------------- */
 
 /* A finished, a running, an enqueued and a failed trial, epochs, checkpoints.
@@ -404,6 +431,33 @@ START_TEST(test_hostile_rows)
 }
 END_TEST
 
+/* The next id would be past the last number. */
+START_TEST(test_the_last_id_is_refused)
+{
+    static const char *const LAST[] = {
+        "INSERT INTO studies VALUES (9223372036854775807, 'x');"
+        "INSERT INTO study_directions (direction, study_id, objective)"
+        " VALUES ('MINIMIZE', 9223372036854775807, 0)",
+        "INSERT INTO trials VALUES"
+        " (9223372036854775807, 1, 1, 'WAITING', NULL, NULL)"};
+    struct err err;
+    struct actions a;
+    actions_init(&a);
+    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_add_study(&fix, &a, "s");
+    fix_store_add_trial(&fix, &a, 1, NULL);
+    fix_store_must(&fix, &a);
+    store_close(fix.store);
+    fix.store = NULL;
+    tamper(LAST[_i]);
+    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    struct mirror *m = mirror_new(1);
+    ck_assert_int_eq(store_load(fix.store, m, &err), ERR_CORRUPT);
+    ck_assert_msg(strstr(err.msg, "out of bounds") != NULL, "%s", err.msg);
+    mirror_free(m);
+}
+END_TEST
+
 /* --- what the doctor finds ------------------------------------------------ */
 
 static int check(char **said)
@@ -519,7 +573,9 @@ Suite *suite(void)
     tcase_add_test(t, test_readonly_writes_nothing);
     tcase_add_loop_test(t, test_optunas_database_is_adopted, 0, 2);
     tcase_add_test(t, test_optuna_enqueues_into_our_study);
+    tcase_add_test(t, test_optuna_leaves_a_begun_trial_in_our_study);
     tcase_add_test(t, test_hostile_rows);
+    tcase_add_loop_test(t, test_the_last_id_is_refused, 0, 2);
     tcase_add_test(t, test_the_doctor_finds_nothing);
     tcase_add_loop_test(t, test_the_doctor_finds, 0, (int)ARRAY_LEN(ILLS));
     suite_add_tcase(s, t);
