@@ -87,3 +87,13 @@ bool action_is_performed(enum action_kind kind)
 {
     return KINDS[kind].performed;
 }
+
+bool actions_any_durable(const struct actions *a)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        if (action_is_durable(a->items[i].kind)) {
+            return true;
+        }
+    }
+    return false;
+}

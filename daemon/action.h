@@ -144,5 +144,6 @@ struct action *actions_add(struct actions *a, struct action action);
 const char *action_name(enum action_kind kind); /* "ADD_TRIAL" */
 bool action_is_durable(enum action_kind kind);
 bool action_is_performed(enum action_kind kind);
+bool actions_any_durable(const struct actions *a);
 
 #endif

@@ -13,9 +13,10 @@
  * is loaded again. What the workers do meanwhile can no longer be recorded in
  * order, so the daemon does what a restart would do, in place: it ends those
  * that work (their trials have committed checkpoints), says why in `trouble`,
- * and every RECOVERY_MS tries to load the mirror from the store and hand the
- * orphans back. There is no second recovery path. A failing disk (ERR_IO) or
- * damaged database is no case for going on: on_fatal ends the program.
+ * and every RECOVERY_MS, once those are reaped, tries to load the mirror from
+ * the store and hand the orphans back. There is no second recovery path. A
+ * failing disk (ERR_IO) or damaged database is no case for going on: on_fatal
+ * ends the program.
  */
 #include "daemon/daemon.h"
 #include "core/base/buf.h"
@@ -318,7 +319,11 @@ static void on_tick(uv_timer_t *t)
     struct daemon *d = t->data;
     int64_t now = monotonic_ms();
     if (d->trouble != NULL && now >= d->recover_ms && !d->is_closing) {
-        recover(d);
+        if (pool_has_condemned(d->pool)) { /* stuck in the kernel: not yet */
+            d->recover_ms = now + RECOVERY_MS;
+        } else {
+            recover(d);
+        }
     }
     if (d->trouble == NULL) {
         struct event e = {.kind = EVENT_TICK, .slot = -1};

@@ -22,6 +22,7 @@
 #include "core/wire/channel.h"
 #include "core/wire/msg.h"
 #include "daemon/obituary.h"
+#include "daemon/pool_env.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -30,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -93,10 +95,7 @@ static void pool_maybe_closed(struct pool *p)
     }
     void (*on_closed)(void *) = p->on_closed;
     void *ctx = p->closed_ctx;
-    for (char **e = p->env; *e != NULL; e++) {
-        free(*e);
-    }
-    free(p->env);
+    pool_env_free(p->env);
     free(p->slots);
     free(p);
     on_closed(ctx);
@@ -395,7 +394,7 @@ static int spawn(struct pool_slot *s, int channel_end, int output_end)
     return uv_spawn(p->loop, &s->process, &options);
 }
 
-/* A process that never was: all three ends are at hand. */
+/* A process that never was. */
 static void spawn_failed(struct pool_slot *s, int rc)
 {
     char why[256];
@@ -454,40 +453,16 @@ static void slot_start(struct pool_slot *s)
     rc = spawn(s, channel[1], output[1]);
     close(channel[1]); /* left open here, the end would never be seen */
     close(output[1]);
+    if (rc != 0) {
+        spawn_failed(s, rc); /* first: there is no pid to signal */
+    }
     slot_open_ends(s, channel[0], output[0]);
     if (rc != 0) {
-        spawn_failed(s, rc);
         on_eof_grace(&s->timer);
     }
 }
 
 /* --- the pool --- */
-
-/* Thread counts must be in the environment before BLAS is loaded. */
-static char **worker_environment(int threads)
-{
-    static const char *const ours[] = {"OPENBLAS_NUM_THREADS=",
-                                       "OMP_NUM_THREADS="};
-    size_t n = 0;
-    while (environ[n] != NULL) {
-        n++;
-    }
-    char **env = mem_alloc(n + ARRAY_LEN(ours) + 1, sizeof(*env));
-    size_t at = 0;
-    for (size_t i = 0; i < n; i++) {
-        bool replaced = false;
-        for (size_t k = 0; k < ARRAY_LEN(ours); k++) {
-            replaced |= strncmp(environ[i], ours[k], strlen(ours[k])) == 0;
-        }
-        if (!replaced) {
-            env[at++] = mem_strdup(environ[i]);
-        }
-    }
-    for (size_t k = 0; k < ARRAY_LEN(ours); k++) {
-        env[at++] = mem_printf("%s%d", ours[k], threads);
-    }
-    return env;
-}
 
 int pool_new(struct uv_loop_s *loop, const struct pool_options *options,
              const struct pool_hooks *hooks, struct pool **out, struct err *err)
@@ -500,7 +475,7 @@ int pool_new(struct uv_loop_s *loop, const struct pool_options *options,
         .loop = loop,
         .options = *options,
         .hooks = *hooks,
-        .env = worker_environment(options->threads),
+        .env = pool_env_new(options->threads),
         .slots = mem_alloc((size_t)options->n_slots, sizeof(*p->slots))};
     for (int i = 0; i < options->n_slots; i++) {
         struct pool_slot *s = &p->slots[i];
@@ -527,6 +502,10 @@ static void set_log(struct pool_slot *s, const char *path)
     if (path != NULL) {
         s->log_fd = open(
             path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    }
+    struct stat st; /* earlier attempts wrote to it, too */
+    if (s->log_fd >= 0 && fstat(s->log_fd, &st) == 0) {
+        s->log_bytes = (size_t)st.st_size;
     }
 }
 
@@ -559,6 +538,17 @@ int pool_pid(const struct pool *p, int slot)
 static void on_quit_grace(uv_timer_t *t)
 {
     slot_signal(t->data, SIGKILL);
+}
+
+bool pool_has_condemned(const struct pool *p)
+{
+    for (int i = 0; i < p->options.n_slots; i++) {
+        const struct pool_slot *s = &p->slots[i];
+        if (s->phase != EMPTY && s->obituary.verdict != TRIAL_CAUSE_NONE) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void pool_close(struct pool *p, int grace_ms, void (*on_closed)(void *ctx),

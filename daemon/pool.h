@@ -1,8 +1,8 @@
 /* pool: worker processes, and what each one is doing.
  *
- * A slot moves EMPTY -> STARTING -> IDLE <-> BUSY -> STOPPING -> EMPTY (pool.c
- * draws it). A process is gone when both its exit and its channel's end were
- * seen; then it is started anew, with backoff after early deaths. */
+ * A slot moves EMPTY -> STARTING -> LIVE -> EMPTY (pool.c draws it). A process
+ * is gone when its exit, its channel's end and its output's end were seen; then
+ * it is started anew, with backoff after early deaths. */
 #ifndef DAEMON_POOL_H
 #define DAEMON_POOL_H
 #include "core/base/err.h"
@@ -42,6 +42,9 @@ MUST_CHECK int pool_send(struct pool *p, int slot, const struct msg *m,
 void pool_kill(struct pool *p, int slot, bool is_hang);
 /* 0: none, or one that is being ended. */
 int pool_pid(const struct pool *p, int slot);
+/* Is there a worker that was killed and is not reaped yet? It may still write
+ * to its trial's folder. */
+bool pool_has_condemned(const struct pool *p);
 /* End all: QUIT, SIGKILL after grace_ms; on_closed once, then p is gone. */
 void pool_close(struct pool *p, int grace_ms, void (*on_closed)(void *ctx),
                 void *ctx);

@@ -213,20 +213,10 @@ void store_close(struct store *s)
     free(s);
 }
 
-static bool has_durable(const struct actions *a)
-{
-    for (size_t i = 0; i < a->n; i++) {
-        if (action_is_durable(a->items[i].kind)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 int store_put(struct store *s, const struct mirror *m, const struct actions *a,
               struct err *err)
 {
-    if (!has_durable(a)) {
+    if (!actions_any_durable(a)) {
         return 0;
     }
     int rc = s->is_open ? 0 : store_run(s, STORE_BEGIN, NULL, 0, NULL, err);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -19,6 +20,7 @@ struct seen { /* by the pool's owner */
     char message[1024];
     bool closed, assign_on_idle, stop_on_gone, hang_on_idle;
     int gone_wanted;
+    const char *log_path; /* of what is assigned */
 };
 
 static struct seen seen;
@@ -48,9 +50,11 @@ static void on_idle(void *ctx, int slot)
         m.assign.cache_dir = m.assign.data_sha256 = m.assign.dir = none;
         m.assign.resume_file = m.assign.resume_sha256 = none;
         m.assign.best_file = m.assign.best_sha256 = m.assign.tb_dir = none;
-        ck_assert_int_eq(pool_send(s->pool, slot, &m, NULL, &err), 0);
+        ck_assert_int_eq(pool_send(s->pool, slot, &m, s->log_path, &err), 0);
     } else if (s->hang_on_idle) {
+        ck_assert(!pool_has_condemned(s->pool));
         pool_kill(s->pool, slot, true);
+        ck_assert(pool_has_condemned(s->pool)); /* until it is reaped */
     } else if (s->gone_wanted == 0) {
         finish(s);
     }
@@ -75,6 +79,7 @@ static void on_gone(void *ctx, int slot, enum trial_cause cause,
 {
     struct seen *s = ctx;
     ck_assert_int_eq(slot, 0);
+    ck_assert(!pool_has_condemned(s->pool));
     s->cause = cause;
     snprintf(s->message, sizeof(s->message), "%s", message);
     if (++s->n_gone == s->gone_wanted) {
@@ -201,6 +206,25 @@ START_TEST(a_hanging_worker_is_ended)
 }
 END_TEST
 
+/* The cap is the trial's, not the attempt's. */
+START_TEST(a_full_log_stays_full)
+{
+    char path[] = "/tmp/parzen-pool-XXXXXX";
+    struct stat st;
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(ftruncate(fd, _i), 0);
+    seen.assign_on_idle = true;
+    seen.log_path = path;
+    run_script("crash"); /* says something first */
+    ck_assert_int_eq(fstat(fd, &st), 0);
+    bool is_full = _i > 0;
+    ck_assert_int_eq(st.st_size > _i, !is_full);
+    ck_assert_int_eq(close(fd), 0);
+    ck_assert_int_eq(unlink(path), 0);
+}
+END_TEST
+
 START_TEST(a_missing_program_is_said)
 {
     const struct pool_hooks hooks = {0};
@@ -228,6 +252,10 @@ Suite *suite(void)
     tcase_add_test(t, another_build_is_refused);
     tcase_add_test(t, a_dead_worker_is_replaced);
     tcase_add_test(t, a_hanging_worker_is_ended);
+    for (int i = 0; i < 2; i++) {
+        int bytes = i * (10 << 20);
+        tcase_add_loop_test(t, a_full_log_stays_full, bytes, bytes + 1);
+    }
     tcase_add_test(t, a_missing_program_is_said);
     suite_add_tcase(s, t);
     return s;
