@@ -184,6 +184,7 @@ static int open_doors(struct program *p, struct err *err)
     p->api = api_new(p->daemon, &api);
     rc = open_http(p, err);
     if (rc != 0) {
+        p->is_ending = true; /* a signal now has no HTTP side to close */
         daemon_close(p->daemon, 0, on_daemon_closed, p);
         return rc;
     }
