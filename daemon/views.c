@@ -171,22 +171,36 @@ void views_trial(const struct study *s, const struct study_trial *t,
     json_close(w, '}');
 }
 
+static bool is_wanted(const struct views_filter *f,
+                      const struct study_trial *trial)
+{
+    return trial->seq > f->after &&
+           (f->state < 0 || (int)trial->state == f->state);
+}
+
+/* Number of the first of the last `limit` trials that are wanted. */
+static int64_t first_wanted(const struct study *s, const struct views_filter *f)
+{
+    int64_t left = f->limit, at = (int64_t)s->n_trials;
+    while (f->limit > 0 && left > 0 && at > 0) {
+        at--;
+        left -= is_wanted(f, s->trials[at]);
+    }
+    return f->limit > 0 ? at : 0;
+}
+
 void views_trials(const struct study *s, const struct views_filter *f,
                   const char *state_dir, const struct views_time *t,
                   struct json_out *w)
 {
-    int64_t seq = s->seq, first = 0, n = (int64_t)s->n_trials;
-    if (f->limit > 0 && n > f->limit) {
-        first = n - f->limit;
-    }
+    int64_t seq = s->seq, first = first_wanted(s, f), n = (int64_t)s->n_trials;
     json_open(w, '{');
     json_put_key(w, "trials");
     json_open(w, '[');
     for (int64_t i = 0; i < n; i++) {
         const struct study_trial *trial = s->trials[i];
         seq = trial->seq > seq ? trial->seq : seq;
-        if (i >= first && trial->seq > f->after &&
-            (f->state < 0 || (int)trial->state == f->state)) {
+        if (i >= first && is_wanted(f, trial)) {
             views_trial(s, trial, state_dir, true, t, w);
         }
     }

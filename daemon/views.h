@@ -41,7 +41,7 @@ void views_trial(const struct study *s, const struct study_trial *trial,
 struct views_filter {
     int64_t after; /* only trials with seq > after; -1: all */
     int state;     /* enum trial_state, -1: all */
-    int64_t limit; /* <= 0: no limit; else the last `limit` by number */
+    int64_t limit; /* <= 0: no limit; else of these the last, by number */
 };
 /* {"seq":n,"trials":[...]}: seq is what to pass as `after` next time. */
 void views_trials(const struct study *s, const struct views_filter *f,

@@ -259,6 +259,11 @@ START_TEST(test_filters)
     ck_assert_int_eq(json_size(json_get(last, "trials")), 1);
     ck_assert_int_eq(integer(item(json_get(last, "trials"), 0), "number"), 3);
     json_free(last);
+    last = look_at_trials((struct views_filter){
+        .after = -1, .state = TRIAL_COMPLETE, .limit = 1});
+    ck_assert_int_eq(json_size(json_get(last, "trials")), 1);
+    ck_assert_int_eq(integer(item(json_get(last, "trials"), 0), "number"), 2);
+    json_free(last);
 }
 END_TEST
 
