@@ -102,6 +102,10 @@ static int get_dataset(const struct msg_prepare *p, const char *dir,
     return 0;
 }
 
+_Static_assert((int)RUN_SPLIT_RANDOM == (int)DATASET_SPLIT_RANDOM &&
+                   (int)RUN_SPLIT_STRATIFIED == (int)DATASET_SPLIT_STRATIFIED,
+               "prepare_data casts one to the other");
+
 int prepare_data(const struct msg_prepare *p, struct msg_prepared *out,
                  struct err *err)
 {
