@@ -185,13 +185,13 @@ int daemon_handle(struct daemon *d, struct event *e, struct err *err)
 {
     daemon_settle(d);
     int rc = handle(d, e, err);
-    struct err later;
-    int settled = settle(d, &later);
-    if (rc == 0 && settled != 0) {
-        *err = later;
+    daemon_settle(d);
+    if (rc == 0 && d->trouble != NULL) {
+        /* Undone: by its commit, or by what was put beside it (turn_next). */
+        rc = err_set(err, d->trouble_code, "%s", d->trouble);
     }
     set_timer(d);
-    return rc != 0 ? rc : settled;
+    return rc;
 }
 
 static void on_prepare(uv_prepare_t *p)

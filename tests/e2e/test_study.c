@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -260,6 +261,42 @@ START_TEST(failed_trials_are_retried)
 }
 END_TEST
 
+static void tamper(const char *sql)
+{
+    char *path = mem_printf("%s/parzen.db", h.state);
+    char *error = NULL;
+    sqlite3 *db;
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &error) == SQLITE_OK,
+                  "%s: %s", sql, error);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+    free(path);
+}
+
+/* Another program took the next trial's id: the trial cannot begin, and what
+ * was asked for with it is undone. That is no success. */
+START_TEST(what_was_undone_is_not_acknowledged)
+{
+    begin(100, one);
+    EXPECT(&h, 0, NULL, "run", quick("undone", "\"n_trials\": 1,"));
+    tamper("INSERT INTO trials SELECT max(trial_id) + 1, 0, 99, 'WAITING',"
+           " NULL, NULL FROM trials");
+    EXPECT(&h, 1, "UNIQUE", "resume", "undone", "--trials", "2");
+    ck_assert_int_eq(home_count(&h, "SELECT n_trials FROM parzen_configs"), 1);
+    tamper("DELETE FROM trials WHERE study_id = 99");
+    /* Until it has recovered, and then nothing is left to ask for. */
+    while (home_count(&h, "SELECT n_trials FROM parzen_configs") == 1) {
+        struct outcome o = CLI(&h, 30, "resume", "undone", "--trials", "2");
+        outcome_fini(&o);
+        home_sleep_ms(200);
+    }
+    home_wait_state(&h, "undone", "finished", FINISH_S);
+    ck_assert_int_eq(home_count(&h, TRIALS " WHERE state = 'COMPLETE'"), 2);
+    end("undone");
+}
+END_TEST
+
 /* Not every config's data is shipped: any file serves to have it accepted. */
 START_TEST(every_shipped_config_is_accepted)
 {
@@ -307,6 +344,7 @@ Suite *suite(void)
     tcase_add_test(c, two_studies_take_turns);
     tcase_add_test(c, three_workers_never_overshoot);
     tcase_add_test(c, failed_trials_are_retried);
+    tcase_add_test(c, what_was_undone_is_not_acknowledged);
     tcase_add_test(c, every_shipped_config_is_accepted);
     suite_add_tcase(s, c);
     return s;
