@@ -110,9 +110,12 @@ START_TEST(an_enqueued_point_is_tried_once)
 {
     begin(200, two);
     EXPECT(&h, 0, NULL, "run", "--detach", slow("queue", "\"n_trials\": 4,"));
+    ck_assert(home_wait(&h, TRIALS " WHERE state = 'RUNNING'", 2, 20000));
+    home_hold(&h);
     EXPECT(&h, 0, NULL, "enqueue", "queue", "lr=0.00123", "emb_dim=16");
     EXPECT(&h, 2, "emb_dim", "enqueue", "queue", "emb_dim=17");
     EXPECT(&h, 2, "lrr", "enqueue", "queue", "lrr=0.1");
+    home_go_on(&h);
     home_wait_state(&h, "queue", "finished", FINISH_S);
     ck_assert_int_eq(home_count(&h, TRIALS), 4);
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trial_params WHERE "
@@ -128,15 +131,19 @@ START_TEST(pause_resume_stop_now)
     begin(300, one);
     EXPECT(&h, 0, NULL, "run", "--detach", slow("life", "\"n_trials\": 2,"));
     ck_assert(home_wait(&h, EPOCHS, 2, 20000));
+    home_hold(&h);
     EXPECT(&h, 0, "paused", "pause", "life");
+    home_go_on(&h);
     ck_assert(home_wait(&h, TRIALS " WHERE state = 'COMPLETE'", 1, 30000));
     home_sleep_ms(200);
     ck_assert_int_eq(home_count(&h, TRIALS), 1);
     EXPECT(&h, 0, "running", "resume", "life");
     ck_assert(
         home_wait(&h, EPOCHS " WHERE trial_id = 2 AND epoch >= 2", 1, 20000));
+    home_hold(&h);
     EXPECT(&h, 0, "stopped", "stop", "life", "--now");
-    ck_assert(home_wait(&h, TRIALS " WHERE state = 'WAITING'", 1, 5000));
+    home_go_on(&h);
+    ck_assert(home_wait(&h, TRIALS " WHERE state = 'WAITING'", 1, 20000));
     ck_assert_int_eq(
         home_count(&h, "SELECT count(*) FROM parzen_checkpoints WHERE "
                        "trial_id = 2 AND kind = 'last' AND epoch >= 2"),
@@ -201,12 +208,15 @@ END_TEST
 START_TEST(two_studies_take_turns)
 {
     begin(200, two);
-    EXPECT(&h, 0, NULL, "run", "--detach", quick("a", "\"n_trials\": 8,"));
+    EXPECT(&h, 0, NULL, "run", "--detach", quick("a", "\"n_trials\": 16,"));
+    ck_assert(home_wait(&h, TRIALS " WHERE state = 'RUNNING'", 1, 20000));
+    home_hold(&h);
     EXPECT(&h, 0, NULL, "run", "--detach",
            quick("b", "\"n_trials\": 8, \"workers\": 1,"));
+    home_go_on(&h);
     home_wait_state(&h, "a", "finished", FINISH_S);
     home_wait_state(&h, "b", "finished", FINISH_S);
-    ck_assert_int_eq(home_count(&h, TRIALS " WHERE state = 'COMPLETE'"), 16);
+    ck_assert_int_eq(home_count(&h, TRIALS " WHERE state = 'COMPLETE'"), 24);
     /* b began before a had ended, and never had two trials at once. */
     ck_assert_int_eq(
         home_count(&h, "SELECT (SELECT min(started_ms) FROM parzen_attempts "

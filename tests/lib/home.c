@@ -237,6 +237,25 @@ int home_workers(const struct home *h, pid_t pids[HOME_MAX_WORKERS])
     return n;
 }
 
+static void signal_workers(const struct home *h, int signum)
+{
+    pid_t pids[HOME_MAX_WORKERS];
+    int n = home_workers(h, pids);
+    for (int i = 0; i < n; i++) {
+        kill(pids[i], signum);
+    }
+}
+
+void home_hold(const struct home *h)
+{
+    signal_workers(h, SIGSTOP);
+}
+
+void home_go_on(const struct home *h)
+{
+    signal_workers(h, SIGCONT);
+}
+
 struct outcome home_cli(const struct home *h, int timeout_s,
                         const char *const *args)
 {

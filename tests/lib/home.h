@@ -39,6 +39,10 @@ bool home_answers(const struct home *h); /* connect to STATE/sock works */
 /* Pids of the daemon's live workers; returns how many. */
 int home_workers(const struct home *h, pid_t pids[HOME_MAX_WORKERS]);
 bool home_is_alive(pid_t pid); /* and no zombie */
+/* SIGSTOP all workers, SIGCONT them: what must happen while a trial runs then
+ * does, however fast the trial and however slow the command. */
+void home_hold(const struct home *h);
+void home_go_on(const struct home *h);
 
 /* Run `parzen --state STATE args...` (NULL-terminated); at most timeout_s. */
 struct outcome home_cli(const struct home *h, int timeout_s,
