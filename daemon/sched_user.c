@@ -138,19 +138,29 @@ static int delete_study(const struct turn *t, const struct study *s)
 
 /* --- trials --------------------------------------------------------------- */
 
+/* Outside of what is searched is the user's wish; outside of what a training
+ * can be told would only fail. */
+static bool can_be(const struct param *p, double v)
+{
+    if (p->dist.kind == DIST_CATEGORICAL) {
+        return dist_contains(&p->dist, v);
+    }
+    if (p->field < 0) {
+        return isfinite(v);
+    }
+    return v >= RUN_FIELD[p->field].low && v <= RUN_FIELD[p->field].high;
+}
+
 static int check_values(const struct study *s, const double *values,
                         struct err *err)
 {
     for (size_t i = 0; i < s->spec.space.n; i++) {
         const struct param *p = &s->spec.space.params[i];
-        double v = values[i];
-        bool is_choice = p->dist.kind == DIST_CATEGORICAL;
-        if (isnan(v) || (!is_choice && isfinite(v)) ||
-            dist_contains(&p->dist, v)) {
-            continue;
+        if (!isnan(values[i]) && !can_be(p, values[i])) {
+            return err_set(err, ERR_INVALID,
+                           "params.%s: %g is not a value it can have", p->name,
+                           values[i]);
         }
-        return err_set(err, ERR_INVALID, "%s: %g is not a value it can have",
-                       p->name, v);
     }
     return 0;
 }

@@ -97,23 +97,6 @@ static const struct cli_command run_command = {
     .options = run_options,
     .on_option = run_on_option};
 
-static int start_daemon(struct cli *c, struct err *err)
-{
-    const struct launch_options options = {.port = -1};
-    struct json *health;
-    bool started;
-    int rc = launch_daemon(c, &options, &started, &health, err);
-    if (rc != 0) {
-        return rc;
-    }
-    if (started) {
-        cli_say(c, "started the daemon (process %" PRId64 ", state in %s)",
-                field_int(health, "pid", 0), c->state_dir);
-    }
-    json_free(health);
-    return 0;
-}
-
 static int post_study(struct cli *c, const struct spec *spec, int *status,
                       struct json **out, struct err *err)
 {
@@ -155,6 +138,21 @@ static int continue_study(struct cli *c, const struct spec *spec,
     return rc;
 }
 
+static void say_page(struct cli *c)
+{
+    struct json *health;
+    struct err err;
+    char *url;
+    if (launch_health(c, &health, &err) != 0) {
+        return;
+    }
+    if (launch_url(c, health, &url, &err) == 0) {
+        cli_say(c, "page: %s", url);
+        free(url);
+    }
+    json_free(health);
+}
+
 static void say_begin(struct cli *c, int status, const struct json *study)
 {
     int64_t finished = field_int(study, "finished", 0);
@@ -175,7 +173,7 @@ static int run_study(struct cli *c, const struct spec *spec, bool detach)
     struct err err;
     struct json *study;
     int status;
-    int rc = start_daemon(c, &err);
+    int rc = launch_ensure(c, &err);
     if (rc == 0) {
         rc = post_study(c, spec, &status, &study, &err);
     }
@@ -194,6 +192,7 @@ static int run_study(struct cli *c, const struct spec *spec, bool detach)
         code = cli_fail(c, &err);
     } else {
         say_begin(c, status, study);
+        say_page(c);
         bool is_over = strcmp(field_text(study, "state"), "running") != 0;
         if (detach && c->json) {
             cli_put_json(study);

@@ -7,6 +7,7 @@
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/field.h"
+#include "daemon/cli/launch.h"
 #include "daemon/cli/live_view.h"
 
 #include <inttypes.h>
@@ -89,7 +90,8 @@ int cmd_resume(struct cli *c, int argc, char **argv)
         .name = "resume",
         .args = "STUDY",
         .doc = "Continues an interrupted, paused, stopped or failed study, or "
-               "a finished one to a larger target.",
+               "a finished one to a larger target. Starts the daemon if none "
+               "runs.",
         .n_min = 1,
         .n_max = 1,
         .options = options,
@@ -99,6 +101,10 @@ int cmd_resume(struct cli *c, int argc, char **argv)
     cli_parse(c, &command, argc, argv, &in);
     if (in.n_trials > 0) {
         snprintf(body, sizeof(body), "{\"n_trials\":%" PRId64 "}", in.n_trials);
+    }
+    struct err err;
+    if (launch_ensure(c, &err) != 0) { /* it may have ended with the machine */
+        return cli_fail(c, &err);
     }
     return post(c, argv[1], "/resume", body);
 }

@@ -211,6 +211,23 @@ int launch_daemon(struct cli *c, const struct launch_options *o, bool *started,
 
 /* --- the end -------------------------------------------------------------- */
 
+int launch_ensure(struct cli *c, struct err *err)
+{
+    const struct launch_options options = {.port = -1};
+    struct json *health;
+    bool started;
+    int rc = launch_daemon(c, &options, &started, &health, err);
+    if (rc != 0) {
+        return rc;
+    }
+    if (started) {
+        cli_say(c, "started the daemon (process %" PRId64 ", state in %s)",
+                field_int(health, "pid", 0), c->state_dir);
+    }
+    json_free(health);
+    return 0;
+}
+
 int launch_stop(struct cli *c, int64_t *pid, struct err *err)
 {
     struct json *reply;

@@ -19,6 +19,8 @@ struct launch_options {
 MUST_CHECK int launch_daemon(struct cli *c, const struct launch_options *o,
                              bool *started, struct json **health,
                              struct err *err);
+/* The same with the usual options, said to the user when it was started. */
+MUST_CHECK int launch_ensure(struct cli *c, struct err *err);
 /* GET /health; UNREACHABLE when no daemon answers. */
 MUST_CHECK int launch_health(struct cli *c, struct json **health,
                              struct err *err);
