@@ -23,16 +23,24 @@ struct param_column {
     size_t n_order;
 };
 
-struct report {
-    int64_t step; /* -1: none */
-    double value;
+/* What one trial reported, ascending by step. */
+struct series {
+    double *value;
+    int64_t *step; /* NULL: 0, 1, .. n - 1, as trainings report */
+    uint32_t n, cap;
+};
+
+struct rungs {
+    double *value;
+    size_t n;
 };
 
 struct history {
     size_t n, cap;
     uint8_t *state;
     double *value;
-    struct report *report;
+    struct series *series;
+    struct rungs *rungs; /* NULL: nobody passed any */
     int64_t n_by_state[TRIAL_N_STATES];
     struct param_column *params;
     size_t n_params;
@@ -61,10 +69,18 @@ void history_free(struct history *h)
         free(c->dist);
         free(c->order);
     }
+    for (size_t i = 0; i < h->n; i++) {
+        free(h->series[i].value);
+        free(h->series[i].step);
+        if (h->rungs != NULL) {
+            free(h->rungs[i].value);
+        }
+    }
     free(h->params);
     free(h->state);
     free(h->value);
-    free(h->report);
+    free(h->series);
+    free(h->rungs);
     free(h);
 }
 
@@ -82,7 +98,10 @@ static void grow(struct history *h)
     size_t cap = h->cap != 0 ? h->cap + h->cap / 2 : 16;
     h->state = mem_grow(h->state, cap, sizeof(*h->state));
     h->value = column_grow(h->value, h->cap, cap);
-    h->report = mem_grow(h->report, cap, sizeof(*h->report));
+    h->series = mem_grow(h->series, cap, sizeof(*h->series));
+    if (h->rungs != NULL) {
+        h->rungs = mem_grow(h->rungs, cap, sizeof(*h->rungs));
+    }
     for (size_t p = 0; p < h->n_params; p++) {
         struct param_column *c = &h->params[p];
         c->value = column_grow(c->value, h->cap, cap);
@@ -102,7 +121,10 @@ void history_add(struct history *h)
     }
     h->state[h->n] = TRIAL_WAITING;
     h->value[h->n] = NAN;
-    h->report[h->n] = (struct report){.step = -1, .value = NAN};
+    h->series[h->n] = (struct series){0};
+    if (h->rungs != NULL) {
+        h->rungs[h->n] = (struct rungs){0};
+    }
     h->n_by_state[TRIAL_WAITING]++;
     h->n++;
 }
@@ -231,13 +253,156 @@ void history_set_state(struct history *h, int64_t number,
     h->value[i] = value;
 }
 
+static int64_t series_step(const struct series *s, size_t i)
+{
+    return s->step != NULL ? s->step[i] : (int64_t)i;
+}
+
+/* The first report whose step is not below `step`. */
+static size_t series_find(const struct series *s, int64_t step)
+{
+    size_t low = 0, high = s->n;
+    if (s->step == NULL) {
+        return step < (int64_t)s->n ? (size_t)step : s->n;
+    }
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (s->step[mid] < step) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+static void series_grow(struct series *s, bool wants_steps)
+{
+    if (s->n == s->cap) {
+        s->cap = s->cap == 0 ? 1 : 2 * s->cap;
+        s->value = mem_grow(s->value, s->cap, sizeof(*s->value));
+        if (s->step != NULL) {
+            s->step = mem_grow(s->step, s->cap, sizeof(*s->step));
+        }
+    }
+    if (wants_steps && s->step == NULL) {
+        s->step = mem_grow(NULL, s->cap, sizeof(*s->step));
+        for (uint32_t i = 0; i < s->n; i++) {
+            s->step[i] = i;
+        }
+    }
+}
+
 void history_report(struct history *h, int64_t number, int64_t step,
                     double value)
 {
-    struct report *r = &h->report[row(h, number)];
-    if (step >= r->step) {
-        *r = (struct report){.step = step, .value = value};
+    struct series *s = &h->series[row(h, number)];
+    assert(step >= 0);
+    size_t at = series_find(s, step);
+    if (at < s->n && series_step(s, at) == step) {
+        return;
     }
+    series_grow(s, step != (int64_t)s->n);
+    memmove(&s->value[at + 1], &s->value[at], (s->n - at) * sizeof(*s->value));
+    s->value[at] = value;
+    if (s->step != NULL) {
+        memmove(&s->step[at + 1], &s->step[at], (s->n - at) * sizeof(*s->step));
+        s->step[at] = step;
+    }
+    s->n++;
+}
+
+void history_set_rung(struct history *h, int64_t number, int64_t rung,
+                      double value)
+{
+    size_t i = row(h, number);
+    if (h->rungs == NULL) {
+        h->rungs = mem_alloc(h->cap, sizeof(*h->rungs));
+    }
+    struct rungs *r = &h->rungs[i];
+    if (rung == (int64_t)r->n) {
+        r->value = mem_grow(r->value, r->n + 1, sizeof(*r->value));
+        r->value[r->n++] = value;
+    }
+}
+
+/* --- filtering ------------------------------------------------------------ */
+
+static void *copy(const void *from, size_t n, size_t cap, size_t size)
+{
+    void *to = mem_grow(NULL, cap != 0 ? cap : 1, size);
+    if (n > 0) {
+        memcpy(to, from, n * size);
+    }
+    return to;
+}
+
+static void copy_column(struct param_column *to, const struct param_column *c,
+                        size_t n, size_t cap)
+{
+    *to = *c;
+    to->name = mem_strdup(c->name);
+    to->dists = mem_alloc(c->n_dists, sizeof(struct param_dist *));
+    for (size_t i = 0; i < c->n_dists; i++) {
+        to->dists[i] = mem_alloc(1, sizeof(struct param_dist));
+        to->dists[i]->n_finished = c->dists[i]->n_finished;
+        dist_copy(&to->dists[i]->dist, &c->dists[i]->dist);
+    }
+    /* all of cap: what is beyond n is NaN */
+    to->value = copy(c->value, cap, cap, sizeof(*c->value));
+    to->log_value = c->log_value != NULL
+                        ? copy(c->log_value, cap, cap, sizeof(*c->log_value))
+                        : NULL;
+    to->dist = copy(c->dist, n, cap, sizeof(*c->dist));
+    to->order = copy(c->order, c->n_order, cap, sizeof(*c->order));
+}
+
+static void copy_trial(struct history *to, const struct history *from, size_t i)
+{
+    const struct series *s = &from->series[i];
+    to->series[i] = *s;
+    if (s->value != NULL) {
+        to->series[i].value = copy(s->value, s->n, s->cap, sizeof(*s->value));
+    }
+    if (s->step != NULL) {
+        to->series[i].step = copy(s->step, s->n, s->cap, sizeof(*s->step));
+    }
+    if (from->rungs != NULL && from->rungs[i].n > 0) {
+        const struct rungs *r = &from->rungs[i];
+        to->rungs[i].n = r->n;
+        to->rungs[i].value = copy(r->value, r->n, r->n, sizeof(*r->value));
+    }
+}
+
+struct history *history_copy(const struct history *h)
+{
+    struct history *to = mem_alloc(1, sizeof(*to));
+    *to = *h;
+    to->state = copy(h->state, h->n, h->cap, sizeof(*h->state));
+    to->value = copy(h->value, h->cap, h->cap, sizeof(*h->value));
+    to->series = mem_alloc(h->cap, sizeof(*h->series));
+    to->rungs = h->rungs != NULL ? mem_alloc(h->cap, sizeof(*h->rungs)) : NULL;
+    to->params = mem_alloc(h->n_params, sizeof(*h->params));
+    for (size_t p = 0; p < h->n_params; p++) {
+        copy_column(&to->params[p], &h->params[p], h->n, h->cap);
+    }
+    for (size_t i = 0; i < h->n; i++) {
+        copy_trial(to, h, i);
+    }
+    return to;
+}
+
+struct history *history_filter(const struct history *h,
+                               bool (*sees)(const void *ctx, int64_t number),
+                               const void *ctx)
+{
+    struct history *to = history_copy(h);
+    for (size_t i = 0; i < to->n; i++) {
+        if (!sees(ctx, (int64_t)i)) {
+            history_set_state(to, (int64_t)i, TRIAL_WAITING, (double)NAN);
+        }
+    }
+    return to;
 }
 
 /* --- reading -------------------------------------------------------------- */
@@ -265,11 +430,41 @@ double history_value(const struct history *h, int64_t number)
 int64_t history_last_step(const struct history *h, int64_t number,
                           double *value)
 {
-    const struct report *r = &h->report[row(h, number)];
-    if (r->step >= 0) {
-        *value = r->value;
+    const struct series *s = &h->series[row(h, number)];
+    return s->n == 0 ? -1 : history_report_at(h, number, s->n - 1, value);
+}
+
+size_t history_n_reports(const struct history *h, int64_t number)
+{
+    return h->series[row(h, number)].n;
+}
+
+int64_t history_report_at(const struct history *h, int64_t number, size_t i,
+                          double *value)
+{
+    const struct series *s = &h->series[row(h, number)];
+    assert(i < s->n);
+    *value = s->value[i];
+    return series_step(s, i);
+}
+
+bool history_value_at(const struct history *h, int64_t number, int64_t step,
+                      double *value)
+{
+    const struct series *s = &h->series[row(h, number)];
+    size_t at = series_find(s, step);
+    if (at == s->n || series_step(s, at) != step) {
+        return false;
     }
-    return r->step;
+    *value = s->value[at];
+    return true;
+}
+
+const double *history_rungs(const struct history *h, int64_t number, size_t *n)
+{
+    size_t i = row(h, number);
+    *n = h->rungs != NULL ? h->rungs[i].n : 0;
+    return *n > 0 ? h->rungs[i].value : NULL;
 }
 
 int history_n_params(const struct history *h)

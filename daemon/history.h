@@ -12,6 +12,13 @@ struct history;
 
 struct history *history_new(void);
 void history_free(struct history *h);
+struct history *history_copy(const struct history *h); /* deep */
+/* A history in which only the trials are known that `sees` lets pass: the
+ * others are WAITING and have no value. Numbers, parameters and reports stay.
+ */
+struct history *history_filter(const struct history *h,
+                               bool (*sees)(const void *ctx, int64_t number),
+                               const void *ctx);
 
 /* Append trial number history_n_trials(h), WAITING, without parameters. */
 void history_add(struct history *h);
@@ -21,9 +28,14 @@ void history_set_param(struct history *h, int64_t number, const char *name,
 /* value: the objective, NaN when there is none (may be +-inf). */
 void history_set_state(struct history *h, int64_t number,
                        enum trial_state state, double value);
-/* A reported intermediate value; only the largest step's is kept. */
+/* A reported intermediate value, step >= 0; a step that was reported already
+ * keeps its first value, as in Optuna. */
 void history_report(struct history *h, int64_t number, int64_t step,
                     double value);
+/* The trial passed rung `rung` (0 ..) of successive halving with this value:
+ * Optuna's attribute completed_rung_<rung>. Ignored where it leaves a gap. */
+void history_set_rung(struct history *h, int64_t number, int64_t rung,
+                      double value);
 
 int64_t history_n_trials(const struct history *h);
 int64_t history_count(const struct history *h, enum trial_state state);
@@ -32,6 +44,15 @@ double history_value(const struct history *h, int64_t number);
 /* -1 when nothing was reported; else the step, and its value. */
 int64_t history_last_step(const struct history *h, int64_t number,
                           double *value);
+/* All that was reported, ascending by step. */
+size_t history_n_reports(const struct history *h, int64_t number);
+int64_t history_report_at(const struct history *h, int64_t number, size_t i,
+                          double *value); /* returns the step */
+/* What was reported at exactly this step; false: nothing. */
+bool history_value_at(const struct history *h, int64_t number, int64_t step,
+                      double *value);
+/* Its rungs without a gap; *n of them. NULL when there are none. */
+const double *history_rungs(const struct history *h, int64_t number, size_t *n);
 
 int history_n_params(const struct history *h);
 const char *history_param_name(const struct history *h, int param);

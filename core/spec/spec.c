@@ -23,6 +23,18 @@ void spec_defaults(struct spec *s)
                 .consider_magic_clip = true,
             },
         .pruner = SPEC_PRUNER_NONE,
+        .pruning =
+            {
+                .percentile = 25.0,
+                .n_startup_trials = 5,
+                .interval_steps = 1,
+                .n_min_trials = 1,
+                .lower = NAN,
+                .upper = NAN,
+                .patience = 3,
+                .p_threshold = 0.1,
+                .n_startup_steps = 2,
+            },
         .stop = {.value = NAN, .hours = NAN, .max_failures = 10},
         .data =
             {

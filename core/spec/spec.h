@@ -7,7 +7,16 @@
 enum spec_direction { SPEC_MINIMIZE, SPEC_MAXIMIZE };
 enum spec_of { SPEC_OF_BEST, SPEC_OF_LAST }; /* which epoch is the value */
 enum spec_sampler { SPEC_SAMPLER_TPE, SPEC_SAMPLER_RANDOM };
-enum spec_pruner { SPEC_PRUNER_NONE };
+enum spec_pruner {
+    SPEC_PRUNER_NONE,
+    SPEC_PRUNER_MEDIAN,
+    SPEC_PRUNER_PERCENTILE,
+    SPEC_PRUNER_ASHA,
+    SPEC_PRUNER_HYPERBAND,
+    SPEC_PRUNER_THRESHOLD,
+    SPEC_PRUNER_PATIENT,
+    SPEC_PRUNER_WILCOXON
+};
 
 struct spec_tpe {             /* Optuna 5's names and defaults */
     int64_t n_startup_trials; /* 10 */
@@ -18,6 +27,26 @@ struct spec_tpe {             /* Optuna 5's names and defaults */
     double prior_weight;      /* 1.0 */
     bool consider_magic_clip; /* true */
     bool consider_endpoints;  /* false */
+};
+
+struct spec_pruning {         /* Optuna 5's names and defaults; who reads what:
+                                 daemon/search/pruner.h */
+    enum spec_pruner wrapped; /* by PATIENT; NONE: it prunes by itself */
+    double percentile;        /* 25 */
+    int64_t n_startup_trials; /* 5 */
+    int64_t n_warmup_steps;   /* 0 */
+    int64_t interval_steps;   /* 1 */
+    int64_t n_min_trials;     /* 1 */
+    int64_t min_resource;     /* 0: ASHA from the history, HYPERBAND 1 */
+    int64_t max_resource;     /* 0: from the history */
+    int64_t reduction_factor; /* 0: ASHA 4, HYPERBAND 3 */
+    int64_t min_early_stopping_rate; /* 0 */
+    int64_t bootstrap_count;         /* 0 */
+    double lower, upper;             /* NaN: no bound */
+    int64_t patience;                /* 3 */
+    double min_delta;                /* 0 */
+    double p_threshold;              /* 0.1 */
+    int64_t n_startup_steps;         /* 2 */
 };
 
 struct spec_data {
@@ -47,6 +76,7 @@ struct spec {
     enum spec_sampler sampler;
     struct spec_tpe tpe;
     enum spec_pruner pruner;
+    struct spec_pruning pruning; /* the pruner's options */
     struct spec_stop stop;
     struct spec_data data;
     struct run base; /* has seed and threads; trial is 0 */

@@ -507,6 +507,18 @@ static int check_whole(const struct spec *s, struct err *err)
                        "objective.metric: test-acc needs test rows, but "
                        "data.fractions gives them 0");
     }
+    if (s->pruning.wrapped == SPEC_PRUNER_PATIENT) {
+        return err_set(err, ERR_INVALID,
+                       "pruner.wrapped: patient cannot wrap itself");
+    }
+    if (s->pruning.reduction_factor == 1) {
+        return err_set(err, ERR_INVALID,
+                       "pruner.reduction_factor: must be at least 2, or 0");
+    }
+    if (s->pruning.lower > s->pruning.upper) {
+        return err_set(err, ERR_INVALID,
+                       "pruner.lower: must not be above pruner.upper");
+    }
     if (s->tpe.group && !s->tpe.multivariate) {
         return err_set(err, ERR_INVALID,
                        "sampler.group: needs multivariate to be true");

@@ -42,6 +42,53 @@
       "the range's ends count when kernel widths are set")                     \
     X("pruner", "pruner.type", type, PRUNER, pruner, 0, 0, 0, 0,               \
       "how hopeless trials are ended early")                                   \
+    X("pruner", "pruner.wrapped", wrapped, PRUNER, pruning.wrapped, 0, 0, 0,   \
+      0, "patient: asked when patience is over; none: prune at once")          \
+    X("pruner", "pruner.percentile", percentile, REAL, pruning.percentile, 0,  \
+      100, 0, 0, "percentile: the share of trials that survives a step")       \
+    X("pruner", "pruner.n_startup_trials", n_startup_trials, INT,              \
+      pruning.n_startup_trials, 0, SPEC_MAX_TRIALS, 0, 0,                      \
+      "median, percentile: complete trials before the first is pruned")        \
+    X("pruner", "pruner.n_warmup_steps", n_warmup_steps, INT,                  \
+      pruning.n_warmup_steps, 0, 1000000000, 0, 0,                             \
+      "median, percentile, threshold: steps that no trial is pruned before")   \
+    X("pruner", "pruner.interval_steps", interval_steps, INT,                  \
+      pruning.interval_steps, 1, 1000000000, 0, 0,                             \
+      "median, percentile, threshold: steps from one look to the next")        \
+    X("pruner", "pruner.n_min_trials", n_min_trials, INT,                      \
+      pruning.n_min_trials, 1, SPEC_MAX_TRIALS, 0, 0,                          \
+      "median, percentile: complete trials that must have reached the step")   \
+    X("pruner", "pruner.min_resource", min_resource, INT,                      \
+      pruning.min_resource, 0, 1000000000, 0, 0,                               \
+      "asha, hyperband: steps to the first rung; 0: from the complete trials " \
+      "(asha), 1 (hyperband)")                                                 \
+    X("pruner", "pruner.max_resource", max_resource, INT,                      \
+      pruning.max_resource, 0, 1000000000, 0, 0,                               \
+      "hyperband: steps of a whole trial; 0: from the complete trials")        \
+    X("pruner", "pruner.reduction_factor", reduction_factor, INT,              \
+      pruning.reduction_factor, 0, 1000000, 0, 0,                              \
+      "asha, hyperband: one in so many is promoted; 0: 4 (asha), 3 "           \
+      "(hyperband)")                                                           \
+    X("pruner", "pruner.min_early_stopping_rate", min_early_stopping_rate,     \
+      INT, pruning.min_early_stopping_rate, 0, 1000, 0, 0,                     \
+      "asha: rungs that are left out at the bottom")                           \
+    X("pruner", "pruner.bootstrap_count", bootstrap_count, INT,                \
+      pruning.bootstrap_count, 0, SPEC_MAX_TRIALS, 0, 0,                       \
+      "asha, hyperband: trials in a rung before one is promoted")              \
+    X("pruner", "pruner.lower", lower, OPTIONAL, pruning.lower, -1e300, 1e300, \
+      0, 0, "threshold: a value below it is pruned")                           \
+    X("pruner", "pruner.upper", upper, OPTIONAL, pruning.upper, -1e300, 1e300, \
+      0, 0, "threshold: a value above it is pruned")                           \
+    X("pruner", "pruner.patience", patience, INT, pruning.patience, 0,         \
+      1000000000, 0, 0, "patient: steps without improvement that are borne")   \
+    X("pruner", "pruner.min_delta", min_delta, REAL, pruning.min_delta, 0,     \
+      1e300, 0, 0, "patient: an improvement is better by more than this")      \
+    X("pruner", "pruner.p_threshold", p_threshold, REAL, pruning.p_threshold,  \
+      0, 1, 0, 0,                                                              \
+      "wilcoxon: prune when the best trial is better at this level")           \
+    X("pruner", "pruner.n_startup_steps", n_startup_steps, INT,                \
+      pruning.n_startup_steps, 0, 1000000000, 0, 0,                            \
+      "wilcoxon: steps shared with the best trial before it is compared")      \
     X("stop", "stop.value", value, OPTIONAL, stop.value, -1e300, 1e300, 0, 1,  \
       "an objective value that ends the study")                                \
     X("stop", "stop.hours", hours, OPTIONAL, stop.hours, 1e-6, 1e6, 0, 1,      \
@@ -103,7 +150,15 @@ const char *const *spec_words(enum spec_type type, size_t *n)
         [SPEC_OF_BEST] = "best", [SPEC_OF_LAST] = "last"};
     static const char *const samplers[] = {
         [SPEC_SAMPLER_TPE] = "tpe", [SPEC_SAMPLER_RANDOM] = "random"};
-    static const char *const pruners[] = {[SPEC_PRUNER_NONE] = "none"};
+    static const char *const pruners[] = {[SPEC_PRUNER_NONE] = "none",
+                                          [SPEC_PRUNER_MEDIAN] = "median",
+                                          [SPEC_PRUNER_PERCENTILE] =
+                                              "percentile",
+                                          [SPEC_PRUNER_ASHA] = "asha",
+                                          [SPEC_PRUNER_HYPERBAND] = "hyperband",
+                                          [SPEC_PRUNER_THRESHOLD] = "threshold",
+                                          [SPEC_PRUNER_PATIENT] = "patient",
+                                          [SPEC_PRUNER_WILCOXON] = "wilcoxon"};
     switch (type) {
     case SPEC_METRIC:
         *n = RUN_N_METRICS;

@@ -2,6 +2,7 @@
 
 #include "core/base/mem.h"
 #include "daemon/history.h"
+#include "daemon/search/pruner.h"
 #include "daemon/search/sampler_random.h"
 #include "daemon/search/sampler_tpe.h"
 #include <assert.h>
@@ -96,6 +97,21 @@ void sampler_end(struct sampler_ask *ask)
     free(ask);
 }
 
+/* --- a study's trial --------------------------------------------------------
+ */
+
+struct bracket {
+    const struct spec *spec;
+    const struct history *history;
+    int number;
+};
+
+static bool is_in_bracket(const void *ctx, int64_t number)
+{
+    const struct bracket *b = ctx;
+    return pruner_bracket(b->spec, b->history, number) == b->number;
+}
+
 void sampler_suggest(const struct spec *spec, const struct history *history,
                      int64_t number, const double *fixed, double *out)
 {
@@ -103,6 +119,12 @@ void sampler_suggest(const struct spec *spec, const struct history *history,
         .type = spec->sampler, .tpe = spec->tpe, .direction = spec->direction};
     uint64_t seed = (uint64_t)spec->base.seed;
     struct rng rng, startup;
+    struct history *filtered = NULL;
+    const struct bracket bracket = {spec, history,
+                                    pruner_bracket(spec, history, number)};
+    if (bracket.number >= 0) {
+        history = filtered = history_filter(history, is_in_bracket, &bracket);
+    }
     rng_stream(&rng, seed, (uint32_t)number, RNG_SAMPLER, 0);
     rng_stream(&startup, seed, (uint32_t)number, RNG_STARTUP, 0);
     struct sampler_ask *ask =
@@ -113,4 +135,5 @@ void sampler_suggest(const struct spec *spec, const struct history *history,
         out[i] = is_fixed ? fixed[i] : sampler_param(ask, p->name, &p->dist);
     }
     sampler_end(ask);
+    history_free(filtered);
 }

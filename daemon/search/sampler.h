@@ -32,6 +32,7 @@ void sampler_end(struct sampler_ask *ask);
 /* The whole of it for a study: every parameter of spec->space, in its order,
  * from the streams of (spec->base.seed, number). fixed: NULL, or space.n values
  * with NaN where free (an enqueued trial). out has space.n entries.
+ * With Hyperband only the trials of its bracket are seen, as in Optuna.
  * Depends on nothing but its arguments. */
 void sampler_suggest(const struct spec *spec, const struct history *history,
                      int64_t number, const double *fixed, double *out);

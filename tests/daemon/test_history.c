@@ -27,7 +27,7 @@ START_TEST(test_trials)
 }
 END_TEST
 
-START_TEST(test_last_report_wins)
+START_TEST(test_reports_by_step)
 {
     struct history *h = history_new();
     history_add(h);
@@ -38,9 +38,15 @@ START_TEST(test_last_report_wins)
     history_report(h, 0, 1, 0.1);
     ck_assert_int_eq(history_last_step(h, 0, &value), 3);
     ck_assert_double_eq(value, 0.3);
-    history_report(h, 0, 3, 0.33); /* the same step again */
+    history_report(h, 0, 3, 0.33); /* the same step again: ignored */
     ck_assert_int_eq(history_last_step(h, 0, &value), 3);
-    ck_assert_double_eq(value, 0.33);
+    ck_assert_double_eq(value, 0.3);
+    ck_assert_uint_eq(history_n_reports(h, 0), 2);
+    ck_assert_int_eq(history_report_at(h, 0, 0, &value), 1);
+    ck_assert_double_eq(value, 0.1);
+    ck_assert(!history_value_at(h, 0, 2, &value));
+    ck_assert(history_value_at(h, 0, 1, &value));
+    ck_assert_double_eq(value, 0.1);
     history_free(h);
 }
 END_TEST
@@ -133,7 +139,7 @@ Suite *suite(void)
     Suite *s = suite_create("history");
     TCase *t = tcase_create("history");
     tcase_add_test(t, test_trials);
-    tcase_add_test(t, test_last_report_wins);
+    tcase_add_test(t, test_reports_by_step);
     tcase_add_test(t, test_distributions_are_counted);
     tcase_add_test(t, test_columns_are_sorted);
     suite_add_tcase(s, t);

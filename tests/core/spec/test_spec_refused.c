@@ -39,7 +39,11 @@ static const struct {
      "training.batchsize: unknown key (did you mean 'batch_size'?)"},
     {"trainning", "{}", "trainning: unknown key (did you mean 'training'?)"},
     {"pruner.zzzzzzzzzzzz", "1",
-     "pruner.zzzzzzzzzzzz: unknown key (known: type)"},
+     "pruner.zzzzzzzzzzzz: unknown key (known: type, wrapped, percentile, "
+     "n_startup_trials, n_warmup_steps, interval_steps, n_min_trials, "
+     "min_resource, max_resource, reduction_factor, min_early_stopping_rate, "
+     "bootstrap_count, lower, upper, patience, min_delta, p_threshold, "
+     "n_startup_steps)"},
     {"training.early_stopping.patince", "1",
      "training.early_stopping.patince: unknown key (did you mean "
      "'patience'?)"},
@@ -69,8 +73,15 @@ static const struct {
      "sampler.multivariate: must be true or false, not a number"},
     {"sampler", "{\"group\":true,\"multivariate\":false}",
      "sampler.group: needs multivariate to be true"},
-    {"pruner.type", "\"median\"",
-     "pruner.type: must be one of none, not 'median'"},
+    {"pruner.type", "\"mean\"",
+     "pruner.type: must be one of none, median, percentile, asha, hyperband, "
+     "threshold, patient, wilcoxon, not 'mean'"},
+    {"pruner.wrapped", "\"patient\"",
+     "pruner.wrapped: patient cannot wrap itself"},
+    {"pruner.reduction_factor", "1",
+     "pruner.reduction_factor: must be at least 2, or 0"},
+    {"pruner", "{\"lower\":2,\"upper\":1}",
+     "pruner.lower: must not be above pruner.upper"},
     {"stop.value", "\"x\"",
      "stop.value: must be a number or null, not a "
      "string"},
