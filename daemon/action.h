@@ -19,6 +19,7 @@
     X(ADD_TRIAL, 1, 0, "a new WAITING trial; params or fixed values")          \
     X(START_TRIAL, 1, 0, "WAITING -> RUNNING, attempt k, with its params")     \
     X(REPORT, 1, 0, "an epoch's metrics")                                      \
+    X(RUNG, 1, 0, "a rung of successive halving that the trial passed")        \
     X(CHECKPOINT, 1, 0, "a durable checkpoint file")                           \
     X(END_ATTEMPT, 1, 0, "RUNNING -> WAITING: cause and sentence")             \
     X(FINISH_TRIAL, 1, 0, "RUNNING -> COMPLETE, PRUNED or FAIL")               \
@@ -59,6 +60,7 @@ enum slot_state {
  * END_ATTEMPT   cause, message, place, n_at_place; nothing else
  * FINISH_TRIAL  the same, and value, best_epoch, end_ms = at_ms. COMPLETE and
  *               PRUNED lose their `last` checkpoint (FAIL keeps it for retry)
+ * RUNG          Optuna's attribute completed_rung_<rung>
  * CHECKPOINT    replaces the trial's `last` or `best`
  * RETRY_TRIAL   cause NONE, no message, value NaN, best_epoch -1, end_ms 0,
  *               place -1, n_at_place 0; reports and checkpoints stay */
@@ -95,6 +97,10 @@ struct action {
             double *values;
         } start_trial;
         struct study_report report;
+        struct {
+            int64_t rung; /* the trial's next: 0, 1, .. */
+            double value; /* not NaN */
+        } rung;
         struct {
             bool best;
             struct study_checkpoint file;

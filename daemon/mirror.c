@@ -295,6 +295,9 @@ static void apply_trial(struct study *s, struct study_trial *t,
     case ACTION_REPORT:
         add_report(s, t, &a->report);
         break;
+    case ACTION_RUNG:
+        history_set_rung(s->history, t->number, a->rung.rung, a->rung.value);
+        break;
     case ACTION_CHECKPOINT:
         set_checkpoint(a->checkpoint.best ? &t->best : &t->last,
                        &a->checkpoint.file);

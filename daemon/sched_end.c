@@ -81,6 +81,45 @@ static void maybe_end_study(const struct turn *t, const struct study *s,
 
 /* --- trials --------------------------------------------------------------- */
 
+/* Its row forgets the file to continue from; the best model stays. */
+static void remove_last(const struct turn *t, const struct study *s,
+                        const struct study_trial *trial)
+{
+    bool shared = trial->last != NULL && trial->best != NULL &&
+                  strcmp(trial->last->file, trial->best->file) == 0;
+    if (trial->last != NULL && !shared) {
+        struct action *a = turn_add_trial(t, ACTION_REMOVE_FILE, s, trial);
+        a->remove_file.file = mem_strdup(trial->last->file);
+    }
+}
+
+static void finish(const struct turn *t, const struct study *s,
+                   const struct study_trial *trial, enum trial_state state,
+                   double value, int64_t epoch)
+{
+    struct action *a = turn_add_trial(t, ACTION_FINISH_TRIAL, s, trial);
+    a->end.state = state;
+    a->end.cause = TRIAL_CAUSE_NONE;
+    a->end.value = value;
+    a->end.best_epoch = epoch;
+    a->end.place = trial->place;
+    a->end.n_at_place = trial->n_at_place;
+    maybe_end_study(t, s, trial);
+    remove_last(t, s, trial);
+}
+
+void turn_prune(const struct turn *t, const struct study *s,
+                const struct study_trial *trial, int slot, double value,
+                int64_t epoch)
+{
+    finish(t, s, trial, TRIAL_PRUNED, value, epoch);
+    if (t->m->slots[slot].state == SLOT_BUSY) {
+        struct action *a = turn_add_trial(t, ACTION_STOP, s, trial);
+        a->slot = slot;
+        a->stop.keep = false;
+    }
+}
+
 void turn_complete(const struct turn *t, const struct study *s,
                    const struct study_trial *trial, double value,
                    int64_t best_epoch)
@@ -90,21 +129,7 @@ void turn_complete(const struct turn *t, const struct study *s,
                   "the objective is not a number");
         return;
     }
-    struct action *a = turn_add_trial(t, ACTION_FINISH_TRIAL, s, trial);
-    a->end.state = TRIAL_COMPLETE;
-    a->end.cause = TRIAL_CAUSE_NONE;
-    a->end.value = value;
-    a->end.best_epoch = best_epoch;
-    a->end.place = trial->place;
-    a->end.n_at_place = trial->n_at_place;
-    maybe_end_study(t, s, trial);
-    /* Its row forgets the file to continue from; the best model stays. */
-    bool shared = trial->last != NULL && trial->best != NULL &&
-                  strcmp(trial->last->file, trial->best->file) == 0;
-    if (trial->last != NULL && !shared) {
-        a = turn_add_trial(t, ACTION_REMOVE_FILE, s, trial);
-        a->remove_file.file = mem_strdup(trial->last->file);
-    }
+    finish(t, s, trial, TRIAL_COMPLETE, value, best_epoch);
 }
 
 static void fail_at(const struct turn *t, const struct study *s,

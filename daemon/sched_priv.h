@@ -50,6 +50,10 @@ void turn_end_attempt(const struct turn *t, const struct study *s,
 void turn_complete(const struct turn *t, const struct study *s,
                    const struct study_trial *trial, double value,
                    int64_t best_epoch);
+/* PRUNED with the value of its last report, and STOP for its slot. */
+void turn_prune(const struct turn *t, const struct study *s,
+                const struct study_trial *trial, int slot, double value,
+                int64_t epoch);
 void turn_fail(const struct turn *t, const struct study *s,
                const struct study_trial *trial, enum trial_cause cause,
                const char *message);

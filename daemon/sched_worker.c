@@ -8,6 +8,7 @@
  * listened to, and what it held is given to nobody before it is reaped. */
 #include "core/base/mem.h"
 #include "daemon/sched_priv.h"
+#include "daemon/search/pruner.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -108,6 +109,27 @@ static char *report_fault(const struct study *s,
     return NULL;
 }
 
+/* Is the trial hopeless after this report? The rungs it passed, and its end.
+ */
+static void maybe_prune(const struct turn *t, const struct event *e,
+                        const struct study *s, const struct study_trial *trial)
+{
+    const struct pruner_report latest = {
+        .step = e->report.epoch,
+        .value = e->report.metrics.value[s->spec.metric],
+    };
+    struct pruner_verdict verdict;
+    pruner_judge(&s->spec, s->history, trial->number, &latest, &verdict);
+    for (int64_t i = 0; i < verdict.n_rungs; i++) {
+        struct action *a = turn_add_trial(t, ACTION_RUNG, s, trial);
+        a->rung.rung = verdict.first_rung + i;
+        a->rung.value = verdict.rung_value;
+    }
+    if (verdict.prunes) {
+        turn_prune(t, s, trial, e->slot, latest.value, latest.step);
+    }
+}
+
 static void report(const struct turn *t, const struct event *e,
                    const struct study *s, const struct study_trial *trial)
 {
@@ -121,6 +143,7 @@ static void report(const struct turn *t, const struct event *e,
         struct action *a = turn_add_trial(t, ACTION_REPORT, s, trial);
         a->report =
             (struct study_report){epoch, trial->attempt, e->report.metrics};
+        maybe_prune(t, e, s, trial);
     } else if (memcmp(&trial->reports[epoch].metrics, &e->report.metrics,
                       sizeof(e->report.metrics)) != 0 &&
                !trial->nondeterministic) {

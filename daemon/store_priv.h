@@ -121,6 +121,7 @@ const struct spec *store_spec_of(const struct store_write *w);
 MUST_CHECK int store_add_trial(const struct store_write *w);
 MUST_CHECK int store_start_trial(const struct store_write *w);
 MUST_CHECK int store_put_report(const struct store_write *w);
+MUST_CHECK int store_put_rung(const struct store_write *w);
 MUST_CHECK int store_put_checkpoint(const struct store_write *w);
 MUST_CHECK int store_end_attempt(const struct store_write *w);
 MUST_CHECK int store_finish_trial(const struct store_write *w);
@@ -173,6 +174,7 @@ enum store_walk { /* tables walked beside `trials`, in its order */
                   STORE_WALK_FIXED,
                   STORE_WALK_EPOCHS,
                   STORE_WALK_CHECKPOINTS,
+                  STORE_WALK_RUNGS,
                   STORE_WALK_STEPS,
                   STORE_N_WALKS
 };

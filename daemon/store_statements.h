@@ -41,6 +41,8 @@
     X(INTERMEDIATE, "INSERT INTO trial_intermediate_values (trial_id, step,"   \
                     " intermediate_value, intermediate_value_type)"            \
                     " VALUES (?, ?, ?, ?)")                                    \
+    X(RUNG, "INSERT INTO trial_system_attributes (trial_id, key, value_json)"  \
+            " VALUES (?, ?, ?)")                                               \
     X(TOUCH, "UPDATE parzen_trials SET seq = ?2 WHERE trial_id = ?1")          \
     X(CHECKPOINT, "INSERT OR REPLACE INTO parzen_checkpoints VALUES"           \
                   " (?, ?, ?, ?, ?, ?, ?)")                                    \

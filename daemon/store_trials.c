@@ -69,6 +69,12 @@ static const struct {
          SELECT_OF("x.kind, x.epoch, x.step, x.size,"
                    " x.sha256, x.file",
                    "parzen_checkpoints") " ORDER BY t.trial_id"},
+    [STORE_WALK_RUNGS] =
+        {"trial_system_attributes",
+         SELECT_OF("CAST(substr(x.key, 16) AS INTEGER), x.value_json",
+                   "trial_system_attributes") " AND x.key GLOB"
+                                              " 'completed_rung_[0-9]*'"
+                                              " ORDER BY t.trial_id, 2"},
     [STORE_WALK_STEPS] =
         {"trial_intermediate_values",
          SELECT_OF("x.step, x.intermediate_value,"
@@ -190,7 +196,44 @@ static int load_checkpoints(struct store_loading *l, struct study_trial *t)
     return rc;
 }
 
-/* The steps of a study made by Optuna. Only the largest one counts. */
+/* A number as Python's json writes it; NaN and infinities too. */
+static int read_python_number(const struct store_row *r, int column,
+                              double *out)
+{
+    const char *text;
+    char *end;
+    int rc = store_row_text(r, column, 64, &text);
+    if (rc == 0) {
+        *out = strtod(text, &end);
+        if (end == text || *end != '\0') {
+            rc = store_row_bad(r, "value_json: not a number");
+        }
+    }
+    return rc;
+}
+
+static int load_rungs(struct store_loading *l, const struct study_trial *t)
+{
+    struct store_row *r = &l->walks[STORE_WALK_RUNGS];
+    int rc = 0;
+    while (rc == 0 && store_has_row(l, STORE_WALK_RUNGS)) {
+        int64_t rung;
+        double value;
+        rc = store_row_int(r, 1, 0, INT64_MAX, &rung);
+        if (rc == 0) {
+            rc = read_python_number(r, 2, &value);
+        }
+        if (rc == 0 && !isnan(value)) {
+            history_set_rung(l->study->history, t->number, rung, value);
+        }
+        if (rc == 0) {
+            rc = store_row_next(r);
+        }
+    }
+    return rc;
+}
+
+/* The steps of a study made by Optuna. */
 static int load_steps(struct store_loading *l, const struct study_trial *t)
 {
     struct store_row *r = &l->walks[STORE_WALK_STEPS];
@@ -328,6 +371,9 @@ static int load_rows(struct store_loading *l, struct study_trial *t)
     int rc = store_load_params(l);
     if (rc == 0) {
         rc = load_epochs(l, t);
+    }
+    if (rc == 0) {
+        rc = load_rungs(l, t);
     }
     if (rc == 0 && l->study->is_foreign) {
         rc = load_steps(l, t);

@@ -215,6 +215,7 @@ static int (*const WRITERS[ACTION_N_KINDS])(const struct store_write *) = {
     [ACTION_ADD_TRIAL] = store_add_trial,
     [ACTION_START_TRIAL] = store_start_trial,
     [ACTION_REPORT] = store_put_report,
+    [ACTION_RUNG] = store_put_rung,
     [ACTION_CHECKPOINT] = store_put_checkpoint,
     [ACTION_END_ATTEMPT] = store_end_attempt,
     [ACTION_FINISH_TRIAL] = store_finish_trial,

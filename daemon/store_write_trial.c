@@ -166,6 +166,24 @@ int store_put_report(const struct store_write *w)
     return rc != 0 ? rc : store_put_event(w, "%" PRId64, r->epoch);
 }
 
+int store_put_rung(const struct store_write *w)
+{
+    char key[40];
+    struct buf json;
+    struct json_out out;
+    buf_init(&json, STORE_TEXT_MAX);
+    json_out_init(&out, &json, JSON_PYTHON);
+    json_put_double(&out, w->a->rung.value);
+    snprintf(key, sizeof(key), "completed_rung_%" PRId64, w->a->rung.rung);
+    int rc = RUN(w, RUNG, NULL, STORE_I(w->trial_id), STORE_T(key),
+                 STORE_T(json.data));
+    buf_fini(&json);
+    if (rc == 0) {
+        rc = CHANGE_ONE(w, TOUCH, STORE_I(w->trial_id), STORE_I(w->a->seq));
+    }
+    return rc != 0 ? rc : store_put_event(w, "%" PRId64, w->a->rung.rung);
+}
+
 int store_put_checkpoint(const struct store_write *w)
 {
     const struct study_checkpoint *c = &w->a->checkpoint.file;

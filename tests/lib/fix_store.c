@@ -3,6 +3,7 @@
 #include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/spec/spec_json.h"
+#include "daemon/history.h"
 #include "daemon/store.h"
 
 #include <check.h>
@@ -352,6 +353,17 @@ static void finish(struct fix_store *f, struct actions *out,
     fix_store_finish(f, out, s->id, t->number, state, value);
 }
 
+static void pass_rung(struct fix_store *f, struct actions *out,
+                      const struct study *s, const struct study_trial *t)
+{
+    size_t n;
+    (void)history_rungs(s->history, t->number, &n);
+    double value = metric(f);
+    struct action *a = add(f, out, ACTION_RUNG, s->id, t->number);
+    a->rung.rung = (int64_t)n;
+    a->rung.value = isnan(value) ? INFINITY : value;
+}
+
 static void of_trial(struct fix_store *f, struct actions *out,
                      const struct study *s, const struct study_trial *t)
 {
@@ -360,7 +372,10 @@ static void of_trial(struct fix_store *f, struct actions *out,
     } else if (t->state == TRIAL_FAIL) {
         add(f, out, ACTION_RETRY_TRIAL, s->id, t->number);
     } else if (t->state == TRIAL_RUNNING) {
-        switch (rng_below(&f->rng, 8)) {
+        switch (rng_below(&f->rng, 9)) {
+        case 8:
+            pass_rung(f, out, s, t);
+            break;
         case 0:
             end_attempt(f, out, s, t);
             break;

@@ -331,10 +331,17 @@ static void add_study(struct sim *s)
     if (sim_below(s, 4) == 0) {
         snprintf(stop_value, sizeof(stop_value), "0.8");
     }
+    static const char *const PRUNERS[] = {
+        "{}", "{\"type\":\"median\",\"n_startup_trials\":1}",
+        "{\"type\":\"asha\",\"reduction_factor\":2}",
+        "{\"type\":\"hyperband\",\"reduction_factor\":2}",
+        "{\"type\":\"patient\",\"patience\":0,\"wrapped\":\"threshold\","
+        "\"lower\":0.5}"};
     char *text = mem_printf(
         "{\"study\":\"s%u\",\"n_trials\":%u,\"seed\":%u,\"workers\":%u,"
         "\"objective\":{\"direction\":\"%s\"},"
         "\"sampler\":{\"type\":\"%s\",\"n_startup_trials\":2},"
+        "\"pruner\":%s,"
         "\"stop\":{\"max_failures\":%u,\"value\":%s,\"hours\":%s},"
         "\"data\":{\"source\":\"/d.jsonl\"},"
         "\"model\":{\"dropout\":{\"float\":[0,0.5]}},"
@@ -342,7 +349,8 @@ static void add_study(struct sim *s)
         "\"lr\":{\"float\":[1e-5,1e-3],\"log\":true}}}",
         sim_below(s, 4), 1 + sim_below(s, 6), sim_below(s, 1000),
         sim_below(s, 3), sim_below(s, 2) == 0 ? "minimize" : "maximize",
-        sim_below(s, 2) == 0 ? "random" : "tpe", 1 + sim_below(s, 4),
+        sim_below(s, 2) == 0 ? "random" : "tpe",
+        PRUNERS[sim_below(s, ARRAY_LEN(PRUNERS))], 1 + sim_below(s, 4),
         stop_value, sim_below(s, 5) == 0 ? "0.05" : "null",
         1 + sim_below(s, 4));
     struct spec spec;

@@ -86,6 +86,7 @@ void sim_check_action(struct sim *s, const struct action *a)
         check_move(s, a, t);
         break;
     case ACTION_REPORT:
+    case ACTION_RUNG:
     case ACTION_CHECKPOINT:
     case ACTION_END_ATTEMPT:
     case ACTION_FINISH_TRIAL:
@@ -111,6 +112,12 @@ static bool is_holding(const struct slot *slot)
            slot->state == SLOT_DYING;
 }
 
+/* A pruned trial's worker is on its way out: it holds what has ended. */
+static bool is_leaving(const struct slot *slot, const struct study_trial *t)
+{
+    return t->state == TRIAL_PRUNED && slot->state != SLOT_BUSY;
+}
+
 static void check_slots(const struct sim *s)
 {
     for (int i = 0; i < s->n_slots; i++) {
@@ -123,8 +130,9 @@ static void check_slots(const struct sim *s)
             mirror_trial(s->m, slot->id.study, slot->id.number);
         REQUIRE(s, (study == NULL && slot->state != SLOT_BUSY) || t != NULL,
                 "slot %d holds no trial", i);
+        bool runs = t == NULL || t->state == TRIAL_RUNNING;
         REQUIRE(s,
-                t == NULL || (t->state == TRIAL_RUNNING &&
+                t == NULL || ((runs || is_leaving(slot, t)) &&
                               t->attempt == slot->id.attempt),
                 "slot %d holds trial %" PRId64 ", which does not run there", i,
                 slot->id.number);
@@ -156,8 +164,8 @@ static int n_slots_with(const struct sim *s, const struct study *study,
     int n = 0;
     for (int i = 0; i < s->n_slots; i++) {
         const struct slot *slot = &s->m->slots[i];
-        n += is_holding(slot) && slot->id.study == study->id &&
-             slot->id.number == t->number;
+        n += is_holding(slot) && !is_leaving(slot, t) &&
+             slot->id.study == study->id && slot->id.number == t->number;
     }
     return n;
 }
@@ -198,9 +206,10 @@ static void check_trial(struct sim *s, const struct study *study,
     }
     REQUIRE(s, has_file(s, study, t, t->last) && has_file(s, study, t, t->best),
             "trial %" PRId64 ": a checkpoint's file is gone", n);
-    REQUIRE(s, t->state != TRIAL_COMPLETE || t->last == NULL,
-            "trial %" PRId64 " is COMPLETE and keeps `last`", n);
-    REQUIRE(s, (t->state == TRIAL_COMPLETE) == !isnan(t->value),
+    bool has_ended = t->state == TRIAL_COMPLETE || t->state == TRIAL_PRUNED;
+    REQUIRE(s, !has_ended || t->last == NULL,
+            "trial %" PRId64 " has ended and keeps `last`", n);
+    REQUIRE(s, has_ended == !isnan(t->value),
             "trial %" PRId64 " (%s) has value %g", n,
             trial_state_name(t->state), t->value);
     REQUIRE(s, t->state != TRIAL_FAIL || t->cause != TRIAL_CAUSE_NONE,
