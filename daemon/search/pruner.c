@@ -56,7 +56,8 @@ static bool is_stuck(const struct pruning *p)
         return false;
     }
     double before = pruning_best(p->values, p->n - n_after, p->maximize);
-    double after = pruning_best(p->values + p->n - n_after, n_after, p->maximize);
+    double after =
+        pruning_best(p->values + p->n - n_after, n_after, p->maximize);
     double delta = p->options->min_delta;
     return p->maximize ? before - delta > after : before + delta < after;
 }
