@@ -20,6 +20,10 @@ enum rng_purpose { /* append only: a number here is part of every result */
                    RNG_INIT = 4,  /* weights */
                    RNG_SHUFFLE = 5, /* order of an epoch (index = epoch) */
                    RNG_DROPOUT = 6, /* masks (index = step and element) */
+                   RNG_FOREST = 7,  /* importances (trial = tree) */
+                   RNG_QMC = 8,     /* scrambling (trial 0: one per study) */
+                   RNG_CMAES = 9,   /* (trial 0: one per study; index =
+                                       generation) */
 };
 
 enum rng_kind { RNG_PHILOX, RNG_MT19937 };
