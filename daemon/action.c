@@ -15,6 +15,9 @@ void action_fini(struct action *a)
     case ACTION_SET_STUDY:
         free(a->set_study.reason);
         break;
+    case ACTION_SET_IMPORTANCES:
+        importances_fini(&a->importances.list);
+        break;
     case ACTION_ADD_TRIAL:
         free(a->add_trial.fixed);
         break;

@@ -15,6 +15,7 @@
     X(SET_STUDY, 1, 0, "its state and reason")                                 \
     X(SET_TARGET, 1, 0, "its n_trials")                                        \
     X(SET_DATA, 1, 0, "its prepared data set")                                 \
+    X(SET_IMPORTANCES, 1, 0, "what matters, by one evaluator")                 \
     X(DELETE_STUDY, 1, 1, "the study, its rows and its files")                 \
     X(ADD_TRIAL, 1, 0, "a new WAITING trial; params or fixed values")          \
     X(START_TRIAL, 1, 0, "WAITING -> RUNNING, attempt k, with its params")     \
@@ -54,7 +55,8 @@ enum slot_state {
 };
 
 /* What the durable ones do to a row, beside the obvious (mirror.c is the
- * reference; a trial's action sets the trial's seq, any other the study's):
+ * reference; a trial's action sets the trial's seq, any other but
+ * SET_IMPORTANCES the study's):
  * ADD_STUDY     state RUNNING, created_ms = running_since_ms = at_ms
  * START_TRIAL   attempt; start_ms = at_ms unless it is set; the values
  * END_ATTEMPT   cause, message, place, n_at_place; nothing else
@@ -87,6 +89,10 @@ struct action {
             int64_t n_trials;
         } set_target;
         struct study_data set_data;
+        struct {
+            enum importance_evaluator evaluator;
+            struct importances list; /* owned */
+        } importances;
         /* values: space.n, owned, or NULL: to be sampled at its start */
         struct {
             int64_t trial_id;

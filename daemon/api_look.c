@@ -106,6 +106,25 @@ void api_get_log(struct call *c)
     free(path);
 }
 
+/* What is stored; "pending": newer ones are being computed. */
+void api_get_importances(struct call *c)
+{
+    const char *name = c->request->query(c->request, "evaluator");
+    int evaluator =
+        name != NULL ? importance_by_name(name) : IMPORTANCE_PED_ANOVA;
+    if (evaluator < 0) {
+        api_refuse_invalid(c, "evaluator: expected ped-anova, fanova or mdi");
+        return;
+    }
+    const struct study *s = c->study;
+    bool is_pending = !study_importances_are_current(s);
+    if (is_pending) {
+        daemon_want_importances(c->api->daemon, s->id);
+    }
+    views_importances(s, (enum importance_evaluator)evaluator, is_pending,
+                      &c->out);
+}
+
 static void put_workers(struct call *c)
 {
     const struct mirror *m = daemon_mirror(c->api->daemon);

@@ -24,6 +24,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/paths.h"
+#include "daemon/analysis.h"
 #include "daemon/daemon_priv.h"
 #include "daemon/event.h"
 #include "daemon/mirror.h"
@@ -70,6 +71,9 @@ static void perform_all(struct daemon *d, struct actions *all)
         const struct action *action = &all->items[i];
         if (d->on_action != NULL) {
             d->on_action(d->watch_ctx, action);
+        }
+        if (action->kind == ACTION_FINISH_TRIAL && d->analysis != NULL) {
+            analysis_want(d->analysis, action->study);
         }
         if (action_is_performed(action->kind)) {
             daemon_perform(d, action);
@@ -353,6 +357,32 @@ void daemon_event(struct daemon *d, struct event *e)
     daemon_maybe_drained(d);
 }
 
+/* --- what is computed beside --- */
+
+static const struct mirror *mirror_now(void *ctx)
+{
+    const struct daemon *d = ctx;
+    return d->trouble == NULL ? d->mirror : NULL;
+}
+
+static void on_importances(void *ctx, int64_t study,
+                           enum importance_evaluator evaluator,
+                           const struct importances *list)
+{
+    struct event e = {.kind = EVENT_IMPORTANCES,
+                      .slot = -1,
+                      .study = study,
+                      .importances = {evaluator, list}};
+    daemon_event(ctx, &e);
+}
+
+void daemon_want_importances(struct daemon *d, int64_t study)
+{
+    if (d->analysis != NULL) {
+        analysis_want(d->analysis, study);
+    }
+}
+
 /* --- life --- */
 
 static int open_store(struct daemon *d, struct err *err)
@@ -408,6 +438,8 @@ int daemon_new(struct uv_loop_s *loop, const struct daemon_options *options,
         daemon_free(d);
         return rc;
     }
+    const struct analysis_hooks hooks = {d, mirror_now, on_importances};
+    d->analysis = analysis_new(loop, &hooks);
     uv_timer_init(loop, &d->timer);
     uv_prepare_init(loop, &d->settler);
     d->timer.data = d->settler.data = d;
@@ -432,13 +464,21 @@ static void on_settler_closed(uv_handle_t *h)
     uv_close((uv_handle_t *)&d->timer, on_timer_closed);
 }
 
-static void on_pool_closed(void *ctx)
+static void on_analysis_closed(void *ctx)
 {
     struct daemon *d = ctx;
-    d->pool = NULL;
     daemon_settle(d);
     d->timer_closed = true;
     uv_close((uv_handle_t *)&d->settler, on_settler_closed);
+}
+
+static void on_pool_closed(void *ctx)
+{
+    struct daemon *d = ctx;
+    struct analysis *a = d->analysis;
+    d->pool = NULL;
+    d->analysis = NULL;
+    analysis_close(a, on_analysis_closed, d);
 }
 
 static bool is_drained(const struct daemon *d)

@@ -42,6 +42,9 @@ const char *daemon_state_dir(const struct daemon *d);
 const char *daemon_trouble(const struct daemon *d);
 int daemon_worker_pid(const struct daemon *d, int slot); /* 0: none */
 
+/* The study's importances are to be brought up to date, in their own time. */
+void daemon_want_importances(struct daemon *d, int64_t study);
+
 /* Watchers hear of every applied action, after it is durable: the event
  * streams of the HTTP side. Borrows the action. One watcher. */
 struct action;

@@ -5,6 +5,7 @@
 #include "daemon/action.h"
 #include "daemon/daemon.h"
 #include <uv.h>
+struct analysis;
 struct pool;
 struct store;
 
@@ -15,6 +16,7 @@ struct daemon {
     struct store *store;
     struct mirror *mirror;
     struct pool *pool;
+    struct analysis *analysis;
     uv_timer_t timer;
     uv_prepare_t settler; /* daemon_settle, each time before the loop waits */
     bool timer_closed;

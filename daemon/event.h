@@ -22,6 +22,8 @@ enum event_kind {
      * two lives is no study's time), then for each RUNNING trial found */
     EVENT_START,
     EVENT_ORPHAN,
+    /* from the daemon's own computing (analysis.h) */
+    EVENT_IMPORTANCES,
     /* from users */
     EVENT_ADD_STUDY,
     EVENT_PAUSE,
@@ -67,6 +69,10 @@ struct event { /* borrows everything it points to */
             enum trial_cause cause;
             const char *message;
         } failed;
+        struct {
+            enum importance_evaluator evaluator;
+            const struct importances *list;
+        } importances;
         struct {
             const struct spec *spec;
         } add_study;

@@ -374,7 +374,7 @@ static void copy_trial(struct history *to, const struct history *from, size_t i)
     }
 }
 
-struct history *history_copy(const struct history *h)
+static struct history *copy_all(const struct history *h, bool with_reports)
 {
     struct history *to = mem_alloc(1, sizeof(*to));
     *to = *h;
@@ -386,17 +386,22 @@ struct history *history_copy(const struct history *h)
     for (size_t p = 0; p < h->n_params; p++) {
         copy_column(&to->params[p], &h->params[p], h->n, h->cap);
     }
-    for (size_t i = 0; i < h->n; i++) {
+    for (size_t i = 0; with_reports && i < h->n; i++) {
         copy_trial(to, h, i);
     }
     return to;
+}
+
+struct history *history_copy(const struct history *h)
+{
+    return copy_all(h, false);
 }
 
 struct history *history_filter(const struct history *h,
                                bool (*sees)(const void *ctx, int64_t number),
                                const void *ctx)
 {
-    struct history *to = history_copy(h);
+    struct history *to = copy_all(h, true);
     for (size_t i = 0; i < to->n; i++) {
         if (!sees(ctx, (int64_t)i)) {
             history_set_state(to, (int64_t)i, TRIAL_WAITING, (double)NAN);

@@ -12,7 +12,8 @@ struct history;
 
 struct history *history_new(void);
 void history_free(struct history *h);
-struct history *history_copy(const struct history *h); /* deep */
+/* Parameters, states and values; reports and rungs are left out. */
+struct history *history_copy(const struct history *h);
 /* A history in which only the trials are known that `sees` lets pass: the
  * others are WAITING and have no value. Numbers, parameters and reports stay.
  */

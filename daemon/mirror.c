@@ -144,6 +144,11 @@ static void apply_study(struct mirror *m, struct study *s,
     case ACTION_SET_DATA:
         s->data = a->set_data;
         break;
+    case ACTION_SET_IMPORTANCES:
+        importances_fini(&s->importances[a->importances.evaluator]);
+        importances_copy(&s->importances[a->importances.evaluator],
+                         &a->importances.list);
+        break;
     case ACTION_PREPARED:
         s->is_prepared = true;
         s->n_prepares = 0;
@@ -435,6 +440,7 @@ void mirror_apply(struct mirror *m, const struct action *a)
     case ACTION_SET_STUDY:
     case ACTION_SET_TARGET:
     case ACTION_SET_DATA:
+    case ACTION_SET_IMPORTANCES:
     case ACTION_PREPARED:
     case ACTION_DELETE_STUDY:
         assert(s != NULL);
@@ -446,7 +452,8 @@ void mirror_apply(struct mirror *m, const struct action *a)
         break;
     }
     m->next_seq = max_of(m->next_seq, a->seq + 1);
-    if (a->seq != 0 && a->number < 0 && a->kind != ACTION_DELETE_STUDY) {
+    if (a->seq != 0 && a->number < 0 && a->kind != ACTION_DELETE_STUDY &&
+        a->kind != ACTION_SET_IMPORTANCES) {
         s->seq = a->seq;
     }
 }

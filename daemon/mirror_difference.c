@@ -226,6 +226,22 @@ static int differ_spec(const struct where *w, const struct spec *a,
     return found;
 }
 
+static int differ_importances(const struct where *w,
+                              const struct importances *a,
+                              const struct importances *b)
+{
+    int found =
+        differ_int(w, "importances", (int64_t)a->n, (int64_t)b->n) ||
+        differ_int(w, "trials of importances", a->n_trials, b->n_trials);
+    for (size_t i = 0; i < a->n && !found; i++) {
+        found =
+            differ_text(w, "parameter", a->items[i].name, b->items[i].name) ||
+            differ_double(w, "importance", a->items[i].value,
+                          b->items[i].value);
+    }
+    return found;
+}
+
 static int differ_study(const struct study *a, const struct study *b,
                         struct buf *out)
 {
@@ -242,6 +258,9 @@ static int differ_study(const struct study *a, const struct study *b,
     for (int i = 0; i < TRIAL_N_STATES && !found; i++) {
         found = differ_int(&w, trial_state_name(i), a->n_by_state[i],
                            b->n_by_state[i]);
+    }
+    for (int i = 0; i < IMPORTANCE_N_EVALUATORS && !found; i++) {
+        found = differ_importances(&w, &a->importances[i], &b->importances[i]);
     }
     for (size_t i = 0; i < a->n_trials && !found; i++) {
         w.trial = (int64_t)i;

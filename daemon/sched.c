@@ -160,6 +160,16 @@ void sched_drain(const struct mirror *m, int64_t now_ms, int64_t mono_ms,
     }
 }
 
+/* What was computed of a study that may have gone meanwhile. */
+static void importances(const struct turn *t, const struct event *e)
+{
+    if (mirror_study(t->m, e->study) != NULL && e->importances.list->n > 0) {
+        struct action *a = turn_add(t, ACTION_SET_IMPORTANCES, e->study);
+        a->importances.evaluator = e->importances.evaluator;
+        importances_copy(&a->importances.list, e->importances.list);
+    }
+}
+
 /* --- events --------------------------------------------------------------- */
 
 int sched_decide(const struct mirror *m, const struct event *e,
@@ -172,6 +182,9 @@ int sched_decide(const struct mirror *m, const struct event *e,
         return 0;
     case EVENT_ORPHAN:
         orphan(&t, &e->id);
+        return 0;
+    case EVENT_IMPORTANCES:
+        importances(&t, e);
         return 0;
     case EVENT_TICK:
         sched_clock(&t);

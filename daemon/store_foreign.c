@@ -127,6 +127,9 @@ int store_load_foreign(struct store *s, struct mirror *m, int64_t study_id,
         study->is_foreign = true;
         rc = store_load_trials(s, m, study, err);
         if (rc == 0) {
+            rc = store_load_importances(s, study, err);
+        }
+        if (rc == 0) {
             settle(study);
         } else {
             a.kind = ACTION_DELETE_STUDY;

@@ -144,6 +144,48 @@ static int read_state(const struct store_row *r, struct study *study)
     return rc;
 }
 
+/* Rows of one evaluator stand together, in the order of struct importances. */
+int store_load_importances(struct store *s, struct study *study,
+                           struct err *err)
+{
+    struct store_row r;
+    int rc = store_row_open(&r, s, "parzen_importances",
+                            "SELECT study_id, evaluator, param, importance,"
+                            " n_trials FROM parzen_importances"
+                            " WHERE study_id = ?"
+                            " ORDER BY evaluator, importance DESC, param",
+                            study->id, err);
+    while (rc == 0 && r.has_row) {
+        const char *evaluator, *param = "";
+        double value = 0.0;
+        int64_t n_trials = 0;
+        rc = store_row_text(&r, 1, 32, &evaluator);
+        int which = rc == 0 ? importance_by_name(evaluator) : -1;
+        if (rc == 0) {
+            rc = store_row_text(&r, 2, 4 * SPEC_NAME_MAX, &param);
+        }
+        if (rc == 0) {
+            rc = store_row_real(&r, 3, &value);
+        }
+        if (rc == 0) {
+            rc = store_row_int(&r, 4, 0, INT64_MAX, &n_trials);
+        }
+        if (rc == 0 && which >= 0) { /* another version's: computed anew */
+            struct importances *list = &study->importances[which];
+            list->items =
+                mem_grow(list->items, list->n + 1, sizeof(*list->items));
+            list->items[list->n++] =
+                (struct importance){mem_strdup(param), value};
+            list->n_trials = n_trials;
+        }
+        if (rc == 0) {
+            rc = store_row_next(&r);
+        }
+    }
+    store_row_close(&r);
+    return rc;
+}
+
 static int load_own(struct store *s, struct mirror *m,
                     const struct store_row *r, const char *name)
 {
@@ -165,6 +207,9 @@ static int load_own(struct store *s, struct mirror *m,
         rc = check_direction(s, r->id, spec.direction, r->err);
     }
     spec_fini(&spec);
+    if (rc == 0) {
+        rc = store_load_importances(s, study, r->err);
+    }
     return rc != 0 ? rc : store_load_trials(s, m, study, r->err);
 }
 

@@ -201,6 +201,9 @@ MUST_CHECK int store_load_fixed(struct store_loading *l, double **fixed);
  * not become a training with the config's default. */
 MUST_CHECK int store_check_params(const struct store_loading *l,
                                   const struct study_trial *t);
+/* What was computed of the study before. */
+MUST_CHECK int store_load_importances(struct store *s, struct study *study,
+                                      struct err *err);
 /* A study without a config of ours. One that we cannot hold (two objectives,
  * say) is left out with a log line. */
 MUST_CHECK int store_load_foreign(struct store *s, struct mirror *m,

@@ -22,6 +22,9 @@
     X(SET_DATA, "UPDATE parzen_configs SET seq = ?2, data_sha256 = ?3,"        \
                 " n_classes = ?4, n_train = ?5, n_val = ?6, n_test = ?7"       \
                 " WHERE study_id = ?1")                                        \
+    X(DROP_IMPORTANCES, "DELETE FROM parzen_importances"                       \
+                        " WHERE study_id = ? AND evaluator = ?")               \
+    X(IMPORTANCE, "INSERT INTO parzen_importances VALUES (?, ?, ?, ?, ?)")     \
     X(TRIAL, "INSERT INTO trials VALUES (?, ?, ?, 'WAITING', NULL, NULL)")     \
     X(TRIAL_EXTRA, "INSERT INTO parzen_trials VALUES"                          \
                    " (?, ?, 0, 'none', NULL, -1, ?, -1, 0, 0)")                \

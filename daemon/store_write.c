@@ -155,6 +155,20 @@ static int set_data(const struct store_write *w)
     return rc != 0 ? rc : store_put_event(w, "%s", d->sha256);
 }
 
+static int set_importances(const struct store_write *w)
+{
+    const struct importances *list = &w->a->importances.list;
+    const char *evaluator = importance_name(w->a->importances.evaluator);
+    int rc = RUN(w, DROP_IMPORTANCES, NULL, STORE_I(w->a->study),
+                 STORE_T(evaluator));
+    for (size_t i = 0; rc == 0 && i < list->n; i++) {
+        rc = RUN(w, IMPORTANCE, NULL, STORE_I(w->a->study), STORE_T(evaluator),
+                 STORE_T(list->items[i].name), STORE_D(list->items[i].value),
+                 STORE_I(list->n_trials));
+    }
+    return rc != 0 ? rc : store_put_event(w, "%s", evaluator);
+}
+
 /* All rows of the study, Optuna's and ours. Rare, so one-off statements. */
 static int delete_rows(const struct store_write *w)
 {
@@ -211,6 +225,7 @@ static int (*const WRITERS[ACTION_N_KINDS])(const struct store_write *) = {
     [ACTION_SET_STUDY] = set_study,
     [ACTION_SET_TARGET] = set_target,
     [ACTION_SET_DATA] = set_data,
+    [ACTION_SET_IMPORTANCES] = set_importances,
     [ACTION_DELETE_STUDY] = delete_study,
     [ACTION_ADD_TRIAL] = store_add_trial,
     [ACTION_START_TRIAL] = store_start_trial,

@@ -70,6 +70,9 @@ void study_free(struct study *s)
     free(s->trials);
     spec_fini(&s->spec);
     free(s->reason);
+    for (int i = 0; i < IMPORTANCE_N_EVALUATORS; i++) {
+        importances_fini(&s->importances[i]);
+    }
     history_free(s->history);
     free(s);
 }
@@ -105,6 +108,14 @@ void study_values(const struct study *s, int64_t number, double *out)
         out[i] =
             param < 0 ? (double)NAN : history_param(s->history, number, param);
     }
+}
+
+bool study_importances_are_current(const struct study *s)
+{
+    /* ped-anova is stored last, and knows every parameter */
+    int64_t n = s->n_by_state[TRIAL_COMPLETE];
+    return n == 0 || history_n_params(s->history) == 0 ||
+           s->importances[IMPORTANCE_PED_ANOVA].n_trials == n;
 }
 
 int64_t study_n_finished(const struct study *s)

@@ -6,6 +6,7 @@
 #define DAEMON_STUDY_H
 #include "core/spec/spec.h"
 #include "core/spec/trial.h"
+#include "daemon/search/importance.h"
 struct history;
 
 /* X(NAME, "text", help). Only RUNNING studies get workers.
@@ -98,6 +99,7 @@ struct study {
     int64_t n_by_state[TRIAL_N_STATES];
     int64_t
         best; /* number of the best COMPLETE trial, -1: none; first of ties */
+    struct importances importances[IMPORTANCE_N_EVALUATORS]; /* n 0: none */
     struct history *history;
     bool is_foreign; /* made by Optuna: has no config of ours */
 };
@@ -107,6 +109,8 @@ struct study *study_new(int64_t id, const struct spec *spec);
 void study_free(struct study *s);
 struct study_trial *study_add_trial(struct study *s, int64_t trial_id);
 
+/* Are its importances those of all its COMPLETE trials? */
+bool study_importances_are_current(const struct study *s);
 /* The values of a trial in the space's order (space.n), NaN where absent. */
 void study_values(const struct study *s, int64_t number, double *out);
 int64_t study_n_finished(const struct study *s); /* COMPLETE + PRUNED */

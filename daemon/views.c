@@ -354,3 +354,28 @@ void views_study(const struct mirror *m, const struct study *s,
     put_string(w, "trouble", trouble);
     json_close(w, '}');
 }
+
+void views_importances(const struct study *s, enum importance_evaluator e,
+                       bool is_pending, struct json_out *w)
+{
+    const struct importances *list = &s->importances[e];
+    json_open(w, '{');
+    json_put_key(w, "evaluator");
+    json_put_string(w, importance_name(e));
+    json_put_key(w, "n_trials");
+    json_put_int(w, list->n_trials);
+    json_put_key(w, "pending");
+    json_put_bool(w, is_pending);
+    json_put_key(w, "importances");
+    json_open(w, '[');
+    for (size_t i = 0; i < list->n; i++) {
+        json_open(w, '{');
+        json_put_key(w, "param");
+        json_put_string(w, list->items[i].name);
+        json_put_key(w, "importance");
+        json_put_double(w, list->items[i].value);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+    json_close(w, '}');
+}

@@ -12,11 +12,14 @@
  *   "epochs":[{"epoch","train-loss",...}],"checkpoint":PATH|null,
  *   "progress":{"phase","epoch","step","n_steps","loss","elapsed_ms"}|null,
  *   "nondeterministic":bool}
+ * importances: {"evaluator","n_trials","pending":bool,
+ *   "importances":[{"param","importance"}...]}, descending
  * Times are UTC milliseconds; a missing number is null, a non-finite one the
  * string "nan", "inf" or "-inf". */
 #ifndef DAEMON_VIEWS_H
 #define DAEMON_VIEWS_H
 #include <stdbool.h>
+#include "daemon/search/importance.h"
 #include <stdint.h>
 struct json_out;
 struct mirror;
@@ -38,6 +41,8 @@ void views_study(const struct mirror *m, const struct study *s,
 void views_trial(const struct study *s, const struct study_trial *trial,
                  const char *state_dir, bool with_epochs,
                  const struct views_time *t, struct json_out *w);
+void views_importances(const struct study *s, enum importance_evaluator e,
+                       bool is_pending, struct json_out *w);
 struct views_filter {
     int64_t after; /* only trials with seq > after; -1: all */
     int state;     /* enum trial_state, -1: all */

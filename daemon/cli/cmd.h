@@ -15,6 +15,7 @@ struct cli;
     X("trials", cmd_trials, "list a study's trials")                           \
     X("show", cmd_show, "everything about one trial")                          \
     X("best", cmd_best, "best parameters, value and checkpoint")               \
+    X("importances", cmd_importances, "how much each parameter matters")       \
     X("watch", cmd_watch, "follow a study live")                               \
     X("enqueue", cmd_enqueue, "try these parameters next, once")               \
     X("retry", cmd_retry, "try failed trials again")                           \

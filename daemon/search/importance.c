@@ -72,10 +72,11 @@ static int compare(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-void importance_compute(enum importance_evaluator evaluator,
-                        const struct history *history,
-                        enum spec_direction direction, uint64_t seed,
-                        bool normalize, struct importances *out)
+static void compute(enum importance_evaluator evaluator,
+                    const struct history *history,
+                    enum spec_direction direction, uint64_t seed,
+                    bool normalize, const atomic_bool *cancel,
+                    struct importances *out)
 {
     size_t n = (size_t)history_n_params(history);
     double *values = mem_grow(NULL, n + 1, sizeof(*values));
@@ -84,10 +85,10 @@ void importance_compute(enum importance_evaluator evaluator,
     }
     switch (evaluator) {
     case IMPORTANCE_FANOVA:
-        importance_fanova(history, seed, values);
+        importance_fanova(history, seed, cancel, values);
         break;
     case IMPORTANCE_MDI:
-        importance_mdi(history, seed, values);
+        importance_mdi(history, seed, cancel, values);
         break;
     default:
         importance_ped_anova(history, direction, values);
@@ -109,6 +110,38 @@ void importance_compute(enum importance_evaluator evaluator,
         normalize_to_one(out);
     }
     qsort(out->items, out->n, sizeof(*out->items), compare);
+}
+
+void importance_compute(enum importance_evaluator evaluator,
+                        const struct history *history,
+                        enum spec_direction direction, uint64_t seed,
+                        bool normalize, struct importances *out)
+{
+    compute(evaluator, history, direction, seed, normalize, NULL, out);
+}
+
+bool importance_compute_until(enum importance_evaluator evaluator,
+                              const struct history *history,
+                              enum spec_direction direction, uint64_t seed,
+                              const atomic_bool *cancel,
+                              struct importances *out)
+{
+    compute(evaluator, history, direction, seed, true, cancel, out);
+    if (atomic_load(cancel)) {
+        importances_fini(out);
+        return false;
+    }
+    return true;
+}
+
+void importances_copy(struct importances *to, const struct importances *from)
+{
+    *to = *from;
+    to->items = mem_alloc(from->n, sizeof(*to->items));
+    for (size_t i = 0; i < from->n; i++) {
+        to->items[i] = (struct importance){mem_strdup(from->items[i].name),
+                                           from->items[i].value};
+    }
 }
 
 void importances_fini(struct importances *out)

@@ -6,6 +6,7 @@
 #ifndef DAEMON_SEARCH_IMPORTANCE_H
 #define DAEMON_SEARCH_IMPORTANCE_H
 #include "core/spec/spec.h"
+#include <stdatomic.h>
 struct history;
 
 /* X(NAME, "text") */
@@ -31,7 +32,7 @@ struct importance {
 struct importances {
     struct importance *items; /* descending; equal ones by name */
     size_t n;
-    int64_t n_trials; /* COMPLETE trials in the history */
+    int64_t n_trials; /* COMPLETE trials that it was computed from */
 };
 
 /* normalize: they sum to 1 (all equal when all are 0). ped-anova knows every
@@ -41,6 +42,14 @@ void importance_compute(enum importance_evaluator evaluator,
                         const struct history *history,
                         enum spec_direction direction, uint64_t seed,
                         bool normalize, struct importances *out);
+/* The same, normalized, until *cancel is set (by another thread): then *out is
+ * empty and false is returned. */
+bool importance_compute_until(enum importance_evaluator evaluator,
+                              const struct history *history,
+                              enum spec_direction direction, uint64_t seed,
+                              const atomic_bool *cancel,
+                              struct importances *out);
+void importances_copy(struct importances *to, const struct importances *from);
 void importances_fini(struct importances *out);
 
 #endif

@@ -5,7 +5,7 @@
  *
  * fANOVA of a one-hot parameter looks at every combination of its columns, the
  * impossible ones too; beyond ONE_HOT_MAX choices (there are 2^choices) at the
- * possible ones only. */
+ * possible ones only. Of a long history the newest ROWS_MAX trials count. */
 #include "core/base/mem.h"
 #include "daemon/history.h"
 #include "daemon/search/forest.h"
@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ONE_HOT_MAX = 10 };
+enum { ONE_HOT_MAX = 10, ROWS_MAX = 10000 };
 
 struct axis { /* a parameter, and its columns */
     int param;
@@ -91,8 +91,10 @@ static void table_new(const struct history *h, struct table *t, double *out)
     *t = (struct table){0};
     table_axes(h, t, out);
     importance_rows_of(h, &rows);
-    t->n = rows.n;
+    size_t skipped = rows.n > ROWS_MAX ? rows.n - ROWS_MAX : 0;
+    t->n = rows.n - skipped;
     t->y = rows.values;
+    memmove(t->y, t->y + skipped, t->n * sizeof(*t->y));
     t->x = mem_alloc(t->n * t->n_columns + 1, sizeof(*t->x));
     t->low = mem_alloc(t->n_columns, sizeof(*t->low));
     t->high = mem_alloc(t->n_columns, sizeof(*t->high));
@@ -104,7 +106,8 @@ static void table_new(const struct history *h, struct table *t, double *out)
             t->high[c] = is_choice ? 1.0 : a->dist->high;
         }
         for (size_t i = 0; i < t->n; i++) {
-            put_value(t, a, i, history_param(h, rows.numbers[i], a->param));
+            put_value(t, a, i,
+                      history_param(h, rows.numbers[skipped + i], a->param));
         }
         out[a->param] = 0.0;
     }
@@ -392,7 +395,8 @@ static bool mdi_tree(const struct table *t, const struct forest_tree *tree,
     return all > 0.0;
 }
 
-static void over_trees(const struct history *h, uint64_t seed, double *out,
+static void over_trees(const struct history *h, uint64_t seed,
+                       const atomic_bool *cancel, double *out,
                        bool (*tree_shares)(const struct table *t,
                                            const struct forest_tree *tree,
                                            double *shares))
@@ -404,6 +408,9 @@ static void over_trees(const struct history *h, uint64_t seed, double *out,
     int n_used = 0;
     bool any = t.n > 1 && t.n_axes > 0 && has_variance(&t);
     for (uint32_t k = 0; any && k < FOREST_TREES; k++) {
+        if (cancel != NULL && atomic_load(cancel)) {
+            break;
+        }
         struct rng rng;
         struct forest_tree tree;
         rng_stream(&rng, seed, k, RNG_FOREST, 0);
@@ -418,12 +425,14 @@ static void over_trees(const struct history *h, uint64_t seed, double *out,
     table_fini(&t);
 }
 
-void importance_fanova(const struct history *h, uint64_t seed, double *out)
+void importance_fanova(const struct history *h, uint64_t seed,
+                       const atomic_bool *cancel, double *out)
 {
-    over_trees(h, seed, out, fanova_tree);
+    over_trees(h, seed, cancel, out, fanova_tree);
 }
 
-void importance_mdi(const struct history *h, uint64_t seed, double *out)
+void importance_mdi(const struct history *h, uint64_t seed,
+                    const atomic_bool *cancel, double *out)
 {
-    over_trees(h, seed, out, mdi_tree);
+    over_trees(h, seed, cancel, out, mdi_tree);
 }

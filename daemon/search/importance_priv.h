@@ -15,7 +15,10 @@ void importance_rows_fini(struct importance_rows *r);
 /* Fill out[param of the history] for the parameters; NaN: it has none. */
 void importance_ped_anova(const struct history *h,
                           enum spec_direction direction, double *out);
-void importance_fanova(const struct history *h, uint64_t seed, double *out);
-void importance_mdi(const struct history *h, uint64_t seed, double *out);
+/* cancel may be NULL; once it is set, out is undefined. */
+void importance_fanova(const struct history *h, uint64_t seed,
+                       const atomic_bool *cancel, double *out);
+void importance_mdi(const struct history *h, uint64_t seed,
+                    const atomic_bool *cancel, double *out);
 
 #endif

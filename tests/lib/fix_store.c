@@ -278,6 +278,22 @@ static void enqueue(struct fix_store *f, struct actions *out,
     fix_store_add_trial(f, out, s->id, values);
 }
 
+static void set_importances(struct fix_store *f, struct actions *out,
+                            const struct study *s)
+{
+    struct action *a = add(f, out, ACTION_SET_IMPORTANCES, s->id, -1);
+    size_t n = 1 + rng_below(&f->rng, 3);
+    a->importances.evaluator =
+        (enum importance_evaluator)rng_below(&f->rng, IMPORTANCE_N_EVALUATORS);
+    a->importances.list.items = mem_alloc(n, sizeof(struct importance));
+    a->importances.list.n = n;
+    a->importances.list.n_trials = rng_below(&f->rng, 100);
+    for (size_t i = 0; i < n; i++) {
+        a->importances.list.items[i] =
+            (struct importance){mem_printf("p%zu", i), 1.0 / (double)(i + 2)};
+    }
+}
+
 static void of_study(struct fix_store *f, struct actions *out,
                      const struct study *s)
 {
@@ -300,6 +316,9 @@ static void of_study(struct fix_store *f, struct actions *out,
         if (rng_below(&f->rng, 4) == 0) {
             add(f, out, ACTION_DELETE_STUDY, s->id, -1);
         }
+        break;
+    case 6:
+        set_importances(f, out, s);
         break;
     case 4:
     case 5:

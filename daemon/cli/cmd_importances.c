@@ -1,0 +1,119 @@
+/* importances: which parameters matter, as bars. */
+#include "core/base/buf.h"
+#include "core/base/json.h"
+#include "daemon/cli/bars.h"
+#include "daemon/cli/cli.h"
+#include "daemon/cli/cmd.h"
+#include "daemon/cli/field.h"
+#include "daemon/cli/width.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+enum { KEY_EVALUATOR = 1, BAR_WIDTH = 40, WAIT_MS = 100, WAITS_MAX = 600 };
+
+struct input {
+    const char *evaluator;
+};
+
+static void on_option(int key, const char *arg, struct argp_state *state,
+                      void *ctx)
+{
+    struct input *in = ctx;
+    (void)key;
+    if (strcmp(arg, "ped-anova") != 0 && strcmp(arg, "fanova") != 0 &&
+        strcmp(arg, "mdi") != 0) {
+        argp_error(state,
+                   "--evaluator: '%s' is not one of ped-anova, fanova, "
+                   "mdi",
+                   arg);
+    }
+    in->evaluator = arg;
+}
+
+/* The daemon computes in its own time: ask until what it has is of all trials.
+ */
+static int ask(struct cli *c, const char *study, const char *evaluator,
+               struct json **out, struct err *err)
+{
+    char rest[64];
+    snprintf(rest, sizeof(rest), "/importances?evaluator=%s", evaluator);
+    for (int i = 0;; i++) {
+        int rc = cli_study_call(c, "GET", study, rest, NULL, out, err);
+        if (rc != 0 || !field_bool(*out, "pending") || i == WAITS_MAX) {
+            return rc;
+        }
+        json_free(*out);
+        const struct timespec wait = {.tv_nsec = WAIT_MS * 1000000L};
+        nanosleep(&wait, NULL);
+    }
+}
+
+static int name_width(const struct json *reply)
+{
+    int width = 0;
+    for (const struct json *i = field_first(reply, "importances"); i != NULL;
+         i = json_next(i)) {
+        const char *name = field_text(i, "param");
+        int n = (int)strlen(name);
+        width = n > width ? n : width;
+    }
+    return width;
+}
+
+static void print_bars(const struct cli *c, const struct json *reply)
+{
+    struct buf text;
+    int width = name_width(reply);
+    double most = field_number(field_first(reply, "importances"), "importance");
+    buf_init(&text, BUF_MAX_CONFIG);
+    for (const struct json *i = field_first(reply, "importances"); i != NULL;
+         i = json_next(i)) {
+        const char *name = field_text(i, "param");
+        double value = field_number(i, "importance");
+        width_printable(&text, name, strlen(name));
+        buf_printf(&text, "%*s  %6.4f  ", width - (int)strlen(name), "", value);
+        bars_solid(&text, &c->out, most > 0.0 ? value / most : 0.0, BAR_WIDTH,
+                   TERM_ACCENT);
+        buf_char(&text, '\n');
+    }
+    if (text.len > 0) {
+        fputs(text.data, c->out.file);
+    }
+    buf_fini(&text);
+    cli_say(c, "%s over %" PRId64 " complete trials",
+            field_text(reply, "evaluator"), field_int(reply, "n_trials", 0));
+}
+
+int cmd_importances(struct cli *c, int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"evaluator", KEY_EVALUATOR, "NAME", 0,
+         "ped-anova (default), fanova or mdi", 0},
+        {0}};
+    static const struct cli_command command = {
+        .name = "importances",
+        .args = "STUDY",
+        .doc = "Shows how much each parameter matters for the objective.",
+        .n_min = 1,
+        .n_max = 1,
+        .options = options,
+        .on_option = on_option};
+    struct input in = {.evaluator = "ped-anova"};
+    struct json *reply;
+    struct err err;
+    cli_parse(c, &command, argc, argv, &in);
+    if (ask(c, argv[1], in.evaluator, &reply, &err) != 0) {
+        return cli_fail(c, &err);
+    }
+    if (c->json) {
+        cli_put_json(reply);
+    } else if (field_first(reply, "importances") == NULL) {
+        cli_say(c, "No complete trial has parameters yet.");
+    } else {
+        print_bars(c, reply);
+    }
+    json_free(reply);
+    return CLI_OK;
+}
