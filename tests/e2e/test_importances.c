@@ -26,7 +26,7 @@ START_TEST(what_matters_is_stored_and_shown)
     ck_assert(strstr(shown.out, "\"param\":\"lr\"") != NULL);
     outcome_fini(&shown);
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_importances"),
-                     6);
+                     9);
     struct outcome wrong = CLI(&h, 10, "importances", "nothing");
     ck_assert_int_eq(wrong.code, 4);
     outcome_fini(&wrong);
