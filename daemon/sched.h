@@ -28,6 +28,8 @@
  *   what is stored (a resume), never leave a gap: else the worker is killed;
  * - a report that the study's pruner finds hopeless ends its trial in the same
  *   decision: PRUNED with that report's value, and STOP without keeping;
+ * - when all points of a space that may be tried have been (sampler.h), the
+ *   study ends and says so;
  * - a study ends when the target is reached and nothing waits or runs; trials
  *   that run when a stop rule or max_failures ends it are put back. The trial
  *   that ends it and the study's new state are one decision;

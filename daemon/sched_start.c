@@ -95,12 +95,30 @@ static void start_new_trial(const struct turn *t, const struct study *s,
     start_trial(t, s, &born, slot);
 }
 
+/* Nothing is left to be tried: the study ends when nothing waits or runs. */
+static bool is_exhausted(const struct turn *t, const struct study *s)
+{
+    size_t n;
+    if (!sampler_is_exhausted(&s->spec, s->history, &n)) {
+        return false;
+    }
+    if (s->n_by_state[TRIAL_WAITING] + s->n_by_state[TRIAL_RUNNING] == 0) {
+        turn_finish_study(t, s,
+                          mem_printf("the space is exhausted: all %zu points "
+                                     "were tried",
+                                     n),
+                          -1);
+    }
+    return true;
+}
+
 static bool start_in(const struct turn *t, const struct study *s, int slot)
 {
     if (s->state != STUDY_RUNNING || s->is_foreign || !has_share(t->m, s)) {
         return false;
     }
-    if (!s->is_prepared) {
+    bool has_data = s->spec.objective == SPEC_OBJECTIVE_CLASSIFIER;
+    if (has_data && !s->is_prepared) {
         if (s->preparing_slot >= 0) {
             return false;
         }
@@ -113,7 +131,7 @@ static bool start_in(const struct turn *t, const struct study *s, int slot)
         return true;
     }
     if (trial == NULL && sched_n_counted(s) < s->spec.n_trials &&
-        has_place(t->m, s)) {
+        !is_exhausted(t, s) && has_place(t->m, s)) {
         start_new_trial(t, s, slot);
         return true;
     }
@@ -131,6 +149,7 @@ void sched_next(const struct mirror *m, int64_t now_ms, int64_t mono_ms,
     }
     bool started = slot < 0;
     for (size_t i = 0; i < m->n_studies && !started; i++) {
-        started = start_in(&t, m->studies[(first + i) % m->n_studies], slot);
+        started = start_in(&t, m->studies[(first + i) % m->n_studies], slot) ||
+                  out->n > 0;
     }
 }

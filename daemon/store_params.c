@@ -89,15 +89,17 @@ int store_check_params(const struct store_loading *l,
                        const struct study_trial *t)
 {
     const struct space *space = &l->study->spec.space;
-    const struct history *h = l->study->history;
-    for (size_t i = 0; t->attempt > 0 && i < space->n; i++) {
-        int param = history_find_param(h, space->params[i].name);
-        if (param < 0 || isnan(history_param(h, t->number, param))) {
-            return store_row_bad(&l->trials, "its parameter '%s' is missing",
-                                 space->params[i].name);
+    double *values = mem_alloc(space->n + 1, sizeof(*values));
+    int rc = 0;
+    study_values(l->study, t->number, values);
+    for (size_t i = 0; rc == 0 && t->attempt > 0 && i < space->n; i++) {
+        if (isnan(values[i]) && space_is_active(space, values, i)) {
+            rc = store_row_bad(&l->trials, "its parameter '%s' is missing",
+                               space->params[i].name);
         }
     }
-    return 0;
+    free(values);
+    return rc;
 }
 
 /* --- enqueued values ------------------------------------------------------ */

@@ -104,8 +104,7 @@ static int add_study(const struct store_write *w)
     }
     if (rc == 0) {
         char names[64]; /* for the axes of Optuna's plots */
-        snprintf(names, sizeof(names), "[\"%s\"]",
-                 RUN_METRIC_NAMES[spec->metric]);
+        snprintf(names, sizeof(names), "[\"%s\"]", spec_metric_name(spec));
         rc = RUN(w, METRIC_NAMES, NULL, STORE_I(id), STORE_T(names));
     }
     if (rc == 0) {

@@ -82,6 +82,10 @@ static int put_params(const struct store_write *w, const struct spec *spec)
     for (size_t i = 0; rc == 0 && i < spec->space.n; i++) {
         double value = w->a->start_trial.values[i];
         const struct param *p = &spec->space.params[i];
+        if (isnan(value) &&
+            !space_is_active(&spec->space, w->a->start_trial.values, i)) {
+            continue;
+        }
         if (!isfinite(value)) {
             rc = err_set(w->err, ERR_INVALID,
                          "trial %" PRId64 ": parameter '%s' has no value",

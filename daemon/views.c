@@ -280,7 +280,7 @@ static void put_summary(const struct mirror *m, const struct study *s,
     put_string(w, "state", study_state_name(s->state));
     put_string(w, "reason", s->reason);
     put_bool(w, "foreign", s->is_foreign);
-    put_string(w, "metric", RUN_METRIC_NAMES[s->spec.metric]);
+    put_string(w, "metric", spec_metric_name(&s->spec));
     put_string(w, "direction",
                s->spec.direction == SPEC_MAXIMIZE ? "maximize" : "minimize");
     put_int(w, "n_trials", s->spec.n_trials);

@@ -278,9 +278,26 @@ void space_fini(struct space *s)
     for (size_t i = 0; i < s->n; i++) {
         free(s->params[i].name);
         dist_fini(&s->params[i].dist);
+        for (size_t k = 0; k < s->params[i].n_when; k++) {
+            free(s->params[i].when[k].values);
+        }
+        free(s->params[i].when);
     }
     free(s->params);
     *s = (struct space){0};
+}
+
+static void conditions_copy(struct param *to, const struct param *from)
+{
+    to->n_when = from->n_when;
+    to->when =
+        from->n_when > 0 ? mem_alloc(from->n_when, sizeof(*to->when)) : NULL;
+    for (size_t k = 0; k < from->n_when; k++) {
+        const struct condition *c = &from->when[k];
+        to->when[k] = *c;
+        to->when[k].values = mem_alloc(c->n, sizeof(*c->values));
+        memcpy(to->when[k].values, c->values, c->n * sizeof(*c->values));
+    }
 }
 
 void space_copy(struct space *to, const struct space *from)
@@ -294,7 +311,19 @@ void space_copy(struct space *to, const struct space *from)
         to->params[i].name = mem_strdup(from->params[i].name);
         to->params[i].field = from->params[i].field;
         dist_copy(&to->params[i].dist, &from->params[i].dist);
+        conditions_copy(&to->params[i], &from->params[i]);
     }
+}
+
+static bool conditions_equal(const struct param *a, const struct param *b)
+{
+    bool equal = a->n_when == b->n_when;
+    for (size_t k = 0; equal && k < a->n_when; k++) {
+        const struct condition *c = &a->when[k], *d = &b->when[k];
+        equal = c->parent == d->parent && c->n == d->n &&
+                memcmp(c->values, d->values, c->n * sizeof(*c->values)) == 0;
+    }
+    return equal;
 }
 
 bool space_equal(const struct space *a, const struct space *b)
@@ -305,7 +334,7 @@ bool space_equal(const struct space *a, const struct space *b)
     for (size_t i = 0; i < a->n; i++) {
         const struct param *p = &a->params[i], *q = &b->params[i];
         if (p->field != q->field || strcmp(p->name, q->name) != 0 ||
-            !dist_equal(&p->dist, &q->dist)) {
+            !dist_equal(&p->dist, &q->dist) || !conditions_equal(p, q)) {
             return false;
         }
     }
@@ -320,6 +349,64 @@ int space_find(const struct space *s, const char *name)
         }
     }
     return -1;
+}
+
+static bool holds(const struct condition *c, double value)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        if (c->values[i] == value) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool space_is_active(const struct space *s, const double *values, size_t i)
+{
+    const struct param *p = &s->params[i];
+    for (size_t k = 0; k < p->n_when; k++) {
+        if (!holds(&p->when[k], values[p->when[k].parent])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool space_has_conditions(const struct space *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->params[i].n_when > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parents_placed(const struct param *p, const bool *placed)
+{
+    for (size_t k = 0; k < p->n_when; k++) {
+        if (!placed[p->when[k].parent]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool space_order(const struct space *s, size_t *order)
+{
+    bool *placed = mem_alloc(s->n, sizeof(*placed));
+    size_t n = 0, before;
+    do {
+        before = n;
+        for (size_t i = 0; i < s->n; i++) {
+            if (!placed[i] && parents_placed(&s->params[i], placed)) {
+                placed[i] = true;
+                order[n++] = i;
+            }
+        }
+    } while (n > before);
+    free(placed);
+    return n == s->n;
 }
 
 void space_apply(const struct space *s, const double *values, struct run *run)

@@ -79,10 +79,20 @@ void dist_put_optuna(const struct dist *d, struct json_out *w);
 MUST_CHECK int dist_from_optuna(const struct json *node, struct dist *out,
                                 struct err *err);
 
+/* A condition: the parameter exists only where another one has one of these
+ * values. */
+struct condition {
+    size_t parent;  /* in the space; comes before nothing in particular */
+    double *values; /* internal, owned */
+    size_t n;
+};
+
 struct param {
     char *name;       /* owned; unique in the space */
     int field;        /* RUN_FIELD_*, or -1: not of this project's trainer */
     struct dist dist; /* choices of an enum field are its names */
+    struct condition *when; /* owned; all must hold */
+    size_t n_when;
 };
 
 struct space {
@@ -94,6 +104,13 @@ void space_fini(struct space *s);
 void space_copy(struct space *to, const struct space *from);
 bool space_equal(const struct space *a, const struct space *b);
 int space_find(const struct space *s, const char *name); /* -1: none */
+/* Is parameter i there, where the others have these values (NaN: absent)? */
+bool space_is_active(const struct space *s, const double *values, size_t i);
+bool space_has_conditions(const struct space *s);
+/* The parameters in an order in which each comes after those its conditions
+ * look at, else as they stand; order has s->n entries. False: they form a
+ * circle. */
+bool space_order(const struct space *s, size_t *order);
 /* Write the point's values into run's fields. values has s->n entries. A field
  * keeps its base value where a value is NaN or an index is no choice. */
 void space_apply(const struct space *s, const double *values, struct run *run);

@@ -8,6 +8,11 @@ void spec_defaults(struct spec *s)
 {
     *s = (struct spec){
         .name = mem_strdup(""),
+        .work = {.path = mem_strdup(""),
+                 .function = mem_strdup(""),
+                 .directory = mem_strdup(""),
+                 .timeout = NAN,
+                 .output_mb = 64},
         .metric = RUN_VAL_ACC,
         .direction = SPEC_MAXIMIZE,
         .of = SPEC_OF_BEST,
@@ -57,6 +62,10 @@ static void strings_free(char **strings, size_t n)
 void spec_fini(struct spec *s)
 {
     free(s->name);
+    free(s->work.path);
+    free(s->work.function);
+    free(s->work.directory);
+    strings_free(s->work.command, s->work.n_command);
     strings_free(s->data.sources, s->data.n_sources);
     strings_free(s->data.test_sources, s->data.n_test_sources);
     strings_free(s->data.splits, s->data.n_splits);
@@ -79,6 +88,10 @@ void spec_copy(struct spec *to, const struct spec *from)
 {
     *to = *from;
     to->name = mem_strdup(from->name);
+    to->work.path = mem_strdup(from->work.path);
+    to->work.function = mem_strdup(from->work.function);
+    to->work.directory = mem_strdup(from->work.directory);
+    to->work.command = strings_copy(from->work.command, from->work.n_command);
     to->data.sources = strings_copy(from->data.sources, from->data.n_sources);
     to->data.test_sources =
         strings_copy(from->data.test_sources, from->data.n_test_sources);
@@ -86,6 +99,13 @@ void spec_copy(struct spec *to, const struct spec *from)
     to->data.text = mem_strdup(from->data.text);
     to->data.label = mem_strdup(from->data.label);
     space_copy(&to->space, &from->space);
+}
+
+const char *spec_metric_name(const struct spec *s)
+{
+    return s->objective == SPEC_OBJECTIVE_CLASSIFIER
+               ? RUN_METRIC_NAMES[s->metric]
+               : "value";
 }
 
 void spec_run(const struct spec *s, const double *values, int64_t trial,

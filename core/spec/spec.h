@@ -6,7 +6,22 @@
 
 enum spec_direction { SPEC_MINIMIZE, SPEC_MAXIMIZE };
 enum spec_of { SPEC_OF_BEST, SPEC_OF_LAST }; /* which epoch is the value */
-enum spec_sampler { SPEC_SAMPLER_TPE, SPEC_SAMPLER_RANDOM };
+enum spec_sampler {
+    SPEC_SAMPLER_TPE,
+    SPEC_SAMPLER_RANDOM,
+    SPEC_SAMPLER_GRID,
+    SPEC_SAMPLER_BRUTE_FORCE,
+    SPEC_SAMPLER_QMC,
+    SPEC_SAMPLER_CMAES
+};
+enum spec_duplicates { SPEC_DUPLICATES_ALLOW, SPEC_DUPLICATES_AVOID };
+enum spec_qmc { SPEC_QMC_SOBOL, SPEC_QMC_HALTON };
+enum spec_objective {
+    SPEC_OBJECTIVE_CLASSIFIER, /* the built-in training */
+    SPEC_OBJECTIVE_TABLE,      /* a table of finished trainings */
+    SPEC_OBJECTIVE_FUNCTION,   /* a test function */
+    SPEC_OBJECTIVE_COMMAND     /* any program */
+};
 enum spec_pruner {
     SPEC_PRUNER_NONE,
     SPEC_PRUNER_MEDIAN,
@@ -60,6 +75,18 @@ struct spec_data {
     int64_t min_class_count;
 };
 
+/* What a trial does; the classifier needs none of it. */
+struct spec_work {
+    char *path;     /* of the table */
+    char *function; /* a name that the worker knows */
+    char **command; /* program and arguments; {NAME} is a parameter's value */
+    size_t n_command;
+    char *directory;   /* where the command runs; "": the trial's folder */
+    double timeout;    /* seconds of one attempt; NaN: no limit */
+    int64_t memory_mb; /* of all its processes; 0: no limit */
+    int64_t output_mb; /* of its output */
+};
+
 struct spec_stop {
     double value;         /* NaN: none; reached -> the study ends */
     double hours;         /* NaN: none; wall time of this study, summed */
@@ -68,12 +95,17 @@ struct spec_stop {
 
 struct spec {
     char *name;
+    enum spec_objective objective;
+    struct spec_work work;
     enum run_metric metric;
     enum spec_direction direction;
     enum spec_of of;
     int64_t n_trials; /* finished trials = COMPLETE + PRUNED, over all runs */
     int64_t workers;  /* this study's share of the pool; 0: no cap */
     enum spec_sampler sampler;
+    enum spec_duplicates duplicates;
+    enum spec_qmc qmc;
+    bool qmc_scramble;
     struct spec_tpe tpe;
     enum spec_pruner pruner;
     struct spec_pruning pruning; /* the pruner's options */
@@ -92,6 +124,8 @@ enum {
 void spec_defaults(struct spec *s);
 void spec_fini(struct spec *s);
 void spec_copy(struct spec *to, const struct spec *from); /* deep */
+/* What its objective's values are called: "val-acc", "value". */
+const char *spec_metric_name(const struct spec *s);
 /* The run of one trial: base with values (space.n of them) applied. */
 void spec_run(const struct spec *s, const double *values, int64_t trial,
               struct run *out);

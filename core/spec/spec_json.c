@@ -163,7 +163,10 @@ static int read_name(const struct spec_row *row, const struct json *node,
     if (json_kind(node) != JSON_STRING) {
         return wrong_kind(row, "a string", node, err);
     }
-    if (spec_check_text(json_string(node), err) != 0) {
+    bool may_be_empty = row->type == SPEC_TEXT;
+    bool is_empty = json_string(node)[0] == '\0';
+    if (!(may_be_empty && is_empty) &&
+        spec_check_text(json_string(node), err) != 0) {
         return err_wrap(err, "%s", row->path);
     }
     free(*out);
@@ -271,7 +274,8 @@ static int check_entry(const struct spec_row *row, const char *s,
 }
 
 static int read_strings(const struct spec_row *row, const struct json *node,
-                        char ***list, size_t *n_list, struct err *err)
+                        bool is_needed, char ***list, size_t *n_list,
+                        struct err *err)
 {
     bool is_one = may_be_one(row) && json_kind(node) == JSON_STRING;
     if (!is_one && json_kind(node) != JSON_ARRAY) {
@@ -281,7 +285,7 @@ static int read_strings(const struct spec_row *row, const struct json *node,
                           node, err);
     }
     int n = is_one ? 1 : json_size(node);
-    if (n > SOURCES_MAX || (n == 0 && row->type == SPEC_SOURCES)) {
+    if (n > SOURCES_MAX || (n == 0 && row->type == SPEC_SOURCES && is_needed)) {
         return err_set(err, ERR_INVALID, "%s: must have %d to %d entries",
                        row->path, row->type == SPEC_SOURCES, SOURCES_MAX);
     }
@@ -302,6 +306,50 @@ static int read_strings(const struct spec_row *row, const struct json *node,
 
 /* --- run fields ----------------------------------------------------------- */
 
+/* Takes the parameter; a name must be free. */
+static int add_param(const char *path, struct param p, struct spec *s,
+                     struct err *err)
+{
+    int other = space_find(&s->space, p.name);
+    if (other < 0 && s->space.n < SPACE_MAX_PARAMS) {
+        s->space.params =
+            mem_grow(s->space.params, s->space.n + 1, sizeof(*s->space.params));
+        s->space.params[s->space.n++] = p;
+        return 0;
+    }
+    int rc;
+    if (other < 0) {
+        rc = err_set(err, ERR_INVALID, "%s: at most %d parameters", path,
+                     SPACE_MAX_PARAMS);
+    } else {
+        int field = s->space.params[other].field;
+        rc = err_set(err, ERR_INVALID,
+                     "%s: the parameter '%.100s' is that of %s already", path,
+                     p.name, field >= 0 ? RUN_FIELD[field].path : "params");
+    }
+    free(p.name);
+    dist_fini(&p.dist);
+    return rc;
+}
+
+static int read_params(const struct spec_row *row, const struct json *node,
+                       struct spec *s, struct err *err)
+{
+    if (json_kind(node) != JSON_OBJECT) {
+        return wrong_kind(row, "an object of distributions", node, err);
+    }
+    int rc = 0;
+    for (const struct json *it = json_first(node); rc == 0 && it != NULL;
+         it = json_next(it)) {
+        struct param p;
+        rc = spec_read_free_param(json_key(it), it, &p, err);
+        if (rc == 0) {
+            rc = add_param(row->path, p, s, err);
+        }
+    }
+    return rc;
+}
+
 static int read_param(const struct spec_row *row, const struct json *node,
                       struct spec *s, struct err *err)
 {
@@ -315,20 +363,7 @@ static int read_param(const struct spec_row *row, const struct json *node,
     if (rc != 0) {
         return rc;
     }
-    int other = space_find(&s->space, p.name);
-    if (other >= 0) {
-        rc = err_set(err, ERR_INVALID,
-                     "%s: the parameter '%.100s' is that of %s already",
-                     row->path, p.name,
-                     RUN_FIELD[s->space.params[other].field].path);
-        free(p.name);
-        dist_fini(&p.dist);
-        return rc;
-    }
-    s->space.params =
-        mem_grow(s->space.params, s->space.n + 1, sizeof(*s->space.params));
-    s->space.params[s->space.n++] = p;
-    return 0;
+    return add_param(row->path, p, s, err);
 }
 
 static int read_field(const struct spec_row *row, const struct json *node,
@@ -391,15 +426,23 @@ static int read_row(const struct spec_row *row, const struct json *node,
         *(bool *)spec_at(s, row) = json_bool(node);
         return 0;
     case SPEC_NAME:
+    case SPEC_TEXT:
         return read_name(row, node, spec_at(s, row), err);
     case SPEC_SOURCES:
-        return read_strings(row, node, &s->data.sources, &s->data.n_sources,
-                            err);
+        return read_strings(row, node,
+                            s->objective == SPEC_OBJECTIVE_CLASSIFIER,
+                            &s->data.sources, &s->data.n_sources, err);
     case SPEC_TEST_SOURCES:
-        return read_strings(row, node, &s->data.test_sources,
+        return read_strings(row, node, false, &s->data.test_sources,
                             &s->data.n_test_sources, err);
+    case SPEC_COMMAND:
+        return read_strings(row, node, false, &s->work.command,
+                            &s->work.n_command, err);
+    case SPEC_PARAMS:
+        return read_params(row, node, s, err);
     case SPEC_SPLITS:
-        return read_strings(row, node, &s->data.splits, &s->data.n_splits, err);
+        return read_strings(row, node, false, &s->data.splits,
+                            &s->data.n_splits, err);
     case SPEC_FRACTIONS:
         return read_fractions(row, node, s->base.fractions, err);
     case SPEC_METRIC:
@@ -407,6 +450,9 @@ static int read_row(const struct spec_row *row, const struct json *node,
     case SPEC_OF:
     case SPEC_SAMPLER:
     case SPEC_PRUNER:
+    case SPEC_OBJECTIVE:
+    case SPEC_DUPLICATES:
+    case SPEC_QMC:
         return read_word(row, node, spec_at(s, row), err);
     case SPEC_FIELD:
         break;
@@ -417,8 +463,18 @@ _Static_assert(sizeof(enum run_metric) == sizeof(unsigned) &&
                    sizeof(enum spec_direction) == sizeof(unsigned) &&
                    sizeof(enum spec_of) == sizeof(unsigned) &&
                    sizeof(enum spec_sampler) == sizeof(unsigned) &&
+                   sizeof(enum spec_objective) == sizeof(unsigned) &&
+                   sizeof(enum spec_duplicates) == sizeof(unsigned) &&
+                   sizeof(enum spec_qmc) == sizeof(unsigned) &&
                    sizeof(enum spec_pruner) == sizeof(unsigned),
                "read_word writes enums as unsigned");
+
+/* Only the built-in training reads a data set. */
+static bool is_needed(const struct spec *s, const struct spec_row *row)
+{
+    return s->objective == SPEC_OBJECTIVE_CLASSIFIER ||
+           strcmp(row->section, "data") != 0;
+}
 
 static int read_section(const struct json *root, size_t i, struct spec *s,
                         struct err *err)
@@ -434,7 +490,7 @@ static int read_section(const struct json *root, size_t i, struct spec *s,
         const struct json *node =
             object != NULL ? json_get(object, row->key) : NULL;
         bool is_missing = node == NULL &&
-                          (row->is_required ||
+                          ((row->is_required && is_needed(s, row)) ||
                            (wants_monitor && row->field == RUN_FIELD_monitor));
         if (is_missing) {
             return err_set(err, ERR_INVALID, "%s: missing", row->path);
@@ -491,22 +547,75 @@ static bool find_dimensions(const struct spec *s, struct run *probe)
     return false;
 }
 
-/* Some point of the space must be a run that can be made. Points that cannot
- * are left to their trials, which fail with cause "invalid". */
-static int check_whole(const struct spec *s, struct err *err)
+/* --- conditions ----------------------------------------------------------- */
+
+/* Where the config has the distribution of a parameter. */
+static const struct json *node_of(const struct json *root,
+                                  const struct param *p)
 {
-    struct run probe = s->base;
-    bool is_fixed = spec_param_of(s, RUN_FIELD_emb_dim) == NULL &&
-                    spec_param_of(s, RUN_FIELD_num_heads) == NULL;
-    if (!find_dimensions(s, &probe) && !is_fixed) {
-        return err_set(err, ERR_INVALID,
-                       "model.num_heads: no value divides any emb_dim");
+    if (p->field < 0) {
+        return json_get(json_get(root, "params"), p->name);
     }
-    if (s->metric == RUN_TEST_ACC && s->base.fractions[2] == 0.0) {
-        return err_set(err, ERR_INVALID,
-                       "objective.metric: test-acc needs test rows, but "
-                       "data.fractions gives them 0");
+    for (size_t i = 0; i < ARRAY_LEN(SECTIONS); i++) {
+        if (strcmp(SECTIONS[i].name, RUN_FIELD[p->field].section) == 0) {
+            return json_get(section_of(root, i), RUN_FIELD[p->field].key);
+        }
     }
+    return NULL;
+}
+
+static int read_all_conditions(const struct json *root, struct spec *s,
+                               struct err *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < s->space.n; i++) {
+        struct param *p = &s->space.params[i];
+        char *path = p->field < 0 ? mem_printf("params.%s", p->name)
+                                  : mem_strdup(RUN_FIELD[p->field].path);
+        rc = spec_read_conditions(&s->space, path, node_of(root, p), p, err);
+        free(path);
+    }
+    size_t *order = mem_alloc(s->space.n, sizeof(*order));
+    if (rc == 0 && !space_order(&s->space, order)) {
+        rc = err_set(err, ERR_INVALID,
+                     "params: conditions ('when') that form a circle");
+    }
+    free(order);
+    return rc;
+}
+
+/* --- objectives other than the built-in training ---------------------------
+ */
+
+static int check_work(const struct spec *s, struct err *err)
+{
+    static const char *const missing[] = {
+        [SPEC_OBJECTIVE_TABLE] = "objective.path: missing: the table's file",
+        [SPEC_OBJECTIVE_FUNCTION] = "objective.function: missing: its name",
+        [SPEC_OBJECTIVE_COMMAND] =
+            "objective.command: missing: program and arguments"};
+    bool has_it = s->objective == SPEC_OBJECTIVE_TABLE ? s->work.path[0] != '\0'
+                  : s->objective == SPEC_OBJECTIVE_FUNCTION
+                      ? s->work.function[0] != '\0'
+                      : s->work.n_command > 0;
+    if (!has_it) {
+        return err_set(err, ERR_INVALID, "%s", missing[s->objective]);
+    }
+    for (size_t i = 0; i < s->space.n; i++) {
+        if (s->space.params[i].field >= 0) {
+            return err_set(err, ERR_INVALID,
+                           "%s: only the built-in training has it: put the "
+                           "distribution under 'params'",
+                           RUN_FIELD[s->space.params[i].field].path);
+        }
+    }
+    return s->space.n > 0 ? 0
+                          : err_set(err, ERR_INVALID,
+                                    "params: there must be at least one");
+}
+
+static int check_search(const struct spec *s, struct err *err)
+{
     if (s->pruning.wrapped == SPEC_PRUNER_PATIENT) {
         return err_set(err, ERR_INVALID,
                        "pruner.wrapped: patient cannot wrap itself");
@@ -523,6 +632,51 @@ static int check_whole(const struct spec *s, struct err *err)
         return err_set(err, ERR_INVALID,
                        "sampler.group: needs multivariate to be true");
     }
+    bool counts = s->sampler == SPEC_SAMPLER_GRID ||
+                  s->sampler == SPEC_SAMPLER_BRUTE_FORCE;
+    for (size_t i = 0; i < s->space.n; i++) {
+        const struct param *p = &s->space.params[i];
+        if (counts && p->dist.kind == DIST_FLOAT && p->dist.step == 0.0 &&
+            !dist_is_single(&p->dist)) {
+            return err_set(err, ERR_INVALID,
+                           "sampler.type: a grid needs steps or choices, but "
+                           "'%.100s' is continuous",
+                           p->name);
+        }
+    }
+    return 0;
+}
+
+/* Some point of the space must be a run that can be made. Points that cannot
+ * are left to their trials, which fail with cause "invalid". */
+static int check_whole(const struct spec *s, struct err *err)
+{
+    if (check_search(s, err) != 0) {
+        return err->code;
+    }
+    if (s->objective != SPEC_OBJECTIVE_CLASSIFIER) {
+        return check_work(s, err);
+    }
+    for (size_t i = 0; i < s->space.n; i++) {
+        if (s->space.params[i].field < 0) {
+            return err_set(err, ERR_INVALID,
+                           "params.%s: the built-in training has no such "
+                           "setting",
+                           s->space.params[i].name);
+        }
+    }
+    struct run probe = s->base;
+    bool is_fixed = spec_param_of(s, RUN_FIELD_emb_dim) == NULL &&
+                    spec_param_of(s, RUN_FIELD_num_heads) == NULL;
+    if (!find_dimensions(s, &probe) && !is_fixed) {
+        return err_set(err, ERR_INVALID,
+                       "model.num_heads: no value divides any emb_dim");
+    }
+    if (s->metric == RUN_TEST_ACC && s->base.fractions[2] == 0.0) {
+        return err_set(err, ERR_INVALID,
+                       "objective.metric: test-acc needs test rows, but "
+                       "data.fractions gives them 0");
+    }
     return run_validate(&probe, err);
 }
 
@@ -531,8 +685,9 @@ static void default_direction(const struct json *root, struct spec *s)
 {
     const struct json *objective = json_get(root, "objective");
     if (objective == NULL || json_get(objective, "direction") == NULL) {
-        s->direction =
-            run_metric_is_loss(s->metric) ? SPEC_MINIMIZE : SPEC_MAXIMIZE;
+        bool is_loss = s->objective != SPEC_OBJECTIVE_CLASSIFIER ||
+                       run_metric_is_loss(s->metric);
+        s->direction = is_loss ? SPEC_MINIMIZE : SPEC_MAXIMIZE;
     }
 }
 
@@ -549,6 +704,9 @@ int spec_from_json(const struct json *root, struct spec *out, struct err *err)
     }
     if (rc == 0) {
         default_direction(root, &s);
+        rc = read_all_conditions(root, &s, err);
+    }
+    if (rc == 0) {
         rc = check_whole(&s, err);
     }
     if (rc != 0) {

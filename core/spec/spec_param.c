@@ -35,8 +35,8 @@ static const char *const KIND_KEYS[] = {
 static int read_kind(const struct run_field *f, const struct json *node,
                      enum dist_kind *kind, struct err *err)
 {
-    static const char *const known[] = {"float", "int",  "choice",
-                                        "name",  "step", "log"};
+    static const char *const known[] = {"float", "int", "choice", "name",
+                                        "step",  "log", "when"};
     int n_kinds = 0;
     for (int i = 0; i < (int)ARRAY_LEN(KIND_KEYS); i++) {
         if (json_get(node, KIND_KEYS[i]) != NULL) {
@@ -74,6 +74,11 @@ static int read_choice(const struct run_field *f, const struct json *node,
                        struct choice *out, struct err *err)
 {
     int64_t whole;
+    if (f->section == NULL) { /* of `params`: anything goes */
+        return choice_from_json(node, out, err) == 0
+                   ? 0
+                   : err_wrap(err, "%s", f->path);
+    }
     switch (f->type) {
     case RUN_INT:
         if (!json_integer(node, &whole)) {
@@ -251,6 +256,114 @@ int spec_read_param(const struct run_field *field, const struct json *node,
     return 0;
 }
 
+int spec_read_free_param(const char *name, const struct json *node,
+                         struct param *out, struct err *err)
+{
+    char *path = mem_printf("params.%s", name);
+    const struct run_field any = {.path = path,
+                                  .type = RUN_REAL,
+                                  .low = -1e300,
+                                  .high = 1e300,
+                                  .searchable = true};
+    struct dist d = {0};
+    int rc = 0;
+    if (spec_check_text(name, err) != 0) {
+        rc = err_wrap(err, "params");
+    } else if (json_kind(node) != JSON_OBJECT) {
+        rc = err_set(err, ERR_INVALID, "%s: must be a distribution, not %s",
+                     path, json_kind_name(node));
+    } else if (json_get(node, "name") != NULL) {
+        rc = err_set(err, ERR_INVALID, "%s.name: its key is its name", path);
+    } else {
+        rc = read_dist(&any, node, &d, err);
+    }
+    free(path);
+    if (rc != 0) {
+        dist_fini(&d);
+        return rc;
+    }
+    *out = (struct param){.name = mem_strdup(name), .field = -1, .dist = d};
+    return 0;
+}
+
+/* --- conditions ----------------------------------------------------------- */
+
+static int read_condition_values(const struct param *parent, const char *path,
+                                 const struct json *node, struct condition *c,
+                                 struct err *err)
+{
+    bool is_list = json_kind(node) == JSON_ARRAY;
+    size_t n = is_list ? (size_t)json_size(node) : 1;
+    if (n == 0) {
+        return err_set(err, ERR_INVALID, "%s.when.%s: an empty list", path,
+                       parent->name);
+    }
+    c->values = mem_alloc(n, sizeof(*c->values));
+    for (const struct json *it = is_list ? json_first(node) : node; it != NULL;
+         it = is_list ? json_next(it) : NULL) {
+        double v = 0.0;
+        if (dist_value_from_json(&parent->dist, it, &v, err) != 0) {
+            return err_wrap(err, "%s.when.%s", path, parent->name);
+        }
+        if (!dist_contains(&parent->dist, v)) {
+            return err_set(err, ERR_INVALID,
+                           "%s.when.%s: %g is no value that it can have", path,
+                           parent->name, v);
+        }
+        c->values[c->n++] = v;
+    }
+    return 0;
+}
+
+int spec_read_conditions(const struct space *s, const char *path,
+                         const struct json *node, struct param *p,
+                         struct err *err)
+{
+    const struct json *when = json_get(node, "when");
+    if (when == NULL) {
+        return 0;
+    }
+    if (json_kind(when) != JSON_OBJECT) {
+        return err_set(err, ERR_INVALID,
+                       "%s.when: must be {NAME: VALUE or [VALUES]}, not %s",
+                       path, json_kind_name(when));
+    }
+    p->when = mem_alloc((size_t)json_size(when), sizeof(*p->when));
+    for (const struct json *it = json_first(when); it != NULL;
+         it = json_next(it)) {
+        int parent = space_find(s, json_key(it));
+        if (parent < 0) {
+            return err_set(err, ERR_INVALID,
+                           "%s.when: there is no parameter '%.100s'", path,
+                           json_key(it));
+        }
+        struct condition *c = &p->when[p->n_when++];
+        c->parent = (size_t)parent;
+        int rc = read_condition_values(&s->params[parent], path, it, c, err);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static void put_conditions(const struct space *s, const struct param *p,
+                           struct json_out *w)
+{
+    json_put_key(w, "when");
+    json_open(w, '{');
+    for (size_t k = 0; k < p->n_when; k++) {
+        const struct condition *c = &p->when[k];
+        json_put_key(w, s->params[c->parent].name);
+        json_open(w, '[');
+        for (size_t i = 0; i < c->n; i++) {
+            dist_put_value(&s->params[c->parent].dist, c->values[i], w);
+        }
+        json_close(w, ']');
+    }
+    json_close(w, '}');
+}
+
 static void put_end(const struct dist *d, double v, struct json_out *w)
 {
     if (d->kind == DIST_INT) {
@@ -260,11 +373,12 @@ static void put_end(const struct dist *d, double v, struct json_out *w)
     }
 }
 
-void spec_put_param(const struct param *p, struct json_out *w)
+void spec_put_param(const struct space *s, const struct param *p,
+                    struct json_out *w)
 {
     const struct dist *d = &p->dist;
     json_open(w, '{');
-    if (p->field < 0 || strcmp(p->name, RUN_FIELD[p->field].key) != 0) {
+    if (p->field >= 0 && strcmp(p->name, RUN_FIELD[p->field].key) != 0) {
         json_put_key(w, "name");
         json_put_string(w, p->name);
     }
@@ -285,6 +399,9 @@ void spec_put_param(const struct param *p, struct json_out *w)
     if (d->log) {
         json_put_key(w, "log");
         json_put_bool(w, true);
+    }
+    if (p->n_when > 0) {
+        put_conditions(s, p, w);
     }
     json_close(w, '}');
 }

@@ -24,7 +24,7 @@ static void put_field(const struct spec *s, int field, struct json_out *w)
     enum run_type type = RUN_FIELD[field].type;
     double v = run_get(&s->base, field);
     if (p != NULL) {
-        spec_put_param(p, w);
+        spec_put_param(&s->space, p, w);
     } else if (type == RUN_INT) {
         json_put_int(w, (int64_t)v);
     } else if (type == RUN_REAL) {
@@ -32,6 +32,18 @@ static void put_field(const struct spec *s, int field, struct json_out *w)
     } else {
         json_put_string(w, run_enum_name(type, (int64_t)v));
     }
+}
+
+static void put_params(const struct spec *s, struct json_out *w)
+{
+    json_open(w, '{');
+    for (size_t i = 0; i < s->space.n; i++) {
+        if (s->space.params[i].field < 0) {
+            json_put_key(w, s->space.params[i].name);
+            spec_put_param(&s->space, &s->space.params[i], w);
+        }
+    }
+    json_close(w, '}');
 }
 
 void spec_put_row(const struct spec *s, const struct spec_row *row,
@@ -60,6 +72,7 @@ void spec_put_row(const struct spec *s, const struct spec_row *row,
         json_put_bool(w, *(const bool *)at);
         return;
     case SPEC_NAME:
+    case SPEC_TEXT:
         json_put_string(w, *(char *const *)at);
         return;
     case SPEC_SOURCES:
@@ -67,6 +80,12 @@ void spec_put_row(const struct spec *s, const struct spec_row *row,
         return;
     case SPEC_TEST_SOURCES:
         put_strings(s->data.test_sources, s->data.n_test_sources, w);
+        return;
+    case SPEC_COMMAND:
+        put_strings(s->work.command, s->work.n_command, w);
+        return;
+    case SPEC_PARAMS:
+        put_params(s, w);
         return;
     case SPEC_SPLITS:
         put_strings(s->data.splits, s->data.n_splits, w);
@@ -83,6 +102,9 @@ void spec_put_row(const struct spec *s, const struct spec_row *row,
     case SPEC_OF:
     case SPEC_SAMPLER:
     case SPEC_PRUNER:
+    case SPEC_OBJECTIVE:
+    case SPEC_DUPLICATES:
+    case SPEC_QMC:
         json_put_string(w, spec_words(row->type, &n)[*(const unsigned *)at]);
         return;
     case SPEC_FIELD:
@@ -162,12 +184,12 @@ static bool is_absolute(const char *source)
     return false;
 }
 
-static void resolve(char **sources, size_t n, const char *base_dir)
+static void resolve(char **paths, size_t n, const char *base_dir)
 {
     for (size_t i = 0; i < n; i++) {
-        char *old = sources[i];
-        if (!is_absolute(old)) {
-            sources[i] = mem_printf("%s/%s", base_dir, old);
+        char *old = paths[i];
+        if (old[0] != '\0' && !is_absolute(old)) {
+            paths[i] = mem_printf("%s/%s", base_dir, old);
             free(old);
         }
     }
@@ -177,4 +199,11 @@ void spec_resolve_paths(struct spec *s, const char *base_dir)
 {
     resolve(s->data.sources, s->data.n_sources, base_dir);
     resolve(s->data.test_sources, s->data.n_test_sources, base_dir);
+    resolve(&s->work.path, 1, base_dir);
+    resolve(&s->work.directory, 1, base_dir);
+    if (s->objective == SPEC_OBJECTIVE_COMMAND &&
+        s->work.directory[0] == '\0') {
+        free(s->work.directory);
+        s->work.directory = mem_strdup(base_dir);
+    }
 }

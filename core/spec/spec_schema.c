@@ -80,7 +80,8 @@ static void put_fixed(struct json_out *w, const struct run_field *f)
     put_words(w, words, n);
 }
 
-/* {"float": [low, high], "step", "log", "name"}, or the same for "int". */
+/* {"float": [low, high], "step", "log", "name", "when"}, or the same for "int".
+ */
 static void put_range_schema(struct json_out *w, const struct run_field *f,
                              const char *key)
 {
@@ -105,6 +106,9 @@ static void put_range_schema(struct json_out *w, const struct run_field *f,
     json_close(w, '}');
     open_object(w, "name");
     put_name(w);
+    json_close(w, '}');
+    open_object(w, "when");
+    put_pair(w, "type", "object");
     json_close(w, '}');
     json_close(w, '}');
     json_put_key(w, "required");
@@ -133,6 +137,9 @@ static void put_choice_schema(struct json_out *w, const struct run_field *f)
     json_close(w, '}');
     open_object(w, "name");
     put_name(w);
+    json_close(w, '}');
+    open_object(w, "when");
+    put_pair(w, "type", "object");
     json_close(w, '}');
     json_close(w, '}');
     json_put_key(w, "required");
@@ -214,6 +221,13 @@ static void put_type(struct json_out *w, const struct spec_row *row)
     case SPEC_NAME:
         put_name(w);
         return;
+    case SPEC_TEXT:
+        put_pair(w, "type", "string");
+        return;
+    case SPEC_PARAMS:
+        put_pair(w, "type", "object");
+        return;
+    case SPEC_COMMAND:
     case SPEC_SOURCES:
     case SPEC_TEST_SOURCES:
     case SPEC_SPLITS:
@@ -233,6 +247,9 @@ static void put_type(struct json_out *w, const struct spec_row *row)
     case SPEC_OF:
     case SPEC_SAMPLER:
     case SPEC_PRUNER:
+    case SPEC_OBJECTIVE:
+    case SPEC_DUPLICATES:
+    case SPEC_QMC:
         put_words(w, words, n);
         return;
     case SPEC_FIELD:
@@ -302,9 +319,6 @@ static void put_required(struct json_out *w, const char *section)
         if (strcmp(row->section, section) == 0 && row->is_required) {
             json_put_string(w, row->key);
         }
-    }
-    if (section[0] == '\0') {
-        json_put_string(w, "data"); /* it has a required key itself */
     }
     if (strcmp(section, "early_stopping") == 0) {
         json_put_string(w, "monitor");

@@ -4,6 +4,24 @@
  * The run's fields follow; of `data` both tables have rows. */
 #define SPEC_KEYS(X)                                                           \
     X("", "study", study, NAME, name, 0, 0, 1, 0, "name of the study")         \
+    X("objective", "objective.type", type, OBJECTIVE, objective, 0, 0, 0, 0,   \
+      "what a trial does: the built-in training, a table of finished "         \
+      "trainings, a test function, or any program")                            \
+    X("objective", "objective.path", path, TEXT, work.path, 0, 0, 0, 0,        \
+      "table: its file")                                                       \
+    X("objective", "objective.function", function, TEXT, work.function, 0, 0,  \
+      0, 0, "function: its name (sphere, branin, ...)")                        \
+    X("objective", "objective.command", command, COMMAND, work, 0, 0, 0, 0,    \
+      "command: program and arguments; {NAME} becomes a parameter's value")    \
+    X("objective", "objective.directory", directory, TEXT, work.directory, 0,  \
+      0, 0, 0, "command: where it runs; default: the config's folder")         \
+    X("objective", "objective.timeout_seconds", timeout_seconds, OPTIONAL,     \
+      work.timeout, 0.001, 1e9, 0, 1, "command: longest time of one attempt")  \
+    X("objective", "objective.memory_mb", memory_mb, INT, work.memory_mb, 0,   \
+      1000000000, 0, 1,                                                        \
+      "command: most memory of all its processes; 0: no limit")                \
+    X("objective", "objective.output_mb", output_mb, INT, work.output_mb, 1,   \
+      1000000, 0, 1, "command: most output of one attempt")                    \
     X("objective", "objective.metric", metric, METRIC, metric, 0, 0, 0, 0,     \
       "epoch metric that the search improves")                                 \
     X("objective", "objective.direction", direction, DIRECTION, direction, 0,  \
@@ -40,6 +58,12 @@
     X("sampler", "sampler.consider_endpoints", consider_endpoints, BOOL,       \
       tpe.consider_endpoints, 0, 0, 0, 0,                                      \
       "the range's ends count when kernel widths are set")                     \
+    X("sampler", "sampler.duplicates", duplicates, DUPLICATES, duplicates, 0,  \
+      0, 0, 0, "avoid: a point of a discrete space is tried once")             \
+    X("sampler", "sampler.qmc_type", qmc_type, QMC, qmc, 0, 0, 0, 0,           \
+      "qmc: the sequence")                                                     \
+    X("sampler", "sampler.scramble", scramble, BOOL, qmc_scramble, 0, 0, 0, 0, \
+      "qmc: shift the sequence at random")                                     \
     X("pruner", "pruner.type", type, PRUNER, pruner, 0, 0, 0, 0,               \
       "how hopeless trials are ended early")                                   \
     X("pruner", "pruner.wrapped", wrapped, PRUNER, pruning.wrapped, 0, 0, 0,   \
@@ -95,6 +119,8 @@
       "wall time that ends the study")                                         \
     X("stop", "stop.max_failures", max_failures, INT, stop.max_failures, 1,    \
       SPEC_MAX_TRIALS, 0, 1, "failed trials that end the study")               \
+    X("", "params", params, PARAMS, space, 0, 0, 0, 0,                         \
+      "parameters of a table, function or command: NAME: distribution")        \
     X("data", "data.source", source, SOURCES, data, 0, 0, 1, 0,                \
       "hf:OWNER/NAME[/CONFIG], an http(s) address or a path (.jsonl, .csv, "   \
       ".tsv), or a list of these, concatenated in order")                      \
@@ -149,7 +175,21 @@ const char *const *spec_words(enum spec_type type, size_t *n)
     static const char *const of[] = {
         [SPEC_OF_BEST] = "best", [SPEC_OF_LAST] = "last"};
     static const char *const samplers[] = {
-        [SPEC_SAMPLER_TPE] = "tpe", [SPEC_SAMPLER_RANDOM] = "random"};
+        [SPEC_SAMPLER_TPE] = "tpe",
+        [SPEC_SAMPLER_RANDOM] = "random",
+        [SPEC_SAMPLER_GRID] = "grid",
+        [SPEC_SAMPLER_BRUTE_FORCE] = "brute-force",
+        [SPEC_SAMPLER_QMC] = "qmc",
+        [SPEC_SAMPLER_CMAES] = "cmaes"};
+    static const char *const objectives[] = {
+        [SPEC_OBJECTIVE_CLASSIFIER] = "classifier",
+        [SPEC_OBJECTIVE_TABLE] = "table",
+        [SPEC_OBJECTIVE_FUNCTION] = "function",
+        [SPEC_OBJECTIVE_COMMAND] = "command"};
+    static const char *const duplicates[] = {
+        [SPEC_DUPLICATES_ALLOW] = "allow", [SPEC_DUPLICATES_AVOID] = "avoid"};
+    static const char *const qmc[] = {
+        [SPEC_QMC_SOBOL] = "sobol", [SPEC_QMC_HALTON] = "halton"};
     static const char *const pruners[] = {[SPEC_PRUNER_NONE] = "none",
                                           [SPEC_PRUNER_MEDIAN] = "median",
                                           [SPEC_PRUNER_PERCENTILE] =
@@ -172,6 +212,15 @@ const char *const *spec_words(enum spec_type type, size_t *n)
     case SPEC_SAMPLER:
         *n = ARRAY_LEN(samplers);
         return samplers;
+    case SPEC_OBJECTIVE:
+        *n = ARRAY_LEN(objectives);
+        return objectives;
+    case SPEC_DUPLICATES:
+        *n = ARRAY_LEN(duplicates);
+        return duplicates;
+    case SPEC_QMC:
+        *n = ARRAY_LEN(qmc);
+        return qmc;
     case SPEC_PRUNER:
         *n = ARRAY_LEN(pruners);
         return pruners;

@@ -23,7 +23,13 @@ enum spec_type {
     SPEC_OF,
     SPEC_SAMPLER,
     SPEC_PRUNER,
-    SPEC_FIELD /* of the run: fixed, or a distribution */
+    SPEC_OBJECTIVE,
+    SPEC_DUPLICATES,
+    SPEC_QMC,
+    SPEC_TEXT,    /* char *: as a NAME, may be empty */
+    SPEC_COMMAND, /* work.command: a list of strings, maybe empty */
+    SPEC_PARAMS,  /* parameters that no field of the run is */
+    SPEC_FIELD    /* of the run: fixed, or a distribution */
 };
 
 struct spec_row {
@@ -69,7 +75,15 @@ const struct param *spec_param_of(const struct spec *s, int field);
 MUST_CHECK int spec_read_param(const struct run_field *field,
                                const struct json *node, struct param *out,
                                struct err *err);
-void spec_put_param(const struct param *p, struct json_out *w);
+void spec_put_param(const struct space *s, const struct param *p,
+                    struct json_out *w);
+/* The same as spec_read_param for a parameter of `params`. */
+MUST_CHECK int spec_read_free_param(const char *name, const struct json *node,
+                                    struct param *out, struct err *err);
+/* Its conditions ("when"), once the whole space is read; path is its own. */
+MUST_CHECK int spec_read_conditions(const struct space *s, const char *path,
+                                    const struct json *node, struct param *p,
+                                    struct err *err);
 /* Names (of studies, columns, parameters): valid UTF-8, 1 .. SPEC_NAME_MAX
  * bytes, no control characters. */
 MUST_CHECK int spec_check_text(const char *text, struct err *err);

@@ -3,6 +3,10 @@
 #include "core/base/mem.h"
 #include "daemon/history.h"
 #include "daemon/search/pruner.h"
+#include "daemon/search/points.h"
+#include "daemon/search/sampler_cmaes.h"
+#include "daemon/search/sampler_points.h"
+#include "daemon/search/sampler_qmc.h"
 #include "daemon/search/sampler_random.h"
 #include "daemon/search/sampler_tpe.h"
 #include <assert.h>
@@ -57,6 +61,11 @@ static const struct {
 } samplers[] = {
     [SPEC_SAMPLER_TPE] = {begin_tpe, param_tpe},
     [SPEC_SAMPLER_RANDOM] = {begin_random, param_random},
+    /* choose whole points; single parameters, when they must, at random */
+    [SPEC_SAMPLER_GRID] = {begin_random, param_random},
+    [SPEC_SAMPLER_BRUTE_FORCE] = {begin_random, param_random},
+    [SPEC_SAMPLER_QMC] = {begin_random, param_random},
+    [SPEC_SAMPLER_CMAES] = {begin_random, param_random},
 };
 
 /* --- one trial --------------------------------------------------------------
@@ -112,28 +121,126 @@ static bool is_in_bracket(const void *ctx, int64_t number)
     return pruner_bracket(b->spec, b->history, number) == b->number;
 }
 
-void sampler_suggest(const struct spec *spec, const struct history *history,
-                     int64_t number, const double *fixed, double *out)
+/* Parameter by parameter, those that conditions look at first. `round` tells
+ * the draws of one trial apart. */
+static void suggest_each(const struct spec *spec, const struct history *history,
+                         int64_t number, const double *fixed, uint32_t round,
+                         double *out)
 {
-    struct sampler_config config = {
+    const struct sampler_config config = {
         .type = spec->sampler, .tpe = spec->tpe, .direction = spec->direction};
     uint64_t seed = (uint64_t)spec->base.seed;
     struct rng rng, startup;
+    rng_stream(&rng, seed, (uint32_t)number, RNG_SAMPLER, round);
+    rng_stream(&startup, seed, (uint32_t)number, RNG_STARTUP, round);
+    size_t *order = mem_alloc(spec->space.n, sizeof(*order));
+    (void)space_order(&spec->space, order);
+    struct sampler_ask *ask =
+        sampler_begin(&config, history, number, &rng, &startup);
+    for (size_t k = 0; k < spec->space.n; k++) {
+        size_t i = order[k];
+        const struct param *p = &spec->space.params[i];
+        bool is_fixed = fixed != NULL && !isnan(fixed[i]);
+        if (!space_is_active(&spec->space, out, i)) {
+            out[i] = NAN;
+        } else {
+            out[i] =
+                is_fixed ? fixed[i] : sampler_param(ask, p->name, &p->dist);
+        }
+    }
+    sampler_end(ask);
+    free(order);
+}
+
+/* A point taken as a whole gets the fixed values, and loses what is not there.
+ */
+static void settle(const struct space *space, const double *fixed, double *out)
+{
+    size_t *order = mem_alloc(space->n, sizeof(*order));
+    (void)space_order(space, order);
+    for (size_t k = 0; k < space->n; k++) {
+        size_t i = order[k];
+        if (!space_is_active(space, out, i)) {
+            out[i] = NAN;
+        } else if (fixed != NULL && !isnan(fixed[i])) {
+            out[i] = fixed[i];
+        }
+    }
+    free(order);
+}
+
+/* What was tried already is drawn again a few times, then taken from what is
+ * left. A point that the user fixed wholly is no duplicate but a wish. */
+static void avoid_duplicates(const struct spec *spec,
+                             const struct history *history, int64_t number,
+                             const double *fixed, double *out)
+{
+    enum { ROUNDS = 10 };
+    if (points_product(&spec->space) == 0) {
+        return;
+    }
+    for (uint32_t round = 1; round <= ROUNDS; round++) {
+        if (!points_is_tried(spec, history, number, out)) {
+            return;
+        }
+        suggest_each(spec, history, number, fixed, round, out);
+    }
+    struct rng rng;
+    rng_stream(&rng, spec->base.seed, (uint32_t)number, RNG_STARTUP,
+               ROUNDS + 1);
+    if (points_is_tried(spec, history, number, out) &&
+        points_suggest(spec, history, number, fixed, &rng, out)) {
+        settle(&spec->space, fixed, out);
+    }
+}
+
+static void suggest(const struct spec *spec, const struct history *history,
+                    int64_t number, const double *fixed, double *out)
+{
+    struct rng rng;
+    switch (spec->sampler) {
+    case SPEC_SAMPLER_GRID:
+    case SPEC_SAMPLER_BRUTE_FORCE:
+        rng_stream(&rng, spec->base.seed, (uint32_t)number, RNG_SAMPLER, 0);
+        if (points_suggest(spec, history, number, fixed, &rng, out)) {
+            settle(&spec->space, fixed, out);
+            return;
+        }
+        break;
+    case SPEC_SAMPLER_QMC:
+        qmc_suggest(spec, number, out);
+        settle(&spec->space, fixed, out);
+        return;
+    case SPEC_SAMPLER_CMAES:
+        if (cmaes_suggest(spec, history, number, out)) {
+            settle(&spec->space, fixed, out);
+            return;
+        }
+        break;
+    default:
+        break;
+    }
+    suggest_each(spec, history, number, fixed, 0, out);
+    if (spec->duplicates == SPEC_DUPLICATES_AVOID) {
+        avoid_duplicates(spec, history, number, fixed, out);
+    }
+}
+
+void sampler_suggest(const struct spec *spec, const struct history *history,
+                     int64_t number, const double *fixed, double *out)
+{
     struct history *filtered = NULL;
     const struct bracket bracket = {spec, history,
                                     pruner_bracket(spec, history, number)};
     if (bracket.number >= 0) {
         history = filtered = history_filter(history, is_in_bracket, &bracket);
     }
-    rng_stream(&rng, seed, (uint32_t)number, RNG_SAMPLER, 0);
-    rng_stream(&startup, seed, (uint32_t)number, RNG_STARTUP, 0);
-    struct sampler_ask *ask =
-        sampler_begin(&config, history, number, &rng, &startup);
-    for (size_t i = 0; i < spec->space.n; i++) {
-        const struct param *p = &spec->space.params[i];
-        bool is_fixed = fixed != NULL && !isnan(fixed[i]);
-        out[i] = is_fixed ? fixed[i] : sampler_param(ask, p->name, &p->dist);
-    }
-    sampler_end(ask);
+    suggest(spec, history, number, fixed, out);
     history_free(filtered);
+}
+
+bool sampler_is_exhausted(const struct spec *spec,
+                          const struct history *history, size_t *n_points)
+{
+    return points_are_exhausted(spec, history, n_points);
 }

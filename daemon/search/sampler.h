@@ -31,10 +31,15 @@ void sampler_end(struct sampler_ask *ask);
 
 /* The whole of it for a study: every parameter of spec->space, in its order,
  * from the streams of (spec->base.seed, number). fixed: NULL, or space.n values
- * with NaN where free (an enqueued trial). out has space.n entries.
+ * with NaN where free (an enqueued trial). out has space.n entries, NaN where a
+ * conditional parameter is not there.
  * With Hyperband only the trials of its bracket are seen, as in Optuna.
  * Depends on nothing but its arguments. */
 void sampler_suggest(const struct spec *spec, const struct history *history,
                      int64_t number, const double *fixed, double *out);
+/* Have all points been tried that a study may try (grid, brute-force, or
+ * duplicates avoided in a discrete space)? *n_points of them. */
+bool sampler_is_exhausted(const struct spec *spec,
+                          const struct history *history, size_t *n_points);
 
 #endif

@@ -22,10 +22,10 @@ static double clamp(double x, double low, double high)
     return fmin(fmax(x, low), high);
 }
 
-double random_param(struct rng *rng, const struct dist *dist)
+double random_at(const struct dist *dist, double u)
 {
     if (dist->kind == DIST_CATEGORICAL) {
-        return random_choice(rng, dist->n_choices);
+        return floor(u * (double)dist->n_choices);
     }
     double half = dist->step / 2.0;
     double lo = dist->low - half, hi = dist->high + half;
@@ -33,7 +33,7 @@ double random_param(struct rng *rng, const struct dist *dist)
         lo = log(lo);
         hi = log(hi);
     }
-    double x = lo + (hi - lo) * rng_double(rng);
+    double x = lo + (hi - lo) * u;
     if (dist->log) {
         x = exp(x);
     }
@@ -47,4 +47,10 @@ double random_param(struct rng *rng, const struct dist *dist)
         return clamp(x, dist->low, nextafter(dist->high, dist->low));
     }
     return clamp(x, dist->low, dist->high);
+}
+
+double random_param(struct rng *rng, const struct dist *dist)
+{
+    return dist->kind == DIST_CATEGORICAL ? random_choice(rng, dist->n_choices)
+                                          : random_at(dist, rng_double(rng));
 }

@@ -7,4 +7,7 @@
 /* One draw from rng; for a categorical distribution one per choice. */
 double random_param(struct rng *rng, const struct dist *dist);
 
+/* The value at the fraction u, in [0, 1), of the range. */
+double random_at(const struct dist *dist, double u);
+
 #endif

@@ -291,17 +291,23 @@ END_TEST
 START_TEST(apply_writes_fields)
 {
     struct space s = {.n = 4, .params = mem_alloc(4, sizeof(struct param))};
-    s.params[0] = (struct param){mem_strdup("lr"),
-                                 RUN_FIELD_lr,
-                                 {.kind = DIST_FLOAT, .low = 0, .high = 1}};
+    s.params[0] =
+        (struct param){.name = mem_strdup("lr"),
+                       .field = RUN_FIELD_lr,
+                       .dist = {.kind = DIST_FLOAT, .low = 0, .high = 1}};
     s.params[1] = (struct param){
-        mem_strdup("heads"), RUN_FIELD_num_heads,
-        dist_of("{\"type\":\"categorical\",\"choices\":[2, 4]}")};
+        .name = mem_strdup("heads"),
+        .field = RUN_FIELD_num_heads,
+        .dist = dist_of("{\"type\":\"categorical\",\"choices\":[2, 4]}")};
     s.params[2] = (struct param){
-        mem_strdup("mask"), RUN_FIELD_mask,
-        dist_of("{\"type\":\"categorical\",\"choices\":[\"notebook\"]}")};
-    s.params[3] = (struct param){
-        mem_strdup("alien"), -1, {.kind = DIST_FLOAT, .low = 0, .high = 1}};
+        .name = mem_strdup("mask"),
+        .field = RUN_FIELD_mask,
+        .dist =
+            dist_of("{\"type\":\"categorical\",\"choices\":[\"notebook\"]}")};
+    s.params[3] =
+        (struct param){.name = mem_strdup("alien"),
+                       .field = -1,
+                       .dist = {.kind = DIST_FLOAT, .low = 0, .high = 1}};
     struct space copy;
     space_copy(&copy, &s);
     ck_assert(space_equal(&copy, &s));

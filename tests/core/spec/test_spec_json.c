@@ -139,6 +139,10 @@ static const struct {
     {"model.emb_dim", "{\"int\":[8,512],\"log\":true}"},
     {"training.lr", "{\"float\":[0.1,0.1]}"},
     {"training.lr", "{\"float\":[0.1,0.95],\"step\":0.25,\"name\":\"rate\"}"},
+    {"training", "{\"batch_size\":{\"choice\":[4,8]},\"beta1\":{\"float\":"
+                 "[0.5,0.9],\"when\":{\"batch_size\":[8],\"lr\":0.1}},"
+                 "\"lr\":{\"choice\":[0.1,0.2],\"when\":{\"batch_size\":8}}}"},
+    {"pruner", "{\"type\":\"patient\",\"wrapped\":\"asha\",\"patience\":2}"},
 };
 
 START_TEST(right_configs_are_accepted_and_return)
