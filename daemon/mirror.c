@@ -210,7 +210,8 @@ static void start_trial(struct study *s, struct study_trial *t,
 static void add_report(struct study *s, struct study_trial *t,
                        const struct study_report *report)
 {
-    assert(report->epoch == (int64_t)t->n_reports);
+    assert(t->n_reports == 0 ||
+           report->epoch > t->reports[t->n_reports - 1].epoch);
     /* Capacity: the power of two at or above n_reports. */
     if ((t->n_reports & (t->n_reports - 1)) == 0) {
         size_t cap = t->n_reports == 0 ? 1 : 2 * t->n_reports;

@@ -1,10 +1,12 @@
 /* What the scheduler decided, said to workers and done to files; and what the
  * workers say, as events. A message that cannot be sent is no error here: the
  * worker is ended by the pool and its death comes back as an event. */
+#include "core/base/buf.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/paths.h"
+#include "core/spec/spec_json.h"
 #include "core/wire/msg.h"
 #include "daemon/daemon_priv.h"
 #include "daemon/event.h"
@@ -104,9 +106,20 @@ static void perform_assign(struct daemon *d, const struct action *a)
     double *values = mem_alloc(s->spec.space.n + 1, sizeof(*values));
     study_values(s, t->number, values);
     spec_run(&s->spec, values, t->number, &m.assign.run);
+    struct buf objective, params;
+    buf_init(&objective, BUF_MAX_FRAME / 2);
+    buf_init(&params, BUF_MAX_FRAME / 2);
+    if (s->spec.objective != SPEC_OBJECTIVE_CLASSIFIER) {
+        spec_work_to_json(&s->spec, &objective);
+        spec_point_to_json(&s->spec, values, &params);
+    }
+    m.assign.objective = objective.data;
+    m.assign.params = params.data;
     LOG_INFO("trial assigned", "study=%s trial=%d attempt=%d slot=%d",
              s->spec.name, (int)t->number, (int)a->attempt, a->slot);
     tell(d, a->slot, &m, log);
+    buf_fini(&objective);
+    buf_fini(&params);
     free(values);
     free(dir);
     free(log);

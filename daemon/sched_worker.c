@@ -76,6 +76,13 @@ static void progress(const struct turn *t, const struct event *e,
 
 /* --- results -------------------------------------------------------------- */
 
+/* A training's epochs come without gaps; what another objective calls its steps
+ * only comes in order. */
+static bool counts_epochs(const struct study *s)
+{
+    return s->spec.objective == SPEC_OBJECTIVE_CLASSIFIER;
+}
+
 static int64_t max_epochs_of(const struct study *s,
                              const struct study_trial *trial)
 {
@@ -84,29 +91,48 @@ static int64_t max_epochs_of(const struct study *s,
     study_values(s, trial->number, values);
     spec_run(&s->spec, values, trial->number, &run);
     free(values);
-    return run.max_epochs;
+    return counts_epochs(s) ? run.max_epochs : SCHED_MAX_STEP;
 }
 
 /* NULL when the report may be; else why it cannot. Owned by the caller. */
 static char *report_fault(const struct study *s,
                           const struct study_trial *trial, int64_t epoch)
 {
-    int64_t max_epochs = max_epochs_of(s, trial);
     int64_t next = trial->progress.next_epoch;
-    if (epoch < 0 || epoch >= max_epochs) {
-        return mem_printf("reported epoch %" PRId64 " of %" PRId64, epoch,
-                          max_epochs);
+    int64_t max = max_epochs_of(s, trial);
+    bool is_exact = counts_epochs(s);
+    if (epoch < 0 || epoch >= max) {
+        return mem_printf("reported epoch %" PRId64 " of %" PRId64, epoch, max);
     }
-    if (next >= 0 && epoch != next) {
+    if (next >= 0 && (is_exact ? epoch != next : epoch < next)) {
         return mem_printf("reported epoch %" PRId64 " where %" PRId64
                           " is next",
                           epoch, next);
     }
-    if (epoch > (int64_t)trial->n_reports) {
+    if (is_exact && epoch > (int64_t)trial->n_reports) {
         return mem_printf("began with epoch %" PRId64 " where %zu are known",
                           epoch, trial->n_reports);
     }
     return NULL;
+}
+
+/* NULL: not reported before. */
+static const struct study_report *known_report(const struct study_trial *trial,
+                                               int64_t epoch)
+{
+    for (size_t i = trial->n_reports; i > 0; i--) {
+        if (trial->reports[i - 1].epoch <= epoch) {
+            const struct study_report *r = &trial->reports[i - 1];
+            return r->epoch == epoch ? r : NULL;
+        }
+    }
+    return NULL;
+}
+
+static bool is_new(const struct study_trial *trial, int64_t epoch)
+{
+    return trial->n_reports == 0 ||
+           epoch > trial->reports[trial->n_reports - 1].epoch;
 }
 
 /* Is the trial hopeless after this report? The rungs it passed, and its end.
@@ -139,14 +165,15 @@ static void report(const struct turn *t, const struct event *e,
         turn_kill(t, e->slot, TRIAL_CAUSE_PROTOCOL, fault);
         return;
     }
-    if (epoch == (int64_t)trial->n_reports) {
+    const struct study_report *known = known_report(trial, epoch);
+    if (is_new(trial, epoch)) {
         struct action *a = turn_add_trial(t, ACTION_REPORT, s, trial);
         a->report =
             (struct study_report){epoch, trial->attempt, e->report.metrics};
         maybe_prune(t, e, s, trial);
-    } else if (memcmp(&trial->reports[epoch].metrics, &e->report.metrics,
-                      sizeof(e->report.metrics)) != 0 &&
-               !trial->nondeterministic) {
+    } else if (known != NULL && !trial->nondeterministic &&
+               memcmp(&known->metrics, &e->report.metrics,
+                      sizeof(e->report.metrics)) != 0) {
         turn_add_trial(t, ACTION_FLAG_TRIAL, s, trial);
     }
     struct study_progress p = moved_on(t, &trial->progress);
@@ -214,7 +241,10 @@ static void failed(const struct turn *t, const struct event *e,
 {
     enum trial_cause cause = e->failed.cause;
     const char *message = e->failed.message != NULL ? e->failed.message : "";
-    if (trial_cause_is_retried(cause)) {
+    /* A worker that lives to tell of an exit or a signal tells of its
+     * command's: the same will happen again. */
+    bool is_commands = cause == TRIAL_CAUSE_EXIT || cause == TRIAL_CAUSE_SIGNAL;
+    if (trial_cause_is_retried(cause) && !is_commands) {
         turn_end_attempt(t, s, trial, cause, message);
     } else {
         turn_fail(t, s, trial, cause, message);

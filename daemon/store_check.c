@@ -210,7 +210,8 @@ static void check_budget(struct check *c, const struct study *study,
 {
     struct run run;
     spec_run(&study->spec, values, t->number, &run);
-    if ((int64_t)t->n_reports > run.max_epochs) {
+    if (study->spec.objective == SPEC_OBJECTIVE_CLASSIFIER &&
+        (int64_t)t->n_reports > run.max_epochs) {
         say(c, 6,
             "study %" PRId64 ", trial %" PRId64
             ": %zu epochs, max_epochs is %" PRId64,

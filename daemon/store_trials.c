@@ -130,7 +130,9 @@ static int load_epochs(struct store_loading *l, struct study_trial *t)
                                 .number = t->number,
                                 .slot = -1};
         rc = store_row_int(r, 1, 0, EPOCH_MAX, &report.report.epoch);
-        if (rc == 0 && report.report.epoch != (int64_t)t->n_reports) {
+        bool has_gaps = l->study->spec.objective != SPEC_OBJECTIVE_CLASSIFIER;
+        if (rc == 0 && !has_gaps &&
+            report.report.epoch != (int64_t)t->n_reports) {
             rc = store_row_bad(r, "epoch: %" PRId64 " where %zu was expected",
                                report.report.epoch, t->n_reports);
         }

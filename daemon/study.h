@@ -64,7 +64,7 @@ struct study_trial {
     int64_t start_ms; /* UTC milliseconds, of the first attempt, 0: not yet */
     int64_t end_ms;   /* UTC milliseconds, of the final state, 0: not yet */
     double *fixed;    /* space.n values, NaN free; NULL: not enqueued */
-    struct study_report *reports; /* by epoch, without gaps */
+    struct study_report *reports; /* by epoch; a training's without gaps */
     size_t n_reports;
     struct study_checkpoint *last, *best; /* NULL: none */
     bool nondeterministic; /* an epoch came back different after a resume */

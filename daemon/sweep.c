@@ -27,7 +27,7 @@ static bool is_dots(const char *name)
 
 static bool is_referenced(const struct study_trial *t, const char *file)
 {
-    return strcmp(file, "log") == 0 ||
+    return strcmp(file, "log") == 0 || strcmp(file, "command") == 0 ||
            (t->last != NULL && strcmp(t->last->file, file) == 0) ||
            (t->best != NULL && strcmp(t->best->file, file) == 0);
 }

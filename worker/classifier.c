@@ -23,7 +23,7 @@ enum {
 
 struct classifier {
     struct trial_id id;
-    struct classifier_out out;
+    struct objective_out out;
     struct dataset *dataset;
     struct trainer *trainer;
     struct tfevents *log; /* TensorBoard's; NULL: none is kept */
@@ -32,22 +32,6 @@ struct classifier {
     int64_t said_ms; /* last PROGRESS */
     int n_disk_failures;
 };
-
-int classifier_cause(int code)
-{
-    switch (code) {
-    case ERR_LIMIT:
-        return TRIAL_CAUSE_OOM;
-    case ERR_FULL:
-    case ERR_IO:
-        return TRIAL_CAUSE_DISK;
-    case ERR_NOTFOUND:
-    case ERR_CORRUPT:
-        return TRIAL_CAUSE_DATA;
-    default:
-        return TRIAL_CAUSE_INVALID;
-    }
-}
 
 static void say(struct classifier *c, const struct msg *m)
 {
@@ -246,7 +230,7 @@ static void print_begin(const struct classifier *c, const struct msg_assign *a)
 }
 
 int classifier_new(const struct msg_assign *assign,
-                   const struct classifier_out *out, struct classifier **result,
+                   const struct objective_out *out, struct classifier **result,
                    struct err *err)
 {
     if (assign->metric < 0 || assign->metric >= RUN_N_METRICS) {
@@ -285,19 +269,19 @@ void classifier_free(struct classifier *c)
 /* --- turns --- */
 
 /* A checkpoint that cannot be written is tried again; the training is whole. */
-static enum classifier_turn failed_step(struct classifier *c, int rc,
-                                        const struct err *err)
+static enum objective_turn failed_step(struct classifier *c, int rc,
+                                       const struct err *err)
 {
     bool is_disk = rc == ERR_FULL || rc == ERR_IO;
     if (is_disk && ++c->n_disk_failures < DISK_TRIES) {
         fprintf(stderr, "checkpoint not written, trying again: %s\n", err->msg);
-        return CLASSIFIER_WAIT;
+        return OBJECTIVE_WAIT;
     }
-    say_failed(c, classifier_cause(rc), err->msg);
-    return CLASSIFIER_ENDED;
+    say_failed(c, objective_cause(rc), err->msg);
+    return OBJECTIVE_ENDED;
 }
 
-enum classifier_turn classifier_step(struct classifier *c, int64_t mono_ms)
+enum objective_turn classifier_step(struct classifier *c, int64_t mono_ms)
 {
     struct trainer_event e;
     struct err err;
@@ -316,11 +300,11 @@ enum classifier_turn classifier_step(struct classifier *c, int64_t mono_ms)
         break;
     case TRAINER_DONE:
         say_done(c, &e.result);
-        return CLASSIFIER_ENDED;
+        return OBJECTIVE_ENDED;
     case TRAINER_WORKED:
         break;
     }
-    return CLASSIFIER_BUSY;
+    return OBJECTIVE_BUSY;
 }
 
 void classifier_stop(struct classifier *c, bool keep)

@@ -15,7 +15,7 @@
 #include "worker/session.h"
 #include "core/wire/channel.h"
 #include "core/wire/msg.h"
-#include "worker/classifier.h"
+#include "worker/objective.h"
 #include "worker/prepare.h"
 
 #include <stdbool.h>
@@ -30,7 +30,7 @@ struct session {
     uv_loop_t *loop;
     struct channel *channel;
     uv_timer_t retry; /* after a checkpoint that could not be written */
-    struct classifier *job;
+    struct objective *job;
     struct trial_id id;      /* of the job */
     bool is_waiting;         /* the job waits for the retry timer */
     bool is_over, told_quit; /* no more turns; QUIT was the reason */
@@ -58,23 +58,23 @@ static void say(void *ctx, const struct msg *m)
 
 static void drop_job(struct session *s)
 {
-    classifier_free(s->job);
+    objective_free(s->job);
     s->job = NULL;
     s->is_waiting = false;
 }
 
 static void on_assign(struct session *s, const struct msg_assign *a)
 {
-    struct classifier_out out = {.ctx = s, .say = say};
+    struct objective_out out = {.ctx = s, .say = say};
     struct err err;
     s->id = a->id;
-    int rc = classifier_new(a, &out, &s->job, &err);
+    int rc = objective_new(a, &out, &s->job, &err);
     if (rc != 0) {
         fprintf(stderr, "%s\n", err.msg);
         s->job = NULL;
         struct msg m = {.type = MSG_FAILED,
                         .failed = {.id = a->id,
-                                   .cause = classifier_cause(rc),
+                                   .cause = objective_cause(rc),
                                    .message = err.msg}};
         say(s, &m);
     }
@@ -109,8 +109,9 @@ static void on_msg(void *ctx, const struct msg *m)
         end(s, "told to quit");
     } else if (m->type == MSG_STOP) {
         if (is_current(s, &m->stop.id)) {
-            classifier_stop(s->job, m->stop.keep != 0);
-            drop_job(s);
+            if (objective_stop(s->job, m->stop.keep != 0)) {
+                drop_job(s);
+            }
         }
     } else if (s->job != NULL) {
         end(s, "the daemon gave a job to a busy worker");
@@ -136,16 +137,16 @@ static void on_retry(uv_timer_t *t)
 
 static void give_turn(struct session *s)
 {
-    switch (classifier_step(s->job, (int64_t)(uv_hrtime() / 1000000))) {
-    case CLASSIFIER_BUSY:
+    switch (objective_step(s->job, (int64_t)(uv_hrtime() / 1000000))) {
+    case OBJECTIVE_BUSY:
         break;
-    case CLASSIFIER_WAIT:
+    case OBJECTIVE_WAIT:
         if (!s->is_over) {
             s->is_waiting = true;
             uv_timer_start(&s->retry, on_retry, DISK_WAIT_MS, 0);
         }
         break;
-    case CLASSIFIER_ENDED:
+    case OBJECTIVE_ENDED:
         drop_job(s);
         break;
     }

@@ -22,6 +22,12 @@ MUST_CHECK int spec_parse(const char *text, size_t len, struct spec *out,
  * an equal spec. Compact JSON. */
 void spec_to_json(const struct spec *s, struct buf *out);
 
+/* What a worker needs to know of the objective: {"type": "command", ...}; and
+ * one point by name: {"lr": 0.001}, in the space's order. */
+void spec_work_to_json(const struct spec *s, struct buf *out);
+void spec_point_to_json(const struct spec *s, const double *values,
+                        struct buf *out);
+
 /* The path of the first difference between two specs, apart from what a study
  * may change while it lives (n_trials, workers, threads_per_worker, stop), with
  * both values: "training.lr: 0.001 in the study, 0.01 in the config".

@@ -146,6 +146,35 @@ void spec_to_json(const struct spec *s, struct buf *out)
     json_close(&w, '}');
 }
 
+void spec_work_to_json(const struct spec *s, struct buf *out)
+{
+    struct json_out w;
+    json_out_init(&w, out, JSON_COMPACT);
+    json_open(&w, '{');
+    for (size_t i = 0; i < SPEC_N_ROWS; i++) {
+        if (strcmp(SPEC_ROWS[i].section, "objective") == 0) {
+            json_put_key(&w, SPEC_ROWS[i].key);
+            spec_put_row(s, &SPEC_ROWS[i], &w);
+        }
+    }
+    json_close(&w, '}');
+}
+
+void spec_point_to_json(const struct spec *s, const double *values,
+                        struct buf *out)
+{
+    struct json_out w;
+    json_out_init(&w, out, JSON_COMPACT);
+    json_open(&w, '{');
+    for (size_t i = 0; i < s->space.n; i++) {
+        if (!isnan(values[i])) {
+            json_put_key(&w, s->space.params[i].name);
+            dist_put_value(&s->space.params[i].dist, values[i], &w);
+        }
+    }
+    json_close(&w, '}');
+}
+
 int spec_difference(const struct spec *study, const struct spec *config,
                     struct buf *out)
 {

@@ -43,6 +43,8 @@ enum trial_state {
     X(NAN, "nan", 0, "the objective was not a number")                         \
     X(INVALID, "invalid", 0, "the parameters do not fit together")             \
     X(DATA, "data", 0, "the data set is missing or has changed")               \
+    X(TIMEOUT, "timeout", 0, "it took longer than it may")                     \
+    X(METRIC, "no-metric", 0, "it ended well but told no value")               \
     X(POISON, "poison", 0, "it killed its worker three times at one place")
 
 enum trial_cause {

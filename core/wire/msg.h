@@ -11,7 +11,7 @@
 #include "core/spec/trial.h"
 struct buf;
 
-enum { MSG_PROTOCOL = 2 };
+enum { MSG_PROTOCOL = 3 };
 
 /* F(type, name); types: I int64_t, D double, S char * (owned once decoded),
  * ID struct trial_id, RUN struct run, METRICS struct run_metrics. */
@@ -33,11 +33,14 @@ enum { MSG_PROTOCOL = 2 };
 #define MSG_PREPARE_FAILED_FIELDS(F) F(I, study) F(S, message)
 /* daemon -> worker: do this trial. resume_* name the committed checkpoint to
  * continue from ("": none); dir is the trial's folder for checkpoints, tb_dir
- * the one for its TensorBoard log ("": none is kept). */
+ * the one for its TensorBoard log ("": none is kept). objective, params: JSON of
+ * what to do (worker/objective.h) and of its parameters by name; both "" for the
+ * built-in training. */
 #define MSG_ASSIGN_FIELDS(F)                                                   \
     F(ID, id) F(RUN, run) F(I, metric) F(I, maximize) F(I, of_last)            \
     F(S, cache_dir) F(S, data_sha256) F(S, dir) F(S, resume_file)              \
-    F(S, resume_sha256) F(S, best_file) F(S, best_sha256) F(S, tb_dir)
+    F(S, resume_sha256) F(S, best_file) F(S, best_sha256) F(S, tb_dir)         \
+    F(S, objective) F(S, params)
 /* worker -> daemon: sign of life from the training loop itself. */
 #define MSG_PROGRESS_FIELDS(F)                                                 \
     F(ID, id) F(S, phase) F(I, epoch) F(I, step) F(I, n_steps) F(D, loss)

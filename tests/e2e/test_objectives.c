@@ -1,0 +1,271 @@
+/* Tables, functions and commands, from the config to the database. */
+#include "core/base/mem.h"
+#include "tests/lib/home.h"
+#include "tests/lib/test_main.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const two_workers[] = {"--workers", "2", NULL};
+
+/* A study of one command; the script is what `sh -c` runs, $0 is x. */
+static const char *command_config(const struct home *h, const char *name,
+                                  const char *members, const char *limits,
+                                  const char *script)
+{
+    char *file = mem_printf("%s.sh", name);
+    (void)home_file(h, file, script);
+    char *text = mem_printf(
+        "{\"study\":\"%s\",%s\"objective\":{\"type\":\"command\",%s"
+        "\"command\":[\"sh\",\"%s/%s\",\"{x}\"]},"
+        "\"params\":{\"x\":{\"float\":[1,9]},\"k\":{\"choice\":[\"a\",\"b\"]},"
+        "\"y\":{\"int\":[1,5],\"when\":{\"k\":\"a\"}}}}",
+        name, members, limits, h->dir, file);
+    char *json = mem_printf("%s.json", name);
+    const char *path = home_file(h, json, text);
+    free(file);
+    free(text);
+    free(json);
+    return path;
+}
+
+static void run(const struct home *h, const char *config, int code)
+{
+    struct outcome o = CLI(h, 60, "run", config);
+    ck_assert_msg(o.code == code, "%d: %s", o.code, o.err);
+    outcome_fini(&o);
+}
+
+START_TEST(a_function_is_searched)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, two_workers);
+    run(&h,
+        home_file(&h, "f.json",
+                  "{\"study\":\"f\",\"n_trials\":40,\"objective\":{\"type\":"
+                  "\"function\",\"function\":\"branin\"},\"params\":{"
+                  "\"x\":{\"float\":[-5,10]},\"y\":{\"float\":[0,15]}}}"),
+        0);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trial_values"
+                                    " WHERE value > 0.397887"),
+                     40);
+    ck_assert_int_ge(
+        home_count(&h, "SELECT count(*) FROM trial_values WHERE value < 5"), 1);
+    home_fini(&h);
+}
+END_TEST
+
+START_TEST(a_table_is_searched_until_it_is_exhausted)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, two_workers);
+    (void)home_file(&h, "table.json",
+                    "{\"space\":[{\"name\":\"op\",\"values\":[\"p\",\"q\"]},"
+                    "{\"name\":\"n\",\"values\":[10,20,30]}],"
+                    "\"values\":[6,5,4,3,2,1]}");
+    run(&h,
+        home_file(&h, "t.json",
+                  "{\"study\":\"t\",\"n_trials\":50,\"workers\":2,"
+                  "\"sampler\":{\"type\":\"tpe\",\"duplicates\":\"avoid\"},"
+                  "\"objective\":{\"type\":\"table\",\"path\":\"table.json\"},"
+                  "\"params\":{\"op\":{\"choice\":[\"p\",\"q\"]},"
+                  "\"n\":{\"int\":[0,2]}}}"),
+        0);
+    ck_assert_int_eq(home_count(&h, "SELECT count(DISTINCT value)"
+                                    " FROM trial_values"),
+                     6);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trials"), 6);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_configs WHERE"
+                                    " state = 'finished' AND reason LIKE"
+                                    " '%space is exhausted%6 points%'"),
+                     1);
+    home_fini(&h);
+}
+END_TEST
+
+START_TEST(a_command_reports_and_is_given_its_parameters)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, two_workers);
+    run(&h,
+        command_config(
+            &h, "c", "\"n_trials\":6,", "\"direction\":\"maximize\",",
+            "test \"$1\" = \"$PARZEN_PARAM_x\" || exit 3\n"
+            "grep -q \"\\\"x\\\":$1\" $PARZEN_PARAMS_FILE || exit 4\n"
+            "test $PARZEN_PARAM_k = a -o -z \"$PARZEN_PARAM_y\""
+            " || exit 5\n"
+            "echo 'parzen: {\"step\": 1, \"value\": 2}'\n"
+            "echo 'parzen: {\"step\": 5, \"value\": '$1'}'\n"
+            "echo 'parzen: {\"step\": 7, \"value\": 0}'\n"),
+        0);
+    ck_assert_int_eq(
+        home_count(&h, "SELECT count(*) FROM trial_values v JOIN trial_params p"
+                       " USING (trial_id) WHERE p.param_name = 'x' AND"
+                       " v.value = max(p.param_value, 2)"),
+        6);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM"
+                                    " trial_intermediate_values WHERE step IN"
+                                    " (1, 5, 7)"),
+                     18);
+    /* y is there exactly where k is a (the first choice) */
+    ck_assert_int_eq(
+        home_count(&h, "SELECT count(*) FROM trial_params WHERE param_name ="
+                       " 'y'"),
+        home_count(&h, "SELECT count(*) FROM trial_params WHERE param_name ="
+                       " 'k' AND param_value = 0"));
+    /* what is not there is not missed by the next daemon */
+    home_kill_daemon(&h);
+    home_start(&h, two_workers);
+    home_fini(&h);
+}
+END_TEST
+
+/* How a command can end badly, and what is said of it. */
+static const struct {
+    const char *script, *limits, *cause;
+} ENDS[] = {
+    {"exit 7", "", "exit"},
+    {"kill -SEGV $$", "", "signal"},
+    {"echo done", "", "no-metric"},
+    {"echo 'parzen: {\"value\": NaN}'", "", "nan"},
+    {"echo 'parzen: {value}'", "", "no-metric"},
+    {"sleep 1000 & sleep 1000", "\"timeout_seconds\":0.3,", "timeout"},
+    {"exec awk 'BEGIN { for (i = 0; i < 2000000; i++) a[i] = i;"
+     " system(\"sleep 60\") }'",
+     "\"memory_mb\":50,", "oom"},
+    {"yes", "\"output_mb\":1,", "exit"},
+    {"exec no-such-program", "", "exit"},
+};
+
+START_TEST(every_bad_end_has_its_cause)
+{
+    struct home h;
+    char sql[160];
+    home_init(&h);
+    home_start(&h, two_workers);
+    run(&h,
+        command_config(&h, "bad",
+                       "\"n_trials\":2,\"stop\":{\"max_failures\":1},"
+                       "\"workers\":1,",
+                       ENDS[_i].limits, ENDS[_i].script),
+        1);
+    snprintf(sql, sizeof(sql),
+             "SELECT count(*) FROM parzen_trials WHERE cause = '%s' AND"
+             " attempt = 1",
+             ENDS[_i].cause);
+    ck_assert_msg(home_count(&h, sql) == 1, "%s",
+                  home_sql(&h, "SELECT cause, message FROM parzen_trials"));
+    home_fini(&h);
+}
+END_TEST
+
+/* Exit 130 is tried again, with the folder that it left. */
+START_TEST(an_interrupted_command_goes_on)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, two_workers);
+    run(&h,
+        command_config(&h, "again", "\"n_trials\":1,", "",
+                       "cd $PARZEN_CHECKPOINT_DIR\n"
+                       "test -f began || { touch began; exit 130; }\n"
+                       "echo \"parzen: {\\\"value\\\": $PARZEN_ATTEMPT}\"\n"),
+        0);
+    ck_assert_int_eq(home_count(&h, "SELECT CAST(value AS INTEGER) FROM"
+                                    " trial_values"),
+                     2);
+    home_fini(&h);
+}
+END_TEST
+
+static bool is_alive(const struct home *h, const char *file)
+{
+    char *path = mem_printf("%s/%s", h->dir, file);
+    FILE *f = fopen(path, "r");
+    int pid = 0;
+    ck_assert_msg(f != NULL && fscanf(f, "%d", &pid) == 1, "%s", path);
+    fclose(f);
+    free(path);
+    return home_is_alive(pid);
+}
+
+/* Whatever ends the worker ends the command and its children. */
+START_TEST(nothing_of_a_killed_command_is_left)
+{
+    struct home h;
+    pid_t pids[HOME_MAX_WORKERS];
+    home_init(&h);
+    home_start(&h, (const char *const[]){"--workers", "1", NULL});
+    struct outcome o =
+        CLI(&h, 30, "run", "--detach",
+            command_config(&h, "long", "\"n_trials\":1,", "",
+                           "sleep 1000 & echo $! >child\n"
+                           "echo $$ >self\n"
+                           "echo 'parzen: {\"step\": 0, \"value\": 1}'\n"
+                           "wait\n"));
+    ck_assert_msg(o.code == 0, "%s", o.err);
+    outcome_fini(&o);
+    ck_assert(home_wait(&h, "SELECT count(*) FROM parzen_epochs", 1, 20000));
+    ck_assert(is_alive(&h, "child") && is_alive(&h, "self"));
+    ck_assert_int_eq(home_workers(&h, pids), 1);
+    kill(pids[0], SIGKILL);
+    ck_assert(home_wait(&h,
+                        "SELECT count(*) FROM parzen_attempts WHERE"
+                        " ended_ms IS NOT NULL",
+                        1, 20000));
+    home_sleep_ms(200);
+    ck_assert(!is_alive(
+        &h, "child")); /* the next attempt writes anew in its own time */
+    home_fini(&h);
+}
+END_TEST
+
+/* A pause of the study: SIGTERM, and the trial is put back. */
+START_TEST(a_stopped_command_is_asked_to_end)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, (const char *const[]){"--workers", "1", NULL});
+    struct outcome o =
+        CLI(&h, 30, "run", "--detach",
+            command_config(&h, "asked", "\"n_trials\":1,", "",
+                           "trap 'echo asked >asked; exit 0' TERM\n"
+                           "echo 'parzen: {\"step\": 0, \"value\": 1}'\n"
+                           "while true; do sleep 0.05; done\n"));
+    outcome_fini(&o);
+    ck_assert(home_wait(&h, "SELECT count(*) FROM parzen_epochs", 1, 20000));
+    o = CLI(&h, 30, "stop", "asked", "--now");
+    ck_assert_msg(o.code == 0, "%s", o.err);
+    outcome_fini(&o);
+    ck_assert(home_wait(&h,
+                        "SELECT count(*) FROM trials WHERE state ="
+                        " 'WAITING'",
+                        1, 20000));
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_trials WHERE"
+                                    " cause = 'interrupted'"),
+                     1);
+    home_fini(&h);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("objectives end to end");
+    TCase *t = tcase_create("objectives");
+    tcase_set_timeout(t, 120);
+    tcase_add_test(t, a_function_is_searched);
+    tcase_add_test(t, a_table_is_searched_until_it_is_exhausted);
+    tcase_add_test(t, a_command_reports_and_is_given_its_parameters);
+    tcase_add_loop_test(t, every_bad_end_has_its_cause, 0,
+                        sizeof(ENDS) / sizeof(ENDS[0]));
+    tcase_add_test(t, an_interrupted_command_goes_on);
+    tcase_add_test(t, nothing_of_a_killed_command_is_left);
+    tcase_add_test(t, a_stopped_command_is_asked_to_end);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,545 @@
+/* The happy path: params.json is written, the program started; each turn waits
+ * for output at most WAIT_MS, prints it to the trial's log and reads the lines
+ * that are for us; when the program has ended, its value is told.
+ *
+ * Possible failures: it ends otherwise than well, tells no value, tells one
+ * that is no number, takes too long, too much memory, writes too much (FAILED,
+ * each with its cause); it does not end when asked (killed after a while). */
+#include "worker/command.h"
+#include "core/base/buf.h"
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "core/wire/msg.h"
+#include "worker/process.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    WAIT_MS = 20,
+    PROGRESS_EVERY_MS = 1000,
+    MEMORY_EVERY_MS = 200,
+    GRACE_MS = 10000, /* from SIGTERM to SIGKILL */
+    GRACE_DROPPED_MS = 2000,
+    LINE_MAX_BYTES = 64 << 10,
+    EXIT_INTERRUPTED = 130
+};
+
+struct command {
+    struct trial_id id;
+    struct objective_out out;
+    int metric;
+    bool maximize, of_last;
+    double timeout;
+    int64_t memory_mb, output_mb;
+
+    struct process process;
+    struct buf line; /* its beginning, so far */
+    int64_t n_bytes;
+    int64_t step; /* last reported, -1: none */
+    int64_t best_step;
+    double value; /* NaN: none */
+    bool has_value, is_final;
+
+    int64_t begun_ms, progress_ms, memory_ms, stop_ms; /* 0: not yet */
+    bool is_stopping;
+    int64_t grace_ms;
+    int cause; /* why we killed it, 0: we did not */
+    char why[256];
+};
+
+/* --- words
+ * -------------------------------------------------------------------- */
+
+static enum objective_turn say_failed(struct command *c, int cause,
+                                      const char *message)
+{
+    struct msg m = {
+        .type = MSG_FAILED,
+        .failed = {.id = c->id, .cause = cause, .message = (char *)message}};
+    fprintf(stderr, "trial %d failed: %s\n", (int)c->id.number, message);
+    c->out.say(c->out.ctx, &m);
+    return OBJECTIVE_ENDED;
+}
+
+static void say_report(struct command *c, int64_t step, double value)
+{
+    struct msg m = {.type = MSG_REPORT, .report = {.id = c->id, .epoch = step}};
+    for (int i = 0; i < RUN_N_METRICS; i++) {
+        m.report.metrics.value[i] = i == c->metric ? value : (double)NAN;
+    }
+    c->out.say(c->out.ctx, &m);
+}
+
+static void say_progress(struct command *c, int64_t mono_ms)
+{
+    if (mono_ms - c->progress_ms < PROGRESS_EVERY_MS) {
+        return;
+    }
+    c->progress_ms = mono_ms;
+    struct msg m = {
+        .type = MSG_PROGRESS,
+        .progress = {.id = c->id,
+                     .phase = (char *)"command",
+                     .epoch = c->step,
+                     .step = (mono_ms - c->begun_ms) / PROGRESS_EVERY_MS,
+                     .loss = c->value}};
+    c->out.say(c->out.ctx, &m);
+}
+
+static void end_it(struct command *c, int cause, const char *why)
+{
+    if (c->cause == 0) {
+        c->cause = cause;
+        snprintf(c->why, sizeof(c->why), "%s", why);
+        process_signal(&c->process, SIGKILL);
+    }
+}
+
+/* --- what it tells ----------------------------------------------------------
+ */
+
+/* Python writes NaN and Infinity, which are not JSON: as strings they are. */
+static void quote_non_finite(const char *text, struct buf *out)
+{
+    static const char *const words[] = {"NaN", "-Infinity", "Infinity"};
+    bool in_string = false;
+    while (*text != '\0') {
+        size_t n = 0;
+        for (size_t i = 0; !in_string && n == 0 && i < ARRAY_LEN(words); i++) {
+            size_t len = strlen(words[i]);
+            n = strncmp(text, words[i], len) == 0 ? len : 0;
+        }
+        if (n > 0) {
+            buf_char(out, '"');
+            buf_add(out, text, n);
+            buf_char(out, '"');
+            text += n;
+            continue;
+        }
+        if (in_string && *text == '\\' && text[1] != '\0') {
+            buf_char(out, *text++);
+        } else if (*text == '"') {
+            in_string = !in_string;
+        }
+        buf_char(out, *text++);
+    }
+}
+
+static bool read_value(const struct json *node, double *value)
+{
+    if (node == NULL) {
+        return false;
+    }
+    if (json_kind(node) == JSON_NUMBER) {
+        *value = json_number(node);
+        return true;
+    }
+    if (json_kind(node) == JSON_STRING) {
+        char *end;
+        *value = strtod(json_string(node), &end);
+        return end != json_string(node) && *end == '\0';
+    }
+    *value = NAN;
+    return json_kind(node) == JSON_NULL;
+}
+
+static void take_value(struct command *c, int64_t step, double value)
+{
+    bool is_better = c->maximize ? value > c->value : value < c->value;
+    bool is_first = !c->has_value || isnan(c->value);
+    if (!c->is_final && (c->of_last || is_first || is_better)) {
+        c->value = value;
+        c->best_step = step;
+    }
+    c->has_value = true;
+}
+
+static void take_told(struct command *c, const struct json *told)
+{
+    const struct json *step = json_get(told, "step");
+    double value;
+    int64_t at;
+    if (!read_value(json_get(told, "value"), &value)) {
+        end_it(c, TRIAL_CAUSE_METRIC,
+               "a line 'parzen: {...}' without a number \"value\"");
+    } else if (step == NULL) {
+        c->value = value;
+        c->has_value = c->is_final = true;
+    } else if (!json_integer(step, &at) || at < 0) {
+        end_it(c, TRIAL_CAUSE_METRIC, "\"step\" must be a whole number, >= 0");
+    } else if (at > c->step) { /* a step told again holds as it was */
+        c->step = at;
+        take_value(c, at, value);
+        say_report(c, at, value);
+    }
+}
+
+static void take_line(struct command *c, const char *line)
+{
+    static const char prefix[] = "parzen:";
+    if (strncmp(line, prefix, strlen(prefix)) != 0) {
+        return;
+    }
+    struct buf text;
+    struct json *told;
+    struct err err;
+    buf_init(&text, 2 * LINE_MAX_BYTES);
+    quote_non_finite(line + strlen(prefix), &text);
+    const char *json = text.data != NULL ? text.data : "";
+    if (json_parse(json, strlen(json), &told, &err) != 0) {
+        end_it(c, TRIAL_CAUSE_METRIC, "a line 'parzen: ...' that is not JSON");
+    } else {
+        if (json_kind(told) == JSON_OBJECT) {
+            take_told(c, told);
+        } else {
+            end_it(c, TRIAL_CAUSE_METRIC,
+                   "a line 'parzen: ...' that is no object");
+        }
+        json_free(told);
+    }
+    buf_fini(&text);
+}
+
+static void take_bytes(struct command *c, const char *bytes, size_t n)
+{
+    fwrite(bytes, 1, n, stdout);
+    for (size_t i = 0; i < n; i++) {
+        if (bytes[i] != '\n') {
+            buf_char(&c->line, bytes[i]);
+            continue;
+        }
+        if (!c->line.overflow && c->line.len > 0) {
+            take_line(c, c->line.data);
+        }
+        buf_reset(&c->line);
+    }
+    c->n_bytes += (int64_t)n;
+    if (c->n_bytes > c->output_mb << 20) {
+        end_it(c, TRIAL_CAUSE_EXIT, "wrote more than objective.output_mb");
+    }
+}
+
+/* What is there now; waits for it at most wait_ms. */
+static void read_output(struct command *c, int wait_ms)
+{
+    char bytes[16 << 10];
+    struct pollfd fds[2] = {{.fd = c->process.out_fd, .events = POLLIN},
+                            {.fd = c->process.status_fd, .events = POLLIN}};
+    if (poll(fds, 2, wait_ms) <= 0 || fds[0].revents == 0) {
+        return;
+    }
+    ssize_t n = read(c->process.out_fd, bytes, sizeof(bytes));
+    while (n > 0) {
+        take_bytes(c, bytes, (size_t)n);
+        n = c->cause == 0 ? read(c->process.out_fd, bytes, sizeof(bytes)) : 0;
+    }
+    fflush(stdout);
+    if (n == 0 && c->cause == 0 && !process_has_ended(&c->process)) {
+        /* it closed its output and goes on: only its end is waited for */
+        poll(&fds[1], 1, wait_ms);
+    }
+}
+
+/* --- limits
+ * ------------------------------------------------------------------- */
+
+static void check_limits(struct command *c, int64_t mono_ms)
+{
+    char why[128];
+    int64_t ran_ms = mono_ms - c->begun_ms;
+    if (c->is_stopping) {
+        if (mono_ms - c->stop_ms > c->grace_ms) {
+            process_signal(&c->process, SIGKILL);
+        }
+        return;
+    }
+    if ((double)ran_ms > 1000.0 * c->timeout) { /* never, when it is NaN */
+        snprintf(why, sizeof(why), "took longer than %g s", c->timeout);
+        end_it(c, TRIAL_CAUSE_TIMEOUT, why);
+    }
+    if (c->memory_mb > 0 && mono_ms - c->memory_ms >= MEMORY_EVERY_MS) {
+        c->memory_ms = mono_ms;
+        if (process_memory(&c->process) > c->memory_mb << 20) {
+            snprintf(why, sizeof(why), "used more than %" PRId64 " MB",
+                     c->memory_mb);
+            end_it(c, TRIAL_CAUSE_OOM, why);
+        }
+    }
+}
+
+/* --- its end
+ * ------------------------------------------------------------------ */
+
+static enum objective_turn say_done(struct command *c)
+{
+    if (!c->has_value) {
+        return say_failed(c, TRIAL_CAUSE_METRIC,
+                          "it ended well but told no value (parzen: "
+                          "{\"value\": 0.7})");
+    }
+    if (isnan(c->value)) {
+        return say_failed(c, TRIAL_CAUSE_NAN, "its value is not a number");
+    }
+    struct msg m = {.type = MSG_DONE,
+                    .done = {.id = c->id,
+                             .value = c->value,
+                             .best_epoch = c->is_final ? -1 : c->best_step,
+                             .n_epochs = c->step + 1}};
+    c->out.say(c->out.ctx, &m);
+    return OBJECTIVE_ENDED;
+}
+
+static enum objective_turn say_ended(struct command *c)
+{
+    int status = c->process.status;
+    char why[128];
+    if (c->is_stopping) {
+        struct msg m = {.type = MSG_STOPPED, .stopped = {.id = c->id}};
+        c->out.say(c->out.ctx, &m);
+        return OBJECTIVE_ENDED;
+    }
+    if (c->cause != 0) {
+        return say_failed(c, c->cause, c->why);
+    }
+    if (WIFSIGNALED(status)) {
+        snprintf(why, sizeof(why), "it was killed by signal %d (%s)",
+                 WTERMSIG(status), strsignal(WTERMSIG(status)));
+        return say_failed(c, TRIAL_CAUSE_SIGNAL, why);
+    }
+    int code = WEXITSTATUS(status);
+    if (code == EXIT_INTERRUPTED) {
+        return say_failed(c, TRIAL_CAUSE_LOST, "it was interrupted (exit 130)");
+    }
+    if (code != 0) {
+        snprintf(why, sizeof(why), "it ended with exit code %d", code);
+        return say_failed(c, TRIAL_CAUSE_EXIT, why);
+    }
+    return say_done(c);
+}
+
+enum objective_turn command_step(void *job, int64_t mono_ms)
+{
+    struct command *c = job;
+    c->begun_ms = c->begun_ms == 0 ? mono_ms : c->begun_ms;
+    if (c->is_stopping && c->stop_ms == 0) {
+        c->stop_ms = mono_ms;
+    }
+    read_output(c, WAIT_MS);
+    if (process_has_ended(&c->process)) {
+        read_output(c, 0); /* its last words */
+        if (c->line.len > 0 && !c->line.overflow) {
+            take_line(c, c->line.data);
+        }
+        return say_ended(c);
+    }
+    check_limits(c, mono_ms);
+    say_progress(c, mono_ms);
+    return OBJECTIVE_BUSY;
+}
+
+bool command_stop(void *job, bool keep)
+{
+    struct command *c = job;
+    c->is_stopping = true;
+    c->stop_ms = 0;
+    c->grace_ms = keep ? GRACE_MS : GRACE_DROPPED_MS;
+    process_signal(&c->process, SIGTERM);
+    return false;
+}
+
+void command_free(void *job)
+{
+    struct command *c = job;
+    process_fini(&c->process);
+    buf_fini(&c->line);
+    free(c);
+}
+
+/* --- its beginning
+ * -------------------------------------------------------------- */
+
+struct strings {
+    char **items; /* owned, NULL-terminated once added to */
+    size_t n;
+};
+
+static void add(struct strings *s, char *item)
+{
+    s->items = mem_grow(s->items, s->n + 2, sizeof(*s->items));
+    s->items[s->n++] = item;
+    s->items[s->n] = NULL;
+}
+
+static void strings_fini(struct strings *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        free(s->items[i]);
+    }
+    free(s->items);
+}
+
+/* A parameter as a program reads it: 0.001, 64, adam, true; "" for null. */
+static char *text_of(const struct json *value)
+{
+    char text[32];
+    switch (json_kind(value)) {
+    case JSON_STRING:
+        return mem_strdup(json_string(value));
+    case JSON_BOOL:
+        return mem_strdup(json_bool(value) ? "true" : "false");
+    case JSON_NUMBER:
+        if (json_is_int(value)) {
+            return mem_printf("%.0f", json_number(value));
+        }
+        json_repr(json_number(value), text);
+        return mem_strdup(text);
+    default:
+        return mem_strdup("");
+    }
+}
+
+/* {NAME} becomes the parameter's value; any other brace stays. */
+static char *expand(const char *arg, const struct json *params)
+{
+    struct buf out;
+    buf_init(&out, BUF_MAX_CONFIG);
+    while (*arg != '\0') {
+        const char *end = *arg == '{' ? strchr(arg, '}') : NULL;
+        char *name =
+            end != NULL ? mem_strndup(arg + 1, (size_t)(end - arg) - 1) : NULL;
+        const struct json *value = name != NULL ? json_get(params, name) : NULL;
+        if (value != NULL) {
+            char *text = text_of(value);
+            buf_str(&out, text);
+            free(text);
+            arg = end + 1;
+        } else {
+            buf_char(&out, *arg++);
+        }
+        free(name);
+    }
+    return buf_take(&out);
+}
+
+static void make_environment(const struct objective_task *task,
+                             const char *params_file, const char *checkpoints,
+                             struct strings *env)
+{
+    const struct msg_assign *a = task->assign;
+    for (char **e = environ; *e != NULL; e++) {
+        if (strncmp(*e, "PARZEN_", 7) != 0) {
+            add(env, mem_strdup(*e));
+        }
+    }
+    add(env, mem_printf("PARZEN_PARAMS_FILE=%s", params_file));
+    add(env, mem_printf("PARZEN_CHECKPOINT_DIR=%s", checkpoints));
+    add(env, mem_printf("PARZEN_TRIAL=%" PRId64, a->id.number));
+    add(env, mem_printf("PARZEN_ATTEMPT=%" PRId64, a->id.attempt));
+    add(env, mem_printf("PARZEN_SEED=%" PRIu64, a->run.seed));
+    for (const struct json *p = json_first(task->params); p != NULL;
+         p = json_next(p)) {
+        char *name = mem_strdup(json_key(p)), *text = text_of(p);
+        for (char *at = name; *at != '\0'; at++) {
+            *at = isalnum((unsigned char)*at) ? *at : '_';
+        }
+        add(env, mem_printf("PARZEN_PARAM_%s=%s", name, text));
+        free(name);
+        free(text);
+    }
+}
+
+static int write_params(const struct objective_task *task, const char *path,
+                        struct err *err)
+{
+    const char *text = task->assign->params;
+    return file_write_atomic(path, text, strlen(text), 0600, err);
+}
+
+static double number_of(const struct json *spec, const char *key, double absent)
+{
+    const struct json *node = json_get(spec, key);
+    return node != NULL && json_kind(node) == JSON_NUMBER ? json_number(node)
+                                                          : absent;
+}
+
+static struct command *command_new(const struct objective_task *task)
+{
+    const struct msg_assign *a = task->assign;
+    struct command *c = mem_alloc(1, sizeof(*c));
+    *c = (struct command){
+        .id = a->id,
+        .out = task->out,
+        .metric = (int)a->metric,
+        .maximize = a->maximize != 0,
+        .of_last = a->of_last != 0,
+        .timeout = number_of(task->spec, "timeout_seconds", NAN),
+        .memory_mb = (int64_t)number_of(task->spec, "memory_mb", 0),
+        .output_mb = (int64_t)number_of(task->spec, "output_mb", 64),
+        .step = -1,
+        .best_step = -1,
+        .value = NAN,
+    };
+    buf_init(&c->line, LINE_MAX_BYTES);
+    return c;
+}
+
+static int start(const struct objective_task *task, struct command *c,
+                 const char *params_file, const char *checkpoints,
+                 struct err *err)
+{
+    const struct json *command = json_get(task->spec, "command");
+    const struct json *directory = json_get(task->spec, "directory");
+    struct strings argv = {0}, env = {0};
+    for (const struct json *arg = command != NULL ? json_first(command) : NULL;
+         arg != NULL; arg = json_next(arg)) {
+        if (json_kind(arg) == JSON_STRING) {
+            add(&argv, expand(json_string(arg), task->params));
+        }
+    }
+    const char *where = directory != NULL &&
+                                json_kind(directory) == JSON_STRING &&
+                                json_string(directory)[0] != '\0'
+                            ? json_string(directory)
+                            : checkpoints;
+    make_environment(task, params_file, checkpoints, &env);
+    int rc = argv.n > 0
+                 ? process_start(argv.items, env.items, where, &c->process, err)
+                 : err_set(err, ERR_INVALID, "objective.command: missing");
+    strings_fini(&argv);
+    strings_fini(&env);
+    return rc;
+}
+
+int command_begin(const struct objective_task *task, void **job,
+                  struct err *err)
+{
+    char *checkpoints = mem_printf("%s/command", task->assign->dir);
+    char *params_file = mem_printf("%s/params.json", checkpoints);
+    struct command *c = command_new(task);
+    int rc = file_mkdirs(checkpoints, 0700, err);
+    if (rc == 0) {
+        rc = write_params(task, params_file, err);
+    }
+    if (rc == 0) {
+        rc = start(task, c, params_file, checkpoints, err);
+    }
+    free(checkpoints);
+    free(params_file);
+    if (rc != 0) {
+        buf_fini(&c->line);
+        free(c);
+        return rc;
+    }
+    *job = c;
+    return 0;
+}

@@ -1,0 +1,23 @@
+/* command: any program as an objective.
+ *
+ * The program gets its parameters as arguments ({NAME} in the command line), in
+ * the environment (PARZEN_PARAM_NAME) and in the JSON file that
+ * PARZEN_PARAMS_FILE names; PARZEN_CHECKPOINT_DIR is a folder that survives
+ * into the next attempt; PARZEN_TRIAL, PARZEN_ATTEMPT and PARZEN_SEED say which
+ * one it is. It tells with lines on its standard output parzen: {"step": 3,
+ * "value": 0.71}     an intermediate value; steps ascend parzen: {"value": 0.7}
+ * the final value, instead of the best (or last) intermediate one SIGTERM asks
+ * it to stop; exit code 0 means done, 130 interrupted (tried again), any other
+ * failed. Its whole process group ends with it, also when the worker is killed;
+ * time, memory and output are limited. */
+#ifndef WORKER_COMMAND_H
+#define WORKER_COMMAND_H
+#include "worker/objective.h"
+
+MUST_CHECK int command_begin(const struct objective_task *task, void **job,
+                             struct err *err);
+enum objective_turn command_step(void *job, int64_t mono_ms);
+bool command_stop(void *job, bool keep);
+void command_free(void *job);
+
+#endif

@@ -1,0 +1,193 @@
+#include "worker/look_up.h"
+#include "core/base/buf.h"
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "core/wire/msg.h"
+#include "worker/functions.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct look_up {
+    struct trial_id id;
+    struct objective_out out;
+    double value;
+};
+
+static void *found(const struct objective_task *task, double value)
+{
+    struct look_up *l = mem_alloc(1, sizeof(*l));
+    *l = (struct look_up){task->assign->id, task->out, value};
+    return l;
+}
+
+/* --- tables -----------------------------------------------------------------
+ */
+
+/* Index of the parameter's value among `values`. */
+static int find_index(const struct json *values, const struct json *value,
+                      int64_t *index, struct err *err)
+{
+    int64_t n = json_size(values), at = 0;
+    if (json_kind(value) != JSON_STRING) {
+        return json_integer(value, index) && *index >= 0 && *index < n
+                   ? 0
+                   : err_set(err, ERR_INVALID, "must be an index from 0 to %d",
+                             (int)n - 1);
+    }
+    for (const struct json *v = json_first(values); v != NULL;
+         v = json_next(v), at++) {
+        if (json_kind(v) == JSON_STRING &&
+            strcmp(json_string(v), json_string(value)) == 0) {
+            *index = at;
+            return 0;
+        }
+    }
+    return err_set(err, ERR_INVALID, "'%.100s' is not in the table",
+                   json_string(value));
+}
+
+static int find_cell(const struct json *table, const struct json *params,
+                     int64_t *cell, struct err *err)
+{
+    const struct json *space = json_get(table, "space");
+    int n_params = 0;
+    *cell = 0;
+    if (space == NULL || json_kind(space) != JSON_ARRAY) {
+        return err_set(err, ERR_INVALID, "the table has no list 'space'");
+    }
+    for (const struct json *p = json_first(space); p != NULL;
+         p = json_next(p), n_params++) {
+        const struct json *name = json_get(p, "name");
+        const struct json *values = json_get(p, "values");
+        if (name == NULL || json_kind(name) != JSON_STRING || values == NULL ||
+            json_kind(values) != JSON_ARRAY) {
+            return err_set(err, ERR_INVALID, "the table's space is damaged");
+        }
+        const struct json *value = json_get(params, json_string(name));
+        int64_t index = 0;
+        int rc = value != NULL ? find_index(values, value, &index, err)
+                               : err_set(err, ERR_INVALID, "no such parameter");
+        if (rc != 0) {
+            return err_wrap(err, "params.%s", json_string(name));
+        }
+        *cell = *cell * json_size(values) + index;
+    }
+    return n_params == json_size(params)
+               ? 0
+               : err_set(err, ERR_INVALID,
+                         "params: the table has %d parameters, not %d",
+                         n_params, json_size(params));
+}
+
+static int read_cell(const struct json *table, const struct json *params,
+                     double *value, struct err *err)
+{
+    int64_t cell;
+    int rc = find_cell(table, params, &cell, err);
+    if (rc != 0) {
+        return rc;
+    }
+    const struct json *values = json_get(table, "values");
+    if (values == NULL || json_kind(values) != JSON_ARRAY ||
+        json_size(values) <= cell) {
+        return err_set(err, ERR_INVALID, "the table has no value there");
+    }
+    const struct json *v = json_first(values);
+    for (int64_t i = 0; i < cell; i++) {
+        v = json_next(v);
+    }
+    *value = json_kind(v) == JSON_NUMBER ? json_number(v) : (double)NAN;
+    return 0;
+}
+
+int look_up_table(const struct objective_task *task, void **job,
+                  struct err *err)
+{
+    const struct json *path = json_get(task->spec, "path");
+    struct buf text;
+    struct json *table = NULL;
+    double value = 0.0;
+    if (path == NULL || json_kind(path) != JSON_STRING) {
+        return err_set(err, ERR_INVALID, "objective.path: missing");
+    }
+    buf_init(&text, BUF_MAX_RESPONSE);
+    int rc = file_read(json_string(path), &text, err);
+    if (rc == 0) {
+        rc = json_parse(text.data, text.len, &table, err);
+    }
+    if (rc == 0) {
+        rc = read_cell(table, task->params, &value, err);
+    }
+    if (rc == 0) {
+        *job = found(task, value);
+    } else {
+        rc = err_wrap(err, "%s", json_string(path));
+    }
+    if (table != NULL) {
+        json_free(table);
+    }
+    buf_fini(&text);
+    return rc;
+}
+
+/* --- functions
+ * ---------------------------------------------------------------- */
+
+int look_up_function(const struct objective_task *task, void **job,
+                     struct err *err)
+{
+    const struct json *name = json_get(task->spec, "function");
+    size_t n = 0;
+    double value = 0.0;
+    double *x = mem_alloc((size_t)json_size(task->params), sizeof(*x));
+    int rc = 0;
+    for (const struct json *p = json_first(task->params); rc == 0 && p != NULL;
+         p = json_next(p)) {
+        if (json_kind(p) != JSON_NUMBER) {
+            rc = err_set(err, ERR_INVALID,
+                         "params.%s: a function takes numbers", json_key(p));
+        } else {
+            x[n++] = json_number(p);
+        }
+    }
+    if (rc == 0) {
+        rc = name != NULL && json_kind(name) == JSON_STRING
+                 ? function_value(json_string(name), x, n, &value, err)
+                 : err_set(err, ERR_INVALID, "objective.function: missing");
+    }
+    if (rc == 0) {
+        *job = found(task, value);
+    }
+    free(x);
+    return rc;
+}
+
+/* --- turns
+ * --------------------------------------------------------------------- */
+
+enum objective_turn look_up_step(void *job, int64_t mono_ms)
+{
+    struct look_up *l = job;
+    (void)mono_ms;
+    struct msg m = {.type = MSG_DONE,
+                    .done = {.id = l->id, .value = l->value, .best_epoch = -1}};
+    l->out.say(l->out.ctx, &m);
+    return OBJECTIVE_ENDED;
+}
+
+bool look_up_stop(void *job, bool keep)
+{
+    struct look_up *l = job;
+    (void)keep;
+    struct msg m = {.type = MSG_STOPPED, .stopped = {.id = l->id}};
+    l->out.say(l->out.ctx, &m);
+    return true;
+}
+
+void look_up_free(void *job)
+{
+    free(job);
+}

@@ -1,0 +1,33 @@
+/* process: a program in a process group of its own, which ends with it.
+ *
+ * A guardian stands between the worker and the program: it outlives neither,
+ * and takes the group along when the program or the worker ends. */
+#ifndef WORKER_PROCESS_H
+#define WORKER_PROCESS_H
+#include "core/base/err.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct process {
+    pid_t group; /* the program's pid and process group */
+    pid_t guardian;
+    int out_fd;    /* its standard output, not blocking */
+    int status_fd; /* the guardian's word */
+    bool has_ended;
+    int status; /* of waitpid, once has_ended */
+};
+
+/* Borrows all. argv[0] is looked up in PATH. Standard error stays the worker's.
+ */
+MUST_CHECK int process_start(char *const *argv, char *const *envp,
+                             const char *directory, struct process *out,
+                             struct err *err);
+/* Look whether it has ended; does not wait. */
+bool process_has_ended(struct process *p);
+void process_signal(const struct process *p, int signal); /* to the group */
+int64_t process_memory(const struct process *p); /* bytes of the whole group */
+/* Kill what is left of it, reap the guardian, close. */
+void process_fini(struct process *p);
+
+#endif
