@@ -56,7 +56,7 @@ enum {
                                         id: the study, number -1, attempt 0) */
     SCHED_STOP_GRACE_MS = 30000,     /* from STOP to KILL */
     SCHED_TICK_MS = 1000,            /* while any worker works */
-    SCHED_MAX_STEP = 1000000000, /* of what is no training */
+    SCHED_MAX_STEP = 1000000000,     /* of what is no training */
     SCHED_STALL_MS = 5000            /* ticks further apart: the loop stalled */
 };
 

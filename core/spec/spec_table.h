@@ -94,4 +94,7 @@ MUST_CHECK int spec_unknown_key(const char *path, const char *key,
                                 const char *const *known, size_t n_known,
                                 struct err *err);
 
+/* What must fit together (spec_check.c). */
+MUST_CHECK int spec_check(const struct spec *s, struct err *err);
+
 #endif

@@ -1,0 +1,142 @@
+/* What must fit together in a config whose values are right one by one. */
+#include "core/spec/spec_table.h"
+
+/* --- objectives other than the built-in training ---------------------------
+ */
+
+static int check_work(const struct spec *s, struct err *err)
+{
+    static const char *const missing[] = {
+        [SPEC_OBJECTIVE_TABLE] = "objective.path: missing: the table's file",
+        [SPEC_OBJECTIVE_FUNCTION] = "objective.function: missing: its name",
+        [SPEC_OBJECTIVE_COMMAND] =
+            "objective.command: missing: program and arguments"};
+    bool has_it = s->objective == SPEC_OBJECTIVE_TABLE ? s->work.path[0] != '\0'
+                  : s->objective == SPEC_OBJECTIVE_FUNCTION
+                      ? s->work.function[0] != '\0'
+                      : s->work.n_command > 0;
+    if (!has_it) {
+        return err_set(err, ERR_INVALID, "%s", missing[s->objective]);
+    }
+    for (size_t i = 0; i < s->space.n; i++) {
+        if (s->space.params[i].field >= 0) {
+            return err_set(err, ERR_INVALID,
+                           "%s: only the built-in training has it: put the "
+                           "distribution under 'params'",
+                           RUN_FIELD[s->space.params[i].field].path);
+        }
+    }
+    return s->space.n > 0 ? 0
+                          : err_set(err, ERR_INVALID,
+                                    "params: there must be at least one");
+}
+
+static int check_search(const struct spec *s, struct err *err)
+{
+    if (s->pruning.wrapped == SPEC_PRUNER_PATIENT) {
+        return err_set(err, ERR_INVALID,
+                       "pruner.wrapped: patient cannot wrap itself");
+    }
+    if (s->pruning.reduction_factor == 1) {
+        return err_set(err, ERR_INVALID,
+                       "pruner.reduction_factor: must be at least 2, or 0");
+    }
+    if (s->pruning.lower > s->pruning.upper) {
+        return err_set(err, ERR_INVALID,
+                       "pruner.lower: must not be above pruner.upper");
+    }
+    if (s->tpe.group && !s->tpe.multivariate) {
+        return err_set(err, ERR_INVALID,
+                       "sampler.group: needs multivariate to be true");
+    }
+    bool counts = s->sampler == SPEC_SAMPLER_GRID ||
+                  s->sampler == SPEC_SAMPLER_BRUTE_FORCE;
+    for (size_t i = 0; i < s->space.n; i++) {
+        const struct param *p = &s->space.params[i];
+        if (counts && p->dist.kind == DIST_FLOAT && p->dist.step == 0.0 &&
+            !dist_is_single(&p->dist)) {
+            return err_set(err, ERR_INVALID,
+                           "sampler.type: a grid needs steps or choices, but "
+                           "'%.100s' is continuous",
+                           p->name);
+        }
+    }
+    return 0;
+}
+
+/* --- what must fit together ----------------------------------------------- */
+
+/* The values that a whole field may take: fixed, listed or a grid. */
+static size_t n_values(const struct spec *s, int field)
+{
+    const struct param *p = spec_param_of(s, field);
+    if (p == NULL) {
+        return 1;
+    }
+    const struct dist *d = &p->dist;
+    return d->kind == DIST_CATEGORICAL
+               ? d->n_choices
+               : (size_t)((d->high - d->low) / d->step) + 1;
+}
+
+static int64_t nth_value(const struct spec *s, int field, size_t i)
+{
+    const struct param *p = spec_param_of(s, field);
+    if (p == NULL) {
+        return (int64_t)run_get(&s->base, field);
+    }
+    const struct dist *d = &p->dist;
+    return (int64_t)(d->kind == DIST_CATEGORICAL
+                         ? d->choices[i].number
+                         : d->low + (double)i * d->step);
+}
+
+/* Put the first pair of dimensions that fits into probe; false: none does. */
+static bool find_dimensions(const struct spec *s, struct run *probe)
+{
+    size_t n_dims = n_values(s, RUN_FIELD_emb_dim);
+    size_t n_heads = n_values(s, RUN_FIELD_num_heads);
+    for (size_t i = 0; i < n_dims; i++) {
+        for (size_t j = 0; j < n_heads; j++) {
+            probe->emb_dim = nth_value(s, RUN_FIELD_emb_dim, i);
+            probe->num_heads = nth_value(s, RUN_FIELD_num_heads, j);
+            if (probe->emb_dim % probe->num_heads == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Some point of the space must be a run that can be made. Points that cannot
+ * are left to their trials, which fail with cause "invalid". */
+int spec_check(const struct spec *s, struct err *err)
+{
+    if (check_search(s, err) != 0) {
+        return err->code;
+    }
+    if (s->objective != SPEC_OBJECTIVE_CLASSIFIER) {
+        return check_work(s, err);
+    }
+    for (size_t i = 0; i < s->space.n; i++) {
+        if (s->space.params[i].field < 0) {
+            return err_set(err, ERR_INVALID,
+                           "params.%s: the built-in training has no such "
+                           "setting",
+                           s->space.params[i].name);
+        }
+    }
+    struct run probe = s->base;
+    bool is_fixed = spec_param_of(s, RUN_FIELD_emb_dim) == NULL &&
+                    spec_param_of(s, RUN_FIELD_num_heads) == NULL;
+    if (!find_dimensions(s, &probe) && !is_fixed) {
+        return err_set(err, ERR_INVALID,
+                       "model.num_heads: no value divides any emb_dim");
+    }
+    if (s->metric == RUN_TEST_ACC && s->base.fractions[2] == 0.0) {
+        return err_set(err, ERR_INVALID,
+                       "objective.metric: test-acc needs test rows, but "
+                       "data.fractions gives them 0");
+    }
+    return run_validate(&probe, err);
+}
