@@ -45,7 +45,7 @@
                     " intermediate_value, intermediate_value_type)"            \
                     " VALUES (?, ?, ?, ?)")                                    \
     X(RUNG, "INSERT INTO trial_system_attributes (trial_id, key, value_json)"  \
-            " VALUES (?, ?, ?)")                                               \
+            " VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value_json = ?3")  \
     X(TOUCH, "UPDATE parzen_trials SET seq = ?2 WHERE trial_id = ?1")          \
     X(CHECKPOINT, "INSERT OR REPLACE INTO parzen_checkpoints VALUES"           \
                   " (?, ?, ?, ?, ?, ?, ?)")                                    \

@@ -231,8 +231,9 @@ static void put_type(struct json_out *w, const struct spec_row *row)
     case SPEC_SOURCES:
     case SPEC_TEST_SOURCES:
     case SPEC_SPLITS:
-        put_strings_schema(w, row->type != SPEC_SPLITS,
-                           row->type != SPEC_SOURCES);
+        put_strings_schema(
+            w, row->type == SPEC_SOURCES || row->type == SPEC_TEST_SOURCES,
+            row->type != SPEC_SOURCES);
         return;
     case SPEC_FRACTIONS:
         put_pair(w, "type", "array");

@@ -52,7 +52,8 @@ done >>"$bad" <<'RULES'
 ^daemon/store     (core/(base|spec)/|daemon/(store|action|mirror|study|history))
 ^daemon/pool      (core/(base|spec|wire)/|daemon/(pool|obituary))
 ^daemon/http/     (core/(base|spec)/|daemon/http/)
-^daemon/(daemon(_priv)?|perform|sweep|check|obituary)\.[ch]$  (core/(base|spec|wire)/|daemon/(daemon(_priv)?|perform|sweep|check|obituary|action|event|mirror|study|sched|store|pool)\.h)
+^daemon/(daemon(_priv)?|perform|sweep|check|obituary)\.[ch]$  (core/(base|spec|wire)/|daemon/(daemon(_priv)?|perform|sweep|check|obituary|action|event|mirror|study|sched|store|pool|analysis)\.h)
+^daemon/analysis\.[ch]$  (core/base/|daemon/(analysis|mirror|study|history)\.h|daemon/search/)
 ^daemon/api       (core/(base|spec)/|daemon/(api(_priv)?|daemon|action|event|mirror|study|views|http/server)\.h)
 RULES
 
