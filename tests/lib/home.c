@@ -337,7 +337,10 @@ const char *home_config(const struct home *h, const char *name,
         " \"step\": 20}, \"vocab_size\": 300},\n"
         " \"model\": {\"max_len\": 16, \"emb_dim\": {\"choice\": [8, 16]},"
         " \"num_heads\": 2, \"ffn_dim\": 16, \"head1_dim\": 16,"
-        " \"head2_dim\": 8},\n"
+        " \"head2_dim\": 8,"
+        " \"residual\": \"none\", \"norm\": \"post\", \"activation\":"
+        " \"relu\", \"pooling\": \"flatten\", \"position\": \"sinusoid\","
+        " \"embedding_dropout\": 0, \"embedding_std\": 1},\n"
         " \"training\": {%s \"lr\": {\"float\": [1e-4, 1e-2],"
         " \"log\": true}}}\n",
         name, members, h->dir, training);
