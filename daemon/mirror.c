@@ -118,6 +118,7 @@ static void set_study(struct study *s, const struct action *a)
     if (s->state == STUDY_RUNNING) {
         s->running_since_mono_ms = a->mono_ms;
         s->n_prepares = 0;
+        s->n_gone = 0;
     }
 }
 
@@ -151,7 +152,12 @@ static void apply_study(struct mirror *m, struct study *s,
         break;
     case ACTION_PREPARED:
         s->is_prepared = true;
+        s->prepared_ms = a->mono_ms;
         s->n_prepares = 0;
+        break;
+    case ACTION_UNPREPARED:
+        s->is_prepared = false;
+        s->n_gone++;
         break;
     default: /* ACTION_DELETE_STUDY */
         delete_study(m, s->id);
@@ -218,6 +224,7 @@ static void add_report(struct study *s, struct study_trial *t,
         t->reports = mem_grow(t->reports, cap, sizeof(*t->reports));
     }
     t->reports[t->n_reports++] = *report;
+    s->n_gone = 0;
     history_report(s->history, t->number, report->epoch,
                    report->metrics.value[s->spec.metric]);
 }
@@ -443,6 +450,7 @@ void mirror_apply(struct mirror *m, const struct action *a)
     case ACTION_SET_DATA:
     case ACTION_SET_IMPORTANCES:
     case ACTION_PREPARED:
+    case ACTION_UNPREPARED:
     case ACTION_DELETE_STUDY:
         assert(s != NULL);
         apply_study(m, s, a);

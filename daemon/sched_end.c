@@ -3,7 +3,7 @@
  * An attempt that died is repeated, because the cause may lie outside of the
  * trial; not for ever: deaths are counted as long as no new epoch is reported
  * (`place`). What is known to lie outside (the daemon's end, the user's stop, a
- * full disk) is not counted. */
+ * full disk, a prepared data set that is gone) is not counted. */
 #include "core/base/mem.h"
 #include "daemon/sched_priv.h"
 
@@ -160,13 +160,15 @@ void turn_fail(const struct turn *t, const struct study *s,
 static bool is_counted(enum trial_cause cause)
 {
     return cause != TRIAL_CAUSE_DAEMON && cause != TRIAL_CAUSE_INTERRUPTED &&
-           cause != TRIAL_CAUSE_DISK && cause != TRIAL_CAUSE_SPAWN;
+           cause != TRIAL_CAUSE_DISK && cause != TRIAL_CAUSE_SPAWN &&
+           cause != TRIAL_CAUSE_DATA;
 }
 
 static int64_t backoff_ms(enum trial_cause cause, int64_t n_at_place)
 {
-    if (cause == TRIAL_CAUSE_DAEMON || cause == TRIAL_CAUSE_INTERRUPTED) {
-        return 0;
+    if (cause == TRIAL_CAUSE_DAEMON || cause == TRIAL_CAUSE_INTERRUPTED ||
+        cause == TRIAL_CAUSE_DATA) {
+        return 0; /* DATA: a preparation comes first anyway */
     }
     if (cause == TRIAL_CAUSE_DISK) {
         return SCHED_DISK_WAIT_MS;

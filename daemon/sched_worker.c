@@ -236,11 +236,43 @@ static bool worker_may_say(enum trial_cause cause)
            cause != TRIAL_CAUSE_HANG;
 }
 
+static void prepare_failed(const struct turn *t, const struct study *s,
+                           const char *message)
+{
+    if (s != NULL && s->state == STUDY_RUNNING) {
+        turn_set_study(t, s, STUDY_FAILED, mem_strdup(message));
+        turn_stop_trials(t, s, true, -1);
+    }
+}
+
+/* The trial is innocent: it waits while the data set is prepared again. Trials
+ * that were begun before the last preparation bring no news. */
+static void data_is_gone(const struct turn *t, const struct study *s,
+                         const struct study_trial *trial, const char *message)
+{
+    turn_end_attempt(t, s, trial, TRIAL_CAUSE_DATA, message);
+    if (!s->is_prepared || trial->progress.started_ms < s->prepared_ms) {
+        return;
+    }
+    turn_add(t, ACTION_UNPREPARED, s->id);
+    if (s->n_gone + 1 >= SCHED_PREPARES) {
+        char *why = mem_printf("the prepared data set was gone %d times before "
+                               "any epoch was trained on it; the last time: %s",
+                               s->n_gone + 1, message);
+        prepare_failed(t, s, why);
+        free(why);
+    }
+}
+
 static void failed(const struct turn *t, const struct event *e,
                    const struct study *s, const struct study_trial *trial)
 {
     enum trial_cause cause = e->failed.cause;
     const char *message = e->failed.message != NULL ? e->failed.message : "";
+    if (cause == TRIAL_CAUSE_DATA && counts_epochs(s)) {
+        data_is_gone(t, s, trial, message);
+        return;
+    }
     /* A worker that lives to tell of an exit or a signal tells of its
      * command's: the same will happen again. */
     bool is_commands = cause == TRIAL_CAUSE_EXIT || cause == TRIAL_CAUSE_SIGNAL;
@@ -322,15 +354,6 @@ static void word(const struct turn *t, const struct event *e)
 }
 
 /* --- preparations --------------------------------------------------------- */
-
-static void prepare_failed(const struct turn *t, const struct study *s,
-                           const char *message)
-{
-    if (s != NULL && s->state == STUDY_RUNNING) {
-        turn_set_study(t, s, STUDY_FAILED, mem_strdup(message));
-        turn_stop_trials(t, s, true, -1);
-    }
-}
 
 static void prepared(const struct turn *t, const struct event *e,
                      const struct study *s)

@@ -91,7 +91,10 @@ struct study {
     int64_t running_since_mono_ms; /* memory only: the same moment; 0: in
                                       another life of the daemon */
     struct study_data data;
-    bool is_prepared;   /* memory only: verified in this life of the daemon */
+    bool is_prepared;    /* memory only: verified in this life of the daemon */
+    int64_t prepared_ms; /* memory only, monotonic: when it was */
+    int n_gone; /* memory only: prepared data that a trial found gone since
+                   the last report */
     int preparing_slot; /* memory only: -1 none */
     int n_prepares;     /* memory only: begun since the last that ended well */
     struct study_trial **trials; /* by number */

@@ -90,8 +90,9 @@ static int get_dataset(const struct msg_prepare *p, const char *dir,
     rc = dataset_save(d, dir, sha256, err);
     if (rc == 0 && is_known && strcmp(sha256, p->expected_sha256) != 0) {
         rc = err_set(err, ERR_INVALID,
-                     "the data has changed since the study began (sha256 "
-                     "%.12s then, %.12s now) and the prepared copy is gone",
+                     "data changed: the prepared copy is gone, and what its "
+                     "sources give now is not what the study began with "
+                     "(sha256 %.12s then, %.12s now)",
                      p->expected_sha256, sha256);
     }
     if (rc != 0) {

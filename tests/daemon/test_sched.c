@@ -130,6 +130,57 @@ START_TEST(changed_data_fail_the_study)
 }
 END_TEST
 
+START_TEST(data_that_are_gone_are_prepared_again)
+{
+    int64_t id = story_begin(&st, 2, 4);
+    story_wait(&st, 1000);
+    story_failed(&st, 0, TRIAL_CAUSE_DATA);
+    const struct study_trial *t = story_trial(&st, id, 0);
+    ck_assert_int_eq(t->state, TRIAL_WAITING);
+    ck_assert_int_eq(t->cause, TRIAL_CAUSE_DATA);
+    ck_assert_int_eq(t->place, -1); /* not counted */
+    story_idle(&st, 0);
+    ck_assert_int_eq(story_next(&st), 1);
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_PREPARING);
+    ck_assert_int_eq(st.m->slots[1].state, SLOT_BUSY); /* it goes on */
+    story_prepared(&st, 0, 'd');
+    ck_assert_int_eq(story_count(&st, ACTION_SET_DATA), 0);
+    /* Begun before that preparation: no news. */
+    story_failed(&st, 1, TRIAL_CAUSE_DATA);
+    ck_assert_int_eq(story_count(&st, ACTION_UNPREPARED), 0);
+    story_idle(&st, 0);
+    story_idle(&st, 1);
+    ck_assert_int_eq(story_next(&st), 2);
+    ck_assert_int_eq(t->state, TRIAL_RUNNING);
+    ck_assert_int_eq(t->attempt, 2);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(data_that_are_always_gone_end_the_study)
+{
+    int64_t id = story_begin(&st, 1, 4);
+    for (int i = 0; i < SCHED_PREPARES; i++) {
+        ck_assert_int_eq(story_study(&st, id)->state, STUDY_RUNNING);
+        story_failed(&st, 0, TRIAL_CAUSE_DATA);
+        story_idle(&st, 0);
+        story_next(&st);
+        if (st.m->slots[0].state == SLOT_PREPARING) {
+            story_prepared(&st, 0, 'd');
+            story_idle(&st, 0);
+            story_next(&st);
+        }
+    }
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FAILED);
+    ck_assert_ptr_nonnull(strstr(story_study(&st, id)->reason, "gone 3 times"));
+    ck_assert_int_eq(story_study(&st, id)->n_by_state[TRIAL_FAIL], 0);
+    ck_assert_int_eq(story_resume(&st, id, 0), 0);
+    story_next(&st);
+    ck_assert_int_eq(st.m->slots[0].state, SLOT_PREPARING);
+    story_fini(&st);
+}
+END_TEST
+
 START_TEST(a_preparation_may_die_three_times)
 {
     story_init(&st, 1);
@@ -518,6 +569,8 @@ Suite *suite(void)
         a_deterministic_draw_per_trial,
         a_preparation_that_fails_fails_the_study,
         changed_data_fail_the_study,
+        data_that_are_gone_are_prepared_again,
+        data_that_are_always_gone_end_the_study,
         a_preparation_may_die_three_times,
         a_silent_preparation_is_killed,
         a_death_is_repeated_after_a_pause,

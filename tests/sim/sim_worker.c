@@ -206,7 +206,9 @@ static void train(struct sim *s, int slot)
         memcpy(e->progress.phase, "train", sizeof("train"));
         break;
     case 1:
-        if (fate == INVALID) {
+        if (sim_chance(s, 0.02)) {
+            fail(w, slot, TRIAL_CAUSE_DATA);
+        } else if (fate == INVALID) {
             fail(w, slot, TRIAL_CAUSE_INVALID);
         } else if (fate == NO_MEMORY && w->epoch == 1) {
             fail(w, slot, TRIAL_CAUSE_OOM);
