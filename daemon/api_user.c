@@ -6,6 +6,7 @@
 #include "daemon/daemon.h"
 #include "daemon/event.h"
 #include "daemon/mirror.h"
+#include "daemon/sched.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -57,14 +58,29 @@ static void continue_study(struct call *c, const struct spec *spec)
     buf_fini(&difference);
 }
 
+/* A study that failed in its preparation, and now a config that may mend it. */
+static bool may_replace(const struct study *s, const struct spec *spec)
+{
+    struct buf difference;
+    buf_init(&difference, 4096);
+    bool may = sched_is_stillborn(s) &&
+               spec_difference(&s->spec, spec, &difference) != 0;
+    buf_fini(&difference);
+    return may;
+}
+
 static void create_study(struct call *c, const struct spec *spec)
 {
     struct err err;
+    int64_t replaced = c->study != NULL ? c->study->id : 0;
     struct event e = {
         .kind = EVENT_ADD_STUDY, .slot = -1, .add_study = {.spec = spec}};
     if (daemon_handle(c->api->daemon, &e, &err) != 0) {
         api_refuse(c, &err);
         return;
+    }
+    if (replaced != 0 && c->api->server != NULL) {
+        http_server_end_topic(c->api->server, replaced);
     }
     c->study = mirror_study_by_name(daemon_mirror(c->api->daemon), spec->name);
     c->reply->status = 201;
@@ -81,7 +97,7 @@ void api_post_studies(struct call *c)
         return;
     }
     c->study = mirror_study_by_name(daemon_mirror(c->api->daemon), spec.name);
-    if (c->study != NULL) {
+    if (c->study != NULL && !may_replace(c->study, &spec)) {
         continue_study(c, &spec);
     } else {
         create_study(c, &spec);

@@ -13,7 +13,9 @@
  *   them end the study (FAILED, with the last cause);
  * - running studies take turns; spec.workers caps a study's slots;
  * - a first trial waits until the data set is prepared in this daemon's life;
- *   a preparation that kills its worker three times fails the study;
+ *   a preparation that kills its worker three times fails the study; a trial
+ *   that finds its data set gone or damaged goes back uncounted, and the data
+ *   set is prepared again first;
  * - a lost attempt goes back to WAITING with the same number and parameters,
  *   attempt + 1, from its last committed checkpoint; backoff 1, 2, 4 .. 60 s;
  *   a trial in its backoff keeps its place: a study never has more trials begun
@@ -28,6 +30,8 @@
  *   what is stored (a resume), never leave a gap: else the worker is killed;
  * - a report that the study's pruner finds hopeless ends its trial in the same
  *   decision: PRUNED with that report's value, and STOP without keeping;
+ * - a name is a study's for ever; only one whose first preparation failed, and
+ *   that has nothing else, gives it to a new study (another config);
  * - when all points of a space that may be tried have been (sampler.h), the
  *   study ends and says so;
  * - a study ends when the target is reached and nothing waits or runs; trials
@@ -39,6 +43,7 @@
 #ifndef DAEMON_SCHED_H
 #define DAEMON_SCHED_H
 #include "core/base/err.h"
+#include <stdbool.h>
 #include <stdint.h>
 struct actions;
 struct event;
@@ -64,6 +69,9 @@ enum {
  * CONFLICT, INVALID, with a sentence for the user) appends nothing. */
 MUST_CHECK int sched_decide(const struct mirror *m, const struct event *e,
                             struct actions *out, struct err *err);
+/* Would a new study of the same name take its place? */
+struct study;
+bool sched_is_stillborn(const struct study *s);
 /* What can be started now: at most one trial or preparation per call; appends
  * nothing when there is nothing to do. now_ms UTC, mono_ms monotonic. */
 void sched_next(const struct mirror *m, int64_t now_ms, int64_t mono_ms,

@@ -10,12 +10,23 @@
 
 /* --- new studies ---------------------------------------------------------- */
 
+/* Its preparation failed, and nothing else ever came of it. */
+bool sched_is_stillborn(const struct study *s)
+{
+    return s->state == STUDY_FAILED && !s->is_foreign && s->n_trials == 0 &&
+           s->data.sha256[0] == '\0' && s->preparing_slot < 0;
+}
+
 static int add_study(const struct turn *t, const struct spec *spec,
                      struct err *err)
 {
-    if (mirror_study_by_name(t->m, spec->name) != NULL) {
+    const struct study *old = mirror_study_by_name(t->m, spec->name);
+    if (old != NULL && !sched_is_stillborn(old)) {
         return err_set(err, ERR_CONFLICT, "study '%s' exists already",
                        spec->name);
+    }
+    if (old != NULL) {
+        turn_add(t, ACTION_DELETE_STUDY, old->id);
     }
     struct action *a = turn_add(t, ACTION_ADD_STUDY, t->m->next_study_id);
     a->add_study.spec = mem_alloc(1, sizeof(*a->add_study.spec));

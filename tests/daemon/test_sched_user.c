@@ -26,6 +26,33 @@ START_TEST(a_name_is_taken_once)
 }
 END_TEST
 
+START_TEST(a_stillborn_study_gives_its_name_back)
+{
+    story_init(&st, 1);
+    int64_t id = story_add(&st, "x", 3);
+    story_idle(&st, 0);
+    story_next(&st);
+    story_event(&st, (struct event){.kind = EVENT_PREPARE_FAILED,
+                                    .study = id,
+                                    .prepare_failed = {"no such file"}});
+    int64_t next = story_add(&st, "x", 4);
+    ck_assert_int_ne(next, id);
+    ck_assert_int_eq(st.m->n_studies, 1);
+    ck_assert_int_eq(story_study(&st, next)->spec.n_trials, 4);
+    story_idle(&st, 0);
+    story_next(&st);
+    story_prepared(&st, 0, 'd');
+    /* It has data now: its name is its own. */
+    story_user(&st, EVENT_STOP, next);
+    struct spec spec = story_spec("x", 5);
+    story_refused(&st,
+                  (struct event){.kind = EVENT_ADD_STUDY, .add_study = {&spec}},
+                  ERR_CONFLICT);
+    spec_fini(&spec);
+    story_fini(&st);
+}
+END_TEST
+
 START_TEST(pause_lets_trials_end_and_resume_goes_on)
 {
     int64_t id = story_begin(&st, 1, 3);
@@ -291,6 +318,7 @@ Suite *suite(void)
 {
     const TTest *tests[] = {
         a_name_is_taken_once,
+        a_stillborn_study_gives_its_name_back,
         pause_lets_trials_end_and_resume_goes_on,
         stop_now_puts_trials_back,
         a_result_that_crosses_the_stop_counts,
