@@ -6,7 +6,6 @@
 #include "daemon/daemon.h"
 #include "daemon/event.h"
 #include "daemon/mirror.h"
-#include "daemon/sched.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -63,7 +62,7 @@ static bool may_replace(const struct study *s, const struct spec *spec)
 {
     struct buf difference;
     buf_init(&difference, 4096);
-    bool may = sched_is_stillborn(s) &&
+    bool may = study_is_stillborn(s) &&
                spec_difference(&s->spec, spec, &difference) != 0;
     buf_fini(&difference);
     return may;

@@ -43,7 +43,6 @@
 #ifndef DAEMON_SCHED_H
 #define DAEMON_SCHED_H
 #include "core/base/err.h"
-#include <stdbool.h>
 #include <stdint.h>
 struct actions;
 struct event;
@@ -69,9 +68,6 @@ enum {
  * CONFLICT, INVALID, with a sentence for the user) appends nothing. */
 MUST_CHECK int sched_decide(const struct mirror *m, const struct event *e,
                             struct actions *out, struct err *err);
-/* Would a new study of the same name take its place? */
-struct study;
-bool sched_is_stillborn(const struct study *s);
 /* What can be started now: at most one trial or preparation per call; appends
  * nothing when there is nothing to do. now_ms UTC, mono_ms monotonic. */
 void sched_next(const struct mirror *m, int64_t now_ms, int64_t mono_ms,

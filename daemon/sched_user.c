@@ -10,18 +10,11 @@
 
 /* --- new studies ---------------------------------------------------------- */
 
-/* Its preparation failed, and nothing else ever came of it. */
-bool sched_is_stillborn(const struct study *s)
-{
-    return s->state == STUDY_FAILED && !s->is_foreign && s->n_trials == 0 &&
-           s->data.sha256[0] == '\0' && s->preparing_slot < 0;
-}
-
 static int add_study(const struct turn *t, const struct spec *spec,
                      struct err *err)
 {
     const struct study *old = mirror_study_by_name(t->m, spec->name);
-    if (old != NULL && !sched_is_stillborn(old)) {
+    if (old != NULL && !study_is_stillborn(old)) {
         return err_set(err, ERR_CONFLICT, "study '%s' exists already",
                        spec->name);
     }

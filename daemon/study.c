@@ -123,6 +123,12 @@ int64_t study_n_finished(const struct study *s)
     return s->n_by_state[TRIAL_COMPLETE] + s->n_by_state[TRIAL_PRUNED];
 }
 
+bool study_is_stillborn(const struct study *s)
+{
+    return s->state == STUDY_FAILED && !s->is_foreign && s->n_trials == 0 &&
+           s->data.sha256[0] == '\0' && s->preparing_slot < 0;
+}
+
 static bool is_better(enum spec_direction direction, double a, double b)
 {
     if (isnan(a) || isnan(b)) {

@@ -117,6 +117,9 @@ bool study_importances_are_current(const struct study *s);
 /* The values of a trial in the space's order (space.n), NaN where absent. */
 void study_values(const struct study *s, int64_t number, double *out);
 int64_t study_n_finished(const struct study *s); /* COMPLETE + PRUNED */
+/* Its first preparation failed, and nothing else ever came of it: a new study
+ * of the same name takes its place. */
+bool study_is_stillborn(const struct study *s);
 /* Is a a better objective value than b for this study? NaN never is. */
 bool study_is_better(const struct study *s, double a, double b);
 /* The objective that a trial's reports give: best or last epoch (spec.of).
