@@ -190,6 +190,7 @@ static int open_dataset(struct classifier *c, const struct msg_assign *a,
 static int begin(struct classifier *c, const struct msg_assign *a,
                  struct err *err)
 {
+    char *shared_dir = paths_in_state(a->cache_dir, "shared");
     struct trainer_options options = {.run = a->run,
                                       .metric = (enum run_metric)a->metric,
                                       .maximize = a->maximize != 0,
@@ -197,6 +198,7 @@ static int begin(struct classifier *c, const struct msg_assign *a,
                                       .dataset = c->dataset,
                                       .dataset_sha256 = a->data_sha256,
                                       .dir = a->dir,
+                                      .shared_dir = shared_dir,
                                       .resume_file = a->resume_file,
                                       .resume_sha256 = a->resume_sha256,
                                       .best_file = a->best_file,
@@ -214,6 +216,7 @@ static int begin(struct classifier *c, const struct msg_assign *a,
         options.best_file = options.best_sha256 = NULL;
         rc = trainer_new(&options, &c->trainer, err);
     }
+    free(shared_dir);
     return rc;
 }
 

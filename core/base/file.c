@@ -323,12 +323,14 @@ static int sync_folder_of(const char *path)
     return errnum;
 }
 
-int file_writer_commit(struct file_writer *w, char sha256[65], struct err *err)
+/* Frees w; sha256 may be NULL. */
+static int finish(struct file_writer *w, bool is_durable, char sha256[65],
+                  struct err *err)
 {
     char digest[HASH_HEX_SIZE];
     hash_finish(w->hash, digest);
     int errnum = w->errnum;
-    if (errnum == 0 && fsync(w->fd) != 0) {
+    if (errnum == 0 && is_durable && fsync(w->fd) != 0) {
         errnum = errno;
     }
     if (errnum == 0 && rename(w->tmp, w->path) != 0) {
@@ -336,10 +338,10 @@ int file_writer_commit(struct file_writer *w, char sha256[65], struct err *err)
     }
     if (errnum != 0) {
         unlink(w->tmp);
-    } else {
+    } else if (is_durable) {
         errnum = sync_folder_of(w->path);
     }
-    close(w->fd); /* all was synced: nothing is left that could fail */
+    close(w->fd); /* what must be durable was synced: nothing is left to fail */
     int rc = 0;
     if (errnum != 0) {
         rc = err_sys(err, errnum, "%s", w->path);
@@ -348,6 +350,16 @@ int file_writer_commit(struct file_writer *w, char sha256[65], struct err *err)
     }
     writer_free(w);
     return rc;
+}
+
+int file_writer_commit(struct file_writer *w, char sha256[65], struct err *err)
+{
+    return finish(w, true, sha256, err);
+}
+
+int file_writer_publish(struct file_writer *w, struct err *err)
+{
+    return finish(w, false, NULL, err);
 }
 
 int file_write_atomic(const char *path, const void *bytes, size_t n,

@@ -40,6 +40,10 @@ void file_writer_add(struct file_writer *w, const void *bytes, size_t n);
 MUST_CHECK int file_writer_commit(struct file_writer *w, char sha256[65],
                                   struct err *err);
 void file_writer_abort(struct file_writer *w);
+/* Ends a writer as commit does, but waits for no disk: after a crash of the
+ * machine the file may be empty or torn. For files that can be made again and
+ * tell themselves whether they are whole. */
+MUST_CHECK int file_writer_publish(struct file_writer *w, struct err *err);
 
 /* Make a folder and its parents. */
 MUST_CHECK int file_mkdirs(const char *path, mode_t mode, struct err *err);

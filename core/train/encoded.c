@@ -1,7 +1,9 @@
 #include "core/train/encoded.h"
 #include "core/base/mem.h"
+#include "core/data/dataset.h"
 #include "core/nn/model.h"
 #include "core/text/bpe.h"
+#include "core/train/stash.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -9,8 +11,9 @@
 
 struct encoded {
     struct bpe_encoder *encoder; /* NULL once all rows are there */
+    struct stash_file file;      /* what ids and starts are in, or nothing */
     int32_t *ids;                /* rows one after the other */
-    size_t *starts;              /* (n_rows + 1) into ids */
+    uint64_t *starts;            /* (n_rows + 1) into ids */
     int32_t *labels;
     size_t n_rows, n_added, max_ids, max_len;
 };
@@ -55,8 +58,12 @@ void encoded_free(struct encoded *e)
     if (e->encoder != NULL) {
         bpe_encoder_free(e->encoder);
     }
-    free(e->ids);
-    free(e->starts);
+    if (e->file.map.len > 0) {
+        stash_close(&e->file);
+    } else {
+        free(e->ids);
+        free(e->starts);
+    }
     free(e->labels);
     free(e);
 }
@@ -101,6 +108,70 @@ size_t encoded_bytes(const struct encoded *e)
 {
     return (e->max_ids + 1) * sizeof(*e->ids) +
            (e->n_rows + 1) * (sizeof(*e->starts) + sizeof(*e->labels));
+}
+
+/* --- in a stash: n_rows, then starts, then ids, little-endian --------------
+ */
+
+int encoded_put(const struct encoded *e, const struct stash *s, const char *key,
+                struct err *err)
+{
+    assert(e->n_added == e->n_rows);
+    uint64_t n_rows = e->n_rows;
+    const struct span parts[] = {
+        {(const char *)&n_rows, sizeof(n_rows)},
+        {(const char *)e->starts, (e->n_rows + 1) * sizeof(*e->starts)},
+        {(const char *)e->ids, e->starts[e->n_rows] * sizeof(*e->ids)}};
+    return stash_put(s, key, parts, ARRAY_LEN(parts), err);
+}
+
+/* Lay e's arrays over a file; false when it is not what e must be. */
+static bool lay_over(struct encoded *e, struct span content, int32_t vocab_size)
+{
+    uint64_t n_rows, last = 0;
+    size_t head = sizeof(n_rows) + (e->n_rows + 1) * sizeof(*e->starts);
+    if (content.len < head || (content.len - head) % sizeof(*e->ids) != 0) {
+        return false;
+    }
+    memcpy(&n_rows, content.at, sizeof(n_rows));
+    e->starts = (uint64_t *)(uintptr_t)(content.at + sizeof(n_rows));
+    e->ids = (int32_t *)(uintptr_t)(content.at + head);
+    e->max_ids = (content.len - head) / sizeof(*e->ids);
+    bool fits = n_rows == e->n_rows && e->starts[0] == 0 &&
+                e->starts[e->n_rows] == e->max_ids;
+    for (size_t i = 0; fits && i < e->n_rows; last = e->starts[++i]) {
+        fits =
+            e->starts[i + 1] >= last && e->starts[i + 1] - last <= e->max_len;
+    }
+    for (size_t i = 0; fits && i < e->max_ids; i++) {
+        fits = e->ids[i] >= 0 && e->ids[i] < vocab_size;
+    }
+    return fits;
+}
+
+struct encoded *encoded_find(const struct stash *s, const char *key,
+                             const struct dataset *d, size_t max_len,
+                             int32_t vocab_size)
+{
+    struct stash_file file;
+    if (!stash_open(s, key, &file)) {
+        return NULL;
+    }
+    size_t n = dataset_size(d);
+    struct encoded *e = mem_alloc(1, sizeof(*e));
+    *e = (struct encoded){.file = file,
+                          .labels = mem_try(n + 1, sizeof(*e->labels)),
+                          .n_rows = n,
+                          .n_added = n,
+                          .max_len = max_len};
+    if (e->labels == NULL || !lay_over(e, file.content, vocab_size)) {
+        encoded_free(e);
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        e->labels[i] = dataset_label(d, i);
+    }
+    return e;
 }
 
 /* --- batches -------------------------------------------------------------- */

@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 struct bpe;
+struct dataset;
 struct model_batch;
+struct stash;
 
 struct encoded; /* rows are appended until n_rows are there */
 
@@ -19,6 +21,14 @@ void encoded_free(struct encoded *e);
 /* Encode the next row; label is its class. */
 MUST_CHECK int encoded_add(struct encoded *e, struct span text, int32_t label,
                            struct err *err);
+/* Keep a complete one in a stash under its key (stash.h). */
+MUST_CHECK int encoded_put(const struct encoded *e, const struct stash *s,
+                           const char *key, struct err *err);
+/* The whole data set as encoded_put kept it, read where the file is mapped;
+ * NULL when there is none, or it does not fit the data and these bounds. */
+struct encoded *encoded_find(const struct stash *s, const char *key,
+                             const struct dataset *d, size_t max_len,
+                             int32_t vocab_size);
 size_t encoded_size(const struct encoded *e); /* rows added */
 size_t encoded_bytes(const struct encoded *e);
 

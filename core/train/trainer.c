@@ -302,6 +302,7 @@ int trainer_new(const struct trainer_options *options, struct trainer **out,
         .maximize = options->maximize,
         .of_last = options->of_last,
         .dir = mem_strdup(options->dir),
+        .shared_dir = mem_strdup(options->shared_dir),
         .data = {.dataset = options->dataset},
         .adamw = run_model_adamw(&options->run),
         .stage = STAGE_TOKENIZE,
@@ -337,6 +338,7 @@ void trainer_free(struct trainer *t)
     model_free(t->model);
     bpe_free(t->tokenizer);
     free(t->dir);
+    free(t->shared_dir);
     free(t->warning);
     free(t);
 }

@@ -44,6 +44,10 @@ struct trainer_options {
     const struct dataset *dataset; /* borrowed until trainer_free */
     const char *dataset_sha256;    /* its identity, kept in each checkpoint */
     const char *dir; /* existing folder for checkpoints; NULL: none are taken */
+    /* Folder of tokenizers and token ids that trainings on the same data share
+     * (shared.h), made when needed; NULL: nothing is shared. Results do not
+     * depend on it. */
+    const char *shared_dir;
     /* Names inside dir and hashes of the checkpoints to continue from; NULL or
      * "": from the start. best_file may be of a later epoch than resume_file.
      */
@@ -148,6 +152,8 @@ struct trainer_sizes {
     size_t n_rows[3], n_classes;
     int32_t vocab_size;
     int64_t n_batches; /* optimiser steps of one epoch */
+    /* Found in the shared folder; false before `train`. */
+    bool tokenizer_is_shared, texts_are_shared;
 };
 struct trainer_sizes trainer_sizes(const struct trainer *t);
 

@@ -3,11 +3,19 @@
 #include "core/text/bpe.h"
 #include "core/train/encoded.h"
 #include "core/train/run_model.h"
+#include "core/train/shared.h"
 #include "core/train/trainer_priv.h"
 
 #include <stdlib.h>
 
 enum { TEXTS_PER_STEP = 64 }; /* encoded by one trainer_step */
+
+static struct shared shared_of(const struct trainer *t)
+{
+    return (struct shared){
+        .stash = {.dir = t->shared_dir, .max_bytes = SHARED_MAX_BYTES},
+        .dataset_sha256 = t->data.sha256};
+}
 
 int64_t trainer_n_batches(const struct trainer *t, enum dataset_part part)
 {
@@ -50,26 +58,41 @@ int trainer_split(struct trainer *t, struct err *err)
     return 0;
 }
 
+static int train_tokenizer(struct trainer *t, size_t n_texts,
+                           const struct bpe_options *options, struct err *err)
+{
+    struct span *texts = mem_try(n_texts, sizeof(*texts));
+    if (texts == NULL) {
+        return err_set(err, ERR_LIMIT, "no memory for a list of %zu texts",
+                       n_texts);
+    }
+    for (size_t i = 0; i < n_texts; i++) {
+        texts[i] = dataset_text(t->data.dataset, i);
+    }
+    int rc = bpe_train(texts, n_texts, options, &t->tokenizer, err);
+    free(texts);
+    return rc != 0 ? err_wrap(err, "train the tokenizer") : 0;
+}
+
 int trainer_tokenize(struct trainer *t, struct err *err)
 {
     const struct dataset *d = t->data.dataset;
+    const struct shared shared = shared_of(t);
     size_t n = trainer_min((size_t)t->run.tokenizer_length,
                            dataset_size(d) - dataset_n_test(d));
-    struct span *texts = mem_try(n, sizeof(*texts));
-    if (texts == NULL) {
-        return err_set(err, ERR_LIMIT, "no memory for a list of %zu texts", n);
-    }
-    for (size_t i = 0; i < n; i++) {
-        texts[i] = dataset_text(d, i);
-    }
     struct bpe_options options = {
         .vocab_size = (int32_t)t->run.vocab_size,
         .min_frequency = (int32_t)t->run.min_frequency,
     };
-    int rc = bpe_train(texts, n, &options, &t->tokenizer, err);
-    free(texts);
-    if (rc != 0) {
-        return err_wrap(err, "train the tokenizer");
+    t->tokenizer = shared_tokenizer(&shared, n, &options);
+    if (t->tokenizer == NULL) {
+        int rc = train_tokenizer(t, n, &options, err);
+        if (rc != 0) {
+            return rc;
+        }
+        shared_keep_tokenizer(&shared, n, &options, t->tokenizer);
+    } else {
+        t->data.tokenizer_is_shared = true;
     }
     t->stage = STAGE_PREPARE;
     return 0;
@@ -113,19 +136,29 @@ static int weigh_classes(struct trainer *t, struct err *err)
     return 0;
 }
 
-int trainer_prepare(struct trainer *t, struct err *err)
+static int prepare_texts(struct trainer *t, struct err *err)
 {
     const struct dataset *d = t->data.dataset;
+    const struct shared shared = shared_of(t);
     size_t n = dataset_size(d), n_bytes = 0;
+    size_t max_len = (size_t)t->run.max_len;
+    t->data.encoded = shared_encoded(&shared, d, t->tokenizer, max_len);
+    if (t->data.encoded != NULL) {
+        t->data.texts_are_shared = true;
+        return 0;
+    }
     for (size_t i = 0; i < n; i++) {
         n_bytes += dataset_text(d, i).len;
     }
+    return encoded_new(t->tokenizer, n, n_bytes, max_len, &t->data.encoded,
+                       err);
+}
+
+int trainer_prepare(struct trainer *t, struct err *err)
+{
     int rc = t->model == NULL ? make_model(t, err) : 0;
     rc = rc == 0 ? weigh_classes(t, err) : rc;
-    if (rc == 0) {
-        rc = encoded_new(t->tokenizer, n, n_bytes, (size_t)t->run.max_len,
-                         &t->data.encoded, err);
-    }
+    rc = rc == 0 ? prepare_texts(t, err) : rc;
     if (rc == 0) {
         rc = batch_new(trainer_max_batch(t), (size_t)t->run.max_len,
                        &t->data.batch, err);
@@ -147,6 +180,11 @@ int trainer_encode(struct trainer *t, struct err *err)
         if (rc != 0) {
             return err_wrap(err, "encode text %zu", at);
         }
+    }
+    if (end == dataset_size(d) && !t->data.texts_are_shared) {
+        const struct shared shared = shared_of(t);
+        shared_keep_encoded(&shared, t->tokenizer, (size_t)t->run.max_len,
+                            t->data.encoded);
     }
     return 0;
 }

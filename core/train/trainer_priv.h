@@ -28,6 +28,7 @@ struct trainer_data { /* what is learned from */
     char **classes; /* names borrowed from the data set */
     struct dataset_split split;
     struct encoded *encoded;
+    bool tokenizer_is_shared, texts_are_shared; /* found, not made here */
     uint32_t *order; /* training rows in this epoch's order */
     struct batch *batch;
     int64_t n_batches; /* of one epoch */
@@ -42,7 +43,8 @@ struct trainer {
     struct run run;
     enum run_metric metric;
     bool maximize, of_last;
-    char *dir; /* NULL: no checkpoints */
+    char *dir;        /* NULL: no checkpoints */
+    char *shared_dir; /* NULL: nothing is shared */
     char *warning;
     struct trainer_data data;
     struct bpe *tokenizer;

@@ -123,6 +123,8 @@ struct trainer_sizes trainer_sizes(const struct trainer *t)
         .n_classes = dataset_n_classes(t->data.dataset),
         .vocab_size = t->tokenizer != NULL ? bpe_vocab_size(t->tokenizer) : 0,
         .n_batches = t->data.n_batches,
+        .tokenizer_is_shared = t->data.tokenizer_is_shared,
+        .texts_are_shared = t->data.texts_are_shared,
     };
     memcpy(sizes.n_rows, t->data.split.n, sizeof(sizes.n_rows));
     return sizes;

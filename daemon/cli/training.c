@@ -7,6 +7,7 @@
 #include "core/base/buf.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "core/base/paths.h"
 #include "core/spec/spec.h"
 #include "core/train/checkpoint.h"
 #include "daemon/cli/cli.h"
@@ -213,6 +214,9 @@ int training_run(struct cli *c, const struct spec *spec,
                  const char *out_dir, struct training *out, struct err *err)
 {
     struct trainer *trainer;
+    char *shared_dir = c->state_dir != NULL && sha256[0] != '\0'
+                           ? paths_in_state(c->state_dir, "cache/shared")
+                           : NULL;
     struct trainer_options options = {.metric = spec->metric,
                                       .maximize =
                                           spec->direction == SPEC_MAXIMIZE,
@@ -220,12 +224,14 @@ int training_run(struct cli *c, const struct spec *spec,
                                       .dataset = d,
                                       .dataset_sha256 = sha256,
                                       .dir = out_dir,
+                                      .shared_dir = shared_dir,
                                       .run = spec->base};
     *out = (struct training){.result = {.value = NAN, .best_epoch = -1}};
     int rc = out_dir != NULL ? file_mkdirs(out_dir, 0777, err) : 0;
     if (rc == 0) {
         rc = trainer_new(&options, &trainer, err);
     }
+    free(shared_dir);
     if (rc != 0) {
         return rc;
     }

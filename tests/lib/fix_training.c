@@ -39,6 +39,7 @@ static void write_texts(const char *path, size_t n_rows)
 void fix_training_init(struct fix_training *f, size_t n_rows)
 {
     struct err err = {0};
+    *f = (struct fix_training){0};
     strcpy(f->dir, "/tmp/parzen-training-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(f->dir));
     snprintf(f->trial_dir, sizeof(f->trial_dir), "%s/trial", f->dir);
@@ -110,6 +111,7 @@ struct trainer_options fix_training_options(const struct fix_training *f,
         .dataset = f->dataset,
         .dataset_sha256 = f->sha256,
         .dir = f->trial_dir,
+        .shared_dir = f->shared_dir,
     };
 }
 

@@ -9,6 +9,7 @@ enum { FIX_MAX_EPOCHS = 64 };
 struct fix_training {
     char dir[64]; /* temporary; checkpoints are in dir/trial */
     char trial_dir[80];
+    const char *shared_dir; /* of its trainers; NULL at first */
     struct dataset *dataset;
     char sha256[65];
 };
