@@ -1,27 +1,11 @@
 #include "daemon/history.h"
 
 #include "core/base/mem.h"
+#include "daemon/history_column.h"
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct param_dist {
-    struct dist dist;
-    int64_t n_finished; /* COMPLETE and PRUNED trials under it */
-};
-
-/* Arrays by trial number have room for history.cap trials. */
-struct param_column {
-    char *name;
-    struct param_dist **dists; /* each its own block: pointers stay valid */
-    size_t n_dists;
-    double *value;
-    double *log_value; /* NULL: not log */
-    uint32_t *dist;    /* index into dists; undefined where value is NaN */
-    uint32_t *order;   /* trials that have it, by (value, number) */
-    size_t n_order;
-};
 
 /* What one trial reported, ascending by step. */
 struct series {
@@ -57,17 +41,7 @@ void history_free(struct history *h)
         return;
     }
     for (size_t p = 0; p < h->n_params; p++) {
-        struct param_column *c = &h->params[p];
-        for (size_t i = 0; i < c->n_dists; i++) {
-            dist_fini(&c->dists[i]->dist);
-            free(c->dists[i]);
-        }
-        free(c->name);
-        free(c->dists);
-        free(c->value);
-        free(c->log_value);
-        free(c->dist);
-        free(c->order);
+        column_fini(&h->params[p]);
     }
     for (size_t i = 0; i < h->n; i++) {
         free(h->series[i].value);
@@ -84,32 +58,17 @@ void history_free(struct history *h)
     free(h);
 }
 
-static double *column_grow(double *column, size_t from, size_t to)
-{
-    column = mem_grow(column, to, sizeof(*column));
-    for (size_t i = from; i < to; i++) {
-        column[i] = NAN;
-    }
-    return column;
-}
-
 static void grow(struct history *h)
 {
     size_t cap = h->cap != 0 ? h->cap + h->cap / 2 : 16;
     h->state = mem_grow(h->state, cap, sizeof(*h->state));
-    h->value = column_grow(h->value, h->cap, cap);
+    h->value = reals_grow(h->value, h->cap, cap);
     h->series = mem_grow(h->series, cap, sizeof(*h->series));
     if (h->rungs != NULL) {
         h->rungs = mem_grow(h->rungs, cap, sizeof(*h->rungs));
     }
     for (size_t p = 0; p < h->n_params; p++) {
-        struct param_column *c = &h->params[p];
-        c->value = column_grow(c->value, h->cap, cap);
-        if (c->log_value != NULL) {
-            c->log_value = column_grow(c->log_value, h->cap, cap);
-        }
-        c->dist = mem_grow(c->dist, cap, sizeof(*c->dist));
-        c->order = mem_grow(c->order, cap, sizeof(*c->order));
+        column_grow(&h->params[p], h->cap, cap);
     }
     h->cap = cap;
 }
@@ -150,87 +109,23 @@ static struct param_column *column_of(struct history *h, const char *name,
         return &h->params[found];
     }
     h->params = mem_grow(h->params, h->n_params + 1, sizeof(*h->params));
-    struct param_column *c = &h->params[h->n_params++];
-    *c = (struct param_column){
-        .name = mem_strdup(name),
-        .value = column_grow(NULL, 0, h->cap),
-        .log_value = dist->log ? column_grow(NULL, 0, h->cap) : NULL,
-        .dist = mem_grow(NULL, h->cap, sizeof(*c->dist)),
-        .order = mem_grow(NULL, h->cap, sizeof(*c->order)),
-    };
-    return c;
+    column_init(&h->params[h->n_params], name, dist->log, h->cap);
+    return &h->params[h->n_params++];
 }
 
-static uint32_t dist_of(struct param_column *c, const struct dist *dist)
+void history_settle(struct history *h)
 {
-    for (size_t i = 0; i < c->n_dists; i++) {
-        if (dist_equal(&c->dists[i]->dist, dist)) {
-            return (uint32_t)i;
-        }
+    for (size_t p = 0; p < h->n_params; p++) {
+        column_sort(&h->params[p]);
     }
-    c->dists = mem_grow(c->dists, c->n_dists + 1, sizeof(struct param_dist *));
-    struct param_dist *d = mem_alloc(1, sizeof(*d));
-    dist_copy(&d->dist, dist);
-    c->dists[c->n_dists] = d;
-    return (uint32_t)c->n_dists++;
-}
-
-/* Where (value, number) is, or belongs, in the column's order. */
-static size_t order_find(const struct param_column *c, double value, size_t i)
-{
-    size_t low = 0, high = c->n_order;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        uint32_t other = c->order[mid];
-        double v = c->value[other];
-        if (v < value || (v == value && other < i)) {
-            low = mid + 1;
-        } else {
-            high = mid;
-        }
-    }
-    return low;
-}
-
-static void column_remove(struct param_column *c, size_t i, bool is_used)
-{
-    size_t at = order_find(c, c->value[i], i);
-    assert(at < c->n_order && c->order[at] == i);
-    c->n_order--;
-    memmove(&c->order[at], &c->order[at + 1],
-            (c->n_order - at) * sizeof(*c->order));
-    c->dists[c->dist[i]]->n_finished -= is_used;
-    c->value[i] = NAN;
-}
-
-static void column_insert(struct param_column *c, size_t i, uint32_t dist,
-                          double value, bool is_used)
-{
-    size_t at = order_find(c, value, i);
-    memmove(&c->order[at + 1], &c->order[at],
-            (c->n_order - at) * sizeof(*c->order));
-    c->order[at] = (uint32_t)i;
-    c->n_order++;
-    c->value[i] = value;
-    if (c->log_value != NULL) {
-        c->log_value[i] = log(value);
-    }
-    c->dist[i] = dist;
-    c->dists[dist]->n_finished += is_used;
 }
 
 void history_set_param(struct history *h, int64_t number, const char *name,
                        const struct dist *dist, double value)
 {
     size_t i = row(h, number);
-    struct param_column *c = column_of(h, name, dist);
-    bool is_used = state_is_used(h->state[i]);
-    if (!isnan(c->value[i])) {
-        column_remove(c, i, is_used);
-    }
-    if (!isnan(value)) {
-        column_insert(c, i, dist_of(c, dist), value, is_used);
-    }
+    column_set(column_of(h, name, dist), i, dist, value,
+               state_is_used(h->state[i]));
 }
 
 /* --- states and reports -----------------------------------------------------
@@ -242,10 +137,7 @@ void history_set_state(struct history *h, int64_t number,
     size_t i = row(h, number);
     int change = (int)state_is_used(state) - (int)state_is_used(h->state[i]);
     for (size_t p = 0; change != 0 && p < h->n_params; p++) {
-        struct param_column *c = &h->params[p];
-        if (!isnan(c->value[i])) {
-            c->dists[c->dist[i]]->n_finished += change;
-        }
+        column_count(&h->params[p], i, change);
     }
     h->n_by_state[h->state[i]]--;
     h->n_by_state[state]++;
@@ -328,49 +220,23 @@ void history_set_rung(struct history *h, int64_t number, int64_t rung,
 
 /* --- filtering ------------------------------------------------------------ */
 
-static void *copy(const void *from, size_t n, size_t cap, size_t size)
-{
-    void *to = mem_grow(NULL, cap != 0 ? cap : 1, size);
-    if (n > 0) {
-        memcpy(to, from, n * size);
-    }
-    return to;
-}
-
-static void copy_column(struct param_column *to, const struct param_column *c,
-                        size_t n, size_t cap)
-{
-    *to = *c;
-    to->name = mem_strdup(c->name);
-    to->dists = mem_alloc(c->n_dists, sizeof(struct param_dist *));
-    for (size_t i = 0; i < c->n_dists; i++) {
-        to->dists[i] = mem_alloc(1, sizeof(struct param_dist));
-        to->dists[i]->n_finished = c->dists[i]->n_finished;
-        dist_copy(&to->dists[i]->dist, &c->dists[i]->dist);
-    }
-    /* all of cap: what is beyond n is NaN */
-    to->value = copy(c->value, cap, cap, sizeof(*c->value));
-    to->log_value = c->log_value != NULL
-                        ? copy(c->log_value, cap, cap, sizeof(*c->log_value))
-                        : NULL;
-    to->dist = copy(c->dist, n, cap, sizeof(*c->dist));
-    to->order = copy(c->order, c->n_order, cap, sizeof(*c->order));
-}
-
 static void copy_trial(struct history *to, const struct history *from, size_t i)
 {
     const struct series *s = &from->series[i];
     to->series[i] = *s;
     if (s->value != NULL) {
-        to->series[i].value = copy(s->value, s->n, s->cap, sizeof(*s->value));
+        to->series[i].value =
+            array_copy(s->value, s->n, s->cap, sizeof(*s->value));
     }
     if (s->step != NULL) {
-        to->series[i].step = copy(s->step, s->n, s->cap, sizeof(*s->step));
+        to->series[i].step =
+            array_copy(s->step, s->n, s->cap, sizeof(*s->step));
     }
     if (from->rungs != NULL && from->rungs[i].n > 0) {
         const struct rungs *r = &from->rungs[i];
         to->rungs[i].n = r->n;
-        to->rungs[i].value = copy(r->value, r->n, r->n, sizeof(*r->value));
+        to->rungs[i].value =
+            array_copy(r->value, r->n, r->n, sizeof(*r->value));
     }
 }
 
@@ -378,13 +244,13 @@ static struct history *copy_all(const struct history *h, bool with_reports)
 {
     struct history *to = mem_alloc(1, sizeof(*to));
     *to = *h;
-    to->state = copy(h->state, h->n, h->cap, sizeof(*h->state));
-    to->value = copy(h->value, h->cap, h->cap, sizeof(*h->value));
+    to->state = array_copy(h->state, h->n, h->cap, sizeof(*h->state));
+    to->value = array_copy(h->value, h->cap, h->cap, sizeof(*h->value));
     to->series = mem_alloc(h->cap, sizeof(*h->series));
     to->rungs = h->rungs != NULL ? mem_alloc(h->cap, sizeof(*h->rungs)) : NULL;
     to->params = mem_alloc(h->n_params, sizeof(*h->params));
     for (size_t p = 0; p < h->n_params; p++) {
-        copy_column(&to->params[p], &h->params[p], h->n, h->cap);
+        column_copy(&to->params[p], &h->params[p], h->n, h->cap);
     }
     for (size_t i = 0; with_reports && i < h->n; i++) {
         copy_trial(to, h, i);
@@ -513,7 +379,9 @@ const struct dist *history_param_dist(const struct history *h, int64_t number,
 
 struct history_column history_column(const struct history *h, int param)
 {
-    const struct param_column *c = column(h, param);
+    assert(param >= 0 && (size_t)param < h->n_params);
+    struct param_column *c = &h->params[param];
+    column_sort(c);
     return (struct history_column){.value = c->value,
                                    .log_value = c->log_value,
                                    .order = c->order,

@@ -38,6 +38,10 @@ void history_report(struct history *h, int64_t number, int64_t step,
 void history_set_rung(struct history *h, int64_t number, int64_t rung,
                       double value);
 
+/* After many parameters were set: put them in order at once, which else the
+ * next history_column of each parameter does. */
+void history_settle(struct history *h);
+
 int64_t history_n_trials(const struct history *h);
 int64_t history_count(const struct history *h, enum trial_state state);
 enum trial_state history_state(const struct history *h, int64_t number);

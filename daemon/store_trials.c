@@ -460,6 +460,7 @@ int store_load_trials(struct store *s, struct mirror *m, struct study *study,
         store_row_close(&l.walks[i]);
     }
     store_row_close(&l.trials);
+    history_settle(study->history);
     for (size_t i = 0; i < n_params; i++) {
         free(l.dists[i]);
     }

@@ -134,6 +134,36 @@ START_TEST(test_columns_are_sorted)
 }
 END_TEST
 
+/* Whatever is asked for in between: after one value, a few, many; values that
+ * nobody has asked for yet are taken back too. */
+START_TEST(test_order_whenever_it_is_asked_for)
+{
+    enum { N = 400 };
+    struct rng rng;
+    rng_mt19937(&rng, 2);
+    struct history *h = history_new();
+    size_t n = 0;
+    for (int64_t i = 0; i < N; i++) {
+        history_add(h);
+        history_set_param(h, i, "x", &real, rng_below(&rng, 9) / 9.0);
+        n++;
+        int64_t other = rng_below(&rng, (uint32_t)i + 1);
+        if (rng_below(&rng, 3) == 0 && !isnan(history_param(h, other, 0))) {
+            history_set_param(h, other, "x", &real, NAN);
+            n--;
+        }
+        uint32_t pause = i < N / 2 ? 3 : 40;
+        if (rng_below(&rng, pause) == 0) {
+            check_column(h, 0, n);
+        } else if (rng_below(&rng, pause) == 0) {
+            history_settle(h);
+        }
+    }
+    check_column(h, 0, n);
+    history_free(h);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("history");
@@ -142,6 +172,7 @@ Suite *suite(void)
     tcase_add_test(t, test_reports_by_step);
     tcase_add_test(t, test_distributions_are_counted);
     tcase_add_test(t, test_columns_are_sorted);
+    tcase_add_test(t, test_order_whenever_it_is_asked_for);
     suite_add_tcase(s, t);
     return s;
 }

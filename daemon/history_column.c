@@ -1,0 +1,217 @@
+#include "daemon/history_column.h"
+
+#include "core/base/mem.h"
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- arrays --------------------------------------------------------------- */
+
+double *reals_grow(double *reals, size_t from, size_t to)
+{
+    reals = mem_grow(reals, to, sizeof(*reals));
+    for (size_t i = from; i < to; i++) {
+        reals[i] = NAN;
+    }
+    return reals;
+}
+
+void *array_copy(const void *from, size_t n, size_t cap, size_t size)
+{
+    void *to = mem_grow(NULL, cap != 0 ? cap : 1, size);
+    if (n > 0) {
+        memcpy(to, from, n * size);
+    }
+    return to;
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+void column_init(struct param_column *c, const char *name, bool is_log,
+                 size_t cap)
+{
+    *c = (struct param_column){
+        .name = mem_strdup(name),
+        .value = reals_grow(NULL, 0, cap),
+        .log_value = is_log ? reals_grow(NULL, 0, cap) : NULL,
+        .dist = mem_grow(NULL, cap, sizeof(*c->dist)),
+        .order = mem_grow(NULL, cap, sizeof(*c->order)),
+    };
+}
+
+void column_fini(struct param_column *c)
+{
+    for (size_t i = 0; i < c->n_dists; i++) {
+        dist_fini(&c->dists[i]->dist);
+        free(c->dists[i]);
+    }
+    free(c->name);
+    free(c->dists);
+    free(c->value);
+    free(c->log_value);
+    free(c->dist);
+    free(c->order);
+}
+
+void column_grow(struct param_column *c, size_t from_cap, size_t to_cap)
+{
+    c->value = reals_grow(c->value, from_cap, to_cap);
+    if (c->log_value != NULL) {
+        c->log_value = reals_grow(c->log_value, from_cap, to_cap);
+    }
+    c->dist = mem_grow(c->dist, to_cap, sizeof(*c->dist));
+    c->order = mem_grow(c->order, to_cap, sizeof(*c->order));
+}
+
+void column_copy(struct param_column *to, const struct param_column *c,
+                 size_t n, size_t cap)
+{
+    *to = *c;
+    to->name = mem_strdup(c->name);
+    to->dists = mem_alloc(c->n_dists, sizeof(struct param_dist *));
+    for (size_t i = 0; i < c->n_dists; i++) {
+        to->dists[i] = mem_alloc(1, sizeof(struct param_dist));
+        to->dists[i]->n_finished = c->dists[i]->n_finished;
+        dist_copy(&to->dists[i]->dist, &c->dists[i]->dist);
+    }
+    /* all of cap: what is beyond n is NaN */
+    to->value = array_copy(c->value, cap, cap, sizeof(*c->value));
+    to->log_value = c->log_value != NULL ? array_copy(c->log_value, cap, cap,
+                                                      sizeof(*c->log_value))
+                                         : NULL;
+    to->dist = array_copy(c->dist, n, cap, sizeof(*c->dist));
+    to->order = array_copy(c->order, c->n_order, cap, sizeof(*c->order));
+}
+
+/* --- order: new values wait at its end, unsorted, so that loading n of them
+ * does not cost n moves of n. */
+
+/* Where (value, number) is, or belongs, in the sorted part. */
+static size_t order_find(const struct param_column *c, double value, size_t i)
+{
+    size_t low = 0, high = c->n_sorted;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        uint32_t other = c->order[mid];
+        double v = c->value[other];
+        if (v < value || (v == value && other < i)) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+static void order_remove(struct param_column *c, size_t i)
+{
+    size_t at = order_find(c, c->value[i], i);
+    if (at < c->n_sorted && c->order[at] == i) {
+        c->n_sorted--;
+    } else {
+        at = c->n_sorted;
+        while (at < c->n_order && c->order[at] != i) {
+            at++;
+        }
+    }
+    assert(at < c->n_order);
+    c->n_order--;
+    memmove(&c->order[at], &c->order[at + 1],
+            (c->n_order - at) * sizeof(*c->order));
+}
+
+struct ordered { /* side by side, to be sorted without a look elsewhere */
+    double value;
+    uint32_t number;
+};
+
+static int compare_ordered(const void *a, const void *b)
+{
+    const struct ordered *x = a, *y = b;
+    if (x->value != y->value) {
+        return x->value < y->value ? -1 : 1;
+    }
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* Merge the unsorted end into the rest, from the back. */
+static void merge_end(struct param_column *c)
+{
+    size_t n_new = c->n_order - c->n_sorted, n_old = c->n_sorted;
+    struct ordered *new = mem_grow(NULL, n_new, sizeof(*new));
+    for (size_t i = 0; i < n_new; i++) {
+        uint32_t number = c->order[n_old + i];
+        new[i] = (struct ordered){c->value[number], number};
+    }
+    qsort(new, n_new, sizeof(*new), compare_ordered);
+    for (size_t at = c->n_order; n_new > 0;) {
+        const struct ordered *last = &new[n_new - 1];
+        uint32_t number = n_old > 0 ? c->order[n_old - 1] : 0;
+        struct ordered old = {c->value[number], number};
+        bool takes_old = n_old > 0 && compare_ordered(&old, last) > 0;
+        c->order[--at] = takes_old ? number : last->number;
+        n_old -= takes_old;
+        n_new -= !takes_old;
+    }
+    c->n_sorted = c->n_order;
+    free(new);
+}
+
+void column_sort(struct param_column *c)
+{
+    enum { N_FEW = 8 };
+    if (c->n_order - c->n_sorted > N_FEW) {
+        merge_end(c);
+    }
+    for (; c->n_sorted < c->n_order; c->n_sorted++) {
+        uint32_t number = c->order[c->n_sorted];
+        size_t at = order_find(c, c->value[number], number);
+        memmove(&c->order[at + 1], &c->order[at],
+                (c->n_sorted - at) * sizeof(*c->order));
+        c->order[at] = number;
+    }
+}
+
+/* --- values --------------------------------------------------------------- */
+
+static uint32_t dist_of(struct param_column *c, const struct dist *dist)
+{
+    for (size_t i = 0; i < c->n_dists; i++) {
+        if (dist_equal(&c->dists[i]->dist, dist)) {
+            return (uint32_t)i;
+        }
+    }
+    c->dists = mem_grow(c->dists, c->n_dists + 1, sizeof(struct param_dist *));
+    struct param_dist *d = mem_alloc(1, sizeof(*d));
+    dist_copy(&d->dist, dist);
+    c->dists[c->n_dists] = d;
+    return (uint32_t)c->n_dists++;
+}
+
+void column_set(struct param_column *c, size_t i, const struct dist *dist,
+                double value, bool is_used)
+{
+    if (!isnan(c->value[i])) {
+        order_remove(c, i);
+        c->dists[c->dist[i]]->n_finished -= is_used;
+        c->value[i] = NAN;
+    }
+    if (isnan(value)) {
+        return;
+    }
+    c->order[c->n_order++] = (uint32_t)i;
+    c->value[i] = value;
+    if (c->log_value != NULL) {
+        c->log_value[i] = log(value);
+    }
+    c->dist[i] = dist_of(c, dist);
+    c->dists[c->dist[i]]->n_finished += is_used;
+}
+
+void column_count(struct param_column *c, size_t i, int change)
+{
+    if (!isnan(c->value[i])) {
+        c->dists[c->dist[i]]->n_finished += change;
+    }
+}
