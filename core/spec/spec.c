@@ -26,6 +26,7 @@ void spec_defaults(struct spec *s)
                 .constant_liar = true,
                 .prior_weight = 1.0,
                 .consider_magic_clip = true,
+                .learn_from_failures = true,
             },
         .pruner = SPEC_PRUNER_NONE,
         .pruning =

@@ -42,6 +42,7 @@ struct spec_tpe {             /* Optuna 5's names and defaults */
     double prior_weight;      /* 1.0 */
     bool consider_magic_clip; /* true */
     bool consider_endpoints;  /* false */
+    bool learn_from_failures; /* true; ours: FAIL trials are bad ones */
 };
 
 struct spec_pruning {         /* Optuna 5's names and defaults; who reads what:

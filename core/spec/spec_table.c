@@ -58,6 +58,9 @@
     X("sampler", "sampler.consider_endpoints", consider_endpoints, BOOL,       \
       tpe.consider_endpoints, 0, 0, 0, 0,                                      \
       "the range's ends count when kernel widths are set")                     \
+    X("sampler", "sampler.learn_from_failures", learn_from_failures, BOOL,     \
+      tpe.learn_from_failures, 0, 0, 0, 0,                                     \
+      "failed trials count as bad, so that the search keeps away from them")   \
     X("sampler", "sampler.duplicates", duplicates, DUPLICATES, duplicates, 0,  \
       0, 0, 0, "avoid: a point of a discrete space is tried once")             \
     X("sampler", "sampler.qmc_type", qmc_type, QMC, qmc, 0, 0, 0, 0,           \

@@ -2,6 +2,7 @@
 
 #include "core/base/mem.h"
 #include "daemon/history.h"
+#include "daemon/search/acquisition.h"
 #include "daemon/search/joint.h"
 #include "daemon/search/parzen.h"
 #include "daemon/search/sampler_random.h"
@@ -29,15 +30,25 @@ struct tpe {
     size_t n_joint;
 };
 
+/* Does a trial in this state tell of its parameters? */
+static bool is_ended(const struct spec_tpe *options, enum trial_state state)
+{
+    return state == TRIAL_COMPLETE || state == TRIAL_PRUNED ||
+           (state == TRIAL_FAIL && options->learn_from_failures);
+}
+
 struct tpe *tpe_new(const struct sampler_config *config,
                     const struct history *history, int64_t number,
                     struct rng *rng, struct rng *startup)
 {
-    int64_t n = history_count(history, TRIAL_COMPLETE) +
-                history_count(history, TRIAL_PRUNED);
+    int64_t n = 0;
+    for (int s = 0; s < TRIAL_N_STATES; s++) {
+        n += is_ended(&config->tpe, (enum trial_state)s)
+                 ? history_count(history, (enum trial_state)s)
+                 : 0;
+    }
     if (number >= 0 && number < history_n_trials(history)) {
-        enum trial_state s = history_state(history, number);
-        n -= s == TRIAL_COMPLETE || s == TRIAL_PRUNED;
+        n -= is_ended(&config->tpe, history_state(history, number));
     }
     struct tpe *t = mem_alloc(1, sizeof(*t));
     *t = (struct tpe){.options = &config->tpe,
@@ -121,26 +132,44 @@ static size_t rows_below(const struct tpe *t, const struct source *sources,
     return n;
 }
 
-static bool is_used(const struct tpe *t, uint8_t state)
+/* What the estimators are made from, beside the good trials. */
+enum part {
+    PART_ABOVE,    /* all that ended and is not good; what runs, when it is to
+                      be kept away from */
+    PART_FINISHED, /* COMPLETE and PRUNED, good or not */
+    PART_FAILED
+};
+
+static bool is_in(const struct tpe *t, enum part part, enum trial_state state,
+                  bool is_below)
 {
-    return state == TRIAL_COMPLETE || state == TRIAL_PRUNED ||
-           (state == TRIAL_RUNNING && t->options->constant_liar);
+    switch (part) {
+    case PART_FINISHED:
+        return state == TRIAL_COMPLETE || state == TRIAL_PRUNED;
+    case PART_FAILED:
+        return state == TRIAL_FAIL;
+    default: /* PART_ABOVE */
+        return !is_below &&
+               (is_ended(t->options, state) ||
+                (state == TRIAL_RUNNING && t->options->constant_liar));
+    }
 }
 
-/* The trials that are not good: finished, and running ones when these are to be
- * kept away from. place[number] is a trial's index in rows, or UINT32_MAX. */
-static size_t rows_above(const struct tpe *t, const struct source *sources,
-                         size_t n_dims, uint32_t *rows, uint32_t *place)
+/* place[number] is a trial's index in rows, or UINT32_MAX. */
+static size_t rows_of(const struct tpe *t, enum part part,
+                      const struct source *sources, size_t n_dims,
+                      uint32_t *rows, uint32_t *place)
 {
     const uint8_t *state = history_states(t->history);
     size_t n_trials = (size_t)history_n_trials(t->history);
     size_t n = 0, next_below = 0;
     for (size_t i = 0; i < n_trials; i++) {
+        bool is_below = next_below < t->n_below && t->below[next_below] == i;
+        next_below += is_below;
         place[i] = UINT32_MAX;
-        if (next_below < t->n_below && t->below[next_below] == i) {
-            next_below++;
-        } else if (is_used(t, state[i]) && (int64_t)i != t->self &&
-                   has_all(sources, n_dims, i)) {
+        if ((int64_t)i != t->self &&
+            is_in(t, part, (enum trial_state)state[i], is_below) &&
+            has_all(sources, n_dims, i)) {
             place[i] = (uint32_t)n;
             rows[n++] = (uint32_t)i;
         }
@@ -150,8 +179,8 @@ static size_t rows_above(const struct tpe *t, const struct source *sources,
 
 /* The history's order of one parameter, kept to the trials that have a place.
  */
-static void order_above(const struct history_column *column,
-                        const uint32_t *place, uint32_t *order)
+static void order_rows(const struct history_column *column,
+                       const uint32_t *place, uint32_t *order)
 {
     size_t n = 0;
     for (size_t j = 0; j < column->n_order; j++) {
@@ -161,8 +190,8 @@ static void order_above(const struct history_column *column,
     }
 }
 
-/* --- the two estimators
- * ------------------------------------------------------- */
+/* --- the estimators --------------------------------------------------------
+ */
 
 static struct parzen *estimate(const struct tpe *t, const uint32_t *rows,
                                size_t n, const struct source *sources,
@@ -195,103 +224,48 @@ estimate_below(const struct tpe *t, const struct source *sources, size_t n_dims)
     return estimate(t, rows, n, sources, n_dims, NULL);
 }
 
-static struct parzen *
-estimate_above(const struct tpe *t, const struct source *sources, size_t n_dims)
+/* *n trials are in it. */
+static struct parzen *estimate_part(const struct tpe *t, enum part part,
+                                    const struct source *sources, size_t n_dims,
+                                    size_t *n)
 {
+    *n = 0;
     if (!is_observable(sources, n_dims)) {
         return estimate(t, NULL, 0, sources, n_dims, NULL);
     }
     size_t n_trials = (size_t)history_n_trials(t->history);
-    /* one entry more than there are rows: order_above writes past its end */
+    /* one entry more than there are rows: order_rows writes past its end */
     uint32_t *memory =
         mem_grow(NULL, (n_dims + 2) * (n_trials + 1), sizeof(*memory));
     uint32_t *rows = memory, *place = memory + n_trials + 1;
-    size_t n = rows_above(t, sources, n_dims, rows, place);
+    *n = rows_of(t, part, sources, n_dims, rows, place);
     uint32_t **orders = mem_alloc(n_dims, sizeof(*orders));
     for (size_t d = 0; d < n_dims; d++) {
         if (sources[d].dist->kind != DIST_CATEGORICAL) {
             orders[d] = memory + (d + 2) * (n_trials + 1);
-            order_above(&sources[d].column, place, orders[d]);
+            order_rows(&sources[d].column, place, orders[d]);
         }
     }
-    struct parzen *p = estimate(t, rows, n, sources, n_dims, orders);
+    struct parzen *p = estimate(t, rows, *n, sources, n_dims, orders);
     free(orders);
     free(memory);
     return p;
 }
 
-/* --- the choice
- * ----------------------------------------------------------------- */
-
-static bool is_same_point(const double *x, size_t n, size_t n_dims, size_t a,
-                          size_t b)
+static void estimate_all(const struct tpe *t, const struct source *sources,
+                         size_t n_dims, struct acquisition *out)
 {
-    for (size_t d = 0; d < n_dims; d++) {
-        if (x[d * n + a] != x[d * n + b]) {
-            return false;
-        }
+    size_t n_above;
+    *out = (struct acquisition){
+        .below = estimate_below(t, sources, n_dims),
+        .above = estimate_part(t, PART_ABOVE, sources, n_dims, &n_above)};
+    if (t->options->learn_from_failures &&
+        history_count(t->history, TRIAL_FAIL) > 0) {
+        out->finished =
+            estimate_part(t, PART_FINISHED, sources, n_dims, &out->n_finished);
+        out->failed =
+            estimate_part(t, PART_FAILED, sources, n_dims, &out->n_failed);
     }
-    return true;
-}
-
-static double exact_ratio(const struct parzen *below,
-                          const struct parzen *above, const double *x, size_t n,
-                          size_t n_dims, size_t c)
-{
-    double *point = mem_grow(NULL, n_dims, sizeof(*point));
-    for (size_t d = 0; d < n_dims; d++) {
-        point[d] = x[d * n + c];
-    }
-    double ratio =
-        parzen_log_pdf_exact(below, point) - parzen_log_pdf_exact(above, point);
-    free(point);
-    return ratio;
-}
-
-/* numpy's argmax: the first largest, and a NaN is larger than anything. */
-static bool is_larger(double a, double b)
-{
-    return !isnan(b) && (isnan(a) || a > b);
-}
-
-/* The candidate that maximises ln below - ln above. Candidates too close to
- * each other for the fast densities are decided by the exact ones: so the
- * choice depends on no vector width, and ties fall as Optuna's do. */
-static size_t choose(struct parzen *below, struct parzen *above,
-                     const double *x, size_t n, size_t n_dims)
-{
-    const double close = 1e-8;
-    double *ratio = mem_grow(NULL, 2 * n, sizeof(*ratio)),
-           *log_above = ratio + n;
-    parzen_log_pdf(below, n, x, ratio);
-    parzen_log_pdf(above, n, x, log_above);
-    double max = -INFINITY;
-    for (size_t c = 0; c < n; c++) {
-        ratio[c] -= log_above[c];
-        max = is_larger(ratio[c], max) ? ratio[c] : max;
-    }
-    size_t best = n, first = n;
-    double best_exact = 0.0;
-    bool has_exact = false; /* a candidate alone does not need it */
-    for (size_t c = 0; c < n; c++) {
-        bool is_close =
-            isnan(ratio[c]) || ratio[c] == max || ratio[c] >= max - close;
-        if (first == n && is_close) {
-            first = best = c;
-        } else if (is_close && !is_same_point(x, n, n_dims, first, c)) {
-            if (!has_exact) {
-                best_exact = exact_ratio(below, above, x, n, n_dims, first);
-                has_exact = true;
-            }
-            double exact = exact_ratio(below, above, x, n, n_dims, c);
-            if (is_larger(exact, best_exact)) {
-                best = c;
-                best_exact = exact;
-            }
-        }
-    }
-    free(ratio);
-    return best < n ? best : 0;
 }
 
 /* Sample the n_dims parameters together: out[d]. */
@@ -302,18 +276,17 @@ static void sample(const struct tpe *t, const struct joint_param *params,
     for (size_t d = 0; d < n_dims; d++) {
         sources[d] = source_of(t->history, &params[d]);
     }
-    struct parzen *below = estimate_below(t, sources, n_dims);
-    struct parzen *above = estimate_above(t, sources, n_dims);
+    struct acquisition a;
+    estimate_all(t, sources, n_dims, &a);
     size_t n = (size_t)t->options->n_ei_candidates;
     double *x = mem_grow(NULL, n_dims * n, sizeof(*x));
-    parzen_sample(below, t->rng, n, x);
-    size_t best = choose(below, above, x, n, n_dims);
+    parzen_sample(a.below, t->rng, n, x);
+    size_t best = acquisition_best(&a, x, n, n_dims);
     for (size_t d = 0; d < n_dims; d++) {
         out[d] = x[d * n + best];
     }
     free(x);
-    parzen_free(above);
-    parzen_free(below);
+    acquisition_fini(&a);
     free(sources);
 }
 

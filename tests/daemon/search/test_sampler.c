@@ -157,12 +157,14 @@ START_TEST(test_options_change_the_sample)
 }
 END_TEST
 
-/* What did not end well, or not at all, is not learned from. */
+/* What did not end well, or not at all, is not learned from where the options
+ * say so (failures: test_failures.c). */
 START_TEST(test_unused_states)
 {
     static const enum trial_state states[] = {TRIAL_FAIL, TRIAL_WAITING,
                                               TRIAL_RUNNING};
     spec.tpe.constant_liar = false;
+    spec.tpe.learn_from_failures = false;
     struct history *h = run(20);
     double base[N_DIMS], with[N_DIMS];
     suggest(h, base);
