@@ -94,6 +94,8 @@ struct kernels {
     /* AdamW over n elements; g NULL: the gradient is zero. */
     void (*adamw)(float *w, float *m, float *v, const float *g, size_t n,
                   const struct kernels_adamw *step);
+    /* y += by (x - y), (n) each. */
+    void (*blend)(float *y, const float *x, float by, size_t n);
     /* y (B, O) = x (B, N) w^T, w (O, N), for few rows: w is read once per
      * four of them. */
     void (*wide_forward)(float *y, const float *x, const float *w, size_t B,

@@ -233,6 +233,13 @@ static void softmax_backward(float *dp, const float *p, size_t rows, size_t n,
     }
 }
 
+static void blend(float *y, const float *x, float by, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        y[i] += by * (x[i] - y[i]);
+    }
+}
+
 static void adamw(float *w, float *m, float *v, const float *g, size_t n,
                   const struct kernels_adamw *s)
 {
@@ -323,6 +330,7 @@ const struct kernels kernels_reference = {
     .softmax_forward = softmax_forward,
     .softmax_backward = softmax_backward,
     .adamw = adamw,
+    .blend = blend,
     .wide_forward = wide_forward,
     .wide_step = wide_step,
     .philox = philox,

@@ -313,6 +313,22 @@ START_TEST(adamw)
 }
 END_TEST
 
+START_TEST(blend)
+{
+    if (!use(_i)) {
+        return;
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t n = up_to(200);
+        struct pair y = floats(n, -1, 1), x = floats(n, -1, 1);
+        k->blend(y.at[0], x.at[0], 0.3f, n);
+        ref->blend(y.at[1], x.at[1], 0.3f, n);
+        same(y, "blend");
+        release();
+    }
+}
+END_TEST
+
 START_TEST(wide)
 {
     if (!use(_i)) {
@@ -378,6 +394,7 @@ Suite *suite(void)
     tcase_add_loop_test(t, layer_norm, 0, n);
     tcase_add_loop_test(t, softmax, 0, n);
     tcase_add_loop_test(t, adamw, 0, n);
+    tcase_add_loop_test(t, blend, 0, n);
     tcase_add_loop_test(t, wide, 0, n);
     tcase_add_loop_test(t, chance_is_the_same_to_the_bit, 0, n);
     suite_add_tcase(s, t);
