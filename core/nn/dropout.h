@@ -17,6 +17,7 @@ enum dropout_place { /* append only: a number here is part of every result */
                      DROPOUT_HEAD2 = 3,
                      DROPOUT_EMBEDDING = 4,
                      DROPOUT_FEATURES = 5,
+                     DROPOUT_TOKENS = 6,
                      DROPOUT_LAYERS = 8, /* from the second layer on */
 };
 /* The place (attention or ffn) in the layer'th layer. */

@@ -43,7 +43,9 @@ static int check_values(const struct model_config *c, struct err *err)
                   {"attention_dropout", c->attention_dropout},
                   {"ffn_dropout", c->ffn_dropout},
                   {"head_dropout", c->head_dropout},
-                  {"label_smoothing", c->label_smoothing}};
+                  {"token_dropout", c->token_dropout},
+                  {"label_smoothing", c->label_smoothing},
+                  {"weight_average", c->weight_average}};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < ARRAY_LEN(sizes); i++) {
         rc = check_least(sizes[i].name, sizes[i].value, sizes[i].least, err);

@@ -2,6 +2,8 @@
  *
  * Shapes: B batch, L max_len, d emb_dim, h heads, V vocab_size, C classes.
  *   e  = drop(embedding[ids] + position)                 (B, L, d)
+ *     while training some ids are replaced by 0 first: word dropout
+ *     (Iyyer et al., ACL 2015)
  *   n layers of two parts, s(x) = drop(attention(x)) and s(x) = ffn(x):
  *     post-norm  x = norm([x +] s(x))        (Vaswani et al., 2017)
  *     pre-norm   x = [x +] s(norm(x)), and a norm after the last layer
@@ -24,6 +26,11 @@
  * torch/optim/adamw.py), bias-corrected, decay before the step, on every
  * parameter; before it the gradient of all parameters together may be clipped
  * to a norm (Pascanu et al., ICML 2013; torch/nn/utils/clip_grad.py).
+ *
+ * After each step an average of all weights may follow them,
+ * average += (1 - a) (weight - average), a = min(weight_average,
+ * (1 + t) / (10 + t)) at step t (Polyak and Juditsky, 1992; the ramp is that of
+ * tensorflow/python/training/moving_averages.py).
  *
  * With the padding mask and a pooling other than flatten nothing depends on
  * padding, and nothing is computed for it.
@@ -72,7 +79,11 @@ struct model_config {
     enum model_precision precision;
     float embedding_std;
     float embedding_dropout, attention_dropout, ffn_dropout, head_dropout;
+    float token_dropout;   /* share of tokens that training replaces by id 0 */
     float label_smoothing; /* share of a label spread over all classes */
+    /* Decay of the average of the weights over the steps, which is what is
+     * evaluated then; 0: none is kept. */
+    float weight_average;
 };
 
 struct model_adamw {
@@ -96,10 +107,11 @@ struct model_tensor {
     const char *name; /* borrowed from the model */
     int n_dims;
     size_t dims[2];
-    size_t n;      /* elements */
-    float *weight; /* (n) */
-    float *m, *v;  /* AdamW's moments, (n) each; NULL in a model that was
-                      made for prediction only */
+    size_t n;       /* elements */
+    float *weight;  /* (n) */
+    float *m, *v;   /* AdamW's moments, (n) each; NULL in a model that was
+                       made for prediction only */
+    float *average; /* (n); NULL there too, and where none is kept */
 };
 
 struct model;
@@ -136,7 +148,8 @@ struct model_result {
 void model_train_step(struct model *m, const struct model_batch *batch,
                       const struct model_adamw *opt, uint64_t seed,
                       uint32_t trial, struct model_result *out);
-/* Forward without dropout. logprob (n, C) may be NULL; labels may be NULL,
+/* Forward without dropout, of the averaged weights if the model keeps them.
+ * logprob (n, C) may be NULL; labels may be NULL,
  * then out must be NULL too. */
 void model_evaluate(struct model *m, const struct model_batch *batch,
                     float *logprob, struct model_result *out);

@@ -101,6 +101,9 @@ void model_init(struct model *m, uint64_t seed, uint32_t trial)
             memset(t->m, 0, t->n * sizeof(*t->m));
             memset(t->v, 0, t->n * sizeof(*t->v));
         }
+        if (t->average != NULL) {
+            memcpy(t->average, t->weight, t->n * sizeof(*t->average));
+        }
     }
     m->moments_may_differ = false;
     m->step = 0;

@@ -104,6 +104,9 @@ static size_t place_flat(struct model *m, size_t place, size_t at)
     if (f->weight != NULL) {
         t->weight = f->weight + at;
     }
+    if (f->average != NULL) {
+        t->average = f->average + at;
+    }
     if (f->m != NULL) {
         t->m = f->m + at;
         t->v = f->v + at;
@@ -127,12 +130,18 @@ static size_t place_all_flat(struct model *m)
     return at;
 }
 
+static bool keeps_average(const struct model *m)
+{
+    return m->trainable && m->config.weight_average > 0;
+}
+
 static void take_huge(struct model *m, size_t place)
 {
     struct model_tensor *t = &m->tensors[place];
     t->weight = take(m, t->n);
     t->m = m->trainable ? take(m, t->n) : NULL;
     t->v = m->trainable ? take(m, t->n) : NULL;
+    t->average = keeps_average(m) ? take(m, t->n) : NULL;
 }
 
 static void lay_out_parameters(struct model *m)
@@ -144,6 +153,7 @@ static void lay_out_parameters(struct model *m)
     f->m = m->trainable ? take(m, f->n) : NULL;
     f->v = m->trainable ? take(m, f->n) : NULL;
     f->grad = m->trainable ? take(m, f->n) : NULL;
+    f->average = keeps_average(m) ? take(m, f->n) : NULL;
     if (f->weight != NULL) {
         place_all_flat(m);
     }
@@ -258,6 +268,7 @@ static void lay_out_backward(struct model *m, size_t B, size_t N)
     struct model_buffers *u = &m->buffers;
     size_t L = (size_t)c->max_len, d = (size_t)c->emb_dim;
     bool flat = c->pooling == MODEL_POOLING_FLATTEN;
+    u->bits_tokens = take_bits(m, N, 1);
     u->bits_embedding = take_bits(m, N, d);
     u->bits_features = take_bits(m, B, model_n_features(c));
     u->grad = take2(m, N, d);

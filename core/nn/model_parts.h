@@ -116,7 +116,7 @@ struct model_layer {
 struct model_buffers {
     size_t *starts; /* (max_batch + 1): the first row of each text */
     int32_t *ids;   /* (N): the token of each row */
-    uint16_t *bits_embedding, *bits_features;
+    uint16_t *bits_tokens, *bits_embedding, *bits_features;
     struct kernels_dropout embedding_dropout, features_dropout;
     struct model_point *points; /* (2 num_layers + 1) */
     struct model_layer *layers; /* (num_layers) */
@@ -140,6 +140,7 @@ struct model_buffers {
  * gradient in `grad`, in the same layout, so one flat pass steps them. */
 struct model_flat {
     float *weight, *m, *v, *grad; /* (n) */
+    float *average;               /* (n), or NULL */
     size_t n;
 };
 
@@ -220,6 +221,11 @@ void model_forward(struct model *m, const struct model_batch *batch);
 /* Loss and hits of what forward left; labels are set. */
 void model_score(const struct model *m, const struct model_batch *batch,
                  struct model_result *out);
+
+/* model_average.c: let the averages follow the step just taken; exchange them
+ * with the weights. Without averages neither does anything. */
+void model_average_step(struct model *m);
+void model_average_swap(struct model *m);
 
 /* Backward from the mean loss: gradients into flat.grad, and grad gets the
  * embedded input's. Of the wide layer: step given, it is stepped on the way;

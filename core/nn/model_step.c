@@ -54,24 +54,42 @@ static void draw_head(struct model *m, const struct draw *how, size_t B)
                                model_n_features(c), DROPOUT_FEATURES);
 }
 
-static void draw_dropout(struct model *m, const struct model_batch *batch,
-                         uint64_t seed, uint32_t trial)
+static void draw_encoder(struct model *m, const struct draw *how, size_t rows)
 {
     const struct model_config *c = &m->config;
     struct model_buffers *u = &m->buffers;
-    struct draw how = {.at = {.seed = seed, .trial = trial, .step = m->step},
-                       .kernels = m->kernels};
-    size_t rows = model_n_rows(m, batch), d = (size_t)c->emb_dim;
-    u->embedding_dropout = draw(&how, u->bits_embedding, c->embedding_dropout,
+    size_t d = (size_t)c->emb_dim;
+    u->embedding_dropout = draw(how, u->bits_embedding, c->embedding_dropout,
                                 rows, d, DROPOUT_EMBEDDING);
     for (size_t i = 0; i < (size_t)c->num_layers; i++) {
         struct model_layer *l = &u->layers[i];
-        l->dropout = draw(&how, l->bits, c->attention_dropout, rows, d,
+        l->dropout = draw(how, l->bits, c->attention_dropout, rows, d,
                           dropout_in_layer(DROPOUT_ATTENTION, i));
         l->ffn.dropout =
-            draw(&how, l->ffn.bits, c->ffn_dropout, rows, (size_t)c->ffn_dim,
+            draw(how, l->ffn.bits, c->ffn_dropout, rows, (size_t)c->ffn_dim,
                  dropout_in_layer(DROPOUT_FFN, i));
     }
+}
+
+static void drop_tokens(struct model *m, const struct draw *how, size_t rows)
+{
+    struct model_buffers *u = &m->buffers;
+    struct kernels_dropout kept = draw(
+        how, u->bits_tokens, m->config.token_dropout, rows, 1, DROPOUT_TOKENS);
+    for (size_t r = 0; r < rows && kept.bits != NULL; r++) {
+        u->ids[r] = (kept.bits[r] & 1) != 0 ? u->ids[r] : 0;
+    }
+}
+
+/* The tokens of this step and the masks of all places. */
+static void draw_dropout(struct model *m, const struct model_batch *batch,
+                         uint64_t seed, uint32_t trial)
+{
+    struct draw how = {.at = {.seed = seed, .trial = trial, .step = m->step},
+                       .kernels = m->kernels};
+    size_t rows = model_n_rows(m, batch);
+    drop_tokens(m, &how, rows);
+    draw_encoder(m, &how, rows);
     draw_head(m, &how, (size_t)batch->n);
 }
 
@@ -199,6 +217,7 @@ void model_train_step(struct model *m, const struct model_batch *batch,
     m->kernels->adamw(f->weight, f->m, f->v, f->grad, f->n, &step);
     step_embedding(m, batch, &rows, &step);
     m->step++;
+    model_average_step(m);
 }
 
 /* --- without a step ------------------------------------------------------- */
@@ -210,7 +229,9 @@ void model_evaluate(struct model *m, const struct model_batch *batch,
     check_batch(m, batch);
     keep_all(m);
     model_start_rows(m, batch);
+    model_average_swap(m);
     model_forward(m, batch);
+    model_average_swap(m);
     if (logprob != NULL) {
         size_t n = (size_t)batch->n * (size_t)m->config.n_classes;
         memcpy(logprob, m->buffers.logprob, n * sizeof(*logprob));

@@ -87,6 +87,8 @@ enum run_monitor { /* early stopping watches a metric, or nothing */
       "width of the second classifier layer; 0: there is none")                \
     X(model, dropout, REAL, dropout, 0.1, 0.0, 0.95, 1,                        \
       "share of activations dropped while training")                           \
+    X(model, token_dropout, REAL, token_dropout, 0.1, 0.0, 0.95, 1,            \
+      "share of tokens that training hides behind the special token")          \
     X(model, embedding_dropout, REAL, embedding_dropout, -1, -1, 0.95, 1,      \
       "dropout of the embedded tokens; below 0: as dropout")                   \
     X(model, attention_dropout, REAL, attention_dropout, -1, -1, 0.95, 1,      \
@@ -126,6 +128,9 @@ enum run_monitor { /* early stopping watches a metric, or nothing */
       "largest norm of the gradient of all parameters; 0: any")                \
     X(training, label_smoothing, REAL, label_smoothing, 0, 0.0, 0.95, 1,       \
       "share of each label that is spread over all classes")                   \
+    X(training, weight_average, REAL, weight_average, 0, 0.0, 0.99999, 1,      \
+      "decay of the weights' average over the steps, which is evaluated and "  \
+      "kept; 0: the weights themselves are")                                   \
     X(training, class_weights, CLASS_WEIGHTS, class_weights,                   \
       RUN_CLASS_WEIGHTS_NONE, 0, 0, 1,                                         \
       "balanced: rare classes count more, all classes alike")                  \

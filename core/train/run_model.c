@@ -49,6 +49,8 @@ static void configure_variant(const struct run *run, struct model_config *out)
     out->attention_dropout = dropout_or(run->attention_dropout, run->dropout);
     out->ffn_dropout = dropout_or(run->ffn_dropout, run->dropout);
     out->head_dropout = dropout_or(run->head_dropout, run->dropout);
+    out->token_dropout = (float)run->token_dropout;
+    out->weight_average = (float)run->weight_average;
     out->label_smoothing = (float)run->label_smoothing;
 }
 

@@ -6,27 +6,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_PARTS = 4 };
+
 /* What a file has of one tensor of the model. */
 struct part {
     const char *prefix;
     float *data;
 };
 
-static size_t parts_of(const struct model_tensor *t, bool moments,
-                       struct part out[3])
+static size_t parts_of(const struct model_tensor *t, bool training,
+                       struct part out[MAX_PARTS])
 {
-    out[0] = (struct part){"", t->weight};
+    bool averages = t->average != NULL;
+    out[0] = (struct part){"", averages && !training ? t->average : t->weight};
     out[1] = (struct part){"adamw.m.", t->m};
     out[2] = (struct part){"adamw.v.", t->v};
-    return moments ? 3 : 1;
+    out[3] = (struct part){"average.", t->average};
+    return !training ? 1 : averages ? 4 : 3;
 }
 
-void tensors_put(struct model *m, bool moments, struct safetensors_out *w)
+void tensors_put(struct model *m, bool training, struct safetensors_out *w)
 {
     for (size_t i = 0; i < model_n_tensors(m); i++) {
         struct model_tensor t = model_tensor_at(m, i);
-        struct part parts[3];
-        size_t n = parts_of(&t, moments, parts);
+        struct part parts[MAX_PARTS];
+        size_t n = parts_of(&t, training, parts);
         for (size_t k = 0; k < n; k++) {
             char *name = mem_printf("%s%s", parts[k].prefix, t.name);
             safetensors_out_tensor(w, name, SAFETENSORS_F32, t.dims, t.n_dims,
@@ -60,14 +64,29 @@ static int get_part(const struct safetensors *f, const struct model_tensor *t,
     return rc;
 }
 
-int tensors_get(const struct safetensors *f, bool moments, struct model *m,
+/* To predict, the average that a training's file has beside the weights. */
+static const char *prefix_to_predict(const struct safetensors *f,
+                                     const struct model_tensor *t)
+{
+    static const char AVERAGE[] = "average.";
+    struct safetensors_view view;
+    char *name = mem_printf("%s%s", AVERAGE, t->name);
+    bool is_there = safetensors_find(f, name, &view, NULL) == 0;
+    free(name);
+    return is_there ? AVERAGE : "";
+}
+
+int tensors_get(const struct safetensors *f, bool training, struct model *m,
                 struct err *err)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < model_n_tensors(m); i++) {
         struct model_tensor t = model_tensor_at(m, i);
-        struct part parts[3];
-        size_t n = parts_of(&t, moments, parts);
+        struct part parts[MAX_PARTS];
+        size_t n = parts_of(&t, training, parts);
+        if (!training) {
+            parts[0].prefix = prefix_to_predict(f, &t);
+        }
         for (size_t k = 0; rc == 0 && k < n; k++) {
             rc = get_part(f, &t, &parts[k], err);
         }

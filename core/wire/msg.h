@@ -11,7 +11,7 @@
 #include "core/spec/trial.h"
 struct buf;
 
-enum { MSG_PROTOCOL = 3 };
+enum { MSG_PROTOCOL = 4 };
 
 /* F(type, name); types: I int64_t, D double, S char * (owned once decoded),
  * ID struct trial_id, RUN struct run, METRICS struct run_metrics. */

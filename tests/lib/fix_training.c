@@ -86,6 +86,7 @@ void fix_training_run(struct run *run)
     run->activation = RUN_ACTIVATION_RELU;
     run->pooling = RUN_POOLING_FLATTEN;
     run->dropout = 0.2;
+    run->token_dropout = 0;
     run->embedding_dropout = 0;
     run->embedding_std = 1;
     run->position = RUN_POSITION_SINUSOID;
@@ -98,6 +99,7 @@ void fix_training_run(struct run *run)
     run->lr_schedule = RUN_LR_SCHEDULE_CONSTANT;
     run->warmup = 0;
     run->clip_norm = 0;
+    run->weight_average = 0;
     run->checkpoint_seconds = 1;
 }
 

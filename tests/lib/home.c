@@ -340,7 +340,8 @@ const char *home_config(const struct home *h, const char *name,
         " \"head2_dim\": 8,"
         " \"residual\": \"none\", \"norm\": \"post\", \"activation\":"
         " \"relu\", \"pooling\": \"flatten\", \"position\": \"sinusoid\","
-        " \"embedding_dropout\": 0, \"embedding_std\": 1},\n"
+        " \"token_dropout\": 0, \"embedding_dropout\": 0, \"embedding_std\": "
+        "1},\n"
         " \"training\": {%s \"lr\": {\"float\": [1e-4, 1e-2],"
         " \"log\": true}}}\n",
         name, members, h->dir, training);

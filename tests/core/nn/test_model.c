@@ -182,6 +182,76 @@ START_TEST(resumed_training_is_the_same_to_the_bit)
 }
 END_TEST
 
+/* The average of each weight, added up beside the training. */
+START_TEST(averages_are_evaluated)
+{
+    struct model_config c = small(MODEL_MASK_PADDING);
+    c.pooling = _i == 0 ? MODEL_POOLING_FLATTEN : MODEL_POOLING_MEAN;
+    struct model *plain = make(&c), *other = make(&c);
+    c.weight_average = 0.6f;
+    struct model *averaging = make(&c);
+    size_t n;
+    float *mean = weights(plain, &n);
+    for (int t = 1; t <= 9; t++) {
+        train(plain, 1, 9);
+        train(averaging, 1, 9);
+        float *now = weights(plain, &n), *same = weights(averaging, &n);
+        ck_assert_mem_eq(now, same, n * sizeof(float));
+        double decay = fmin(0.6, (1.0 + t) / (10.0 + t));
+        for (size_t i = 0; i < n; i++) {
+            mean[i] = (float)(decay * mean[i] + (1 - decay) * now[i]);
+        }
+        free(now);
+        free(same);
+    }
+    size_t at = 0;
+    for (size_t i = 0; i < model_n_tensors(other); i++) {
+        struct model_tensor t = model_tensor_at(other, i);
+        memcpy(t.weight, mean + at, t.n * sizeof(float));
+        at += t.n;
+    }
+    ck_assert_double_eq_tol(loss(averaging), loss(other), 1e-5);
+    ck_assert_double_gt(fabs(loss(plain) - loss(other)), 1e-3);
+    free(mean);
+    model_free(plain);
+    model_free(other);
+    model_free(averaging);
+}
+END_TEST
+
+/* Tokens that differ each have a row of the embedding that the first step
+ * moves: unless they were dropped, then it is the row of id 0. */
+START_TEST(dropped_tokens_become_the_special_one)
+{
+    enum { ROWS = 40, WIDTH = 25, N = ROWS * WIDTH };
+    static int32_t distinct[N], full[ROWS], label[ROWS];
+    for (int i = 0; i < N; i++) {
+        distinct[i] = 1 + i;
+        full[i / WIDTH] = WIDTH;
+    }
+    struct model_batch wide = {
+        .ids = distinct, .lengths = full, .labels = label, .n = ROWS};
+    struct model_config c = small(MODEL_MASK_PADDING);
+    c.pooling = MODEL_POOLING_MEAN;
+    c.vocab_size = N + 1;
+    c.max_len = WIDTH;
+    c.max_batch = ROWS;
+    c.token_dropout = 0.3f;
+    struct model *m = make(&c);
+    struct model_result r;
+    model_train_step(m, &wide, &opt, 3, 4, &r);
+    struct model_tensor t = model_tensor_at(m, 0);
+    ck_assert_str_eq(t.name, "embedding.weight");
+    int n_moved = 0;
+    for (size_t i = 1; i <= N; i++) {
+        n_moved += t.v[i * t.dims[1]] != 0;
+    }
+    ck_assert_double_eq_tol(n_moved, 0.7 * N, 5 * sqrt(0.3 * 0.7 * N));
+    ck_assert_float_ne(t.v[0], 0);
+    model_free(m);
+}
+END_TEST
+
 START_TEST(dropout_depends_on_seed_and_only_in_training)
 {
     struct model_config c = small(MODEL_MASK_PADDING);
@@ -367,6 +437,8 @@ Suite *suite(void)
     int masks = MODEL_MASK_NOTEBOOK + 1;
     tcase_add_loop_test(t, gradients_are_slopes, 0, masks);
     tcase_add_test(t, resumed_training_is_the_same_to_the_bit);
+    tcase_add_loop_test(t, averages_are_evaluated, 0, 2);
+    tcase_add_test(t, dropped_tokens_become_the_special_one);
     tcase_add_test(t, dropout_depends_on_seed_and_only_in_training);
     tcase_add_loop_test(t, training_learns_the_batch, 0, masks);
     tcase_add_loop_test(t, a_row_without_tokens_is_no_nan, 0, masks);

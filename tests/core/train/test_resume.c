@@ -52,6 +52,7 @@ static struct run kind_of_run(int kind)
         run.batch_size = 4;
         run.max_epochs = 2;
         run.dropout = 0.5;
+        run.weight_average = 0.8;
         run.threads = 2;
     } else if (kind == 2) { /* stops early */
         run.monitor = RUN_MONITOR_VAL_LOSS;
@@ -75,6 +76,8 @@ static struct run kind_of_run(int kind)
         run.warmup = 0.2;
         run.clip_norm = 0.5;
         run.label_smoothing = 0.1;
+        run.token_dropout = 0.2;
+        run.weight_average = 0.95;
         run.class_weights = RUN_CLASS_WEIGHTS_BALANCED;
     } else if (kind == 8) { /* float32 on a CPU without it */
         run.precision = RUN_PRECISION_BF16_MIXED;
