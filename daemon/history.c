@@ -26,13 +26,16 @@ struct history {
     struct series *series;
     struct rungs *rungs; /* NULL: nobody passed any */
     int64_t n_by_state[TRIAL_N_STATES];
+    int64_t resource; /* -1: not set */
     struct param_column *params;
     size_t n_params;
 };
 
 struct history *history_new(void)
 {
-    return mem_alloc(1, sizeof(struct history));
+    struct history *h = mem_alloc(1, sizeof(*h));
+    h->resource = -1;
+    return h;
 }
 
 void history_free(struct history *h)
@@ -204,6 +207,32 @@ void history_report(struct history *h, int64_t number, int64_t step,
     s->n++;
 }
 
+void history_forget_reports(struct history *h, int64_t number)
+{
+    struct series *s = &h->series[row(h, number)];
+    free(s->value);
+    free(s->step);
+    *s = (struct series){0};
+}
+
+void history_keep_resource(struct history *h, int64_t number)
+{
+    double value;
+    if (h->resource < 0) {
+        h->resource = history_last_step(h, number, &value);
+    }
+}
+
+void history_forget_resource(struct history *h)
+{
+    h->resource = -1;
+}
+
+int64_t history_resource(const struct history *h)
+{
+    return h->resource;
+}
+
 void history_set_rung(struct history *h, int64_t number, int64_t rung,
                       double value)
 {
@@ -215,6 +244,18 @@ void history_set_rung(struct history *h, int64_t number, int64_t rung,
     if (rung == (int64_t)r->n) {
         r->value = mem_grow(r->value, r->n + 1, sizeof(*r->value));
         r->value[r->n++] = value;
+    }
+}
+
+void history_copy_params(struct history *h, const struct history *from,
+                         int64_t number)
+{
+    for (int p = 0; p < history_n_params(from); p++) {
+        const struct dist *dist = history_param_dist(from, number, p);
+        if (dist != NULL) {
+            history_set_param(h, number, history_param_name(from, p), dist,
+                              history_param(from, number, p));
+        }
     }
 }
 

@@ -14,6 +14,9 @@ struct history *history_new(void);
 void history_free(struct history *h);
 /* Parameters, states and values; reports and rungs are left out. */
 struct history *history_copy(const struct history *h);
+/* Give a trial of `h` the parameters of the same trial of another history. */
+void history_copy_params(struct history *h, const struct history *from,
+                         int64_t number);
 /* A history in which only the trials are known that `sees` lets pass: the
  * others are WAITING and have no value. Numbers, parameters and reports stay.
  */
@@ -33,6 +36,8 @@ void history_set_state(struct history *h, int64_t number,
  * keeps its first value, as in Optuna. */
 void history_report(struct history *h, int64_t number, int64_t step,
                     double value);
+/* Take back all that the trial reported. */
+void history_forget_reports(struct history *h, int64_t number);
 /* The trial passed rung `rung` (0 ..) of successive halving with this value:
  * Optuna's attribute completed_rung_<rung>. Ignored where it leaves a gap. */
 void history_set_rung(struct history *h, int64_t number, int64_t rung,
@@ -41,6 +46,13 @@ void history_set_rung(struct history *h, int64_t number, int64_t rung,
 /* After many parameters were set: put them in order at once, which else the
  * next history_column of each parameter does. */
 void history_settle(struct history *h);
+
+/* What a trial may cost, where the pruner finds that out by itself: the last
+ * step of the trial that was COMPLETE first, kept from then on, as Optuna's
+ * pruners keep it. The first trial with reports that is told holds. */
+void history_keep_resource(struct history *h, int64_t number);
+void history_forget_resource(struct history *h);
+int64_t history_resource(const struct history *h); /* -1: not known yet */
 
 int64_t history_n_trials(const struct history *h);
 int64_t history_count(const struct history *h, enum trial_state state);

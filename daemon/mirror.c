@@ -203,6 +203,9 @@ static void start_trial(struct study *s, struct study_trial *t,
         .started_ms = a->mono_ms,
     };
     const double *values = a->start_trial.values;
+    if (values != NULL) { /* Optuna may have begun it: that is over */
+        history_forget_reports(s->history, t->number);
+    }
     for (size_t i = 0; values != NULL && i < s->spec.space.n; i++) {
         if (!isnan(values[i])) {
             const struct param *p = &s->spec.space.params[i];
@@ -280,6 +283,9 @@ static void finish_trial(struct study *s, struct study_trial *t,
     set_state(s, t, a->end.state);
     if (t->state != TRIAL_FAIL) {
         set_checkpoint(&t->last, NULL);
+    }
+    if (t->state == TRIAL_COMPLETE) {
+        history_keep_resource(s->history, t->number);
     }
     consider_best(s, t);
 }

@@ -253,6 +253,8 @@ static int differ_study(const struct study *a, const struct study *b,
         differ_text(&w, "reason", a->reason, b->reason) ||
         differ_text(&w, "data", a->data.sha256, b->data.sha256) ||
         differ_int(&w, "is_foreign", a->is_foreign, b->is_foreign) ||
+        differ_int(&w, "resource", history_resource(a->history),
+                   history_resource(b->history)) ||
         differ_spec(&w, &a->spec, &b->spec) ||
         differ_int(&w, "trials", (int64_t)a->n_trials, (int64_t)b->n_trials);
     for (int i = 0; i < TRIAL_N_STATES && !found; i++) {

@@ -235,25 +235,52 @@ static int load_rungs(struct store_loading *l, const struct study_trial *t)
     return rc;
 }
 
-/* The steps of a study made by Optuna. */
+/* One row of trial_intermediate_values, and on to the next. */
+static int load_step(const struct store_loading *l, const struct study_trial *t,
+                     struct store_row *r)
+{
+    int64_t step;
+    double value;
+    int rc = store_row_int(r, 1, INT64_MIN, INT64_MAX, &step);
+    if (rc == 0) {
+        rc = store_row_typed(r, 2, &value);
+    }
+    if (rc == 0 && step >= 0) {
+        history_report(l->study->history, t->number, step, value);
+    }
+    return rc == 0 ? store_row_next(r) : rc;
+}
+
+/* What the trial reported to Optuna: in a study made by it, or in one of ours
+ * when no attempt of ours ran the trial. */
 static int load_steps(struct store_loading *l, const struct study_trial *t)
 {
-    struct store_row *r = &l->walks[STORE_WALK_STEPS];
+    int64_t attempt = 0;
     int rc = 0;
     while (rc == 0 && store_has_row(l, STORE_WALK_STEPS)) {
-        int64_t step;
-        double value;
-        rc = store_row_int(r, 1, INT64_MIN, INT64_MAX, &step);
-        if (rc == 0) {
-            rc = store_row_typed(r, 2, &value);
-        }
-        if (rc == 0 && step >= 0) {
-            history_report(l->study->history, t->number, step, value);
-        }
-        if (rc == 0) {
-            rc = store_row_next(r);
-        }
+        rc = load_step(l, t, &l->walks[STORE_WALK_STEPS]);
     }
+    if (rc != 0 || l->study->is_foreign ||
+        store_row_is_null(&l->trials, TRIAL_COMPLETED)) {
+        return rc;
+    }
+    if (!store_row_is_null(&l->trials, TRIAL_EXTRA)) {
+        rc = store_row_int(&l->trials, TRIAL_ATTEMPT, 0, INT64_MAX - 1,
+                           &attempt);
+    }
+    if (rc != 0 || attempt > 0) {
+        return rc;
+    }
+    struct store_row r;
+    rc = store_row_open(&r, l->trials.store, "trial_intermediate_values",
+                        "SELECT trial_id, step, intermediate_value,"
+                        " intermediate_value_type FROM"
+                        " trial_intermediate_values WHERE trial_id = ?",
+                        t->id, l->trials.err);
+    while (rc == 0 && r.has_row) {
+        rc = load_step(l, t, &r);
+    }
+    store_row_close(&r);
     return rc;
 }
 
@@ -377,7 +404,7 @@ static int load_rows(struct store_loading *l, struct study_trial *t)
     if (rc == 0) {
         rc = load_rungs(l, t);
     }
-    if (rc == 0 && l->study->is_foreign) {
+    if (rc == 0) {
         rc = load_steps(l, t);
     }
     if (rc == 0) {
@@ -436,6 +463,25 @@ static char **print_dists(const struct space *space)
     return dists;
 }
 
+/* In memory the first that was COMPLETE held; here they came by number. */
+static void keep_resource(struct study *study)
+{
+    const struct study_trial *first = NULL;
+    double value;
+    history_forget_resource(study->history);
+    for (size_t i = 0; i < study->n_trials; i++) {
+        const struct study_trial *t = study->trials[i];
+        if (t->state == TRIAL_COMPLETE &&
+            (first == NULL || t->seq < first->seq) &&
+            history_last_step(study->history, t->number, &value) >= 0) {
+            first = t;
+        }
+    }
+    if (first != NULL) {
+        history_keep_resource(study->history, first->number);
+    }
+}
+
 int store_load_trials(struct store *s, struct mirror *m, struct study *study,
                       struct err *err)
 {
@@ -465,5 +511,6 @@ int store_load_trials(struct store *s, struct mirror *m, struct study *study,
         free(l.dists[i]);
     }
     free(l.dists);
+    keep_resource(study);
     return rc;
 }

@@ -25,8 +25,9 @@ bool pruning_is_due(const struct pruning *p)
 int64_t pruning_longest(const struct history *h)
 {
     const uint8_t *state = history_states(h);
-    int64_t n = history_n_trials(h), longest = -1;
-    for (int64_t i = 0; i < n; i++) {
+    int64_t n = history_n_trials(h), longest = history_resource(h);
+    bool is_kept = longest >= 0;
+    for (int64_t i = 0; !is_kept && i < n; i++) {
         double value;
         int64_t last =
             state[i] == TRIAL_COMPLETE ? history_last_step(h, i, &value) : -1;

@@ -2,8 +2,9 @@
  *
  * Pure: a verdict follows from the spec (spec->pruner, spec->pruning), the
  * history and the report alone. What Optuna's pruners remember in their
- * process (the resources that ASHA and Hyperband find for themselves) is looked
- * up in the history each time. */
+ * process (the resources that ASHA and Hyperband find for themselves) the
+ * history remembers (history_resource); one that does not yet is looked
+ * through, as by a pruner of Optuna's that has just been made. */
 #ifndef DAEMON_SEARCH_PRUNER_H
 #define DAEMON_SEARCH_PRUNER_H
 #include "core/spec/spec.h"
