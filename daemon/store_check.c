@@ -54,7 +54,8 @@ static void say(struct check *c, int invariant, const char *fmt, ...)
 /* --- queries -------------------------------------------------------------- */
 
 #define LIFE                                                                   \
-    "'ADD_TRIAL', 'START_TRIAL', 'END_ATTEMPT', 'FINISH_TRIAL', 'RETRY_TRIAL'"
+    "'ADD_TRIAL', 'ADOPT_TRIAL', 'START_TRIAL', 'END_ATTEMPT',"                \
+    "'FINISH_TRIAL', 'RETRY_TRIAL'"
 
 static const struct {
     int invariant;
@@ -79,10 +80,14 @@ static const struct {
         " SELECT format('event %d: %s after %s', seq, kind,"
         "  coalesce(before, 'nothing')) FROM life WHERE NOT CASE kind"
         " WHEN 'ADD_TRIAL' THEN before IS NULL"
-        " WHEN 'START_TRIAL' THEN coalesce(before, 'ADD_TRIAL') IN"
+        " WHEN 'ADOPT_TRIAL' THEN coalesce(before, '') <> 'FINISH_TRIAL'"
+        " WHEN 'START_TRIAL' THEN before IN"
         "  ('ADD_TRIAL', 'END_ATTEMPT', 'RETRY_TRIAL')"
-        " WHEN 'RETRY_TRIAL' THEN before = 'FINISH_TRIAL' AND was LIKE 'FAIL%'"
-        " ELSE before = 'START_TRIAL' END"},
+        "  OR (before = 'ADOPT_TRIAL' AND was = 'WAITING')"
+        " WHEN 'RETRY_TRIAL' THEN before IN ('FINISH_TRIAL', 'ADOPT_TRIAL')"
+        "  AND was LIKE 'FAIL%'"
+        " ELSE before = 'START_TRIAL'"
+        "  OR (before = 'ADOPT_TRIAL' AND was = 'RUNNING') END"},
     {4,
      "WITH last AS (SELECT study_id, number, kind, detail, max(seq)"
      "  FROM parzen_events WHERE kind IN (" LIFE ") GROUP BY study_id, number)"
@@ -90,13 +95,16 @@ static const struct {
      "  t.study_id, t.number, t.state, l.kind) FROM last l JOIN trials t"
      " ON t.study_id = l.study_id AND t.number = l.number"
      " WHERE t.state <> CASE l.kind WHEN 'START_TRIAL' THEN 'RUNNING'"
+     "  WHEN 'ADOPT_TRIAL' THEN l.detail"
      "  WHEN 'FINISH_TRIAL' THEN substr(l.detail, 1,"
      "   instr(l.detail || ' ', ' ') - 1) ELSE 'WAITING' END"},
     {5, "SELECT format('study %d: %d finished trials, its target is %d',"
         "  c.study_id, count(*), c.n_trials) FROM parzen_configs c"
         " JOIN trials t ON t.study_id = c.study_id"
         " WHERE t.state IN ('COMPLETE', 'PRUNED')"
-        " GROUP BY c.study_id HAVING count(*) > c.n_trials"},
+        " GROUP BY c.study_id HAVING count(*) > c.n_trials" /* by Optuna: may */
+        " AND NOT EXISTS (SELECT 1 FROM parzen_events e WHERE"
+        "  e.study_id = c.study_id AND e.kind = 'ADOPT_TRIAL')"},
     {5, "SELECT format('study %d: finished, but trial %d runs', c.study_id,"
         "  t.number) FROM parzen_configs c JOIN trials t"
         " ON t.study_id = c.study_id"
@@ -109,12 +117,12 @@ static const struct {
         " ON x.trial_id = t.trial_id"
         " WHERE t.state = 'FAIL' AND x.cause = 'none' AND x.attempt > 0"},
     {8, "WITH said AS (SELECT seq, study_id, number, CAST(detail AS INTEGER)"
-        "  AS epoch, row_number() OVER (PARTITION BY study_id, number"
-        "  ORDER BY seq) - 1 AS place FROM parzen_events"
+        "  AS epoch, lag(CAST(detail AS INTEGER)) OVER (PARTITION BY study_id,"
+        "  number ORDER BY seq) AS before FROM parzen_events"
         "  WHERE kind = 'REPORT')"
         " SELECT format('event %d: study %d, trial %d: epoch %d was reported"
-        " as number %d', seq, study_id, number, epoch, place) FROM said"
-        " WHERE epoch <> place"},
+        " after epoch %d', seq, study_id, number, epoch, before) FROM said"
+        " WHERE epoch <= before"},
     {8, "SELECT format('trial_id %d: epoch %d is missing on one side',"
         "  e.trial_id, e.epoch) FROM parzen_epochs e"
         " LEFT JOIN trial_intermediate_values i"
@@ -240,9 +248,12 @@ static void check_file(struct check *c, const char *dir,
     free(path);
 }
 
-static bool is_wanted(const struct study_trial *t, const char *name)
+static bool is_wanted(const struct study *study, const struct study_trial *t,
+                      const char *name)
 {
-    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+    bool runs_command = study->spec.objective == SPEC_OBJECTIVE_COMMAND;
+    return (runs_command && strcmp(name, "command") == 0) || /* its folder */
+           strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
            strcmp(name, "log") == 0 ||
            (t->last != NULL && strcmp(t->last->file, name) == 0) ||
            (t->best != NULL && strcmp(t->best->file, name) == 0);
@@ -251,12 +262,12 @@ static bool is_wanted(const struct study_trial *t, const char *name)
 /* A running trial's folder is its worker's: what is in it may be on its way to
  * become a checkpoint. */
 static void check_folder(struct check *c, const char *dir,
-                         const struct study_trial *t)
+                         const struct study *study, const struct study_trial *t)
 {
     DIR *d = t->state != TRIAL_RUNNING ? opendir(dir) : NULL;
     const struct dirent *e;
     while (d != NULL && (e = readdir(d)) != NULL) {
-        if (!is_wanted(t, e->d_name)) {
+        if (!is_wanted(study, t, e->d_name)) {
             say(c, 15, "%s/%s: no row refers to it", dir, e->d_name);
         }
     }
@@ -279,7 +290,7 @@ static void check_study(struct check *c, const struct study *study)
             char *dir = paths_trial_dir(c->s->dir, study->id, t->number);
             check_file(c, dir, t->last);
             check_file(c, dir, t->best);
-            check_folder(c, dir, t);
+            check_folder(c, dir, study, t);
             free(dir);
         }
     }
