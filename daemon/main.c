@@ -9,6 +9,7 @@
 #include "daemon/check.h"
 #include "daemon/daemon.h"
 #include "daemon/http/server.h"
+#include "daemon/offline.h"
 #include "daemon/options.h"
 
 #include <errno.h>
@@ -236,6 +237,7 @@ static int check(const struct options *o)
 {
     struct err err;
     int n = 0;
+    log_set_level(LOG_LEVEL_ERROR); /* findings alone are printed */
     int rc = o->state_dir != NULL
                  ? check_state(o->state_dir, &n, &err)
                  : err_set(&err, ERR_INVALID,
@@ -251,7 +253,10 @@ int main(int argc, char **argv)
     struct program p = {0};
     options_parse(&p.options, argc, argv);
     settle_in();
-    int code = p.options.check ? check(&p.options) : run(&p);
+    int code = p.options.check ? check(&p.options)
+               : offline_is_asked(&p.options.offline)
+                   ? offline_run(&p.options.offline)
+                   : run(&p);
     options_fini(&p.options);
     return code;
 }

@@ -13,7 +13,19 @@
 #include <unistd.h>
 
 enum { MAX_WORKERS = 256, DEFAULT_PORT = 7373, DEFAULT_GRACE_S = 30 };
-enum { KEY_WORKER = 256, KEY_LOG, KEY_GRACE, KEY_CHECK };
+enum {
+    KEY_WORKER = 256,
+    KEY_LOG,
+    KEY_GRACE,
+    KEY_CHECK,
+    KEY_DB,
+    KEY_LOOK,
+    KEY_REPLAY,
+    KEY_EXPORT,
+    KEY_TO,
+    KEY_STAMP,
+    KEY_OVERWRITE
+};
 
 static const struct argp_option argp_options[] = {
     {"state", 's', "DIR", 0,
@@ -32,6 +44,23 @@ static const struct argp_option argp_options[] = {
      "look for damage in the database and the checkpoints, print what there "
      "is, exit with 1 when there is any; a daemon may run meanwhile",
      0},
+    {"replay", KEY_REPLAY, "STUDY", 0,
+     "recompute every suggestion of a study and print what differs, as JSON; "
+     "a daemon may run meanwhile, as with the next two",
+     0},
+    {"look", KEY_LOOK, "PATH", 0,
+     "print what the HTTP API has at PATH (/studies/NAME/trials)", 0},
+    {"export", KEY_EXPORT, "STUDY", 0,
+     "copy a study into a new database for Optuna (--to, --stamp, "
+     "--overwrite)",
+     0},
+    {"db", KEY_DB, "FILE", 0,
+     "with --replay, --look and --export: this database, ours or Optuna's, "
+     "only read, instead of the state directory's",
+     0},
+    {"to", KEY_TO, "FILE", OPTION_HIDDEN, NULL, 0},
+    {"stamp", KEY_STAMP, "VERSION", OPTION_HIDDEN, NULL, 0},
+    {"overwrite", KEY_OVERWRITE, NULL, OPTION_HIDDEN, NULL, 0},
     {"worker", KEY_WORKER, "PROGRAM", 0,
      "worker program (default: parzen-worker beside parzend)", 0},
     {0},
@@ -56,6 +85,35 @@ static void replace(char **at, const char *text)
 {
     free(*at);
     *at = mem_strdup(text);
+}
+
+static error_t parse_offline(int key, char *arg, struct offline_request *r)
+{
+    switch (key) {
+    case KEY_DB:
+        r->db = arg;
+        return 0;
+    case KEY_LOOK:
+        r->look = arg;
+        return 0;
+    case KEY_REPLAY:
+        r->replay = arg;
+        return 0;
+    case KEY_EXPORT:
+        r->export = arg;
+        return 0;
+    case KEY_TO:
+        r->to = arg;
+        return 0;
+    case KEY_STAMP:
+        r->stamp = arg;
+        return 0;
+    case KEY_OVERWRITE:
+        r->overwrite = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
 }
 
 static error_t parse_one(int key, char *arg, struct argp_state *state)
@@ -84,11 +142,17 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
     case KEY_CHECK:
         o->check = true;
         return 0;
+    case ARGP_KEY_END:
+        o->offline.state_dir = o->state_dir;
+        if (o->offline.export != NULL && o->offline.to == NULL) {
+            argp_error(state, "--export needs --to FILE");
+        }
+        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "unexpected argument '%s'", arg);
         return EINVAL;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_offline(key, arg, &o->offline);
     }
 }
 

@@ -2,6 +2,7 @@
 #ifndef DAEMON_OPTIONS_H
 #define DAEMON_OPTIONS_H
 #include "core/base/err.h"
+#include "daemon/offline.h"
 #include <stdbool.h>
 
 struct options {
@@ -13,6 +14,7 @@ struct options {
     int n_workers;      /* the number of cores */
     int grace_ms;       /* for running trials to checkpoint at the end */
     bool check;         /* look for damage instead of running (check.h) */
+    struct offline_request offline; /* answer this instead of running */
 };
 
 /* Parse the command line; --help and usage errors end the program (0, 2). */

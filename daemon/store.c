@@ -86,21 +86,6 @@ static int use_wal(struct store *s, struct err *err)
     return rc;
 }
 
-/* Trials that Optuna added to our studies (its enqueue_trial, say) get their
- * row here: from now on they are like ours. */
-static int adopt_trials(struct store *s, struct err *err)
-{
-    int rc = store_exec(
-        s,
-        "INSERT INTO parzen_trials"
-        " SELECT t.trial_id, 0, 0, 'none', NULL, -1, NULL, -1, 0, 0"
-        " FROM trials t JOIN parzen_configs c ON c.study_id = t.study_id"
-        " WHERE t.trial_id NOT IN (SELECT trial_id FROM parzen_trials)",
-        err);
-    store_rollback(s);
-    return rc;
-}
-
 static int open_connection(struct store *s, int flags, struct err *err)
 {
     if (sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_EXRESCODE, NULL) !=
@@ -118,7 +103,7 @@ static int open_connection(struct store *s, int flags, struct err *err)
         rc = use_wal(s, err);
     }
     if (rc == 0 && !s->is_readonly) {
-        rc = adopt_trials(s, err);
+        rc = store_adopt_trials(s, err);
     }
     return rc;
 }
@@ -166,6 +151,31 @@ int store_open(const char *path, struct store **out, struct err *err)
 int store_open_readonly(const char *path, struct store **out, struct err *err)
 {
     return open_store(path, true, out, err);
+}
+
+int store_open_copy(const char *path, struct store **out, struct err *err)
+{
+    struct store *s = mem_alloc(1, sizeof(*s));
+    s->path = mem_strdup(path);
+    int rc = sqlite3_open_v2(":memory:", &s->db, SQLITE_OPEN_READWRITE, NULL) ==
+                     SQLITE_OK
+                 ? store_copy_pages(s, path, err)
+                 : err_set(err, ERR_STORE, "%s: out of memory", path);
+    if (rc == 0) {
+        rc = configure(s, err);
+    }
+    if (rc == 0) {
+        rc = store_migrate(s, err);
+    }
+    if (rc == 0) {
+        rc = store_adopt_trials(s, err);
+    }
+    if (rc != 0) {
+        store_close(s);
+        return rc;
+    }
+    *out = s;
+    return 0;
 }
 
 static void move_pages(struct store *s, int mode)

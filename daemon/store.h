@@ -10,6 +10,7 @@
 struct actions;
 struct buf;
 struct mirror;
+struct replay_event;
 struct store;
 
 /* Open or make the file (":memory:" for tests). Migrates an older schema after
@@ -42,6 +43,13 @@ MUST_CHECK int store_flush(struct store *s, struct err *err);
  * checked, never asserted. On failure m is to be thrown away. */
 MUST_CHECK int store_load(struct store *s, struct mirror *m, struct err *err);
 
+/* The study's log as replay_study wants it, up to an event number; *out is
+ * owned. `before`: next_seq of the mirror that was loaded, for what came later
+ * is not in it. */
+MUST_CHECK int store_load_events(struct store *s, int64_t study_id,
+                                 int64_t before, struct replay_event **out,
+                                 size_t *n, struct err *err);
+
 /* Move WAL pages to the database; called when idle. */
 void store_checkpoint(struct store *s);
 /* Consistency beyond SQLite's own: `parzen doctor`. Appends one line per
@@ -52,5 +60,20 @@ int store_check(struct store *s, struct buf *out);
  * and closing it would drop that connection's POSIX locks. */
 MUST_CHECK int store_open_readonly(const char *path, struct store **out,
                                    struct err *err);
+/* A copy in memory of the file as it stands, brought up to date there: an older
+ * schema, or Optuna's. The file is only read. */
+MUST_CHECK int store_open_copy(const char *path, struct store **out,
+                               struct err *err);
+
+/* One study of the database `source` (ours or Optuna's; only read, a daemon may
+ * write meanwhile) as a new database with Optuna's tables alone, whole or not
+ * at all. NOTFOUND: no such study; CONFLICT: `to` is there already. */
+struct store_export {
+    const char *study, *to;
+    const char *stamp; /* NULL: Optuna 5; "3.1" */
+    bool overwrite;
+};
+MUST_CHECK int store_export(const char *source, const struct store_export *o,
+                            int64_t *n_trials, struct err *err);
 
 #endif

@@ -112,6 +112,7 @@ int store_load_foreign(struct store *s, struct mirror *m, int64_t study_id,
     spec_defaults(&spec);
     free(spec.name);
     spec.name = mem_strdup(name);
+    spec.objective = SPEC_OBJECTIVE_COMMAND; /* whatever computed its values */
     int rc = read_direction(s, &spec, study_id, err);
     if (rc == 0) {
         rc = read_space(s, &spec.space, study_id, err);

@@ -8,6 +8,9 @@
  *   store_trials.c, store_params.c       rows -> mirror: their trials
  *   store_foreign.c rows -> mirror: studies made by Optuna
  *   store_row.c     one row's columns, checked
+ *   store_events.c  rows -> the log for a replay
+ *   store_adopt.c   what Optuna did to our studies
+ *   store_copy.c, store_export.c   a copy to look at, one for Optuna
  *   store_check.c   findings for `parzen doctor` */
 #ifndef DAEMON_STORE_PRIV_H
 #define DAEMON_STORE_PRIV_H
@@ -82,6 +85,19 @@ struct store_arg store_finite(double value);
 MUST_CHECK int store_admit(const char *path, bool create, struct err *err);
 /* Whose file it is, quick_check; migrate it when the store may write. */
 MUST_CHECK int store_migrate(struct store *s, struct err *err);
+
+/* The text of schema/001_optuna.sql. */
+const char *store_optuna_schema(void);
+
+/* --- store_adopt.c -------------------------------------------------------- */
+/* What Optuna did to our studies while no daemon had them becomes known: its
+ * trials get a row beside ours and an event ADOPT_TRIAL. */
+MUST_CHECK int store_adopt_trials(struct store *s, struct err *err);
+
+/* --- store_copy.c --------------------------------------------------------- */
+/* All of a file into the store's empty database. */
+MUST_CHECK int store_copy_pages(struct store *s, const char *path,
+                                struct err *err);
 
 /* --- store_write.c, store_write_trial.c ----------------------------------- */
 struct store_write { /* an action being written, and where to look things up */

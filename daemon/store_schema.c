@@ -35,6 +35,11 @@ EMBED(schema_002_parzen, "002_parzen.sql");
 static const char *const STEPS[] = {schema_001_optuna, schema_002_parzen};
 enum { N_STEPS = ARRAY_LEN(STEPS), OPTUNA_STEPS = 1 };
 
+const char *store_optuna_schema(void)
+{
+    return schema_001_optuna;
+}
+
 /* --- before SQLite sees the file ------------------------------------------ */
 
 static char *folder_of(const char *path)

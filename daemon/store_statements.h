@@ -46,6 +46,8 @@
                     " VALUES (?, ?, ?, ?)")                                    \
     X(RUNG, "INSERT INTO trial_system_attributes (trial_id, key, value_json)"  \
             " VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value_json = ?3")  \
+    X(DROP_STEPS, "DELETE FROM trial_intermediate_values WHERE trial_id = ?")  \
+    X(SET_FIXED, "UPDATE parzen_trials SET fixed = ?2 WHERE trial_id = ?1")    \
     X(TOUCH, "UPDATE parzen_trials SET seq = ?2 WHERE trial_id = ?1")          \
     X(CHECKPOINT, "INSERT OR REPLACE INTO parzen_checkpoints VALUES"           \
                   " (?, ?, ?, ?, ?, ?, ?)")                                    \

@@ -8,6 +8,8 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/paths.h"
+#include "daemon/history.h"
+#include "daemon/search/sampler.h"
 #include "daemon/store_priv.h"
 
 #include <inttypes.h>
@@ -39,30 +41,42 @@ static int put_text_attribute(const struct store_write *w, const char *key,
     return rc;
 }
 
-/* Optuna's {"lr": 0.001} beside our own exact [0.001, null]. */
+/* Exactly: [0.001, null]. */
+static void print_fixed(const struct spec *spec, const double *fixed,
+                        struct buf *out)
+{
+    struct json_out row;
+    json_out_init(&row, out, JSON_COMPACT);
+    json_open(&row, '[');
+    for (size_t i = 0; i < spec->space.n; i++) {
+        if (isnan(fixed[i])) {
+            json_put_null(&row);
+        } else {
+            json_put_double(&row, fixed[i]);
+        }
+    }
+    json_close(&row, ']');
+}
+
+/* Optuna's {"lr": 0.001} beside our own. */
 static int put_fixed(const struct store_write *w, const struct spec *spec)
 {
     const double *fixed = w->a->add_trial.fixed;
     struct buf optuna, ours;
-    struct json_out out, row;
+    struct json_out out;
     buf_init(&optuna, STORE_TEXT_MAX);
     buf_init(&ours, STORE_TEXT_MAX);
+    print_fixed(spec, fixed, &ours);
     json_out_init(&out, &optuna, JSON_PYTHON);
-    json_out_init(&row, &ours, JSON_COMPACT);
     json_open(&out, '{');
-    json_open(&row, '[');
     for (size_t i = 0; i < spec->space.n; i++) {
         const struct param *p = &spec->space.params[i];
-        if (isnan(fixed[i])) {
-            json_put_null(&row);
-            continue;
+        if (!isnan(fixed[i])) {
+            json_put_key(&out, p->name);
+            dist_put_value(&p->dist, fixed[i], &out);
         }
-        json_put_double(&row, fixed[i]);
-        json_put_key(&out, p->name);
-        dist_put_value(&p->dist, fixed[i], &out);
     }
     json_close(&out, '}');
-    json_close(&row, ']');
     int rc = RUN(w, TRIAL_EXTRA, NULL, STORE_I(w->trial_id), STORE_I(w->a->seq),
                  STORE_T(ours.data));
     if (rc == 0) {
@@ -124,6 +138,40 @@ int store_add_trial(const struct store_write *w)
                      w, "%s", w->a->add_trial.fixed != NULL ? "enqueued" : "");
 }
 
+/* Did Optuna give the trial parameters before? */
+static bool has_params(const struct store_write *w)
+{
+    const struct study *study = mirror_study(w->m, w->a->study);
+    bool any = false;
+    if (mirror_trial(w->m, w->a->study, w->a->number) != NULL) {
+        for (int i = 0; i < history_n_params(study->history); i++) {
+            any |= !isnan(history_param(study->history, w->a->number, i));
+        }
+    }
+    return any;
+}
+
+/* The first attempt at a trial that was there before, maybe made by Optuna:
+ * what is reported counts from now on, and what was enqueued is written as
+ * ours. */
+static int begin_anew(const struct store_write *w)
+{
+    const struct study *study = mirror_study(w->m, w->a->study);
+    const struct study_trial *t = mirror_trial(w->m, w->a->study, w->a->number);
+    if (t == NULL) {
+        return 0;
+    }
+    int rc = RUN(w, DROP_STEPS, NULL, STORE_I(t->id));
+    if (rc == 0 && t->fixed != NULL) {
+        struct buf ours;
+        buf_init(&ours, STORE_TEXT_MAX);
+        print_fixed(&study->spec, t->fixed, &ours);
+        rc = RUN(w, SET_FIXED, NULL, STORE_I(t->id), STORE_T(ours.data));
+        buf_fini(&ours);
+    }
+    return rc;
+}
+
 int store_start_trial(const struct store_write *w)
 {
     const struct spec *spec = store_spec_of(w);
@@ -141,10 +189,18 @@ int store_start_trial(const struct store_write *w)
         rc = RUN(w, ATTEMPT, NULL, STORE_I(w->trial_id), STORE_I(w->a->attempt),
                  STORE_I(w->a->at_ms));
     }
-    if (rc == 0 && w->a->start_trial.values != NULL) {
+    if (rc != 0 || w->a->start_trial.values == NULL) {
+        return rc != 0 ? rc : store_put_event(w, "%s", "");
+    }
+    bool is_given = has_params(w);
+    rc = begin_anew(w);
+    if (rc == 0) {
         rc = put_params(w, spec);
     }
-    return rc != 0 ? rc : store_put_event(w, "%s", "");
+    if (rc != 0 || is_given) {
+        return rc != 0 ? rc : store_put_event(w, "given");
+    }
+    return store_put_event(w, "sampler %d", (int)SAMPLER_VERSION);
 }
 
 int store_put_report(const struct store_write *w)

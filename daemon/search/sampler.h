@@ -11,6 +11,10 @@
 #include "core/spec/spec.h"
 struct history;
 
+/* Raised whenever the same history would give other values: what another
+ * version suggested cannot be recomputed (replay.h). */
+enum { SAMPLER_VERSION = 1 };
+
 struct sampler_ask; /* one trial being sampled */
 
 struct sampler_config {

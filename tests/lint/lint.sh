@@ -47,12 +47,13 @@ done >>"$bad" <<'RULES'
 ^core/train/      core/
 ^worker/          (core|worker)/
 ^daemon/cli/      (core|daemon/cli)/
-^daemon/(study|sched[a-z_]*|views|mirror|action|event|history(_column)?)\.[ch]$  (core/(base|spec)/|daemon/(study|sched[a-z_]*|views|mirror|action|event|history(_column)?)\.h|daemon/search/)
+^daemon/(study|sched[a-z_]*|views|mirror|action|event|history(_column)?|replay)\.[ch]$  (core/(base|spec)/|daemon/(study|sched[a-z_]*|views|mirror|action|event|history(_column)?|replay)\.h|daemon/search/)
 ^daemon/search/   (core/(base|spec)/|daemon/(search/|history\.h|study\.h))
-^daemon/store     (core/(base|spec)/|daemon/(store|action|mirror|study|history))
+^daemon/store     (core/(base|spec)/|daemon/(store|action|mirror|study|history|replay|search/sampler))
 ^daemon/pool      (core/(base|spec|wire)/|daemon/(pool|obituary))
 ^daemon/http/     (core/(base|spec)/|daemon/http/)
 ^daemon/(daemon(_priv)?|perform|sweep|check|obituary)\.[ch]$  (core/(base|spec|wire)/|daemon/(daemon(_priv)?|perform|sweep|check|obituary|action|event|mirror|study|sched|store|pool|analysis)\.h)
+^daemon/(offline|look)\.[ch]$  (core/(base|spec)/|daemon/(offline|look|mirror|replay|store|study|views|http/url)\.h|daemon/search/)
 ^daemon/analysis\.[ch]$  (core/base/|daemon/(analysis|mirror|study|history)\.h|daemon/search/)
 ^daemon/api       (core/(base|spec)/|daemon/(api(_priv)?|daemon|action|event|mirror|study|views|http/server)\.h)
 RULES
@@ -64,7 +65,7 @@ for f in $code; do
         grep -vE '^[0-9]+: *(\*|/\*)' | sed "s|^|$f:|; s|\$| : banned call|"
 done >>"$bad"
 # The pure floor: no clock, no I/O, nothing from outside.
-pure=$(printf '%s\n' $code | grep -E '^daemon/(search/|(study|sched[a-z_]*|views|mirror[a-z_]*|action|event|history(_column)?)\.[ch]$)')
+pure=$(printf '%s\n' $code | grep -E '^daemon/(search/|(study|sched[a-z_]*|views|mirror[a-z_]*|action|event|history(_column)?|replay)\.[ch]$)')
 grep -nE '\b(time|clock_gettime|gettimeofday|uv_hrtime|uv_now|getrandom|getenv|open|fopen|fprintf|LOG_[A-Z]+)\(' $pure |
     sed 's|$| : the floor of decisions is pure|' >>"$bad"
 grep -nE '\b(TODO|FIXME|XXX|HACK)\b' $code | sed 's|$| : unfinished|' >>"$bad"

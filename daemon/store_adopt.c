@@ -1,0 +1,48 @@
+/* What Optuna did to studies of ours while no daemon had them: trials that it
+ * added (its optimize, or enqueue_trial), and waiting ones of ours that it ran.
+ * The row of such a trial is not what our log says of it. Each gets an event of
+ * its own, so that the log stays the whole order of events; what an attempt of
+ * ours did not run has attempt 0. */
+#include "daemon/store_priv.h"
+
+/* Trials whose last event does not lead to their state. */
+#define CHANGED                                                                \
+    "SELECT t.trial_id, t.study_id, t.number, t.state FROM parzen_configs c"   \
+    " JOIN trials t ON t.study_id = c.study_id"                                \
+    " LEFT JOIN parzen_trials x ON x.trial_id = t.trial_id"                    \
+    " LEFT JOIN parzen_events e ON e.seq = x.seq"                              \
+    " WHERE e.seq IS NULL OR t.state <> CASE"                                  \
+    " WHEN e.kind IN ('FINISH_TRIAL', 'ADOPT_TRIAL')"                          \
+    "  THEN substr(e.detail, 1, instr(e.detail || ' ', ' ') - 1)"              \
+    " WHEN e.kind IN ('ADD_TRIAL', 'END_ATTEMPT', 'RETRY_TRIAL')"              \
+    "  THEN 'WAITING'"                                                         \
+    " WHEN e.kind IN ('START_TRIAL', 'REPORT', 'RUNG', 'CHECKPOINT',"          \
+    "  'FLAG_TRIAL') THEN 'RUNNING' ELSE t.state END"
+
+static const char ADOPT[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TEMP TABLE adopted AS SELECT trial_id, study_id, number, state,"
+    "  (SELECT coalesce(max(seq), 0) FROM parzen_events)"
+    "  + row_number() OVER (ORDER BY trial_id) AS seq FROM (" CHANGED ");"
+    "INSERT INTO parzen_events SELECT seq,"
+    "  CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), study_id,"
+    "  number, NULL, 'ADOPT_TRIAL', state FROM temp.adopted;"
+    "INSERT INTO parzen_trials SELECT trial_id, seq, 0, 'none', NULL, -1, NULL,"
+    "  -1, 0, 0 FROM temp.adopted WHERE true"
+    " ON CONFLICT (trial_id) DO UPDATE SET seq = excluded.seq;"
+    "UPDATE parzen_trials SET cause = 'none', message = NULL"
+    " WHERE trial_id IN (SELECT trial_id FROM temp.adopted"
+    "  WHERE state IN ('COMPLETE', 'PRUNED'));"
+    "DROP TABLE temp.adopted;"
+    "COMMIT";
+
+int store_adopt_trials(struct store *s, struct err *err)
+{
+    int64_t n;
+    int rc = store_query_int(s, "SELECT count(*) FROM (" CHANGED ")", &n, err);
+    if (rc == 0 && n > 0) {
+        rc = store_exec(s, ADOPT, err);
+        store_rollback(s);
+    }
+    return rc;
+}
