@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/base/paths.h"
 #include "daemon/cli/client.h"
+#include "daemon/cli/program.h"
 #include "daemon/cli/width.h"
 
 #include <errno.h>
@@ -102,12 +103,16 @@ void cli_put_json(const struct json *value)
 
 /* --- command lines -------------------------------------------------------- */
 
-enum { KEY_JSON = 0x1000, KEY_STATE };
+enum { KEY_JSON = 0x1000, KEY_STATE, KEY_DB };
 
 static const struct argp_option everyones[] = {
     {"state", KEY_STATE, "DIR", 0,
      "state directory (default: $PARZEN_STATE, $XDG_STATE_HOME/parzen, "
      "~/.local/state/parzen)",
+     100},
+    {"db", KEY_DB, "FILE", 0,
+     "look at this database, ours or Optuna's, instead of asking a daemon; it "
+     "is only read",
      100},
     {"json", KEY_JSON, NULL, 0, "print one JSON value on stdout", 100},
     {0},
@@ -123,6 +128,9 @@ static error_t take_everyones(int key, char *arg, struct argp_state *state)
         }
         free(c->state_dir);
         c->state_dir = mem_strdup(arg);
+        return 0;
+    case KEY_DB:
+        c->db = arg;
         return 0;
     case KEY_JSON:
         c->json = true;
@@ -243,6 +251,10 @@ int cli_connect(struct cli *c, struct err *err)
     if (c->client != NULL) {
         return 0;
     }
+    if (c->db != NULL) {
+        return err_set(err, ERR_INVALID,
+                       "--db FILE only looks: this command needs a daemon");
+    }
     if (c->state_dir == NULL) {
         return err_set(err, ERR_INVALID,
                        "no state directory: give --state, or set HOME");
@@ -250,18 +262,44 @@ int cli_connect(struct cli *c, struct err *err)
     return client_new(c->state_dir, &c->client, err);
 }
 
+int cli_ask_parzend(const struct cli *c, const char *option, const char *value,
+                    const char *const *more, struct json **out, struct err *err)
+{
+    const char *argv[16] = {NULL, option, value};
+    size_t n = 3;
+    if (c->state_dir != NULL) {
+        argv[n++] = "--state";
+        argv[n++] = c->state_dir;
+    }
+    if (c->db != NULL) {
+        argv[n++] = "--db";
+        argv[n++] = c->db;
+    }
+    while (more != NULL && *more != NULL && n + 1 < ARRAY_LEN(argv)) {
+        argv[n++] = *more++;
+    }
+    return program_ask_parzend(argv, out, err);
+}
+
+int cli_call(struct cli *c, const char *method, const char *path,
+             const char *body, struct json **out, struct err *err)
+{
+    if (c->db != NULL && strcmp(method, "GET") == 0) {
+        return cli_ask_parzend(c, "--look", path, NULL, out, err);
+    }
+    int rc = cli_connect(c, err);
+    return rc != 0 ? rc
+                   : client_call(c->client, method, path, body, NULL, out, err);
+}
+
 int cli_study_call(struct cli *c, const char *method, const char *study,
                    const char *rest, const char *body, struct json **out,
                    struct err *err)
 {
     struct buf path;
-    int rc = cli_connect(c, err);
-    if (rc != 0) {
-        return rc;
-    }
     buf_init(&path, MESSAGE_MAX);
     client_study_path(&path, study, rest);
-    rc = client_call(c->client, method, path.data, body, NULL, out, err);
+    int rc = cli_call(c, method, path.data, body, out, err);
     buf_fini(&path);
     return rc;
 }

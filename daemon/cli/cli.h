@@ -20,6 +20,7 @@ enum { /* exit codes: a contract with scripts */
 
 struct cli {
     char *state_dir; /* owned */
+    const char *db;  /* --db: look at this file, not at a daemon; borrowed */
     bool json;       /* one JSON value on stdout, nothing else there */
     struct term out, err;
     struct client *client; /* NULL until cli_connect */
@@ -67,8 +68,19 @@ int64_t cli_number(struct argp_state *state, const char *option,
 
 /* --- the daemon --- */
 
-/* Make c->client, if it is not there. Nothing is sent yet. */
+/* Make c->client, if it is not there. Nothing is sent yet. INVALID with --db,
+ * which has no daemon. */
 MUST_CHECK int cli_connect(struct cli *c, struct err *err);
+/* One call; path is below /api/v1. With --db the file answers what only looks.
+ * Connects. */
+MUST_CHECK int cli_call(struct cli *c, const char *method, const char *path,
+                        const char *body, struct json **out, struct err *err);
+/* What parzend says of the state directory's database, or --db's, without a
+ * daemon: `parzend OPTION VALUE MORE...`. more may be NULL, else ends with
+ * NULL. */
+MUST_CHECK int cli_ask_parzend(const struct cli *c, const char *option,
+                               const char *value, const char *const *more,
+                               struct json **out, struct err *err);
 /* One call below /studies/STUDY; rest is "" or "/pause". Connects. */
 MUST_CHECK int cli_study_call(struct cli *c, const char *method,
                               const char *study, const char *rest,

@@ -17,13 +17,15 @@ struct cli;
     X("best", cmd_best, "best parameters, value and checkpoint")               \
     X("importances", cmd_importances, "how much each parameter matters")       \
     X("watch", cmd_watch, "follow a study live")                               \
+    X("replay", cmd_replay, "recompute every suggestion of a study")           \
     X("enqueue", cmd_enqueue, "try these parameters next, once")               \
     X("retry", cmd_retry, "try failed trials again")                           \
     X("delete", cmd_delete, "delete a study, rows and files")                  \
     X("train", cmd_train, "one training with fixed values, no daemon")         \
     X("evaluate", cmd_evaluate, "how a model does on labelled texts")          \
     X("predict", cmd_predict, "classes for texts, from a file or a pipe too")  \
-    X("export", cmd_export, "a model as a folder, trials as CSV or JSON")      \
+    X("export", cmd_export,                                                    \
+      "a model, trials as CSV or JSON, a file for Optuna")                     \
     X("data", cmd_data, "look at a data set")                                  \
     X("tokenizer", cmd_tokenizer, "train, use and look at tokenizers")         \
     X("daemon", cmd_daemon, "start, stop and find the daemon")                 \

@@ -12,6 +12,7 @@
 #include "daemon/cli/field.h"
 #include "daemon/cli/format.h"
 #include "daemon/cli/launch.h"
+#include "daemon/cli/program.h"
 #include "daemon/cli/table.h"
 
 #include <errno.h>
@@ -22,7 +23,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { OUTPUT_MAX = 16 << 20, LOW_SPACE_MB = 500 };
@@ -71,44 +71,13 @@ static void finding(struct doctor *d, const char *what, const char *fmt, ...)
 
 /* --- programs beside ours ------------------------------------------------- */
 
-/* Run a program and read what it prints on both outputs; its exit code, or -1
- * when it did not run or was killed. */
-static int run_program(const char *path, const char *const *argv,
-                       struct buf *out)
-{
-    int ends[2], status;
-    if (pipe2(ends, O_CLOEXEC) != 0) {
-        return -1;
-    }
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0) {
-        dup2(ends[1], STDOUT_FILENO);
-        dup2(ends[1], STDERR_FILENO);
-        execv(path, (char *const *)argv);
-        _exit(127);
-    }
-    close(ends[1]);
-    char bytes[4096];
-    ssize_t n = 0;
-    while (pid > 0 && ((n = read(ends[0], bytes, sizeof(bytes))) > 0 ||
-                       (n < 0 && errno == EINTR))) {
-        buf_add(out, bytes, n > 0 ? (size_t)n : 0);
-    }
-    close(ends[0]);
-    if (pid <= 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status)) {
-        return -1;
-    }
-    return WEXITSTATUS(status);
-}
-
 static void check_program(struct doctor *d, const char *name)
 {
     char *path = launch_beside_us(name);
     const char *const argv[] = {path, "--version", NULL};
     struct buf out;
     buf_init(&out, OUTPUT_MAX);
-    int code = run_program(path, argv, &out);
+    int code = program_run(path, argv, true, &out);
     const char *said = out.data != NULL ? out.data : "";
     if (code != 0) {
         finding(d, name, "%s cannot be run: %s", path,
@@ -241,7 +210,7 @@ static void check_database(struct doctor *d)
                                 NULL};
     struct buf out;
     buf_init(&out, OUTPUT_MAX);
-    int before = d->n_findings, code = run_program(program, argv, &out);
+    int before = d->n_findings, code = program_run(program, argv, true, &out);
     if (code == 0) {
         fact(d, "database", "it and every checkpoint are whole");
     } else if (out.len > 0) {

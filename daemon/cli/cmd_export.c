@@ -14,21 +14,36 @@
 #include <string.h>
 #include <time.h>
 
-enum { KEY_TRIAL = 1, KEY_CSV };
+enum { KEY_TRIAL = 1, KEY_CSV, KEY_OPTUNA, KEY_STAMP, KEY_FORCE };
 
 struct input {
     int64_t trial;
-    const char *csv;
+    const char *csv, *optuna, *stamp;
+    bool force;
 };
 
 static void on_option(int key, const char *arg, struct argp_state *state,
                       void *ctx)
 {
     struct input *in = ctx;
-    if (key == KEY_TRIAL) {
+    switch (key) {
+    case KEY_TRIAL:
         in->trial = pick_trial(state, arg);
-    } else {
+        return;
+    case KEY_CSV:
         in->csv = arg;
+        return;
+    case KEY_OPTUNA:
+        in->optuna = arg;
+        return;
+    case KEY_STAMP:
+        if (strcmp(arg, "3.1") != 0) {
+            argp_error(state, "--stamp: '%s' is not 3.1", arg);
+        }
+        in->stamp = arg;
+        return;
+    default:
+        in->force = true;
     }
 }
 
@@ -205,6 +220,40 @@ static int export_trials(struct cli *c, const char *name, const char *path,
     return rc;
 }
 
+/* --- for Optuna
+ * -------------------------------------------------------------- */
+
+/* parzend writes it: the database is its alone. */
+static int export_optuna(struct cli *c, const char *name,
+                         const struct input *in, struct err *err)
+{
+    struct json *reply;
+    const char *more[6] = {"--to", in->optuna};
+    size_t n = 2;
+    if (in->stamp != NULL) {
+        more[n++] = "--stamp";
+        more[n++] = in->stamp;
+    }
+    if (in->force) {
+        more[n++] = "--overwrite";
+    }
+    int rc = cli_ask_parzend(c, "--export", name, more, &reply, err);
+    if (rc == ERR_CONFLICT) {
+        return err_set(err, ERR_CONFLICT,
+                       "%s is there already: --force replaces it", in->optuna);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    if (c->json) {
+        cli_put_json(reply);
+    }
+    cli_say(c, "%s: %" PRId64 " trials written to %s", name,
+            field_int(reply, "trials", 0), in->optuna);
+    json_free(reply);
+    return 0;
+}
+
 /* --- the command
  * -------------------------------------------------------------- */
 
@@ -214,13 +263,21 @@ int cmd_export(struct cli *c, int argc, char **argv)
         {"trial", KEY_TRIAL, "N", 0, "this trial's model, not the best's", 0},
         {"csv", KEY_CSV, "FILE", 0,
          "write the table of trials to FILE instead (- is standard output)", 0},
+        {"optuna", KEY_OPTUNA, "FILE", 0,
+         "write the study to FILE, a database for Optuna 5 and its dashboard",
+         0},
+        {"stamp", KEY_STAMP, "VERSION", 0,
+         "make that database Optuna 3.1's: its stamp, and local times", 0},
+        {"force", KEY_FORCE, NULL, 0, "replace FILE of --optuna", 0},
         {0}};
     static const struct cli_command command = {
         .name = "export",
-        .args = "STUDY|MODEL_DIR DIR\nSTUDY --csv FILE\nSTUDY --json FILE",
+        .args = "STUDY|MODEL_DIR DIR\nSTUDY --csv FILE\nSTUDY --json FILE\n"
+                "STUDY --optuna FILE",
         .doc = "Writes a model as a folder (config.json, labels.json, "
                "tokenizer.json, model.safetensors) that predict and evaluate "
-               "use without a daemon, or a study's trials as CSV or JSON.",
+               "use without a daemon, or a study's trials as CSV or JSON, or "
+               "the study as a database for Optuna.",
         .n_min = 1,
         .n_max = 2,
         .options = options,
@@ -228,12 +285,15 @@ int cmd_export(struct cli *c, int argc, char **argv)
     struct input in = {.trial = -1};
     struct err err;
     int n = cli_parse(c, &command, argc, argv, &in), rc;
-    if ((in.csv != NULL) == (n == 2) ||
-        ((in.csv != NULL || c->json) && in.trial >= 0) ||
+    bool is_table = in.csv != NULL || in.optuna != NULL;
+    if (is_table == (n == 2) || (in.csv != NULL && in.optuna != NULL) ||
+        ((is_table || c->json) && in.trial >= 0) ||
         (in.csv != NULL && c->json)) {
         rc = err_set(&err, ERR_INVALID,
-                     "export takes one of DIR, --csv FILE and --json FILE, and "
-                     "--trial only with DIR");
+                     "export takes one of DIR, --csv FILE, --json FILE and "
+                     "--optuna FILE, and --trial only with DIR");
+    } else if (in.optuna != NULL) {
+        rc = export_optuna(c, argv[1], &in, &err);
     } else if (in.csv != NULL) {
         rc = export_trials(c, argv[1], in.csv, false, &err);
     } else if (c->json) {

@@ -1,7 +1,6 @@
 /* Commands that only look: studies, status, best. */
 #include "core/base/json.h"
 #include "daemon/cli/cli.h"
-#include "daemon/cli/client.h"
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/field.h"
 #include "daemon/cli/format.h"
@@ -66,12 +65,7 @@ int cmd_studies(struct cli *c, int argc, char **argv)
     struct json *reply;
     struct err err;
     cli_parse(c, &command, argc, argv, NULL);
-    int rc = cli_connect(c, &err);
-    if (rc == 0) {
-        rc =
-            client_call(c->client, "GET", "/studies", NULL, NULL, &reply, &err);
-    }
-    if (rc != 0) {
+    if (cli_call(c, "GET", "/studies", NULL, &reply, &err) != 0) {
         return cli_fail(c, &err);
     }
     if (c->json) {
