@@ -27,6 +27,10 @@ void action_fini(struct action *a)
     case ACTION_CHECKPOINT:
         free(a->checkpoint.file.file);
         break;
+    case ACTION_DISCARD:
+        free(a->discard.file);
+        free(a->discard.message);
+        break;
     case ACTION_END_ATTEMPT:
     case ACTION_FINISH_TRIAL:
         free(a->end.message);

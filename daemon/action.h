@@ -22,6 +22,7 @@
     X(REPORT, 1, 0, "an epoch's metrics")                                      \
     X(RUNG, 1, 0, "a rung of successive halving that the trial passed")        \
     X(CHECKPOINT, 1, 0, "a durable checkpoint file")                           \
+    X(DISCARD, 1, 0, "a checkpoint that turned out to be of no use")           \
     X(END_ATTEMPT, 1, 0, "RUNNING -> WAITING: cause and sentence")             \
     X(FINISH_TRIAL, 1, 0, "RUNNING -> COMPLETE, PRUNED or FAIL")               \
     X(RETRY_TRIAL, 1, 0, "FAIL -> WAITING, by the user")                       \
@@ -62,9 +63,13 @@ enum slot_state {
  * START_TRIAL   attempt; start_ms = at_ms unless it is set; the values
  * END_ATTEMPT   cause, message, place, n_at_place; nothing else
  * FINISH_TRIAL  the same, and value, best_epoch, end_ms = at_ms. COMPLETE and
- *               PRUNED lose their `last` checkpoint (FAIL keeps it for retry)
+ *               PRUNED lose their `last` and `previous` checkpoints (FAIL keeps
+ *               them for retry)
  * RUNG          Optuna's attribute completed_rung_<rung>
- * CHECKPOINT    replaces the trial's `last` or `best`
+ * CHECKPOINT    replaces the trial's `best` or `last`; a `last` that shifts
+ *               becomes the `previous` before that
+ * DISCARD       whichever checkpoints have that file are none; the `previous`
+ *               takes the place of a `last` that goes
  * RETRY_TRIAL   cause NONE, no message, value NaN, best_epoch -1, end_ms 0,
  *               place -1, n_at_place 0; reports and checkpoints stay */
 
@@ -110,8 +115,12 @@ struct action {
         } rung;
         struct {
             bool best;
+            bool shifts; /* the last one becomes the previous */
             struct study_checkpoint file;
         } checkpoint;
+        struct {
+            char *file, *message; /* owned */
+        } discard;
         struct {
             enum trial_state state; /* WAITING in END_ATTEMPT */
             enum trial_cause cause;

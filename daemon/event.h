@@ -15,6 +15,7 @@ enum event_kind {
     EVENT_PROGRESS,
     EVENT_REPORT,
     EVENT_CHECKPOINT,
+    EVENT_DISCARD,
     EVENT_DONE,
     EVENT_FAILED,
     EVENT_STOPPED,
@@ -61,6 +62,9 @@ struct event { /* borrows everything it points to */
             bool best;
             struct study_checkpoint file;
         } checkpoint;
+        struct {
+            const char *file, *message;
+        } discard;
         struct {
             double value;
             int64_t best_epoch;

@@ -247,6 +247,33 @@ static void set_checkpoint(struct study_checkpoint **at,
     }
 }
 
+static void add_checkpoint(struct study_trial *t, const struct action *a)
+{
+    const struct study_checkpoint *new = &a->checkpoint.file;
+    if (a->checkpoint.best) {
+        set_checkpoint(&t->best, new);
+        return;
+    }
+    if (a->checkpoint.shifts) {
+        set_checkpoint(&t->previous, t->last);
+    }
+    set_checkpoint(&t->last, new);
+}
+
+static void discard(struct study_trial *t, const char *file)
+{
+    struct study_checkpoint **all[] = {&t->best, &t->previous, &t->last};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        if (*all[i] != NULL && strcmp((*all[i])->file, file) == 0) {
+            set_checkpoint(all[i], NULL);
+        }
+    }
+    if (t->last == NULL && t->previous != NULL) {
+        t->last = t->previous;
+        t->previous = NULL;
+    }
+}
+
 static void end_attempt(struct study *s, struct study_trial *t,
                         const struct action *a)
 {
@@ -283,6 +310,7 @@ static void finish_trial(struct study *s, struct study_trial *t,
     set_state(s, t, a->end.state);
     if (t->state != TRIAL_FAIL) {
         set_checkpoint(&t->last, NULL);
+        set_checkpoint(&t->previous, NULL);
     }
     if (t->state == TRIAL_COMPLETE) {
         history_keep_resource(s->history, t->number);
@@ -318,8 +346,10 @@ static void apply_trial(struct study *s, struct study_trial *t,
         history_set_rung(s->history, t->number, a->rung.rung, a->rung.value);
         break;
     case ACTION_CHECKPOINT:
-        set_checkpoint(a->checkpoint.best ? &t->best : &t->last,
-                       &a->checkpoint.file);
+        add_checkpoint(t, a);
+        break;
+    case ACTION_DISCARD:
+        discard(t, a->discard.file);
         break;
     case ACTION_END_ATTEMPT:
         end_attempt(s, t, a);

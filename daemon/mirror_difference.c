@@ -207,6 +207,8 @@ static int differ_trial(const struct where *w, size_t n_params,
            differ_fixed(w, n_params, a->fixed, b->fixed) ||
            differ_reports(w, a, b) ||
            differ_checkpoint(w, "last checkpoint", a->last, b->last) ||
+           differ_checkpoint(w, "previous checkpoint", a->previous,
+                             b->previous) ||
            differ_checkpoint(w, "best checkpoint", a->best, b->best) ||
            differ_int(w, "nondeterministic", a->nondeterministic,
                       b->nondeterministic);

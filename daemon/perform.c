@@ -67,7 +67,7 @@ static void perform_prepare(struct daemon *d, const struct action *a)
     free(cache);
 }
 
-static char *or_empty(const struct study_checkpoint *c)
+static char *file_or_empty(const struct study_checkpoint *c)
 {
     return c != NULL ? c->file : (char *)"";
 }
@@ -98,9 +98,11 @@ static void perform_assign(struct daemon *d, const struct action *a)
                                .cache_dir = cache,
                                .data_sha256 = (char *)s->data.sha256,
                                .dir = dir,
-                               .resume_file = or_empty(t->last),
+                               .resume_file = file_or_empty(t->last),
                                .resume_sha256 = sha_or_empty(t->last),
-                               .best_file = or_empty(t->best),
+                               .previous_file = file_or_empty(t->previous),
+                               .previous_sha256 = sha_or_empty(t->previous),
+                               .best_file = file_or_empty(t->best),
                                .best_sha256 = sha_or_empty(t->best),
                                .tb_dir = tb}};
     double *values = mem_alloc(s->spec.space.n + 1, sizeof(*values));
@@ -298,6 +300,12 @@ static bool event_of(const struct msg *m, struct event *e)
         e->checkpoint.best = m->checkpoint.best != 0;
         e->checkpoint.file = checkpoint_of(&m->checkpoint);
         return paths_is_file_name(m->checkpoint.file);
+    case MSG_DISCARD:
+        e->kind = EVENT_DISCARD;
+        e->id = m->discard.id;
+        e->discard.file = m->discard.file;
+        e->discard.message = m->discard.message;
+        return is_sentence(m->discard.message);
     case MSG_DONE:
         e->kind = EVENT_DONE;
         e->id = m->done.id;

@@ -24,6 +24,9 @@
  *   other: FAIL hang; two OOM kills: FAIL oom; a full disk waits 10 s and, like
  *   the daemon's own death and the user's stop, never counts;
  * - what a worker says about anything but what its slot holds is ignored;
+ * - of a trial the last two checkpoints and the best one are kept, of one that
+ *   has ended well the best; what a worker finds damaged is forgotten, with an
+ *   event, and it goes on from what is left;
  * - an epoch reported again must equal the stored one bit for bit, else the
  *   trial is flagged;
  * - within an attempt epochs come one after the other; the first may repeat

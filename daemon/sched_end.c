@@ -81,15 +81,15 @@ static void maybe_end_study(const struct turn *t, const struct study *s,
 
 /* --- trials --------------------------------------------------------------- */
 
-/* Its row forgets the file to continue from; the best model stays. */
-static void remove_last(const struct turn *t, const struct study *s,
-                        const struct study_trial *trial)
+static void remove_file(const struct turn *t, const struct study *s,
+                        const struct study_trial *trial,
+                        const struct study_checkpoint *c)
 {
-    bool shared = trial->last != NULL && trial->best != NULL &&
-                  strcmp(trial->last->file, trial->best->file) == 0;
-    if (trial->last != NULL && !shared) {
+    bool is_best = c != NULL && trial->best != NULL &&
+                   strcmp(c->file, trial->best->file) == 0;
+    if (c != NULL && !is_best) {
         struct action *a = turn_add_trial(t, ACTION_REMOVE_FILE, s, trial);
-        a->remove_file.file = mem_strdup(trial->last->file);
+        a->remove_file.file = mem_strdup(c->file);
     }
 }
 
@@ -105,7 +105,9 @@ static void finish(const struct turn *t, const struct study *s,
     a->end.place = trial->place;
     a->end.n_at_place = trial->n_at_place;
     maybe_end_study(t, s, trial);
-    remove_last(t, s, trial);
+    /* Its rows forget the files to continue from; the best model stays. */
+    remove_file(t, s, trial, trial->last);
+    remove_file(t, s, trial, trial->previous);
 }
 
 void turn_prune(const struct turn *t, const struct study *s,

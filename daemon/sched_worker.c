@@ -192,6 +192,25 @@ static bool is_file(const struct study_checkpoint *c, const char *name)
     return c != NULL && strcmp(c->file, name) == 0;
 }
 
+/* What no row refers to after this CHECKPOINT. Names follow from epoch and
+ * step. A worker that began anew writes those names again: a file that is still
+ * ahead of it may have been written again already, and is left alone. */
+static void drop_file(const struct turn *t, const struct study *s,
+                      const struct study_trial *trial,
+                      const struct action *checkpoint)
+{
+    bool best = checkpoint->checkpoint.best;
+    const struct study_checkpoint *new = &checkpoint->checkpoint.file;
+    const struct study_checkpoint *old = best ? trial->best : trial->previous;
+    const struct study_checkpoint *beside =
+        best ? trial->previous : trial->best;
+    if (old != NULL && is_ahead(new, old) && !is_file(new, old->file) &&
+        !is_file(trial->last, old->file) && !is_file(beside, old->file)) {
+        struct action *a = turn_add_trial(t, ACTION_REMOVE_FILE, s, trial);
+        a->remove_file.file = mem_strdup(old->file);
+    }
+}
+
 static void checkpoint(const struct turn *t, const struct event *e,
                        const struct study *s, const struct study_trial *trial)
 {
@@ -208,22 +227,31 @@ static void checkpoint(const struct turn *t, const struct event *e,
         return;
     }
     bool best = e->checkpoint.best;
+    const struct study_checkpoint *old = best ? trial->best : trial->last;
+    bool replaces =
+        old != NULL && is_ahead(new, old) && !is_file(new, old->file);
     struct action *a = turn_add_trial(t, ACTION_CHECKPOINT, s, trial);
     a->checkpoint.best = best;
+    a->checkpoint.shifts = !best && replaces;
     a->checkpoint.file = *new;
     a->checkpoint.file.file = mem_strdup(new->file);
-
-    /* Names follow from epoch and step. A worker that began anew (its
-     * checkpoint was damaged) writes those names again: one that is still ahead
-     * of it may have been written again already, and is left alone. */
-    const struct study_checkpoint *old = best ? trial->best : trial->last;
-    const struct study_checkpoint *other = best ? trial->last : trial->best;
-    if (old != NULL && is_ahead(new, old) && !is_file(new, old->file) &&
-        !is_file(other, old->file)) {
-        a = turn_add_trial(t, ACTION_REMOVE_FILE, s, trial);
-        a->remove_file.file = mem_strdup(old->file);
+    if (replaces) {
+        drop_file(t, s, trial, a);
     }
     set_progress(t, e->slot, s, trial, moved_on(t, &trial->progress));
+}
+
+/* The worker has put the file aside already. */
+static void discard(const struct turn *t, const struct event *e,
+                    const struct study *s, const struct study_trial *trial)
+{
+    const char *file = e->discard.file;
+    if (is_file(trial->last, file) || is_file(trial->previous, file) ||
+        is_file(trial->best, file)) {
+        struct action *a = turn_add_trial(t, ACTION_DISCARD, s, trial);
+        a->discard.file = mem_strdup(file);
+        a->discard.message = mem_strdup(e->discard.message);
+    }
 }
 
 /* --- ends of work --------------------------------------------------------- */
@@ -345,9 +373,14 @@ static void word(const struct turn *t, const struct event *e)
             report(t, e, s, trial);
         }
         break;
-    default: /* EVENT_CHECKPOINT */
+    case EVENT_CHECKPOINT:
         if (trial != NULL) {
             checkpoint(t, e, s, trial);
+        }
+        break;
+    default: /* EVENT_DISCARD */
+        if (trial != NULL) {
+            discard(t, e, s, trial);
         }
         break;
     }

@@ -10,7 +10,7 @@
  *  7 parameters are inside the space
  *  8 epochs and what Optuna sees of them agree
  * 14 referenced checkpoints are there, whole
- * 15 nothing else is in their folders
+ * 15 nothing else is in their folders, two and the best one at most
  * 16 one live attempt, and only of a running trial
  *
  * Most are queries that answer with a sentence per finding. */
@@ -98,6 +98,13 @@ static const struct {
      "  WHEN 'ADOPT_TRIAL' THEN l.detail"
      "  WHEN 'FINISH_TRIAL' THEN substr(l.detail, 1,"
      "   instr(l.detail || ' ', ' ') - 1) ELSE 'WAITING' END"},
+    {15, "SELECT format('trial_id %d: a previous checkpoint without a last',"
+         "  trial_id) FROM parzen_checkpoints GROUP BY trial_id"
+         " HAVING sum(kind = 'previous') > sum(kind = 'last')"},
+    {15, "SELECT format('study %d, trial %d: %s, and keeps a checkpoint to"
+         " continue from', t.study_id, t.number, t.state)"
+         " FROM parzen_checkpoints c JOIN trials t ON t.trial_id = c.trial_id"
+         " WHERE c.kind <> 'best' AND t.state IN ('COMPLETE', 'PRUNED')"},
     {5, "SELECT format('study %d: %d finished trials, its target is %d',"
         "  c.study_id, count(*), c.n_trials) FROM parzen_configs c"
         " JOIN trials t ON t.study_id = c.study_id"
@@ -248,26 +255,21 @@ static void check_file(struct check *c, const char *dir,
     free(path);
 }
 
-static bool is_wanted(const struct study *study, const struct study_trial *t,
-                      const char *name)
+static bool is_wanted(const struct study_trial *t, const char *name)
 {
-    bool runs_command = study->spec.objective == SPEC_OBJECTIVE_COMMAND;
-    return (runs_command && strcmp(name, "command") == 0) || /* its folder */
-           strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-           strcmp(name, "log") == 0 ||
-           (t->last != NULL && strcmp(t->last->file, name) == 0) ||
-           (t->best != NULL && strcmp(t->best->file, name) == 0);
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+           study_trial_has_file(t, name);
 }
 
 /* A running trial's folder is its worker's: what is in it may be on its way to
  * become a checkpoint. */
 static void check_folder(struct check *c, const char *dir,
-                         const struct study *study, const struct study_trial *t)
+                         const struct study_trial *t)
 {
     DIR *d = t->state != TRIAL_RUNNING ? opendir(dir) : NULL;
     const struct dirent *e;
     while (d != NULL && (e = readdir(d)) != NULL) {
-        if (!is_wanted(study, t, e->d_name)) {
+        if (!is_wanted(t, e->d_name)) {
             say(c, 15, "%s/%s: no row refers to it", dir, e->d_name);
         }
     }
@@ -289,8 +291,9 @@ static void check_study(struct check *c, const struct study *study)
         if (c->s->dir != NULL) {
             char *dir = paths_trial_dir(c->s->dir, study->id, t->number);
             check_file(c, dir, t->last);
+            check_file(c, dir, t->previous);
             check_file(c, dir, t->best);
-            check_folder(c, dir, study, t);
+            check_folder(c, dir, t);
             free(dir);
         }
     }

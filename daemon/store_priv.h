@@ -139,6 +139,7 @@ MUST_CHECK int store_start_trial(const struct store_write *w);
 MUST_CHECK int store_put_report(const struct store_write *w);
 MUST_CHECK int store_put_rung(const struct store_write *w);
 MUST_CHECK int store_put_checkpoint(const struct store_write *w);
+MUST_CHECK int store_discard(const struct store_write *w);
 MUST_CHECK int store_end_attempt(const struct store_write *w);
 MUST_CHECK int store_finish_trial(const struct store_write *w);
 MUST_CHECK int store_retry_trial(const struct store_write *w);

@@ -31,8 +31,10 @@
 
 EMBED(schema_001_optuna, "001_optuna.sql");
 EMBED(schema_002_parzen, "002_parzen.sql");
+EMBED(schema_004_previous, "004_previous_checkpoint.sql");
 
-static const char *const STEPS[] = {schema_001_optuna, schema_002_parzen};
+static const char *const STEPS[] = {schema_001_optuna, schema_002_parzen,
+                                    schema_004_previous};
 enum { N_STEPS = ARRAY_LEN(STEPS), OPTUNA_STEPS = 1 };
 
 const char *store_optuna_schema(void)

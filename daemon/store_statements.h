@@ -51,6 +51,14 @@
     X(TOUCH, "UPDATE parzen_trials SET seq = ?2 WHERE trial_id = ?1")          \
     X(CHECKPOINT, "INSERT OR REPLACE INTO parzen_checkpoints VALUES"           \
                   " (?, ?, ?, ?, ?, ?, ?)")                                    \
+    X(SHIFT_LAST, "UPDATE OR REPLACE parzen_checkpoints SET kind = 'previous'" \
+                  " WHERE trial_id = ? AND kind = 'last'")                     \
+    X(DISCARD, "DELETE FROM parzen_checkpoints"                                \
+               " WHERE trial_id = ? AND file = ?")                             \
+    X(PROMOTE, "UPDATE parzen_checkpoints SET kind = 'last'"                   \
+               " WHERE trial_id = ?1 AND kind = 'previous' AND NOT EXISTS"     \
+               " (SELECT 1 FROM parzen_checkpoints"                            \
+               " WHERE trial_id = ?1 AND kind = 'last')")                      \
     X(PUT_BACK, "UPDATE trials SET state = 'WAITING'"                          \
                 " WHERE trial_id = ? AND state = 'RUNNING'")                   \
     X(FINISH, "UPDATE trials SET state = ?2, datetime_complete = ?3"           \
@@ -61,7 +69,7 @@
     X(BEST_EPOCH, "UPDATE parzen_trials SET best_epoch = ?2"                   \
                   " WHERE trial_id = ?1")                                      \
     X(DROP_LAST, "DELETE FROM parzen_checkpoints"                              \
-                 " WHERE trial_id = ? AND kind = 'last'")                      \
+                 " WHERE trial_id = ? AND kind <> 'best'")                     \
     X(END_ATTEMPT, "UPDATE parzen_attempts SET ended_ms = ?2, cause = ?3,"     \
                    " message = ?4 WHERE trial_id = ?1 AND ended_ms IS NULL")   \
     X(VALUE, "INSERT INTO trial_values (trial_id, objective, value,"           \

@@ -68,7 +68,7 @@ static const struct {
         {"parzen_checkpoints",
          SELECT_OF("x.kind, x.epoch, x.step, x.size,"
                    " x.sha256, x.file",
-                   "parzen_checkpoints") " ORDER BY t.trial_id"},
+                   "parzen_checkpoints") " ORDER BY t.trial_id, x.kind DESC"},
     [STORE_WALK_RUNGS] =
         {"trial_system_attributes",
          SELECT_OF("CAST(substr(x.key, 16) AS INTEGER), x.value_json",
@@ -154,7 +154,7 @@ static int read_checkpoint(const struct store_row *r, struct action *a)
 {
     struct study_checkpoint *c = &a->checkpoint.file;
     const char *kind, *sha256, *file = "";
-    int rc = store_row_text(r, 1, 8, &kind);
+    int rc = store_row_text(r, 1, 16, &kind);
     if (rc == 0) {
         a->checkpoint.best = strcmp(kind, "best") == 0;
         rc = store_row_int(r, 2, -1, EPOCH_MAX, &c->epoch);
@@ -179,6 +179,7 @@ static int read_checkpoint(const struct store_row *r, struct action *a)
     return rc;
 }
 
+/* They come as they came to be: the previous, the last, the best. */
 static int load_checkpoints(struct store_loading *l, struct study_trial *t)
 {
     struct store_row *r = &l->walks[STORE_WALK_CHECKPOINTS];
@@ -189,6 +190,7 @@ static int load_checkpoints(struct store_loading *l, struct study_trial *t)
                            .number = t->number,
                            .slot = -1};
         rc = read_checkpoint(r, &a);
+        a.checkpoint.shifts = !a.checkpoint.best && t->last != NULL;
         if (rc == 0) {
             mirror_apply(l->m, &a);
             rc = store_row_next(r);

@@ -231,6 +231,7 @@ static int (*const WRITERS[ACTION_N_KINDS])(const struct store_write *) = {
     [ACTION_REPORT] = store_put_report,
     [ACTION_RUNG] = store_put_rung,
     [ACTION_CHECKPOINT] = store_put_checkpoint,
+    [ACTION_DISCARD] = store_discard,
     [ACTION_END_ATTEMPT] = store_end_attempt,
     [ACTION_FINISH_TRIAL] = store_finish_trial,
     [ACTION_RETRY_TRIAL] = store_retry_trial,

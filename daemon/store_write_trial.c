@@ -248,13 +248,37 @@ int store_put_checkpoint(const struct store_write *w)
 {
     const struct study_checkpoint *c = &w->a->checkpoint.file;
     const char *kind = w->a->checkpoint.best ? "best" : "last";
-    int rc = RUN(w, CHECKPOINT, NULL, STORE_I(w->trial_id), STORE_T(kind),
+    int rc = w->a->checkpoint.shifts
+                 ? RUN(w, SHIFT_LAST, NULL, STORE_I(w->trial_id))
+                 : 0;
+    if (rc == 0) {
+        rc = RUN(w, CHECKPOINT, NULL, STORE_I(w->trial_id), STORE_T(kind),
                  STORE_I(c->epoch), STORE_I(c->step), STORE_I(c->size),
                  STORE_T(c->sha256), STORE_T(c->file));
+    }
     if (rc == 0) {
         rc = CHANGE_ONE(w, TOUCH, STORE_I(w->trial_id), STORE_I(w->a->seq));
     }
     return rc != 0 ? rc : store_put_event(w, "%s %s", kind, c->file);
+}
+
+int store_discard(const struct store_write *w)
+{
+    const char *file = w->a->discard.file, *message = w->a->discard.message;
+    int n = 0;
+    int rc = RUN(w, DISCARD, &n, STORE_I(w->trial_id), STORE_T(file));
+    if (rc == 0 && n == 0) {
+        rc = store_missing(w);
+    }
+    if (rc == 0) {
+        rc = RUN(w, PROMOTE, NULL, STORE_I(w->trial_id));
+    }
+    if (rc == 0) {
+        rc = CHANGE_ONE(w, TOUCH, STORE_I(w->trial_id), STORE_I(w->a->seq));
+    }
+    return rc != 0 ? rc
+                   : store_put_event(w, "%s: %s", file,
+                                     message != NULL ? message : "");
 }
 
 /* What END_ATTEMPT and FINISH_TRIAL share: the attempt is over. */

@@ -1,5 +1,6 @@
 #include "daemon/study.h"
 #include "core/base/mem.h"
+#include "core/base/paths.h"
 #include "daemon/history.h"
 
 #include <math.h>
@@ -55,6 +56,7 @@ static void trial_free(struct study_trial *t)
     free(t->fixed);
     free(t->reports);
     checkpoint_free(t->last);
+    checkpoint_free(t->previous);
     checkpoint_free(t->best);
     free(t);
 }
@@ -98,6 +100,23 @@ struct study_trial *study_add_trial(struct study *s, int64_t trial_id)
     s->n_by_state[TRIAL_WAITING]++;
     history_add(s->history);
     return t;
+}
+
+static bool is_file(const struct study_checkpoint *c, const char *file)
+{
+    return c != NULL && strcmp(c->file, file) == 0;
+}
+
+bool study_trial_has_file(const struct study_trial *t, const char *file)
+{
+    static const char *const ALWAYS[] = {"log", "command", PATHS_DAMAGED};
+    for (size_t i = 0; i < ARRAY_LEN(ALWAYS); i++) {
+        if (strcmp(file, ALWAYS[i]) == 0) {
+            return true;
+        }
+    }
+    return is_file(t->last, file) || is_file(t->previous, file) ||
+           is_file(t->best, file);
 }
 
 void study_values(const struct study *s, int64_t number, double *out)

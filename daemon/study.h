@@ -66,7 +66,9 @@ struct study_trial {
     double *fixed;    /* space.n values, NaN free; NULL: not enqueued */
     struct study_report *reports; /* by epoch; a training's without gaps */
     size_t n_reports;
-    struct study_checkpoint *last, *best; /* NULL: none */
+    /* NULL: none. The previous one is what was the last before it; it is there
+     * only beside a last one. */
+    struct study_checkpoint *last, *previous, *best;
     bool nondeterministic; /* an epoch came back different after a resume */
     int64_t place;         /* n_reports when an attempt last died, -1: never */
     int64_t n_at_place;    /* deaths there, in a row */
@@ -114,6 +116,8 @@ struct study_trial *study_add_trial(struct study *s, int64_t trial_id);
 
 /* Are its importances those of all its COMPLETE trials? */
 bool study_importances_are_current(const struct study *s);
+/* Is this a file that belongs into the trial's folder? */
+bool study_trial_has_file(const struct study_trial *t, const char *file);
 /* The values of a trial in the space's order (space.n), NaN where absent. */
 void study_values(const struct study *s, int64_t number, double *out);
 int64_t study_n_finished(const struct study *s); /* COMPLETE + PRUNED */

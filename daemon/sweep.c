@@ -25,13 +25,6 @@ static bool is_dots(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-static bool is_referenced(const struct study_trial *t, const char *file)
-{
-    return strcmp(file, "log") == 0 || strcmp(file, "command") == 0 ||
-           (t->last != NULL && strcmp(t->last->file, file) == 0) ||
-           (t->best != NULL && strcmp(t->best->file, file) == 0);
-}
-
 static void remove_path(char *path)
 {
     struct err err;
@@ -71,7 +64,7 @@ static int each_entry(const char *dir, struct walk w,
 
 static void sweep_file(struct walk w, const char *dir, const char *name)
 {
-    if (!is_referenced(w.trial, name)) {
+    if (!study_trial_has_file(w.trial, name)) {
         remove_path(mem_printf("%s/%s", dir, name));
     }
 }

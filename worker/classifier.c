@@ -8,6 +8,7 @@
 #include "core/train/tfevents.h"
 #include "core/train/trainer.h"
 #include "core/wire/msg.h"
+#include "worker/resume.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -198,23 +199,10 @@ static int begin(struct classifier *c, const struct msg_assign *a,
                                       .dataset = c->dataset,
                                       .dataset_sha256 = a->data_sha256,
                                       .dir = a->dir,
-                                      .shared_dir = shared_dir,
-                                      .resume_file = a->resume_file,
-                                      .resume_sha256 = a->resume_sha256,
-                                      .best_file = a->best_file,
-                                      .best_sha256 = a->best_sha256};
+                                      .shared_dir = shared_dir};
     int rc = file_mkdirs(a->dir, 0700, err); /* a full disk told as such */
     if (rc == 0) {
-        rc = trainer_new(&options, &c->trainer, err);
-    }
-    bool is_resumed = a->resume_file[0] != '\0';
-    if (is_resumed && (rc == ERR_NOTFOUND || rc == ERR_CORRUPT)) {
-        /* The same parameters and seed give the same training: only time is
-         * lost, and it is said. */
-        fprintf(stderr, "starting over: %s\n", err->msg);
-        options.resume_file = options.resume_sha256 = NULL;
-        options.best_file = options.best_sha256 = NULL;
-        rc = trainer_new(&options, &c->trainer, err);
+        rc = resume_training(a, &c->out, &options, &c->trainer, err);
     }
     free(shared_dir);
     return rc;
@@ -225,7 +213,8 @@ static void print_begin(const struct classifier *c, const struct msg_assign *a)
     printf("trial %d, attempt %d, kernels %s, %s, %s\n", (int)a->id.number,
            (int)a->id.attempt, model_kernels(run_model_precision(&a->run)),
            model_blas(),
-           a->resume_file[0] != '\0' ? "resumed" : "from the start");
+           trainer_progress(c->trainer).step > 0 ? "resumed"
+                                                 : "from the start");
     if (trainer_warning(c->trainer) != NULL) {
         printf("not bit-exact: %s\n", trainer_warning(c->trainer));
     }

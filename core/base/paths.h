@@ -7,6 +7,9 @@
 
 enum { PATHS_FILE_NAME_MAX = 255 };
 
+/* A trial's last checkpoint that was found damaged, put aside. */
+#define PATHS_DAMAGED "checkpoint.corrupt"
+
 /* Each returns a new string. STATE/checkpoints/STUDY_ID, .../NUMBER, and a
  * file of the trial (a checkpoint's name, or "log"). */
 char *paths_study_dir(const char *state_dir, int64_t study_id);

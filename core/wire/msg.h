@@ -32,15 +32,16 @@ enum { MSG_PROTOCOL = 4 };
     F(I, n_test)
 #define MSG_PREPARE_FAILED_FIELDS(F) F(I, study) F(S, message)
 /* daemon -> worker: do this trial. resume_* name the committed checkpoint to
- * continue from ("": none); dir is the trial's folder for checkpoints, tb_dir
- * the one for its TensorBoard log ("": none is kept). objective, params: JSON of
- * what to do (worker/objective.h) and of its parameters by name; both "" for the
- * built-in training. */
+ * continue from ("": none), previous_* the one before it, for when that is
+ * damaged; dir is the trial's folder for checkpoints, tb_dir the one for its
+ * TensorBoard log ("": none is kept). objective, params: JSON of what to do
+ * (worker/objective.h) and of its parameters by name; both "" for the built-in
+ * training. */
 #define MSG_ASSIGN_FIELDS(F)                                                   \
     F(ID, id) F(RUN, run) F(I, metric) F(I, maximize) F(I, of_last)            \
     F(S, cache_dir) F(S, data_sha256) F(S, dir) F(S, resume_file)              \
-    F(S, resume_sha256) F(S, best_file) F(S, best_sha256) F(S, tb_dir)         \
-    F(S, objective) F(S, params)
+    F(S, resume_sha256) F(S, previous_file) F(S, previous_sha256)              \
+    F(S, best_file) F(S, best_sha256) F(S, tb_dir) F(S, objective) F(S, params)
 /* worker -> daemon: sign of life from the training loop itself. */
 #define MSG_PROGRESS_FIELDS(F)                                                 \
     F(ID, id) F(S, phase) F(I, epoch) F(I, step) F(I, n_steps) F(D, loss)
@@ -51,6 +52,9 @@ enum { MSG_PROTOCOL = 4 };
 #define MSG_CHECKPOINT_FIELDS(F)                                               \
     F(ID, id) F(I, best) F(I, epoch) F(I, step) F(S, file) F(S, sha256)        \
     F(I, size)
+/* worker -> daemon: a committed checkpoint is missing, damaged, or of no use
+ * without another that is; its file is gone from its place. */
+#define MSG_DISCARD_FIELDS(F) F(ID, id) F(S, file) F(S, message)
 /* worker -> daemon: the training is over. */
 #define MSG_DONE_FIELDS(F)                                                     \
     F(ID, id) F(D, value) F(I, best_epoch) F(I, n_epochs) F(I, peak_bytes)
@@ -79,7 +83,8 @@ enum { MSG_PROTOCOL = 4 };
     X(FAILED, 10, failed)                                                      \
     X(STOPPED, 11, stopped)                                                    \
     X(STOP, 12, stop)                                                          \
-    X(QUIT, 13, quit)
+    X(QUIT, 13, quit)                                                          \
+    X(DISCARD, 14, discard)
 
 enum msg_type {
 #define X(name, number, member) MSG_##name = number,

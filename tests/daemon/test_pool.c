@@ -49,6 +49,7 @@ static void on_idle(void *ctx, int slot)
         char *none = (char *)"";
         m.assign.cache_dir = m.assign.data_sha256 = m.assign.dir = none;
         m.assign.resume_file = m.assign.resume_sha256 = none;
+        m.assign.previous_file = m.assign.previous_sha256 = none;
         m.assign.best_file = m.assign.best_sha256 = m.assign.tb_dir = none;
         ck_assert_int_eq(pool_send(s->pool, slot, &m, s->log_path, &err), 0);
     } else if (s->hang_on_idle) {

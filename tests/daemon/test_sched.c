@@ -335,29 +335,66 @@ START_TEST(a_best_epoch_that_cannot_be_ends_the_worker)
 }
 END_TEST
 
-START_TEST(only_last_and_best_are_kept)
+START_TEST(only_the_last_two_and_the_best_are_kept)
 {
     int64_t id = story_begin(&st, 1, 2);
+    const struct study_trial *t = story_trial(&st, id, 0);
     story_checkpoint(&st, 0, false, 0, "last-0");
-    ck_assert_int_eq(story_count(&st, ACTION_REMOVE_FILE), 0);
     story_checkpoint(&st, 0, true, 0, "best-0");
     story_report(&st, 0, 0, 0.1);
     story_checkpoint(&st, 0, false, 1, "last-1");
-    ck_assert_str_eq(story_find(&st, ACTION_REMOVE_FILE)->remove_file.file,
-                     "last-0");
-    story_checkpoint(&st, 0, false, 1, "last-1");
     ck_assert_int_eq(story_count(&st, ACTION_REMOVE_FILE), 0);
+    ck_assert_str_eq(t->previous->file, "last-0");
+    story_checkpoint(&st, 0, false, 1, "last-1"); /* told twice */
+    ck_assert_int_eq(story_count(&st, ACTION_REMOVE_FILE), 0);
+    ck_assert_str_eq(t->previous->file, "last-0");
     story_checkpoint(&st, 0, true, 1, "last-1"); /* one file for both */
     ck_assert_str_eq(story_find(&st, ACTION_REMOVE_FILE)->remove_file.file,
                      "best-0");
     story_report(&st, 0, 1, 0.1);
     story_checkpoint(&st, 0, false, 2, "last-2");
+    ck_assert_str_eq(story_find(&st, ACTION_REMOVE_FILE)->remove_file.file,
+                     "last-0");
+    story_report(&st, 0, 2, 0.1);
+    story_checkpoint(&st, 0, false, 3, "last-3"); /* last-1 is the best */
     ck_assert_int_eq(story_count(&st, ACTION_REMOVE_FILE), 0);
     story_done(&st, 0, 0.1);
-    ck_assert_str_eq(story_find(&st, ACTION_REMOVE_FILE)->remove_file.file,
-                     "last-2");
-    ck_assert_ptr_null(story_trial(&st, id, 0)->last);
-    ck_assert_str_eq(story_trial(&st, id, 0)->best->file, "last-1");
+    ck_assert_int_eq(story_count(&st, ACTION_REMOVE_FILE), 2);
+    ck_assert_ptr_null(t->last);
+    ck_assert_ptr_null(t->previous);
+    ck_assert_str_eq(t->best->file, "last-1");
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(a_damaged_checkpoint_is_forgotten)
+{
+    int64_t id = story_begin(&st, 1, 2);
+    const struct study_trial *t = story_trial(&st, id, 0);
+    for (int i = 0; i < 3; i++) {
+        const char *names[] = {"last-1", "last-2", "last-3"};
+        story_report(&st, 0, i, 0.1);
+        story_checkpoint(&st, 0, false, i + 1, names[i]);
+    }
+    story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
+    story_wait(&st, 1000);
+    story_idle(&st, 0);
+    story_next(&st);
+    story_discard(&st, 0, "last-1"); /* unknown by now */
+    ck_assert_int_eq(story_count(&st, ACTION_DISCARD), 0);
+    story_discard(&st, 0, "last-3");
+    ck_assert_int_eq(story_count(&st, ACTION_DISCARD), 1);
+    ck_assert_str_eq(t->last->file, "last-2");
+    ck_assert_ptr_null(t->previous);
+    story_report(&st, 0, 2, 0.1); /* from there: the same bits */
+    ck_assert(!t->nondeterministic);
+    story_checkpoint(&st, 0, false, 3, "last-3");
+    ck_assert_str_eq(t->last->file, "last-3");
+    ck_assert_str_eq(t->previous->file, "last-2");
+    ck_assert_int_eq(story_count(&st, ACTION_REMOVE_FILE), 0);
+    story_discard(&st, 0, "last-2");
+    story_discard(&st, 0, "last-3");
+    ck_assert_ptr_null(t->last);
     story_fini(&st);
 }
 END_TEST
@@ -439,7 +476,8 @@ Suite *suite(void)
         a_repeated_epoch_must_be_the_same,
         a_gap_or_a_repeat_ends_the_worker,
         a_best_epoch_that_cannot_be_ends_the_worker,
-        only_last_and_best_are_kept,
+        only_the_last_two_and_the_best_are_kept,
+        a_damaged_checkpoint_is_forgotten,
         a_failed_trial_keeps_what_its_retry_continues,
         a_checkpoint_beyond_the_reports_is_refused,
         a_checkpoint_is_not_ahead_of_its_own_attempt,

@@ -364,8 +364,20 @@ START_TEST(a_damaged_checkpoint_costs_only_time)
     home_start(&h, one);
     home_wait_state(&h, "ck", "finished", FINISH_S);
     ck_assert_int_eq(home_count(&h, "SELECT attempt FROM parzen_trials"), 2);
-    char *log = home_expect(&h, 0, NULL,
-                            (const char *const[]){"show", "ck", "0", NULL});
+    /* It is told, kept aside, and the one before it was used. */
+    ck_assert_int_eq(
+        home_count(&h, "SELECT count(*) FROM parzen_events WHERE kind = "
+                       "'DISCARD' AND detail LIKE 'last-%damaged%'"),
+        1);
+    char *aside = mem_printf("%.*s/checkpoint.corrupt",
+                             (int)(strrchr(path, '/') - path), path);
+    ck_assert(file_exists(aside));
+    free(aside);
+    char *log;
+    ck_assert_int_eq(
+        home_http(&h, "GET", "/studies/ck/trials/0/log", NULL, &log), 200);
+    ck_assert_ptr_nonnull(strstr(log, "is of no use"));
+    ck_assert_ptr_nonnull(strstr(log, "resumed"));
     free(log);
     char *got = home_results(&h, "ck");
     home_same(expected, got, "after the damage");

@@ -337,6 +337,8 @@ static void put_checkpoint(struct fix_store *f, struct actions *out,
 {
     struct action *a = add(f, out, ACTION_CHECKPOINT, s->id, t->number);
     a->checkpoint.best = rng_below(&f->rng, 2) != 0;
+    a->checkpoint.shifts =
+        !a->checkpoint.best && t->last != NULL && rng_below(&f->rng, 3) > 0;
     a->checkpoint.file = (struct study_checkpoint){
         .epoch = (int64_t)t->n_reports,
         .step = rng_below(&f->rng, 1000),

@@ -133,6 +133,14 @@ void story_checkpoint(struct story *st, int slot, bool best, int64_t epoch,
     happens(st, e);
 }
 
+void story_discard(struct story *st, int slot, const char *file)
+{
+    struct event e = word(st, slot, EVENT_DISCARD);
+    e.discard.file = file;
+    e.discard.message = "damaged";
+    happens(st, e);
+}
+
 void story_done(struct story *st, int slot, double value)
 {
     struct event e = word(st, slot, EVENT_DONE);

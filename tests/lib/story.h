@@ -34,6 +34,7 @@ void story_prepared(struct story *st, int slot, char digit);
 void story_report(struct story *st, int slot, int64_t epoch, double value);
 void story_checkpoint(struct story *st, int slot, bool best, int64_t epoch,
                       const char *file);
+void story_discard(struct story *st, int slot, const char *file);
 void story_done(struct story *st, int slot, double value);
 void story_failed(struct story *st, int slot, enum trial_cause cause);
 void story_stopped(struct story *st, int slot);

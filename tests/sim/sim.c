@@ -136,9 +136,7 @@ static void keep(struct sim *s, struct action *a)
 static bool is_referenced(const struct mirror *m, const struct sim_file *f)
 {
     const struct study_trial *t = mirror_trial(m, f->study, f->number);
-    return t != NULL &&
-           ((t->last != NULL && strcmp(t->last->file, f->name) == 0) ||
-            (t->best != NULL && strcmp(t->best->file, f->name) == 0));
+    return t != NULL && study_trial_has_file(t, f->name);
 }
 
 static void sweep(struct sim *s)

@@ -34,7 +34,7 @@ struct sim_command { /* daemon -> worker, on its way */
     int64_t study;
     struct trial_id id;
     bool keep;
-    int64_t resume_epoch; /* -1: from the beginning */
+    int64_t last, previous, best; /* ASSIGN: epochs of its files, -1: none */
 };
 
 struct sim_worker {
@@ -58,6 +58,7 @@ struct sim_worker {
 struct sim_file { /* a checkpoint on the disk */
     int64_t study, number;
     char *name;
+    bool is_damaged;
 };
 
 struct sim_study { /* what is known of a study beside the mirror */

@@ -88,6 +88,7 @@ void sim_check_action(struct sim *s, const struct action *a)
     case ACTION_REPORT:
     case ACTION_RUNG:
     case ACTION_CHECKPOINT:
+    case ACTION_DISCARD:
     case ACTION_END_ATTEMPT:
     case ACTION_FINISH_TRIAL:
         REQUIRE(s, t != NULL, "%s of no trial", action_name(a->kind));
@@ -204,10 +205,18 @@ static void check_trial(struct sim *s, const struct study *study,
         REQUIRE(s, t->reports[i].epoch == (int64_t)i,
                 "trial %" PRId64 ": a gap in its epochs", n);
     }
-    REQUIRE(s, has_file(s, study, t, t->last) && has_file(s, study, t, t->best),
+    REQUIRE(s,
+            has_file(s, study, t, t->last) &&
+                has_file(s, study, t, t->previous) &&
+                has_file(s, study, t, t->best),
             "trial %" PRId64 ": a checkpoint's file is gone", n);
+    REQUIRE(
+        s,
+        t->previous == NULL ||
+            (t->last != NULL && strcmp(t->last->file, t->previous->file) != 0),
+        "trial %" PRId64 ": a previous checkpoint without a last", n);
     bool has_ended = t->state == TRIAL_COMPLETE || t->state == TRIAL_PRUNED;
-    REQUIRE(s, !has_ended || t->last == NULL,
+    REQUIRE(s, !has_ended || (t->last == NULL && t->previous == NULL),
             "trial %" PRId64 " has ended and keeps `last`", n);
     REQUIRE(s, has_ended == !isnan(t->value),
             "trial %" PRId64 " (%s) has value %g", n,

@@ -57,7 +57,23 @@ static void word_fini(struct event *e)
 {
     if (e->kind == EVENT_CHECKPOINT) {
         free(e->checkpoint.file.file);
+    } else if (e->kind == EVENT_DISCARD) {
+        free((char *)e->discard.file);
     }
+}
+
+/* The newest file of that name: a name may be written again. */
+static struct sim_file *find_file(struct sim *s, const struct trial_id *id,
+                                  const char *name)
+{
+    for (size_t i = s->n_files; i > 0; i--) {
+        struct sim_file *f = &s->files[i - 1];
+        if (f->study == id->study && f->number == id->number &&
+            strcmp(f->name, name) == 0) {
+            return f;
+        }
+    }
+    return NULL;
 }
 
 static void save(struct sim *s, int slot, bool best, int64_t epoch)
@@ -71,7 +87,41 @@ static void save(struct sim *s, int slot, bool best, int64_t epoch)
     memset(e->checkpoint.file.sha256, 'c', 64);
     s->files = mem_grow(s->files, s->n_files + 1, sizeof(*s->files));
     s->files[s->n_files++] =
-        (struct sim_file){w->id.study, w->id.number, mem_strdup(name)};
+        (struct sim_file){w->id.study, w->id.number, mem_strdup(name), false};
+}
+
+/* Is the file of that epoch whole? If not, it is told and of no use. */
+static bool can_use(struct sim *s, int slot, bool best, int64_t epoch)
+{
+    struct sim_worker *w = &s->workers[slot];
+    char *name = mem_printf("%s-%" PRId64, best ? "best" : "last", epoch);
+    struct sim_file *f = find_file(s, &w->id, name);
+    if (f != NULL && sim_chance(s, 0.1)) {
+        f->is_damaged = true;
+    }
+    if (f != NULL && !f->is_damaged) {
+        free(name);
+        return true;
+    }
+    struct event *e = say(w, slot, EVENT_DISCARD);
+    e->discard.file = name;
+    e->discard.message = "damaged";
+    return false;
+}
+
+/* The epoch to go on with, as resume.c finds it. */
+static int64_t find_resume(struct sim *s, int slot, const struct sim_command *c)
+{
+    const int64_t epochs[] = {c->last, c->previous};
+    for (size_t i = 0; i < ARRAY_LEN(epochs); i++) {
+        if (epochs[i] >= 0 && can_use(s, slot, false, epochs[i])) {
+            return epochs[i];
+        }
+    }
+    if (c->best >= 0) {
+        (void)can_use(s, slot, true, c->best);
+    }
+    return 0;
 }
 
 static struct run_metrics metrics_of(const struct trial_id *id, int64_t epoch)
@@ -279,7 +329,9 @@ static void obey(struct sim *s, int slot)
     w->study = c.study;
     w->id = c.id;
     w->phase = 0;
-    w->epoch = c.resume_epoch > 0 && !sim_chance(s, 0.1) ? c.resume_epoch : 0;
+    w->epoch = !w->is_preparing && !sim_chance(s, 0.05)
+                   ? find_resume(s, slot, &c)
+                   : 0; /* or from the beginning, without a word */
 }
 
 /* --- life ----------------------------------------------------------------- */
@@ -401,7 +453,9 @@ void sim_worker_perform(struct sim *s, const struct action *a)
     const struct study_trial *t = mirror_trial(s->m, a->study, a->number);
     struct sim_command c = {.study = a->study,
                             .id = {a->study, a->number, a->attempt},
-                            .resume_epoch = -1};
+                            .last = -1,
+                            .previous = -1,
+                            .best = -1};
     switch (a->kind) {
     case ACTION_KILL:
         w->condemned = true;
@@ -411,7 +465,9 @@ void sim_worker_perform(struct sim *s, const struct action *a)
         break;
     case ACTION_ASSIGN:
         c.kind = SIM_ASSIGN;
-        c.resume_epoch = t->last != NULL ? t->last->epoch : -1;
+        c.last = t->last != NULL ? t->last->epoch : -1;
+        c.previous = t->previous != NULL ? t->previous->epoch : -1;
+        c.best = t->best != NULL ? t->best->epoch : -1;
         break;
     default: /* ACTION_STOP */
         c.kind = SIM_STOP;

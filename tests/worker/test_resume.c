@@ -1,0 +1,196 @@
+/* A training goes on from the newest checkpoint that is whole, and comes to the
+ * same end as one that was left alone. */
+#include "core/base/file.h"
+#include "core/base/mem.h"
+#include "core/base/paths.h"
+#include "core/train/checkpoint.h"
+#include "core/wire/msg.h"
+#include "tests/lib/fix_training.h"
+#include "tests/lib/test_main.h"
+#include "worker/objective.h"
+#include "worker/resume.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { N_LASTS = 2, MAX_SAID = 8 };
+
+static struct fix_training fix;
+static struct run run;
+static struct fix_record whole; /* undisturbed */
+/* Of a training that was killed after N_LASTS checkpoints. */
+static struct trainer_checkpoint lasts[N_LASTS], best;
+static char *said[MAX_SAID]; /* files of the DISCARDs */
+static int n_said;
+
+static void must(int rc, const struct err *err)
+{
+    ck_assert_msg(rc == 0, "%s", err->msg);
+}
+
+static void train_a_while(void)
+{
+    struct trainer_options options = fix_training_options(&fix, &run);
+    struct trainer_event e;
+    struct trainer *t;
+    struct err err = {0};
+    must(trainer_new(&options, &t, &err), &err);
+    for (int n = 0; n < N_LASTS;) {
+        must(trainer_step(t, 0, &e, &err), &err);
+        if (e.what == TRAINER_CHECKPOINT && e.checkpoint.best) {
+            best = e.checkpoint;
+        } else if (e.what == TRAINER_CHECKPOINT) {
+            lasts[n++] = e.checkpoint;
+        }
+    }
+    trainer_free(t);
+}
+
+static void set_up(void)
+{
+    static const struct fix_plan to_the_end = {.n_steps = -1};
+    struct err err = {0};
+    fix_training_init(&fix, 60);
+    fix_training_run(&run);
+    run.max_epochs = 4;
+    whole = (struct fix_record){0};
+    fix_training_go(&fix, &run, &to_the_end, &whole);
+    must(checkpoint_remove_others(fix.trial_dir, NULL, 0, &err), &err);
+    n_said = 0;
+    train_a_while();
+}
+
+static void tear_down(void)
+{
+    for (int i = 0; i < n_said; i++) {
+        free(said[i]);
+    }
+    fix_training_fini(&fix);
+}
+
+static void on_say(void *ctx, const struct msg *m)
+{
+    (void)ctx;
+    ck_assert_int_eq(m->type, MSG_DISCARD);
+    ck_assert_int_lt(n_said, MAX_SAID);
+    ck_assert_uint_gt(strlen(m->discard.message), 0);
+    said[n_said++] = mem_strdup(m->discard.file);
+}
+
+static char *path_of(const char *file)
+{
+    return mem_printf("%s/%s", fix.trial_dir, file);
+}
+
+static bool is_there(const char *file)
+{
+    char *path = path_of(file);
+    bool is = file_exists(path);
+    free(path);
+    return is;
+}
+
+/* One byte changed, or half of it cut off. */
+static void damage(const char *file, bool cut)
+{
+    char *path = path_of(file), *text;
+    struct err err;
+    size_t n;
+    must(file_load(path, 64 << 20, &text, &n, &err), &err);
+    text[n / 2] ^= 1;
+    must(file_write_atomic(path, text, cut ? n / 3 : n, 0600, &err), &err);
+    free(text);
+    free(path);
+}
+
+/* Resume at this optimiser step, and train to the same end. */
+static void must_go_on(int64_t step)
+{
+    struct trainer_options options = fix_training_options(&fix, &run);
+    const struct msg_assign assign = {
+        .id = {1, 0, 2},
+        .dir = fix.trial_dir,
+        .resume_file = lasts[N_LASTS - 1].file,
+        .resume_sha256 = lasts[N_LASTS - 1].sha256,
+        .previous_file = lasts[N_LASTS - 2].file,
+        .previous_sha256 = lasts[N_LASTS - 2].sha256,
+        .best_file = best.file,
+        .best_sha256 = best.sha256};
+    const struct objective_out out = {.say = on_say};
+    struct trainer *t;
+    struct trainer_event e;
+    struct err err = {0};
+    must(resume_training(&assign, &out, &options, &t, &err), &err);
+    ck_assert_int_eq(trainer_progress(t).step, step);
+    do {
+        must(trainer_step(t, 0, &e, &err), &err);
+        if (e.what == TRAINER_EPOCH) {
+            ck_assert_mem_eq(&e.metrics, &whole.metrics[e.progress.epoch],
+                             sizeof(e.metrics));
+        } else if (e.what == TRAINER_CHECKPOINT && e.checkpoint.best) {
+            best = e.checkpoint;
+        }
+    } while (e.what != TRAINER_DONE);
+    ck_assert_mem_eq(&e.result.value, &whole.result.value, sizeof(double));
+    ck_assert_str_eq(best.sha256, whole.best.sha256);
+    ck_assert(is_there(best.file));
+    trainer_free(t);
+}
+
+START_TEST(the_last_is_taken_when_it_is_whole)
+{
+    char *left = path_of("last-0-1.safetensors"); /* never committed */
+    struct err err;
+    must(file_write_atomic(left, "x", 1, 0600, &err), &err);
+    must_go_on(lasts[N_LASTS - 1].step);
+    ck_assert_int_eq(n_said, 0);
+    ck_assert(!file_exists(left));
+    free(left);
+}
+END_TEST
+
+START_TEST(else_the_previous)
+{
+    damage(lasts[N_LASTS - 1].file, _i != 0);
+    must_go_on(lasts[N_LASTS - 2].step);
+    ck_assert_int_eq(n_said, 1);
+    ck_assert_str_eq(said[0], lasts[N_LASTS - 1].file);
+    ck_assert(is_there(PATHS_DAMAGED));
+}
+END_TEST
+
+START_TEST(else_it_starts_over)
+{
+    char *missing = path_of(lasts[N_LASTS - 1].file);
+    unlink(missing);
+    free(missing);
+    damage(lasts[N_LASTS - 2].file, false);
+    must_go_on(0);
+    ck_assert_int_eq(n_said, 3); /* both, and the best that is ahead now */
+    ck_assert(is_there(PATHS_DAMAGED));
+}
+END_TEST
+
+START_TEST(a_damaged_best_model_is_trained_again)
+{
+    damage(best.file, _i != 0);
+    must_go_on(0);
+    ck_assert_int_eq(n_said, 3);
+    ck_assert(is_there(PATHS_DAMAGED));
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("resume");
+    TCase *c = tcase_create("resume");
+    tcase_add_checked_fixture(c, set_up, tear_down);
+    tcase_add_test(c, the_last_is_taken_when_it_is_whole);
+    tcase_add_loop_test(c, else_the_previous, 0, 2);
+    tcase_add_test(c, else_it_starts_over);
+    tcase_add_loop_test(c, a_damaged_best_model_is_trained_again, 0, 2);
+    suite_add_tcase(s, c);
+    return s;
+}
