@@ -31,6 +31,7 @@
     X(PROGRESS, 0, 0, "what a worker is doing (memory)")                       \
     X(PREPARED, 0, 0, "the data set was verified in this life (memory)")       \
     X(UNPREPARED, 0, 0, "a trial found its data set gone (memory)")            \
+    X(DEATH, 0, 0, "a worker died under this trial (memory)")                  \
     X(DELAY, 0, 0, "a trial must wait: not_before_ms (memory)")                \
     X(TICK, 0, 0, "the clock was read (memory)")                               \
     X(PREPARE, 0, 1, "tell a worker to prepare a study's data set")            \

@@ -535,15 +535,16 @@ const char *daemon_state_dir(const struct daemon *d)
     return d->options.state_dir;
 }
 
-/* What a worker said of a full disk: its trial waits until there is room. */
-static const char *disk_trouble(const struct study *s)
+/* What a worker said of a full disk, or of a process that could not be made:
+ * its trial waits until there is room. */
+static const char *waiting_trouble(const struct study *s)
 {
     int64_t left = s->state == STUDY_RUNNING ? s->n_by_state[TRIAL_WAITING] : 0;
     for (size_t i = s->n_trials; i > 0 && left > 0; i--) {
         const struct study_trial *t = s->trials[i - 1];
         if (t->state == TRIAL_WAITING) {
             left--;
-            if (t->cause == TRIAL_CAUSE_DISK) {
+            if (t->cause == TRIAL_CAUSE_DISK || t->cause == TRIAL_CAUSE_SPAWN) {
                 return t->message;
             }
         }
@@ -555,9 +556,9 @@ const char *daemon_trouble(const struct daemon *d)
 {
     const char *trouble = d->trouble;
     for (size_t i = 0; i < d->mirror->n_studies && trouble == NULL; i++) {
-        trouble = disk_trouble(d->mirror->studies[i]);
+        trouble = waiting_trouble(d->mirror->studies[i]);
     }
-    return trouble;
+    return trouble == NULL && d->pool != NULL ? pool_trouble(d->pool) : trouble;
 }
 
 int daemon_worker_pid(const struct daemon *d, int slot)

@@ -37,8 +37,8 @@ MUST_CHECK int daemon_handle(struct daemon *d, struct event *e,
 void daemon_settle(struct daemon *d);
 const struct mirror *daemon_mirror(const struct daemon *d);
 const char *daemon_state_dir(const struct daemon *d);
-/* NULL while all is well; else why nothing is dispatched ("disk full: ..."), or
- * a trial waits for room on the disk. */
+/* NULL while all is well; else why nothing is dispatched ("disk full: ..."), a
+ * trial waits for room on the disk, or a worker cannot be started. */
 const char *daemon_trouble(const struct daemon *d);
 int daemon_worker_pid(const struct daemon *d, int slot); /* 0: none */
 

@@ -119,6 +119,7 @@ static void set_study(struct study *s, const struct action *a)
         s->running_since_mono_ms = a->mono_ms;
         s->n_prepares = 0;
         s->n_gone = 0;
+        memset(s->deaths, 0, sizeof(s->deaths));
     }
 }
 
@@ -365,6 +366,10 @@ static void apply_trial(struct study *s, struct study_trial *t,
         break;
     case ACTION_PROGRESS:
         t->progress = a->progress;
+        break;
+    case ACTION_DEATH:
+        s->deaths[s->n_deaths++ % STUDY_DEATHS] =
+            (struct study_death){t->number, a->mono_ms};
         break;
     default: /* ACTION_DELAY */
         t->not_before_ms = a->delay.not_before_ms;

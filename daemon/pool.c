@@ -63,6 +63,7 @@ struct pool_slot {
     uint64_t started_ms;
     int n_early_deaths;
 
+    char *trouble; /* why there was no worker last time; NULL: there was */
     struct obituary obituary;
     int log_fd; /* -1: none */
     size_t log_bytes;
@@ -95,6 +96,9 @@ static void pool_maybe_closed(struct pool *p)
     }
     void (*on_closed)(void *) = p->on_closed;
     void *ctx = p->closed_ctx;
+    for (int i = 0; i < p->options.n_slots; i++) {
+        free(p->slots[i].trouble);
+    }
     pool_env_free(p->env);
     free(p->slots);
     free(p);
@@ -121,6 +125,11 @@ static void slot_report(struct pool_slot *s)
     buf_init(&message, 4096);
     enum trial_cause cause = obituary_end(&s->obituary, (int)s->exit_status,
                                           s->term_signal, &message);
+    if (cause == TRIAL_CAUSE_SPAWN) {
+        free(s->trouble);
+        s->trouble = mem_printf("worker %d cannot be started: %s", s->index,
+                                message.data);
+    }
     LOG_WARN("worker gone", "slot=%d cause=%s %s", s->index,
              trial_cause_name(cause), message.data);
     p->hooks.on_gone(p->hooks.ctx, s->index, cause, message.data);
@@ -293,6 +302,8 @@ static void on_channel_msg(void *ctx, const struct msg *m)
         return;
     }
     s->phase = LIVE;
+    free(s->trouble);
+    s->trouble = NULL;
     LOG_INFO("worker ready", "slot=%d pid=%d", s->index, s->process.pid);
     if (!p->is_closing) { /* else the timer is the grace of its end */
         uv_timer_stop(&s->timer);
@@ -533,6 +544,16 @@ int pool_pid(const struct pool *p, int slot)
     bool works = s->phase == LIVE && !s->exited &&
                  s->obituary.verdict == TRIAL_CAUSE_NONE;
     return works ? s->process.pid : 0;
+}
+
+const char *pool_trouble(const struct pool *p)
+{
+    for (int i = 0; i < p->options.n_slots; i++) {
+        if (p->slots[i].trouble != NULL) {
+            return p->slots[i].trouble;
+        }
+    }
+    return NULL;
 }
 
 static void on_quit_grace(uv_timer_t *t)

@@ -40,6 +40,9 @@ MUST_CHECK int pool_send(struct pool *p, int slot, const struct msg *m,
                          const char *log_path, struct err *err);
 /* SIGABRT (a hang: for the trace), then SIGKILL after 5 s; else SIGKILL. */
 void pool_kill(struct pool *p, int slot, bool is_hang);
+/* NULL, or why a worker cannot be started (it is tried again, with pauses):
+ * valid until the loop goes on. */
+const char *pool_trouble(const struct pool *p);
 /* 0: none, or one that is being ended. */
 int pool_pid(const struct pool *p, int slot);
 /* Is there a worker that was killed and is not reaped yet? It may still write

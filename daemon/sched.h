@@ -23,6 +23,8 @@
  *   three deaths without a new epoch: FAIL poison; two hangs, one after the
  *   other: FAIL hang; two OOM kills: FAIL oom; a full disk waits 10 s and, like
  *   the daemon's own death and the user's stop, never counts;
+ * - five deaths of workers within a minute under three trials or more pause the
+ *   study ("environment: ..."): no trial is burnt for what is not its fault;
  * - what a worker says about anything but what its slot holds is ignored;
  * - of a trial the last two checkpoints and the best one are kept, of one that
  *   has ended well the best; what a worker finds damaged is forgotten, with an
@@ -56,7 +58,11 @@ enum {
     SCHED_HANGS_AT_ONE_PLACE = 2,
     SCHED_BACKOFF_MIN_MS = 1000,
     SCHED_BACKOFF_MAX_MS = 60000,
-    SCHED_DISK_WAIT_MS = 10000,      /* before a full disk is tried again */
+    SCHED_DISK_WAIT_MS = 10000,  /* before a full disk is tried again */
+    SCHED_SPAWN_WAIT_MS = 10000, /* and a process that cannot be made */
+    SCHED_DEATHS_MS = 60000, /* so many deaths within this time, of so many */
+    SCHED_DEATHS = 5,        /* trials: the environment's fault */
+    SCHED_DEATHS_TRIALS = 3,
     SCHED_PREPARES = 3,              /* preparations that may die */
     SCHED_HANG_MS = 120000,          /* no progress for this long: hang */
     SCHED_PREPARE_HANG_MS = 3600000, /* a preparation without a PROGRESS (its

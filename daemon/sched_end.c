@@ -175,6 +175,9 @@ static int64_t backoff_ms(enum trial_cause cause, int64_t n_at_place)
     if (cause == TRIAL_CAUSE_DISK) {
         return SCHED_DISK_WAIT_MS;
     }
+    if (cause == TRIAL_CAUSE_SPAWN) {
+        return SCHED_SPAWN_WAIT_MS;
+    }
     int64_t wait = SCHED_BACKOFF_MAX_MS;
     if (is_counted(cause) && n_at_place <= 6) {
         wait = (int64_t)SCHED_BACKOFF_MIN_MS << (n_at_place - 1);
@@ -182,9 +185,9 @@ static int64_t backoff_ms(enum trial_cause cause, int64_t n_at_place)
     return wait < SCHED_BACKOFF_MAX_MS ? wait : SCHED_BACKOFF_MAX_MS;
 }
 
-static void put_back(const struct turn *t, const struct study *s,
-                     const struct study_trial *trial, enum trial_cause cause,
-                     const char *message, int64_t place, int64_t n_at_place)
+static void end_attempt(const struct turn *t, const struct study *s,
+                        const struct study_trial *trial, enum trial_cause cause,
+                        const char *message, int64_t place, int64_t n_at_place)
 {
     struct action *a = turn_add_trial(t, ACTION_END_ATTEMPT, s, trial);
     a->end.state = TRIAL_WAITING;
@@ -194,9 +197,16 @@ static void put_back(const struct turn *t, const struct study *s,
     a->end.best_epoch = -1;
     a->end.place = place;
     a->end.n_at_place = n_at_place;
+}
+
+static void put_back(const struct turn *t, const struct study *s,
+                     const struct study_trial *trial, enum trial_cause cause,
+                     const char *message, int64_t place, int64_t n_at_place)
+{
+    end_attempt(t, s, trial, cause, message, place, n_at_place);
     int64_t wait = backoff_ms(cause, n_at_place);
     if (wait > 0) {
-        a = turn_add_trial(t, ACTION_DELAY, s, trial);
+        struct action *a = turn_add_trial(t, ACTION_DELAY, s, trial);
         a->delay.not_before_ms = t->mono_ms + wait;
     }
 }
@@ -231,4 +241,57 @@ void turn_end_attempt(const struct turn *t, const struct study *s,
     } else {
         put_back(t, s, trial, cause, message, place, n);
     }
+}
+
+/* --- many deaths ---------------------------------------------------------- */
+
+/* With one more, of this trial: are they too many to be the trials' fault? */
+static bool is_environment(const struct turn *t, const struct study *s,
+                           const struct study_trial *trial)
+{
+    int64_t numbers[STUDY_DEATHS + 1] = {trial->number};
+    int n = 1, n_trials = 1;
+    for (int i = 0; i < STUDY_DEATHS; i++) {
+        const struct study_death *d = &s->deaths[i];
+        if (d->at_ms == 0 || t->mono_ms - d->at_ms >= SCHED_DEATHS_MS) {
+            continue;
+        }
+        bool is_known = false;
+        for (int k = 0; k < n_trials; k++) {
+            is_known = is_known || numbers[k] == d->number;
+        }
+        if (!is_known) {
+            numbers[n_trials++] = d->number;
+        }
+        n++;
+    }
+    return n >= SCHED_DEATHS && n_trials >= SCHED_DEATHS_TRIALS;
+}
+
+/* Memory has an owner: a trial that asks for too much of it. */
+static bool is_unexplained(enum trial_cause cause)
+{
+    return is_counted(cause) && cause != TRIAL_CAUSE_OOM;
+}
+
+void turn_lose(const struct turn *t, const struct study *s,
+               const struct study_trial *trial, enum trial_cause cause,
+               const char *message)
+{
+    if (is_unexplained(cause)) {
+        turn_add_trial(t, ACTION_DEATH, s, trial);
+    }
+    if (!is_unexplained(cause) || s->state != STUDY_RUNNING ||
+        !is_environment(t, s, trial)) {
+        turn_end_attempt(t, s, trial, cause, message);
+        return;
+    }
+    end_attempt(t, s, trial, cause, message, trial->place, trial->n_at_place);
+    turn_set_study(t, s, STUDY_PAUSED,
+                   mem_printf("environment: %d workers died within %d s under "
+                              "%d trials or more, so it is hardly the trials' "
+                              "fault; resume when it is mended. The last, of "
+                              "trial %" PRId64 ": %s",
+                              SCHED_DEATHS, SCHED_DEATHS_MS / 1000,
+                              SCHED_DEATHS_TRIALS, trial->number, message));
 }

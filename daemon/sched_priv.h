@@ -46,6 +46,10 @@ bool sched_slot_works_for(const struct slot *slot, int64_t study_id);
 void turn_end_attempt(const struct turn *t, const struct study *s,
                       const struct study_trial *trial, enum trial_cause cause,
                       const char *message);
+/* The same when its worker is dead. Too many such deaths pause the study. */
+void turn_lose(const struct turn *t, const struct study *s,
+               const struct study_trial *trial, enum trial_cause cause,
+               const char *message);
 /* COMPLETE; FAIL nan when value is NaN. */
 void turn_complete(const struct turn *t, const struct study *s,
                    const struct study_trial *trial, double value,

@@ -192,6 +192,15 @@ static bool is_file(const struct study_checkpoint *c, const char *name)
     return c != NULL && strcmp(c->file, name) == 0;
 }
 
+static void add_discard(const struct turn *t, const struct study *s,
+                        const struct study_trial *trial, const char *file,
+                        const char *message)
+{
+    struct action *a = turn_add_trial(t, ACTION_DISCARD, s, trial);
+    a->discard.file = mem_strdup(file);
+    a->discard.message = mem_strdup(message);
+}
+
 /* What no row refers to after this CHECKPOINT. Names follow from epoch and
  * step. A worker that began anew writes those names again: a file that is still
  * ahead of it may have been written again already, and is left alone. */
@@ -230,6 +239,10 @@ static void checkpoint(const struct turn *t, const struct event *e,
     const struct study_checkpoint *old = best ? trial->best : trial->last;
     bool replaces =
         old != NULL && is_ahead(new, old) && !is_file(new, old->file);
+    if (!best && trial->previous != NULL && !is_ahead(new, trial->previous)) {
+        /* It began anew without a word: the file may be written again. */
+        add_discard(t, s, trial, trial->previous->file, "trained anew");
+    }
     struct action *a = turn_add_trial(t, ACTION_CHECKPOINT, s, trial);
     a->checkpoint.best = best;
     a->checkpoint.shifts = !best && replaces;
@@ -248,9 +261,7 @@ static void discard(const struct turn *t, const struct event *e,
     const char *file = e->discard.file;
     if (is_file(trial->last, file) || is_file(trial->previous, file) ||
         is_file(trial->best, file)) {
-        struct action *a = turn_add_trial(t, ACTION_DISCARD, s, trial);
-        a->discard.file = mem_strdup(file);
-        a->discard.message = mem_strdup(e->discard.message);
+        add_discard(t, s, trial, file, e->discard.message);
     }
 }
 
@@ -478,7 +489,7 @@ static void gone(const struct turn *t, const struct event *e)
     const struct study_trial *trial = held(t, slot);
     const struct study *prepared_for = mirror_study(t->m, slot->study);
     if (trial != NULL) {
-        turn_end_attempt(t, s, trial, cause, words);
+        turn_lose(t, s, trial, cause, words);
     } else if (prepared_for != NULL) {
         lost_preparation(t, prepared_for, words);
     }

@@ -76,6 +76,12 @@ struct study_trial {
     struct study_progress progress; /* of the running attempt */
 };
 
+enum { STUDY_DEATHS = 5 }; /* remembered */
+struct study_death {
+    int64_t number; /* of the trial */
+    int64_t at_ms;  /* monotonic; 0: none */
+};
+
 struct study_data {  /* the prepared data set */
     char sha256[65]; /* "" : not prepared yet */
     int64_t n_classes, n_train, n_val, n_test;
@@ -99,6 +105,9 @@ struct study {
                    the last report */
     int preparing_slot; /* memory only: -1 none */
     int n_prepares;     /* memory only: begun since the last that ended well */
+    /* memory only: the latest deaths of workers, in turn */
+    struct study_death deaths[STUDY_DEATHS];
+    int64_t n_deaths;
     struct study_trial **trials; /* by number */
     size_t n_trials;
     int64_t n_by_state[TRIAL_N_STATES];

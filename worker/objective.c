@@ -20,6 +20,8 @@ int objective_cause(int code)
     case ERR_NOTFOUND:
     case ERR_CORRUPT:
         return TRIAL_CAUSE_DATA;
+    case ERR_UNREACHABLE: /* process_start: the system makes no process now */
+        return TRIAL_CAUSE_SPAWN;
     default:
         return TRIAL_CAUSE_INVALID;
     }

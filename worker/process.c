@@ -151,7 +151,8 @@ int process_start(char *const *argv, char *const *envp, const char *directory,
         }
         close(output[0]);
         close(status[0]);
-        return err_sys(err, guardian < 0 ? fork_errno : ECHILD, "fork");
+        return err_set(err, ERR_UNREACHABLE, "no process can be made: %s",
+                       strerror(guardian < 0 ? fork_errno : ECHILD));
     }
     fcntl(output[0], F_SETFL, O_NONBLOCK);
     fcntl(status[0], F_SETFL, O_NONBLOCK);

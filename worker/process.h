@@ -19,6 +19,7 @@ struct process {
 };
 
 /* Borrows all. argv[0] is looked up in PATH. Standard error stays the worker's.
+ * UNREACHABLE: the system makes no process now (fork); IO.
  */
 MUST_CHECK int process_start(char *const *argv, char *const *envp,
                              const char *directory, struct process *out,

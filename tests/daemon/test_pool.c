@@ -17,7 +17,7 @@ struct seen { /* by the pool's owner */
     struct pool *pool;
     int n_idle, n_msgs, n_gone, n_done;
     enum trial_cause cause; /* of the last death */
-    char message[1024];
+    char message[1024], trouble[1024];
     bool closed, assign_on_idle, stop_on_gone, hang_on_idle;
     int gone_wanted;
     const char *log_path; /* of what is assigned */
@@ -83,6 +83,9 @@ static void on_gone(void *ctx, int slot, enum trial_cause cause,
     ck_assert(!pool_has_condemned(s->pool));
     s->cause = cause;
     snprintf(s->message, sizeof(s->message), "%s", message);
+    const char *trouble = pool_trouble(s->pool);
+    snprintf(s->trouble, sizeof(s->trouble), "%s",
+             trouble != NULL ? trouble : "");
     if (++s->n_gone == s->gone_wanted) {
         finish(s);
     }
@@ -187,6 +190,7 @@ START_TEST(another_build_is_refused)
     run_script("other-build");
     ck_assert_int_eq(seen.cause, TRIAL_CAUSE_SPAWN);
     ck_assert_ptr_nonnull(strstr(seen.message, "another build"));
+    ck_assert_ptr_nonnull(strstr(seen.trouble, "cannot be started"));
 }
 END_TEST
 
@@ -196,6 +200,7 @@ START_TEST(a_dead_worker_is_replaced)
     seen.gone_wanted = 2;
     run_script("exit");
     ck_assert_int_eq(seen.n_idle, 2);
+    ck_assert_str_eq(seen.trouble, "");
 }
 END_TEST
 

@@ -500,6 +500,19 @@ static bool round_of_all(struct sim *s)
     return moved;
 }
 
+/* Trials that are bound to die may pause their study again. */
+static void mend_environment(struct sim *s)
+{
+    for (size_t i = 0; i < s->m->n_studies; i++) {
+        const struct study *study = s->m->studies[i];
+        if (study->state == STUDY_PAUSED) {
+            sim_event(s, (struct event){.kind = EVENT_RESUME,
+                                        .slot = -1,
+                                        .study = study->id});
+        }
+    }
+}
+
 void sim_settle(struct sim *s)
 {
     enum { ROUNDS = 5000 };
@@ -514,6 +527,7 @@ void sim_settle(struct sim *s)
         s->n_steps++;
         /* Longer steps when all is quiet; not so long as to be a stall. */
         pass(s, round_of_all(s) ? 100 : SCHED_STALL_MS - 1000);
+        mend_environment(s);
         if (i % 16 == 0) {
             sim_check(s);
         }
