@@ -145,6 +145,7 @@ static const struct route {
     {"GET", {"studies", "*", "trials"}, api_get_trials},
     {"GET", {"studies", "*", "trials", "#"}, api_get_trial},
     {"GET", {"studies", "*", "trials", "#", "log"}, api_get_log},
+    {"GET", {"studies", "*", "log"}, api_get_prepare_log},
     {"GET", {"studies", "*", "importances"}, api_get_importances},
     {"GET", {"studies", "*", "events"}, api_get_events},
     {"POST", {"studies", "*", "pause"}, api_post_pause},

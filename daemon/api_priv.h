@@ -45,6 +45,7 @@ void api_get_trials(struct call *c);
 void api_get_trial(struct call *c);
 void api_get_importances(struct call *c);
 void api_get_log(struct call *c);
+void api_get_prepare_log(struct call *c);
 void api_get_health(struct call *c);
 void api_post_studies(struct call *c);
 void api_delete_study(struct call *c);

@@ -54,6 +54,11 @@ void obituary_hear(struct obituary *o, const char *at, size_t n)
     o->n_words = keep + n;
 }
 
+void obituary_forget(struct obituary *o)
+{
+    o->n_words = 0;
+}
+
 void obituary_condemn(struct obituary *o, enum trial_cause verdict,
                       const char *why)
 {

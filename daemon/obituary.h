@@ -19,6 +19,8 @@ struct obituary {
 void obituary_begin(struct obituary *o);
 /* It wrote this on stdout or stderr. */
 void obituary_hear(struct obituary *o, const char *at, size_t n);
+/* What it said so far belongs to work that is done. */
+void obituary_forget(struct obituary *o);
 /* We end it, for this reason; the first reason counts. */
 void obituary_condemn(struct obituary *o, enum trial_cause verdict,
                       const char *why);

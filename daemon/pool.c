@@ -23,15 +23,14 @@
 #include "core/wire/msg.h"
 #include "daemon/obituary.h"
 #include "daemon/pool_env.h"
+#include "daemon/pool_log.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -40,7 +39,6 @@ enum {
     ABORT_GRACE_MS = 5000,
     EARLY_DEATH_MS = 5000,
     RESTART_MAX_MS = 60000,
-    LOG_MAX_BYTES = 10 << 20, /* of one trial */
     OUTPUT_CHUNK = 16 << 10,
 };
 
@@ -65,8 +63,7 @@ struct pool_slot {
 
     char *trouble; /* why there was no worker last time; NULL: there was */
     struct obituary obituary;
-    int log_fd; /* -1: none */
-    size_t log_bytes;
+    struct pool_log log;
     char chunk[OUTPUT_CHUNK];
 };
 
@@ -141,10 +138,7 @@ static void slot_emptied(struct pool_slot *s)
 {
     struct pool *p = s->pool;
     s->phase = EMPTY;
-    if (s->log_fd >= 0) {
-        close(s->log_fd);
-        s->log_fd = -1;
-    }
+    pool_log_close(&s->log);
     uv_timer_stop(&s->timer);
     if (p->is_closing) {
         uv_close((uv_handle_t *)&s->timer, on_timer_closed);
@@ -325,20 +319,6 @@ static void on_channel_end(void *ctx, int why, const char *sentence)
     slot_settle(s);
 }
 
-static void log_output(struct pool_slot *s, const char *at, size_t n)
-{
-    if (s->log_fd < 0 || s->log_bytes >= LOG_MAX_BYTES) {
-        return;
-    }
-    s->log_bytes += n;
-    ssize_t ignored = write(s->log_fd, at, n); /* a full disk loses the log */
-    if (s->log_bytes >= LOG_MAX_BYTES) {
-        static const char note[] = "\n[the rest of the output was dropped]\n";
-        ignored = write(s->log_fd, note, sizeof(note) - 1);
-    }
-    (void)ignored;
-}
-
 static void on_output_alloc(uv_handle_t *h, size_t hint, uv_buf_t *out)
 {
     (void)hint;
@@ -351,7 +331,7 @@ static void on_output(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
     struct pool_slot *s = stream->data;
     if (n > 0) {
         obituary_hear(&s->obituary, b->base, (size_t)n);
-        log_output(s, b->base, (size_t)n);
+        pool_log_add(&s->log, b->base, (size_t)n);
     } else if (n < 0) {
         end_output(s);
         slot_settle(s);
@@ -448,7 +428,6 @@ static void slot_start(struct pool_slot *s)
     s->exited = s->channel_ended = s->output_ended = false;
     s->exit_status = 0;
     s->term_signal = 0;
-    s->log_bytes = 0;
     s->started_ms = uv_now(p->loop);
     obituary_begin(&s->obituary);
     int channel[2], output[2];
@@ -492,7 +471,7 @@ int pool_new(struct uv_loop_s *loop, const struct pool_options *options,
         struct pool_slot *s = &p->slots[i];
         s->pool = p;
         s->index = i;
-        s->log_fd = -1;
+        pool_log_init(&s->log);
         uv_timer_init(loop, &s->timer);
         s->timer.data = s;
         s->timer_open = true;
@@ -503,23 +482,6 @@ int pool_new(struct uv_loop_s *loop, const struct pool_options *options,
     return 0;
 }
 
-static void set_log(struct pool_slot *s, const char *path)
-{
-    if (s->log_fd >= 0) {
-        close(s->log_fd);
-    }
-    s->log_bytes = 0;
-    s->log_fd = -1;
-    if (path != NULL) {
-        s->log_fd = open(
-            path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    }
-    struct stat st; /* earlier attempts wrote to it, too */
-    if (s->log_fd >= 0 && fstat(s->log_fd, &st) == 0) {
-        s->log_bytes = (size_t)st.st_size;
-    }
-}
-
 int pool_send(struct pool *p, int slot, const struct msg *m,
               const char *log_path, struct err *err)
 {
@@ -528,7 +490,8 @@ int pool_send(struct pool *p, int slot, const struct msg *m,
         return err_set(err, ERR_CONFLICT, "slot %d has no worker", slot);
     }
     if (log_path != NULL) {
-        set_log(s, log_path);
+        pool_log_open(&s->log, log_path);
+        obituary_forget(&s->obituary);
     }
     int rc = channel_send(s->channel, m, err);
     if (rc != 0) {

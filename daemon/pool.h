@@ -34,8 +34,9 @@ MUST_CHECK int pool_new(struct uv_loop_s *loop,
                         const struct pool_options *options,
                         const struct pool_hooks *hooks, struct pool **out,
                         struct err *err);
-/* Send to a slot's worker. log_path (may be NULL) is where its stdout and
- * stderr go from now on. Errors end the worker (on_gone follows). */
+/* Send to a slot's worker. log_path is where its stdout and stderr go from now
+ * on (pool_log.h), and only what it says there counts as its last words; NULL:
+ * as before. Errors end the worker (on_gone follows). */
 MUST_CHECK int pool_send(struct pool *p, int slot, const struct msg *m,
                          const char *log_path, struct err *err);
 /* SIGABRT (a hang: for the trace), then SIGKILL after 5 s; else SIGKILL. */

@@ -23,6 +23,12 @@ char *paths_trial_file(const char *state_dir, int64_t study_id, int64_t number,
                       study_id, number, file);
 }
 
+char *paths_prepare_log(const char *state_dir, int64_t study_id)
+{
+    return mem_printf("%s/checkpoints/%" PRId64 "/%s", state_dir, study_id,
+                      PATHS_PREPARE_LOG);
+}
+
 char *paths_tb_study_dir(const char *state_dir, int64_t study_id)
 {
     return mem_printf("%s/tb/%" PRId64, state_dir, study_id);

@@ -16,6 +16,10 @@ char *paths_study_dir(const char *state_dir, int64_t study_id);
 char *paths_trial_dir(const char *state_dir, int64_t study_id, int64_t number);
 char *paths_trial_file(const char *state_dir, int64_t study_id, int64_t number,
                        const char *file);
+/* STATE/checkpoints/STUDY_ID/prepare.log: what the preparations of its data set
+ * had to say. */
+#define PATHS_PREPARE_LOG "prepare.log"
+char *paths_prepare_log(const char *state_dir, int64_t study_id);
 /* STATE/tb/STUDY_ID and .../NUMBER: TensorBoard logs. */
 char *paths_tb_study_dir(const char *state_dir, int64_t study_id);
 char *paths_tb_trial_dir(const char *state_dir, int64_t study_id,

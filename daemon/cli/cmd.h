@@ -14,6 +14,7 @@ struct cli;
     X("status", cmd_status, "state, progress and running trials of a study")   \
     X("trials", cmd_trials, "list a study's trials")                           \
     X("show", cmd_show, "everything about one trial")                          \
+    X("log", cmd_log, "what a trial or a preparation printed")                 \
     X("best", cmd_best, "best parameters, value and checkpoint")               \
     X("importances", cmd_importances, "how much each parameter matters")       \
     X("watch", cmd_watch, "follow a study live")                               \

@@ -10,6 +10,7 @@
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/field.h"
 #include "daemon/cli/format.h"
+#include "daemon/cli/last_words.h"
 #include "daemon/cli/table.h"
 
 #include <errno.h>
@@ -388,6 +389,9 @@ int cmd_show(struct cli *c, int argc, char **argv)
         cli_put_json(trial);
     } else {
         print_trial(c, trial);
+        if (field_string(trial, "message") != NULL) {
+            last_words_print(c, argv[1], number);
+        }
     }
     json_free(trial);
     return CLI_OK;

@@ -1,0 +1,97 @@
+#include "daemon/pool_log.h"
+#include "core/base/mem.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void pool_log_init(struct pool_log *l)
+{
+    *l = (struct pool_log){.fd = -1};
+}
+
+static void put(struct pool_log *l, const char *at, size_t n)
+{
+    ssize_t done = write(l->fd, at, n); /* a full disk loses the log */
+    l->size += done > 0 ? (uint64_t)done : 0;
+}
+
+/* The ring's place of byte k of all that was dropped is k % POOL_LOG_TAIL. */
+static void drop(struct pool_log *l, const char *at, size_t n)
+{
+    if (l->tail == NULL) {
+        l->tail = mem_alloc(POOL_LOG_TAIL, 1);
+    }
+    if (n > POOL_LOG_TAIL) {
+        l->n_dropped += n - POOL_LOG_TAIL;
+        at += n - POOL_LOG_TAIL;
+        n = POOL_LOG_TAIL;
+    }
+    size_t place = l->n_dropped % POOL_LOG_TAIL;
+    size_t first = n < POOL_LOG_TAIL - place ? n : POOL_LOG_TAIL - place;
+    memcpy(l->tail + place, at, first);
+    memcpy(l->tail, at + first, n - first);
+    l->n_dropped += n;
+}
+
+static void put_tail(struct pool_log *l)
+{
+    uint64_t kept = l->n_dropped < POOL_LOG_TAIL ? l->n_dropped : POOL_LOG_TAIL;
+    size_t end = l->n_dropped % POOL_LOG_TAIL;
+    char *mark = mem_printf("\n[%" PRIu64 " bytes of output were dropped]\n",
+                            l->n_dropped - kept);
+    put(l, mark, strlen(mark));
+    free(mark);
+    if (kept == POOL_LOG_TAIL) {
+        put(l, l->tail + end, POOL_LOG_TAIL - end);
+    }
+    put(l, l->tail, end);
+}
+
+void pool_log_close(struct pool_log *l)
+{
+    if (l->fd >= 0) {
+        uint64_t most = POOL_LOG_MAX + (uint64_t)POOL_LOG_TAILS * POOL_LOG_TAIL;
+        if (l->n_dropped > 0 && l->size < most) {
+            put_tail(l);
+        }
+        close(l->fd);
+    }
+    free(l->tail);
+    pool_log_init(l);
+}
+
+void pool_log_open(struct pool_log *l, const char *path)
+{
+    struct stat st;
+    pool_log_close(l);
+    if (path != NULL) {
+        l->fd = open(path,
+                     O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW |
+                         O_NONBLOCK,
+                     0600);
+    }
+    if (l->fd >= 0 && fstat(l->fd, &st) == 0) {
+        l->size = (uint64_t)st.st_size; /* earlier attempts wrote to it, too */
+    }
+}
+
+void pool_log_add(struct pool_log *l, const char *at, size_t n)
+{
+    if (l->fd < 0) {
+        return;
+    }
+    uint64_t room = l->size < POOL_LOG_MAX ? POOL_LOG_MAX - l->size : 0;
+    size_t now = n < room ? n : (size_t)room;
+    if (now > 0 && l->n_dropped == 0) {
+        put(l, at, now);
+    } else {
+        now = 0;
+    }
+    if (now < n) {
+        drop(l, at + now, n - now);
+    }
+}

@@ -1,0 +1,32 @@
+/* pool_log: the file that a worker's output goes to.
+ *
+ * A file takes POOL_LOG_MAX bytes of all attempts together; of what comes after
+ * that only the end is kept, and written when the log is closed: a mark that
+ * says how much was dropped, then the last POOL_LOG_TAIL bytes. So the last
+ * words of a dead worker are always at the file's end. */
+#ifndef DAEMON_POOL_LOG_H
+#define DAEMON_POOL_LOG_H
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    POOL_LOG_MAX = 10 << 20,
+    POOL_LOG_TAIL = 64 << 10,
+    POOL_LOG_TAILS = 16 /* written to one file at most */
+};
+
+struct pool_log { /* zeroed by pool_log_init */
+    int fd;       /* -1: output goes nowhere */
+    uint64_t size;
+    uint64_t n_dropped;
+    char *tail; /* ring of the last dropped bytes; NULL: none yet. Owned */
+};
+
+void pool_log_init(struct pool_log *l);
+/* Close what is open, and go on at the end of this file (NULL: nowhere). A file
+ * that cannot be written loses the output, nothing else. */
+void pool_log_open(struct pool_log *l, const char *path);
+void pool_log_add(struct pool_log *l, const char *at, size_t n);
+void pool_log_close(struct pool_log *l);
+
+#endif
