@@ -29,6 +29,7 @@
     X(FLAG_TRIAL, 1, 0, "a re-reported epoch differed: nondeterministic")      \
     X(SLOT, 0, 0, "a slot's state (memory)")                                   \
     X(PROGRESS, 0, 0, "what a worker is doing (memory)")                       \
+    X(PREPARING, 0, 0, "how far a preparation is (memory)")                    \
     X(PREPARED, 0, 0, "the data set was verified in this life (memory)")       \
     X(UNPREPARED, 0, 0, "a trial found its data set gone (memory)")            \
     X(DEATH, 0, 0, "a worker died under this trial (memory)")                  \
@@ -134,6 +135,7 @@ struct action {
             enum slot_state state;
         } set_slot;
         struct study_progress progress;
+        struct study_preparation preparing;
         struct {
             int64_t not_before_ms;
         } delay;

@@ -108,6 +108,9 @@ void api_on_action(void *ctx, const struct action *action)
     } else if (action_is_durable(action->kind) && trial != NULL) {
         put_trial_event(a, s, trial, "trial", trial->seq, &out);
     }
+    if (action->kind == ACTION_PREPARING && s != NULL) {
+        put_study_event(a, s, &out);
+    }
     bool is_end = action->kind == ACTION_FINISH_TRIAL ||
                   action->kind == ACTION_END_ATTEMPT ||
                   action->kind == ACTION_START_TRIAL;

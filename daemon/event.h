@@ -10,6 +10,7 @@ enum event_kind {
                         ignored while the slot holds anything */
     EVENT_SLOT_GONE, /* its process is dead and reaped; cause, message. What it
                         held (a trial, a preparation) is lost */
+    EVENT_PREPARING,
     EVENT_PREPARED,
     EVENT_PREPARE_FAILED,
     EVENT_PROGRESS,
@@ -49,6 +50,7 @@ struct event { /* borrows everything it points to */
             enum trial_cause cause;
             const char *message;
         } gone;
+        struct study_preparation preparing;
         struct study_data prepared;
         struct {
             const char *message;

@@ -399,6 +399,8 @@ static void prepare(struct mirror *m, const struct action *a)
                            .study = a->study,
                            .since_ms = a->mono_ms});
     s->preparing_slot = a->slot;
+    s->preparation =
+        (struct study_preparation){.phase = "start", .started_ms = a->mono_ms};
     s->n_prepares++;
     m->last_turn = a->study;
 }
@@ -434,13 +436,24 @@ static void tick(struct mirror *m, const struct action *a)
     }
 }
 
-/* A sign of life: of a training when it moved on, of a preparation always. */
+/* Signs of life count when the work moved on. */
+static void hear_preparation(struct mirror *m, struct study *s,
+                             const struct action *a)
+{
+    struct study_preparation *old = &s->preparation;
+    const struct study_preparation *new = &a->preparing;
+    if (strcmp(old->phase, new->phase) != 0 || old->done != new->done) {
+        m->slots[a->slot].since_ms = a->mono_ms;
+    }
+    int64_t started_ms = old->started_ms;
+    *old = *new;
+    old->started_ms = started_ms;
+}
+
 static void hear(struct mirror *m, const struct action *a)
 {
     struct slot *s = &m->slots[a->slot];
-    if (s->state == SLOT_PREPARING) {
-        s->since_ms = a->mono_ms;
-    } else if (s->state == SLOT_BUSY && a->progress.at_ms > s->since_ms) {
+    if (s->state == SLOT_BUSY && a->progress.at_ms > s->since_ms) {
         s->since_ms = a->progress.at_ms;
     }
 }
@@ -485,6 +498,10 @@ void mirror_apply(struct mirror *m, const struct action *a)
         if (t != NULL) {
             apply_trial(s, t, a);
         }
+        break;
+    case ACTION_PREPARING:
+        assert(s != NULL);
+        hear_preparation(m, s, a);
         break;
     case ACTION_SET_STUDY:
     case ACTION_SET_TARGET:

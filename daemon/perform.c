@@ -49,6 +49,12 @@ static void perform_prepare(struct daemon *d, const struct action *a)
     char *tests = joined(data->test_sources, data->n_test_sources);
     char *splits = joined(data->splits, data->n_splits);
     char *cache = paths_in_state(d->options.state_dir, "cache");
+    char *dir = paths_study_dir(d->options.state_dir, s->id);
+    char *log = paths_prepare_log(d->options.state_dir, s->id);
+    struct err err;
+    if (file_mkdirs(dir, 0700, &err) != 0) {
+        LOG_WARN("study folder", "%s", err.msg); /* the log goes nowhere */
+    }
     struct msg m = {.type = MSG_PREPARE,
                     .prepare = {.study = s->id,
                                 .sources = sources,
@@ -60,7 +66,10 @@ static void perform_prepare(struct daemon *d, const struct action *a)
                                 .cache_dir = cache,
                                 .expected_sha256 = (char *)s->data.sha256,
                                 .run = s->spec.base}};
-    tell(d, a->slot, &m, NULL);
+    LOG_INFO("preparing", "study=%s slot=%d", s->spec.name, a->slot);
+    tell(d, a->slot, &m, log);
+    free(dir);
+    free(log);
     free(sources);
     free(tests);
     free(splits);
@@ -229,6 +238,21 @@ static struct run_metrics metrics_of(const struct msg_report *m)
     return metrics;
 }
 
+static void copy_word(char *to, size_t size, const char *word)
+{
+    size_t n = strnlen(word, size - 1);
+    memcpy(to, word, n);
+    to[n] = '\0';
+}
+
+static struct study_preparation preparing_of(const struct msg_preparing *m)
+{
+    struct study_preparation p = {.done = m->done, .total = m->total};
+    copy_word(p.phase, sizeof(p.phase), m->phase);
+    copy_word(p.unit, sizeof(p.unit), m->unit);
+    return p;
+}
+
 static struct study_data prepared_of(const struct msg_prepared *m)
 {
     struct study_data data = {.n_classes = m->n_classes,
@@ -248,8 +272,7 @@ static struct study_progress progress_of(const struct msg_progress *m)
                                .step = m->step,
                                .n_steps = m->n_steps,
                                .loss = m->loss};
-    size_t n = strnlen(m->phase, sizeof(p.phase) - 1);
-    memcpy(p.phase, m->phase, n);
+    copy_word(p.phase, sizeof(p.phase), m->phase);
     return p;
 }
 
@@ -273,6 +296,11 @@ static bool is_sentence(const char *message)
 static bool event_of(const struct msg *m, struct event *e)
 {
     switch (m->type) {
+    case MSG_PREPARING:
+        e->kind = EVENT_PREPARING;
+        e->study = m->preparing.study;
+        e->preparing = preparing_of(&m->preparing);
+        return m->preparing.done >= 0 && m->preparing.total >= 0;
     case MSG_PREPARED:
         e->kind = EVENT_PREPARED;
         e->study = m->prepared.study;

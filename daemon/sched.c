@@ -191,6 +191,7 @@ int sched_decide(const struct mirror *m, const struct event *e,
         return 0;
     case EVENT_SLOT_IDLE:
     case EVENT_SLOT_GONE:
+    case EVENT_PREPARING:
     case EVENT_PREPARED:
     case EVENT_PREPARE_FAILED:
     case EVENT_PROGRESS:

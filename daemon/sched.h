@@ -63,14 +63,14 @@ enum {
     SCHED_DEATHS_MS = 60000, /* so many deaths within this time, of so many */
     SCHED_DEATHS = 5,        /* trials: the environment's fault */
     SCHED_DEATHS_TRIALS = 3,
-    SCHED_PREPARES = 3,              /* preparations that may die */
-    SCHED_HANG_MS = 120000,          /* no progress for this long: hang */
-    SCHED_PREPARE_HANG_MS = 3600000, /* a preparation without a PROGRESS (its
-                                        id: the study, number -1, attempt 0) */
-    SCHED_STOP_GRACE_MS = 30000,     /* from STOP to KILL */
-    SCHED_TICK_MS = 1000,            /* while any worker works */
-    SCHED_MAX_STEP = 1000000000,     /* of what is no training */
-    SCHED_STALL_MS = 5000            /* ticks further apart: the loop stalled */
+    SCHED_PREPARES = 3,             /* preparations that may die */
+    SCHED_HANG_MS = 120000,         /* no progress for this long: hang */
+    SCHED_PREPARE_HANG_MS = 900000, /* a preparation that does not move on:
+                                       longer than any pause of a download */
+    SCHED_STOP_GRACE_MS = 30000,    /* from STOP to KILL */
+    SCHED_TICK_MS = 1000,           /* while any worker works */
+    SCHED_MAX_STEP = 1000000000,    /* of what is no training */
+    SCHED_STALL_MS = 5000           /* ticks further apart: the loop stalled */
 };
 
 /* Append the decision to out. An error (a user's event only: NOTFOUND,

@@ -41,7 +41,8 @@ static void judge(const struct turn *t, int i)
     case SLOT_PREPARING:
         if (silent >= SCHED_PREPARE_HANG_MS) {
             turn_kill(t, i, TRIAL_CAUSE_HANG,
-                      mem_printf("prepared for %" PRId64 " s without a word",
+                      mem_printf("no progress of the preparation for %" PRId64
+                                 " s",
                                  silent / 1000));
         }
         break;

@@ -430,6 +430,14 @@ static void preparation(const struct turn *t, const struct event *e)
         return;
     }
     const struct study *s = mirror_study(t->m, slot->study);
+    if (e->kind == EVENT_PREPARING) {
+        if (s != NULL) {
+            struct action *a = turn_add(t, ACTION_PREPARING, s->id);
+            a->slot = e->slot;
+            a->preparing = e->preparing;
+        }
+        return;
+    }
     if (e->kind == EVENT_PREPARED && !is_data(&e->prepared)) {
         turn_kill(t, e->slot, TRIAL_CAUSE_PROTOCOL,
                   mem_strdup("prepared a data set without a SHA-256, or of "
@@ -442,13 +450,6 @@ static void preparation(const struct turn *t, const struct event *e)
         prepare_failed(t, s, e->prepare_failed.message);
     }
     turn_set_slot(t, e->slot, SLOT_ABSENT);
-}
-
-/* Of a preparation only life is told: its id is (study, -1, 0). */
-static bool is_preparing(const struct slot *slot, const struct event *e)
-{
-    return e->kind == EVENT_PROGRESS && slot->state == SLOT_PREPARING &&
-           e->id.study == slot->study && e->id.number == -1;
 }
 
 /* --- deaths --------------------------------------------------------------- */
@@ -510,16 +511,13 @@ void sched_worker(const struct turn *t, const struct event *e)
     case EVENT_SLOT_GONE:
         gone(t, e);
         break;
+    case EVENT_PREPARING:
     case EVENT_PREPARED:
     case EVENT_PREPARE_FAILED:
         preparation(t, e);
         break;
     default:
-        if (is_preparing(slot, e)) {
-            turn_add(t, ACTION_PROGRESS, slot->study)->slot = e->slot;
-        } else {
-            word(t, e);
-        }
+        word(t, e);
         break;
     }
 }

@@ -51,6 +51,12 @@ struct study_progress { /* memory only: what the worker said last */
     int64_t started_ms; /* monotonic, start of the attempt */
 };
 
+struct study_preparation { /* memory only: what the worker said last */
+    char phase[16], unit[8];
+    int64_t done, total; /* in unit; total 0: unknown */
+    int64_t started_ms;  /* monotonic */
+};
+
 struct study_trial {
     int64_t id; /* the database's trial_id */
     int64_t number;
@@ -103,8 +109,9 @@ struct study {
     int64_t prepared_ms; /* memory only, monotonic: when it was */
     int n_gone; /* memory only: prepared data that a trial found gone since
                    the last report */
-    int preparing_slot; /* memory only: -1 none */
-    int n_prepares;     /* memory only: begun since the last that ended well */
+    int preparing_slot;                   /* memory only: -1 none */
+    struct study_preparation preparation; /* memory only: of that slot */
+    int n_prepares; /* memory only: begun since the last that ended well */
     /* memory only: the latest deaths of workers, in turn */
     struct study_death deaths[STUDY_DEATHS];
     int64_t n_deaths;

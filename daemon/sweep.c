@@ -83,6 +83,9 @@ static void descend(struct walk w, const char *dir, const char *name,
 static void sweep_trial(struct walk w, const char *dir, const char *name)
 {
     int64_t number = number_of(name);
+    if (strcmp(name, PATHS_PREPARE_LOG) == 0) {
+        return;
+    }
     if (number < 0 || number >= (int64_t)w.study->n_trials) {
         remove_path(mem_printf("%s/%s", dir, name));
         return;

@@ -260,6 +260,29 @@ static void put_data(const struct study *s, struct json_out *w)
     json_close(w, '}');
 }
 
+static void put_preparation(const struct study *s, const struct views_time *t,
+                            struct json_out *w)
+{
+    const struct study_preparation *p = &s->preparation;
+    json_put_key(w, "preparing");
+    if (s->preparing_slot < 0) {
+        json_put_null(w);
+        return;
+    }
+    json_open(w, '{');
+    put_string(w, "phase", p->phase);
+    put_int(w, "done", p->done);
+    json_put_key(w, "total");
+    if (p->total > 0) {
+        json_put_int(w, p->total);
+    } else {
+        json_put_null(w);
+    }
+    put_string(w, "unit", p->unit);
+    put_int(w, "elapsed_ms", t->mono_ms - p->started_ms);
+    json_close(w, '}');
+}
+
 static int64_t busy_slots(const struct mirror *m, const struct study *s)
 {
     int64_t n = 0;
@@ -297,6 +320,7 @@ static void put_summary(const struct mirror *m, const struct study *s,
     put_eta(s, t, w);
     put_int(w, "workers", busy_slots(m, s));
     put_data(s, w);
+    put_preparation(s, t, w);
 }
 
 void views_studies(const struct mirror *m, const char *state_dir,

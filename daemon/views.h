@@ -4,7 +4,8 @@
  * study: {"name","id","seq","state","reason","metric","direction","n_trials",
  *   "counts":{"WAITING":n,...},"finished":n,"best":{trial}|null,
  *   "created":ms,"active_ms":n,"eta_ms":n|null,"workers":n,
- *   "data":{"sha256","classes","train","val","test"}|null}
+ *   "data":{"sha256","classes","train","val","test"}|null,
+ *   "preparing":{"phase","done","total":n|null,"unit","elapsed_ms"}|null}
  *   and in the detailed view "config":{...}, "params":["lr",...],
  *   "running":[trial...], "trouble": "..."|null
  * trial: {"number","seq","state","cause","message","attempt","value",

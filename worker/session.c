@@ -3,7 +3,8 @@
  * The happy path: HELLO; then, for each ASSIGN, the job gets turns between
  * looks at the channel (`while busy: step, uv_run NOWAIT`), so that STOP is
  * noticed between two steps of the training; without a job uv_run waits. QUIT
- * ends the loop.
+ * ends the loop. PREPARE is done the other way round: the preparation looks at
+ * the channel each time it has something to tell.
  *
  * Possible failures: the channel ends (the daemon died): the job is dropped
  * where it is, its last checkpoint is in the database. The daemon does not
@@ -13,6 +14,7 @@
  * ignored.
  */
 #include "worker/session.h"
+#include "core/base/buf.h"
 #include "core/wire/channel.h"
 #include "core/wire/msg.h"
 #include "worker/objective.h"
@@ -21,17 +23,22 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <uv.h>
 
-enum { DISK_WAIT_MS = 1000 };
+enum { DISK_WAIT_MS = 1000, PREPARING_EVERY_MS = 250 };
 
 struct session {
     uv_loop_t *loop;
     struct channel *channel;
     uv_timer_t retry; /* after a checkpoint that could not be written */
     struct objective *job;
-    struct trial_id id;      /* of the job */
+    struct trial_id id; /* of the job */
+    struct msg prepare; /* type 0: nothing is to be prepared */
+    char said_phase[16];
+    uint64_t said_ms;        /* last PREPARING */
+    volatile int gives_up;   /* the preparation */
     bool is_waiting;         /* the job waits for the retry timer */
     bool is_over, told_quit; /* no more turns; QUIT was the reason */
     char why[1024];
@@ -80,20 +87,66 @@ static void on_assign(struct session *s, const struct msg_assign *a)
     }
 }
 
-static void on_prepare(struct session *s, const struct msg_prepare *p)
+/* --- preparing --- */
+
+/* The message is borrowed, and the work waits for the loop's next turn. */
+static void on_prepare(struct session *s, const struct msg *m)
+{
+    struct err err;
+    struct buf copy;
+    buf_init(&copy, BUF_MAX_FRAME);
+    msg_encode(m, &copy);
+    if (msg_decode(m->type, copy.data, copy.len, &s->prepare, &err) != 0) {
+        s->prepare = (struct msg){0};
+        end(s, err.msg);
+    }
+    buf_fini(&copy);
+}
+
+static void on_preparing(void *ctx, const char *phase, uint64_t done,
+                         uint64_t total, const char *unit)
+{
+    struct session *s = ctx;
+    uint64_t now = uv_hrtime() / 1000000;
+    if (strcmp(s->said_phase, phase) == 0 &&
+        now - s->said_ms < PREPARING_EVERY_MS) {
+        return;
+    }
+    snprintf(s->said_phase, sizeof(s->said_phase), "%s", phase);
+    s->said_ms = now;
+    struct msg m = {.type = MSG_PREPARING,
+                    .preparing = {.study = s->prepare.prepare.study,
+                                  .phase = (char *)phase,
+                                  .done = (int64_t)done,
+                                  .total = (int64_t)total,
+                                  .unit = (char *)unit}};
+    say(s, &m);
+    uv_run(s->loop, UV_RUN_NOWAIT);
+    s->gives_up = s->is_over;
+}
+
+static void prepare(struct session *s)
 {
     struct err err;
     struct msg m = {.type = MSG_PREPARED};
-    if (prepare_data(p, &m.prepared, &err) == 0) {
+    const struct prepare_hooks hooks = {s, on_preparing, &s->gives_up};
+    s->said_phase[0] = '\0';
+    if (prepare_data(&s->prepare.prepare, &hooks, &m.prepared, &err) == 0) {
         say(s, &m);
         msg_fini(&m);
     } else {
+        fprintf(stderr, "%s\n", err.msg);
         struct msg failed = {
             .type = MSG_PREPARE_FAILED,
-            .prepare_failed = {.study = p->study, .message = err.msg}};
+            .prepare_failed = {.study = s->prepare.prepare.study,
+                               .message = err.msg}};
         say(s, &failed);
     }
+    msg_fini(&s->prepare);
+    s->prepare = (struct msg){0};
 }
+
+/* --- words of the daemon --- */
 
 static bool is_current(const struct session *s, const struct trial_id *id)
 {
@@ -113,12 +166,12 @@ static void on_msg(void *ctx, const struct msg *m)
                 drop_job(s);
             }
         }
-    } else if (s->job != NULL) {
+    } else if (s->job != NULL || s->prepare.type != 0) {
         end(s, "the daemon gave a job to a busy worker");
     } else if (m->type == MSG_ASSIGN) {
         on_assign(s, &m->assign);
     } else if (m->type == MSG_PREPARE) {
-        on_prepare(s, &m->prepare);
+        on_prepare(s, m);
     } else {
         end(s, "the daemon sent a message that only workers send");
     }
@@ -160,7 +213,9 @@ static void serve(struct session *s)
                                   .pid = getpid()}};
     say(s, &hello);
     while (!s->is_over) {
-        if (s->job == NULL || s->is_waiting) {
+        if (s->prepare.type != 0) {
+            prepare(s);
+        } else if (s->job == NULL || s->is_waiting) {
             uv_run(s->loop, UV_RUN_ONCE);
         } else {
             give_turn(s);
@@ -168,6 +223,9 @@ static void serve(struct session *s)
         }
     }
     drop_job(s);
+    if (s->prepare.type != 0) {
+        msg_fini(&s->prepare);
+    }
     uv_run(s->loop, UV_RUN_DEFAULT); /* the closing handles */
 }
 

@@ -26,6 +26,9 @@ struct dataset_query {
     const char *base_dir;     /* relative paths start here; NULL: the cwd */
     const char *cache_dir;    /* downloads are kept here; NULL: none */
     const struct fetch_watch *watch; /* of downloads; may be NULL */
+    /* Called now and then with the rows read so far; may be NULL. */
+    void (*on_rows)(void *ctx, size_t n_rows);
+    void *rows_ctx;
 };
 
 /* Read, check and filter. A source is a regular file of at most 4 GiB:

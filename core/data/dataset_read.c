@@ -2,6 +2,24 @@
 #include "core/data/dataset_rows.h"
 #include "core/data/source.h"
 
+enum { ROWS_PER_WORD = 1000 };
+
+struct reading {
+    struct rows *rows;
+    const struct dataset_query *query;
+};
+
+static int on_row(void *ctx, const struct row *row, struct err *err)
+{
+    const struct reading *r = ctx;
+    int rc = rows_add(r->rows, row, err);
+    if (rc == 0 && r->query->on_rows != NULL &&
+        r->rows->n % ROWS_PER_WORD == 0) {
+        r->query->on_rows(r->query->rows_ctx, r->rows->n);
+    }
+    return rc;
+}
+
 int dataset_read(const struct dataset_query *query, struct dataset **out,
                  struct err *err)
 {
@@ -9,7 +27,8 @@ int dataset_read(const struct dataset_query *query, struct dataset **out,
         return err_set(err, ERR_INVALID, "no source is named");
     }
     struct rows rows = {0};
-    const struct row_sink sink = {&rows, rows_add};
+    struct reading reading = {&rows, query};
+    const struct row_sink sink = {&reading, on_row};
     const struct source_query q = {.splits = query->splits,
                                    .n_splits = query->n_splits,
                                    .text = query->text,

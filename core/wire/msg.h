@@ -26,6 +26,11 @@ enum { MSG_PROTOCOL = 4 };
     F(I, study) F(S, sources) F(S, test_sources) F(S, splits) F(S, text)       \
     F(S, label) F(I, min_class_count) F(S, cache_dir)                      \
     F(S, expected_sha256) F(RUN, run)
+/* worker -> daemon: sign of life from a preparation. phase: "verify",
+ * "download", "retry", "read", "save", "split"; done of total (0: unknown) in
+ * unit "bytes", "rows" or "". */
+#define MSG_PREPARING_FIELDS(F)                                                \
+    F(I, study) F(S, phase) F(I, done) F(I, total) F(S, unit)
 /* worker -> daemon. sizes: rows of train, val, test. */
 #define MSG_PREPARED_FIELDS(F)                                                 \
     F(I, study) F(S, sha256) F(I, n_classes) F(I, n_train) F(I, n_val)         \
@@ -84,7 +89,8 @@ enum { MSG_PROTOCOL = 4 };
     X(STOPPED, 11, stopped)                                                    \
     X(STOP, 12, stop)                                                          \
     X(QUIT, 13, quit)                                                          \
-    X(DISCARD, 14, discard)
+    X(DISCARD, 14, discard)                                                    \
+    X(PREPARING, 15, preparing)
 
 enum msg_type {
 #define X(name, number, member) MSG_##name = number,

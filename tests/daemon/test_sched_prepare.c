@@ -111,18 +111,34 @@ START_TEST(a_preparation_may_die_three_times)
 }
 END_TEST
 
-START_TEST(a_silent_preparation_is_killed)
+static void preparing(int64_t id, const char *phase, int64_t done)
+{
+    struct event e = {
+        .kind = EVENT_PREPARING, .study = id, .preparing = {.done = done}};
+    strcpy(e.preparing.phase, phase);
+    strcpy(e.preparing.unit, "rows");
+    ck_assert_int_eq(story_event(&st, e), 0);
+}
+
+/* Who says the same again and again hangs; who moves on is busy. */
+START_TEST(a_preparation_that_does_not_move_on_is_killed)
 {
     story_init(&st, 1);
     int64_t id = story_add(&st, "x", 3);
     story_idle(&st, 0);
     story_next(&st);
-    story_wait(&st, SCHED_PREPARE_HANG_MS - 5000);
-    story_event(
-        &st,
-        (struct event){.kind = EVENT_PROGRESS, .study = id, .id = {id, -1, 0}});
+    for (int i = 0; i < 3; i++) {
+        story_wait(&st, SCHED_PREPARE_HANG_MS - 5000);
+        preparing(id, i == 2 ? "read" : "download", i == 0 ? 7 : 8);
+        ck_assert_int_eq(st.m->slots[0].state, SLOT_PREPARING);
+    }
+    const struct study_preparation *p = &story_study(&st, id)->preparation;
+    ck_assert_str_eq(p->phase, "read");
+    ck_assert_str_eq(p->unit, "rows");
+    ck_assert_int_eq(p->done, 8);
     story_wait(&st, SCHED_PREPARE_HANG_MS - 1000);
-    ck_assert_int_eq(st.m->slots[0].state, SLOT_PREPARING);
+    preparing(id, "read", 8);
+    story_wait(&st, 1000);
     story_wait(&st, 1000);
     ck_assert_int_eq(st.m->slots[0].state, SLOT_DYING);
     story_fini(&st);
@@ -154,7 +170,7 @@ Suite *suite(void)
         data_that_are_gone_are_prepared_again,
         data_that_are_always_gone_end_the_study,
         a_preparation_may_die_three_times,
-        a_silent_preparation_is_killed,
+        a_preparation_that_does_not_move_on_is_killed,
         a_data_set_of_less_than_no_rows_ends_the_worker,
     };
     Suite *s = suite_create("sched_prepare");

@@ -283,8 +283,10 @@ static void prepare(struct sim *s, int slot)
 {
     struct sim_worker *w = &s->workers[slot];
     if (sim_chance(s, 0.3)) {
-        struct event *e = say(w, slot, EVENT_PROGRESS);
-        e->id = (struct trial_id){w->study, -1, 0};
+        struct event *e = say(w, slot, EVENT_PREPARING);
+        e->study = w->study;
+        e->preparing = (struct study_preparation){
+            "read", "rows", (int64_t)sim_below(s, 9), 9, 0};
         return;
     }
     struct event *e = say(w, slot, EVENT_PREPARED);
