@@ -236,6 +236,20 @@ export class StudyPage {
     ]);
   }
 
+  /** How far the preparation of the data is: words and, where it is known, a bar. */
+  #preparation(s) {
+    const p = s.preparing;
+    const amount = (n) => (p.unit === "bytes" ? `${(n / 1e6).toFixed(1)} MB` : `${n} ${p.unit}`);
+    const words = h("p", {}, `The data set is being prepared: ${p.phase}${
+      p.unit ? `, ${amount(p.done)}` : ""}${p.unit && p.total ? ` of ${amount(p.total)}` : ""}`);
+    if (!p.total) {
+      return [words];
+    }
+    const bar = progressBar("preparation of the data");
+    bar.set(p.done / p.total);
+    return [words, bar];
+  }
+
   #drawBest(s) {
     this.best.hidden = s.best === null;
     if (s.best === null) {
@@ -253,8 +267,10 @@ export class StudyPage {
   #drawEmpty(s, hasTrials) {
     this.empty.hidden = hasTrials;
     if (!hasTrials) {
-      this.empty.replaceChildren(h("h2", {}, "No trials yet"), h("p", {},
-        s.state === "running" ? "The data set is being prepared; the first trial appears here by itself."
+      this.empty.replaceChildren(h("h2", {}, "No trials yet"), ...s.preparing
+        ? this.#preparation(s) : [], h("p", {},
+        s.preparing ? "The first trial appears here by itself."
+          : s.state === "running" ? "The data set is being prepared; the first trial appears here by itself."
           : "Nothing has run so far."));
     }
   }

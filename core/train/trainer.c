@@ -13,7 +13,16 @@
  * struct checkpoint_state is all that an interrupted training needs; it moves
  * by whole optimiser steps (train_batch) and whole epochs (report). What
  * happens between the two (the evaluation, the best file) is done again after
- * an interruption, with the same result.
+ * an interruption, with the same result, and nothing is counted twice:
+ * - killed in EVAL: the sums begin at zero in enter_eval, over the same rows and
+ *   weights (a checkpoint that falls due meanwhile says batch == n_batches, and
+ *   a training resumed there enters the evaluation again);
+ * - killed after BEST: the newer best file stands for its epoch; the same value
+ *   is not strictly better, so no second file is written;
+ * - killed after REPORT, before LAST: the epoch's last steps are taken again
+ *   and it is told again, bit for bit. early_stopping_update and the epoch's
+ *   count are part of the state that was thrown away, so each epoch is counted
+ *   once; the daemon compares what is told again and judges it no second time.
  *
  * Failure modes: no memory (prepare: final); a file cannot be written
  * (write_best and write_last stay in their stage, so the next call tries

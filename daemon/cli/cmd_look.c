@@ -8,6 +8,7 @@
 #include "daemon/cli/table.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,6 +144,21 @@ static void put_running(struct table *t, const struct json *s)
     }
 }
 
+static void put_preparation(struct table *t, const struct json *s)
+{
+    char text[128];
+    double done =
+        format_preparation(field_get(s, "preparing"), text, sizeof(text));
+    if (text[0] != '\0') {
+        table_cell(t, TERM_DIM, "preparing");
+        if (isnan(done)) {
+            table_cell(t, TERM_PLAIN, text);
+        } else {
+            table_cellf(t, TERM_PLAIN, "%s (%.0f %%)", text, 100 * done);
+        }
+    }
+}
+
 static void print_status(const struct cli *c, const struct json *s)
 {
     const char *state = field_text(s, "state");
@@ -162,6 +178,7 @@ static void print_status(const struct cli *c, const struct json *s)
     put_progress(t, s);
     put_best(t, s);
     put_data(t, s);
+    put_preparation(t, s);
     put_running(t, s);
     if (trouble != NULL) {
         table_cell(t, TERM_BAD, "trouble");

@@ -1,5 +1,6 @@
 #include "daemon/cli/format.h"
 #include "core/base/json.h"
+#include "daemon/cli/field.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -97,4 +98,33 @@ void format_value(const struct json *value, int digits, char *out, size_t size)
     default:
         out[0] = '\0';
     }
+}
+
+static void amount(int64_t n, const char *unit, char out[FORMAT_SIZE])
+{
+    if (strcmp(unit, "bytes") == 0) {
+        format_bytes((uint64_t)n, out);
+    } else {
+        snprintf(out, FORMAT_SIZE, "%" PRId64 " %s", n, unit);
+    }
+}
+
+double format_preparation(const struct json *preparing, char *out, size_t size)
+{
+    const char *unit = field_text(preparing, "unit");
+    int64_t n = field_int(preparing, "done", 0);
+    int64_t total = field_int(preparing, "total", 0);
+    char done[FORMAT_SIZE], all[FORMAT_SIZE];
+    out[0] = '\0';
+    if (field_string(preparing, "phase") == NULL) {
+        return NAN;
+    }
+    amount(n, unit, done);
+    amount(total, unit, all);
+    bool is_counted = unit[0] != '\0';
+    snprintf(out, size, "%s%s%s%s%s", field_text(preparing, "phase"),
+             is_counted ? ", " : "", is_counted ? done : "",
+             is_counted && total > 0 ? " of " : "",
+             is_counted && total > 0 ? all : "");
+    return total > 0 ? (double)n / (double)total : (double)NAN;
 }

@@ -20,4 +20,8 @@ void format_number(double v, char out[FORMAT_SIZE]);
  * 0: all of them. */
 void format_value(const struct json *value, int digits, char *out, size_t size);
 
+/* A study's "preparing" (views.h) as "download, 1.2 MB of 4.0 MB"; "" for none.
+ * Returns how much of it is done, NaN when nobody knows. */
+double format_preparation(const struct json *preparing, char *out, size_t size);
+
 #endif

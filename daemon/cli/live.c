@@ -2,6 +2,7 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "daemon/cli/field.h"
+#include "daemon/cli/format.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -93,6 +94,8 @@ void live_take_study(struct live *l, const struct json *study, int64_t now_ms)
     l->best_value = field_number(best, "value");
     l->eta_ms = field_int(study, "eta_ms", -1);
     l->eta_at_ms = now_ms;
+    l->prepared = format_preparation(field_get(study, "preparing"),
+                                     l->preparing, sizeof(l->preparing));
     l->max_epochs = max_epochs_of(study);
     take_params(l, study);
     for (const struct json *t = field_first(study, "running"); t != NULL;

@@ -36,6 +36,8 @@ struct live {
     char *name, *reason, *trouble; /* owned; NULL: none */
     char state[16], metric[16];
     bool maximize, has_data;
+    char preparing[128];        /* how far that is; "": nobody prepares */
+    double prepared;            /* of 1; NaN: unknown */
     int64_t seq;                /* Last-Event-ID to come back with */
     int64_t n_trials, finished; /* target, COMPLETE + PRUNED */
     int64_t counts[TRIAL_N_STATES];

@@ -294,6 +294,19 @@ void live_view_running(struct buf *out, const struct live_trial *t,
     put_line(out, &line, columns);
 }
 
+static void put_preparation(struct buf *line, const struct live *l,
+                            const struct term *term)
+{
+    say(line, term, TERM_DIM, "      preparing the data");
+    if (!isnan(l->prepared)) {
+        say(line, term, TERM_PLAIN, "  ");
+        bars_progress(line, term, l->prepared, BAR_WIDTH, TERM_ACCENT);
+    }
+    if (l->preparing[0] != '\0') {
+        say(line, term, TERM_DIM, "  %s", l->preparing);
+    }
+}
+
 static void put_note(struct buf *out, const struct live *l,
                      const struct term *term, int columns)
 {
@@ -302,7 +315,9 @@ static void put_note(struct buf *out, const struct live *l,
     if (l->trouble != NULL) {
         say(&line, term, TERM_BAD, "      %s", l->trouble);
     } else if (!l->has_data && strcmp(l->state, "running") == 0) {
-        say(&line, term, TERM_DIM, "      preparing the data");
+        put_preparation(&line, l, term);
+    } else if (l->preparing[0] != '\0') {
+        put_preparation(&line, l, term);
     } else if (l->reason != NULL) {
         say(&line, term, TERM_DIM, "      %s", l->reason);
     } else if (l->n_running == 0 && strcmp(l->state, "running") == 0) {

@@ -74,7 +74,20 @@ END_TEST
 
 START_TEST(a_preparation_has_its_own_log)
 {
-    begin("\"max_epochs\": 1,");
+    home_init(&h);
+    home_data(&h, 600, 4);
+    home_start(&h, one);
+    pid_t worker[HOME_MAX_WORKERS];
+    for (int i = 0; i < 200 && home_workers(&h, worker) == 0; i++) {
+        home_sleep_ms(20);
+    }
+    home_sleep_ms(200); /* it says hello */
+    home_hold(&h);
+    home_post(
+        &h, home_config(&h, "words", "\"n_trials\": 1,", "\"max_epochs\": 1,"));
+    must_say("/studies/words", "\"preparing\":{\"phase\":\"start\",\"done\":0");
+    EXPECT(&h, 0, "preparing", "status", "words");
+    home_go_on(&h);
     home_wait_state(&h, "words", "finished", 30);
     EXPECT(&h, 0, "4 classes, 480 rows for training", "log", "words");
     ck_assert_int_eq(home_stop_daemon(&h), 0);
