@@ -14,9 +14,9 @@
  * by whole optimiser steps (train_batch) and whole epochs (report). What
  * happens between the two (the evaluation, the best file) is done again after
  * an interruption, with the same result, and nothing is counted twice:
- * - killed in EVAL: the sums begin at zero in enter_eval, over the same rows and
- *   weights (a checkpoint that falls due meanwhile says batch == n_batches, and
- *   a training resumed there enters the evaluation again);
+ * - killed in EVAL: the sums begin at zero in enter_eval, over the same rows
+ * and weights (a checkpoint that falls due meanwhile says batch == n_batches,
+ * and a training resumed there enters the evaluation again);
  * - killed after BEST: the newer best file stands for its epoch; the same value
  *   is not strictly better, so no second file is written;
  * - killed after REPORT, before LAST: the epoch's last steps are taken again
