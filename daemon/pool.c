@@ -61,6 +61,7 @@ struct pool_slot {
     uint64_t started_ms;
     int n_early_deaths;
 
+    bool said_hello;
     char *trouble; /* why there was no worker last time; NULL: there was */
     struct obituary obituary;
     struct pool_log log;
@@ -122,7 +123,7 @@ static void slot_report(struct pool_slot *s)
     buf_init(&message, 4096);
     enum trial_cause cause = obituary_end(&s->obituary, (int)s->exit_status,
                                           s->term_signal, &message);
-    if (cause == TRIAL_CAUSE_SPAWN) {
+    if (!s->said_hello) {
         free(s->trouble);
         s->trouble = mem_printf("worker %d cannot be started: %s", s->index,
                                 message.data);
@@ -296,6 +297,7 @@ static void on_channel_msg(void *ctx, const struct msg *m)
         return;
     }
     s->phase = LIVE;
+    s->said_hello = true;
     free(s->trouble);
     s->trouble = NULL;
     LOG_INFO("worker ready", "slot=%d pid=%d", s->index, s->process.pid);
@@ -426,6 +428,7 @@ static void slot_start(struct pool_slot *s)
     struct pool *p = s->pool;
     s->phase = STARTING;
     s->exited = s->channel_ended = s->output_ended = false;
+    s->said_hello = false;
     s->exit_status = 0;
     s->term_signal = 0;
     s->started_ms = uv_now(p->loop);

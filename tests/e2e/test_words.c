@@ -100,6 +100,41 @@ START_TEST(a_preparation_has_its_own_log)
 }
 END_TEST
 
+/* No worker at all: that is said, nothing fails, and it goes on when it can. */
+START_TEST(workers_that_cannot_be_started_are_an_alarm)
+{
+    static const char *const none[] = {"--workers", "2", "--worker",
+                                       "/bin/false", NULL};
+    home_init(&h);
+    home_data(&h, 600, 4);
+    home_start(&h, none);
+    home_post(
+        &h, home_config(&h, "words", "\"n_trials\": 1,", "\"max_epochs\": 1,"));
+    char *health = NULL;
+    for (int i = 0; i < 200; i++) {
+        free(health);
+        ck_assert_int_eq(home_http(&h, "GET", "/health", NULL, &health), 200);
+        if (strstr(health, "cannot be started") != NULL) {
+            break;
+        }
+        home_sleep_ms(20);
+    }
+    ck_assert_ptr_nonnull(strstr(health, "cannot be started"));
+    free(health);
+    EXPECT(&h, 0, "cannot be started", "status", "words");
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_configs WHERE "
+                                    "state = 'running'"),
+                     1);
+    home_kill_daemon(&h);
+    home_start(&h, one);
+    home_wait_state(&h, "words", "finished", 30);
+    must_say("/health", "\"trouble\":null");
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    home_check(&h, "no worker");
+    home_fini(&h);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("e2e/words");
@@ -107,6 +142,7 @@ Suite *suite(void)
     tcase_set_timeout(c, 60);
     tcase_add_test(c, a_dead_workers_last_words);
     tcase_add_test(c, a_preparation_has_its_own_log);
+    tcase_add_test(c, workers_that_cannot_be_started_are_an_alarm);
     suite_add_tcase(s, c);
     return s;
 }
