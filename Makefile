@@ -4,7 +4,8 @@
 #   make demo       set up, build, run a small study to its end
 #   make test       set up, then lint, unit, golden, simulator, end-to-end, page
 #   make test SAN=address,undefined      the same with sanitizers
-#   make lint fuzz bench-tools bench-peers install clean
+#   make bench      Parzen and its peers side by side (make bench-peers gets them)
+#   make lint fuzz bench-tools install clean
 #
 # Each folder of C becomes one static library; a program is its main.o and the
 # libraries of the floors below it (README.md draws the house).
@@ -127,7 +128,7 @@ $(B)/obj/daemon/store%.o: $(wildcard schema/*.sql)
 DEB_BUILD := gcc libc6-dev make pkg-config npm libuv1-dev libsqlite3-dev libmicrohttpd-dev \
              libopenblas-pthread-dev libcjson-dev libcurl4-openssl-dev libssl-dev libpcre2-dev
 DEB_TEST  := $(DEB_BUILD) git check clang-format-14 sqlite3 curl chromium procps
-DEB_PEERS := python3-torch python3-optuna nodejs npm
+DEB_PEERS := python3-torch python3-optuna python3-sklearn nodejs npm
 PKG_CONFIG_NAMES := libuv sqlite3 libmicrohttpd openblas libcjson libcurl libcrypto libpcre2-8
 
 # $(call install,PACKAGES): through sudo when not root; elsewhere than on
@@ -220,11 +221,16 @@ fuzz-run: $(FUZZERS)
 	        -artifact_prefix=build/fuzz-finds/$$f- build/fuzz-corpus/$$f tests/fuzz/corpus/$$f || exit 1; \
 	done
 
-# --- peers for side-by-side figures ---------------------------------------------
-.PHONY: bench-peers
+# --- figures, side by side with the peers that are there ------------------------
+.PHONY: bench bench-peers
+bench: setup
+	@$(MAKE) --no-print-directory programs bench-tools
+	@B=$(B) tests/bench/run.sh
 bench-peers:
 	$(call install,$(DEB_PEERS))
-	cd tests/bench && npm ci --ignore-scripts --no-audit --no-fund
+	@mkdir -p $(B)/bench/npm
+	cp tests/bench/package.json tests/bench/package-lock.json $(B)/bench/npm/
+	cd $(B)/bench/npm && npm ci --ignore-scripts --no-audit --no-fund
 
 # --- install ------------------------------------------------------------------------
 .PHONY: install uninstall
