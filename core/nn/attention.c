@@ -5,10 +5,9 @@
 
 #define NOTEBOOK_LOGIT -9e-15f
 
-/* The rows of a text and its keys: real ones, and whether one more stands for
- * the padded ones. */
+/* The rows of a text and its keys: real ones, and how many padded ones. */
 struct keys {
-    size_t start, rows, n, n_pad, all;
+    size_t start, rows, n, n_pad;
 };
 
 static struct keys keys_of(const struct attention *a, size_t b)
@@ -16,11 +15,7 @@ static struct keys keys_of(const struct attention *a, size_t b)
     size_t start = a->starts[b], rows = a->starts[b + 1] - start;
     size_t n = (size_t)a->lengths[b];
     size_t n_pad = a->mask == MODEL_MASK_NOTEBOOK ? rows - n : 0;
-    return (struct keys){.start = start,
-                         .rows = rows,
-                         .n = n,
-                         .n_pad = n_pad,
-                         .all = n + (n_pad > 0)};
+    return (struct keys){.start = start, .rows = rows, .n = n, .n_pad = n_pad};
 }
 
 /* Row n of v becomes the mean of the rows from n on, which lie 3 d apart. */
@@ -45,30 +40,58 @@ static void zero_rows(float *x, size_t rows, size_t n, size_t ld)
     }
 }
 
-void attention_forward(float *out, float *p, bool keep_p, float *qkv,
+size_t attention_scratch(size_t L, size_t d, size_t heads)
+{
+    return kernels_head_scratch(L, d / heads);
+}
+
+/* Head h of a text whose qkv begins there. */
+static struct kernels_head head_of(const struct attention *a,
+                                   const struct keys *keys, const float *qkv,
+                                   size_t h, float *stats)
+{
+    size_t width = a->d / a->heads;
+    const float *q = qkv + h * width;
+    return (struct kernels_head){.rows = keys->rows,
+                                 .keys = keys->n,
+                                 .width = width,
+                                 .ld = 3 * a->d,
+                                 .ld_y = a->d,
+                                 .q = q,
+                                 .k = q + a->d,
+                                 .v = q + 2 * a->d,
+                                 .scale = 1.0f / sqrtf((float)width),
+                                 .n_pad = keys->n_pad,
+                                 .pad_logit = NOTEBOOK_LOGIT,
+                                 .max = stats,
+                                 .rest = stats + a->L,
+                                 .scratch = a->scratch};
+}
+
+static bool has_keys(const struct keys *keys)
+{
+    return keys->n + keys->n_pad > 0;
+}
+
+void attention_forward(float *out, float *stats, bool keep, float *qkv,
                        const struct attention *a, const struct kernels *k)
 {
-    size_t d = a->d, ld = 3 * d, width = d / a->heads;
-    float scale = 1.0f / sqrtf((float)width);
+    size_t d = a->d, width = d / a->heads;
     for (size_t b = 0; b < a->B; b++) {
         struct keys keys = keys_of(a, b);
-        float *text = qkv + keys.start * ld;
+        float *text = qkv + keys.start * 3 * d;
         if (keys.n_pad > 0) {
             mean_of_padded(text + 2 * d, &keys, a, k);
         }
         for (size_t h = 0; h < a->heads; h++) {
-            float *q = text + h * width, *y = out + keys.start * d + h * width;
-            if (keys.all == 0) {
-                zero_rows(y, keys.rows, width, d);
+            float *y = out + keys.start * d + h * width;
+            struct kernels_head head = head_of(a, &keys, text, h, stats);
+            if (has_keys(&keys)) {
+                k->head_forward(y, &head);
             } else {
-                ops_nt(a->ops, p, a->ld_p, q, ld, q + d, ld, keys.rows, keys.n,
-                       width, scale);
-                k->softmax_forward(p, keys.rows, keys.n, a->ld_p, keys.n_pad,
-                                   NOTEBOOK_LOGIT);
-                ops_nn(a->ops, y, d, p, a->ld_p, q + 2 * d, ld, keys.rows,
-                       width, keys.all, 1.0f);
+                zero_rows(y, keys.rows, width, d);
             }
-            p += keep_p ? a->L * a->ld_p : 0;
+            stats += keep ? 2 * a->L : 0;
         }
     }
 }
@@ -89,46 +112,29 @@ static void spread_to_padded(float *dv, const struct keys *keys,
     }
 }
 
-/* One head; q, y, dy and dq begin at its first column of the text. */
-static void head_backward(float *dq, float *dp, const float *dy, const float *y,
-                          const float *p, const float *q,
-                          const struct keys *keys, const struct attention *a,
-                          const struct kernels *k)
-{
-    size_t rows = keys->rows, d = a->d, ld = 3 * d, width = d / a->heads;
-    float scale = 1.0f / sqrtf((float)width);
-    if (keys->n == 0) { /* no logit depends on q and k */
-        zero_rows(dq, rows, width, ld);
-    } else {
-        ops_nt(a->ops, dp, a->ld_p, dy, d, q + 2 * d, ld, rows, keys->n, width,
-               1.0f);
-        k->softmax_backward(dp, p, rows, keys->n, a->ld_p, y, dy, width, d);
-        ops_nn(a->ops, dq, ld, dp, a->ld_p, q + d, ld, rows, width, keys->n,
-               scale);
-        ops_tn(a->ops, dq + d, ld, dp, a->ld_p, q, ld, keys->n, width, rows,
-               scale);
-    }
-    ops_tn(a->ops, dq + 2 * d, ld, p, a->ld_p, dy, d, keys->all, width, rows,
-           1.0f);
-}
-
-void attention_backward(float *dqkv, float *dp, const float *dout,
-                        const float *out, const float *p, const float *qkv,
+void attention_backward(float *dqkv, const float *dout, const float *out,
+                        float *stats, const float *qkv,
                         const struct attention *a, const struct kernels *k)
 {
     size_t d = a->d, ld = 3 * d, width = d / a->heads;
     for (size_t b = 0; b < a->B; b++) {
         struct keys keys = keys_of(a, b);
-        for (size_t h = 0; h < a->heads; h++, p += a->L * a->ld_p) {
-            size_t wide = keys.start * ld + h * width;
-            size_t at = keys.start * d + h * width;
-            head_backward(dqkv + wide, dp, dout + at, out + at, p, qkv + wide,
-                          &keys, a, k);
+        size_t first = keys.start * ld, first_y = keys.start * d;
+        for (size_t h = 0; h < a->heads; h++, stats += 2 * a->L) {
+            float *dq = dqkv + first + h * width;
+            size_t y = first_y + h * width;
+            struct kernels_head head = head_of(a, &keys, qkv + first, h, stats);
+            if (has_keys(&keys)) {
+                k->head_backward(dq, dq + d, dq + 2 * d, out + y, dout + y,
+                                 &head);
+            } else {
+                zero_rows(dq, keys.rows, width, ld);
+            }
         }
         float *padded = dqkv + (keys.start + keys.n) * ld;
         zero_rows(padded + d, keys.rows - keys.n, d, ld);
         if (keys.n_pad > 0) {
-            spread_to_padded(dqkv + keys.start * ld + 2 * d, &keys, a);
+            spread_to_padded(dqkv + first + 2 * d, &keys, a);
         } else {
             zero_rows(padded + 2 * d, keys.rows - keys.n, d, ld);
         }

@@ -13,27 +13,28 @@
 #define CORE_NN_ATTENTION_H
 #include "core/nn/model.h"
 #include "core/nn/kernels.h"
-#include "core/nn/ops.h"
 
 struct attention {
     size_t B, L, d, heads; /* L: the most rows of a text */
     const size_t *starts;  /* (B + 1) */
     const int32_t *lengths;
     enum model_mask mask;
-    size_t ld_p; /* leading dimension of p, >= L */
-    const struct ops *ops;
+    float *scratch; /* attention_scratch(...) floats */
 };
 
-/* out (rows, d). p (B, heads, L, ld_p) keeps the probabilities for backward;
- * with keep_p false p is (L, ld_p), scratch. v of a text's first padded
- * row is overwritten by the mean of its padded ones (notebook mask). */
-void attention_forward(float *out, float *p, bool keep_p, float *qkv,
+/* Floats of scratch for texts of at most L rows. */
+size_t attention_scratch(size_t L, size_t d, size_t heads);
+
+/* out (rows, d). stats (B, heads, 2 L) keeps each row's softmax sums for
+ * backward; with keep false it is (2 L), scratch too. v of a text's first
+ * padded row is overwritten by the mean of its padded ones (notebook mask). */
+void attention_forward(float *out, float *stats, bool keep, float *qkv,
                        const struct attention *a, const struct kernels *k);
 
-/* dqkv (rows, 3 d) from dout (rows, d) and what forward left; dp (L, ld_p) is
- * scratch. */
-void attention_backward(float *dqkv, float *dp, const float *dout,
-                        const float *out, const float *p, const float *qkv,
+/* dqkv (rows, 3 d) from dout (rows, d) and what forward left. The
+ * probabilities are made again: nothing of (L, L) is ever kept. */
+void attention_backward(float *dqkv, const float *dout, const float *out,
+                        float *stats, const float *qkv,
                         const struct attention *a, const struct kernels *k);
 
 #endif

@@ -43,6 +43,26 @@ struct kernels_norm {
     bool carry_adds; /* carry already holds a part of that gradient */
 };
 
+/* One head of attention over one text. keys may be 0 when n_pad is not. */
+struct kernels_head {
+    size_t rows, keys, width;
+    size_t ld, ld_y;        /* of q, k, v and their gradients; of y and dy */
+    const float *q, *k, *v; /* (rows, width), (keys, width) twice */
+    float scale;
+    /* n_pad > 0: that many more keys, all with this logit (not scaled) and the
+     * value in v's row `keys`. */
+    size_t n_pad;
+    float pad_logit;
+    float *max, *rest; /* (rows): highest logit; 1 / sum of exp(logit - max) */
+    float *scratch;    /* kernels_head_scratch(keys, width) floats */
+};
+
+/* Enough for every kernel set. */
+static inline size_t kernels_head_scratch(size_t keys, size_t width)
+{
+    return 16 * (2 * (keys + 1) + 4 * width + 16);
+}
+
 /* Where a Philox stream stands: words 1..3 of the counter and the key. */
 struct kernels_stream {
     uint32_t key[2], counter[3];
@@ -80,17 +100,13 @@ struct kernels {
      * dgamma, dbeta (n) are written. */
     void (*norm_backward)(float *dy, float *dbias, float *dgamma, float *dbeta,
                           const struct kernels_norm *norm);
-    /* Rows of n logits become probabilities. n_pad > 0: the row stands for
-     * n_pad more logits that all equal pad_logit; the sum of their
-     * probabilities is written to column n. n = n_pad = 0: nothing. */
-    void (*softmax_forward)(float *p, size_t rows, size_t n, size_t ld,
-                            size_t n_pad, float pad_logit);
-    /* dp becomes the logits' gradient p (dp - dot(dy[r], y[r])); y, dy are
-     * (rows, width) with leading dimension ld_y: the weighted means that p
-     * made and their gradient. */
-    void (*softmax_backward)(float *dp, const float *p, size_t rows, size_t n,
-                             size_t ld, const float *y, const float *dy,
-                             size_t width, size_t ld_y);
+    /* y (rows, width) = softmax(scale q k^T) v of one head; writes max and
+     * rest. */
+    void (*head_forward)(float *y, const struct kernels_head *head);
+    /* Gradients from dy, with forward's y, max and rest: of q (rows), k (keys)
+     * and v (keys, one more if n_pad > 0), with leading dimension ld. */
+    void (*head_backward)(float *dq, float *dk, float *dv, const float *y,
+                          const float *dy, const struct kernels_head *head);
     /* AdamW over n elements; g NULL: the gradient is zero. */
     void (*adamw)(float *w, float *m, float *v, const float *g, size_t n,
                   const struct kernels_adamw *step);

@@ -195,40 +195,90 @@ static void norm_backward(float *dy, float *dbias, float *dgamma, float *dbeta,
     }
 }
 
-static void softmax_forward(float *p, size_t rows, size_t n, size_t ld,
-                            size_t n_pad, float pad_logit)
+static double head_logit(const struct kernels_head *h, size_t r, size_t j)
 {
-    for (size_t r = 0; r < rows; r++, p += ld) {
-        float max = n_pad > 0 ? pad_logit : -INFINITY;
-        for (size_t c = 0; c < n; c++) {
-            max = fmaxf(max, p[c]);
+    double sum = 0;
+    for (size_t c = 0; c < h->width; c++) {
+        sum += (double)h->q[r * h->ld + c] * h->k[j * h->ld + c];
+    }
+    return h->scale * sum;
+}
+
+/* Of key j, or of all padded ones together (j = keys). */
+static double head_probability(const struct kernels_head *h, size_t r, size_t j)
+{
+    bool padded = j == h->keys;
+    double logit = padded ? h->pad_logit : head_logit(h, r, j);
+    double p = exp(logit - h->max[r]) * h->rest[r];
+    return padded ? (double)h->n_pad * p : p;
+}
+
+static size_t head_all_keys(const struct kernels_head *h)
+{
+    return h->keys + (h->n_pad > 0);
+}
+
+static void head_forward(float *y, const struct kernels_head *h)
+{
+    for (size_t r = 0; r < h->rows; r++) {
+        double max = h->n_pad > 0 ? h->pad_logit : -INFINITY, sum = 0;
+        for (size_t j = 0; j < h->keys; j++) {
+            max = fmax(max, head_logit(h, r, j));
         }
-        double sum = 0;
-        for (size_t c = 0; c < n; c++) {
-            p[c] = expf(p[c] - max);
-            sum += p[c];
+        h->max[r] = (float)max;
+        h->rest[r] = 1;
+        for (size_t j = 0; j < head_all_keys(h); j++) {
+            sum += head_probability(h, r, j);
         }
-        if (n_pad > 0) {
-            p[n] = (float)n_pad * expf(pad_logit - max);
-            sum += p[n];
-        }
-        for (size_t c = 0; c < n + (n_pad > 0); c++) {
-            p[c] = (float)(p[c] / sum);
+        h->rest[r] = (float)(1 / sum);
+        for (size_t c = 0; c < h->width; c++) {
+            double mean = 0;
+            for (size_t j = 0; j < head_all_keys(h); j++) {
+                mean += head_probability(h, r, j) * h->v[j * h->ld + c];
+            }
+            y[r * h->ld_y + c] = (float)mean;
         }
     }
 }
 
-static void softmax_backward(float *dp, const float *p, size_t rows, size_t n,
-                             size_t ld, const float *y, const float *dy,
-                             size_t width, size_t ld_y)
+/* Row r of dy times row j of v, less the mean over the keys of that. */
+static double head_slope(const struct kernels_head *h, const float *y,
+                         const float *dy, size_t r, size_t j)
 {
-    for (size_t r = 0; r < rows; r++) {
-        double dot = 0;
-        for (size_t c = 0; c < width; c++) {
-            dot += y[r * ld_y + c] * dy[r * ld_y + c];
+    double sum = 0;
+    for (size_t c = 0; c < h->width; c++) {
+        size_t at = r * h->ld_y + c;
+        sum += dy[at] * ((double)h->v[j * h->ld + c] - y[at]);
+    }
+    return sum;
+}
+
+static void head_backward(float *dq, float *dk, float *dv, const float *y,
+                          const float *dy, const struct kernels_head *h)
+{
+    size_t all = head_all_keys(h);
+    for (size_t c = 0; c < h->width; c++) {
+        for (size_t r = 0; r < h->rows; r++) {
+            dq[r * h->ld + c] = 0;
         }
-        for (size_t c = 0; c < n; c++) {
-            dp[r * ld + c] = (float)(p[r * ld + c] * (dp[r * ld + c] - dot));
+        for (size_t j = 0; j < all; j++) {
+            dv[j * h->ld + c] = 0;
+        }
+        for (size_t j = 0; j < h->keys; j++) {
+            dk[j * h->ld + c] = 0;
+        }
+    }
+    for (size_t r = 0; r < h->rows; r++) {
+        for (size_t j = 0; j < all; j++) {
+            double p = head_probability(h, r, j);
+            double ds = p * head_slope(h, y, dy, r, j) * h->scale;
+            for (size_t c = 0; c < h->width; c++) {
+                dv[j * h->ld + c] += (float)(p * dy[r * h->ld_y + c]);
+                if (j < h->keys) {
+                    dq[r * h->ld + c] += (float)(ds * h->k[j * h->ld + c]);
+                    dk[j * h->ld + c] += (float)(ds * h->q[r * h->ld + c]);
+                }
+            }
         }
     }
 }
@@ -327,8 +377,8 @@ const struct kernels kernels_reference = {
     .dot = dot,
     .norm_forward = norm_forward,
     .norm_backward = norm_backward,
-    .softmax_forward = softmax_forward,
-    .softmax_backward = softmax_backward,
+    .head_forward = head_forward,
+    .head_backward = head_backward,
     .adamw = adamw,
     .blend = blend,
     .wide_forward = wide_forward,

@@ -59,8 +59,8 @@ enum model_pooling {
 enum model_activation { MODEL_ACTIVATION_RELU, MODEL_ACTIVATION_GELU };
 enum model_precision {
     MODEL_PRECISION_FLOAT32,
-    /* Products in bfloat16, added up in float32, all else in float32; on a CPU
-     * without AVX512-BF16 the same as FLOAT32. */
+    /* Products of Linear layers in bfloat16, added up in float32, all else in
+     * float32; on a CPU without AVX512-BF16 the same as FLOAT32. */
     MODEL_PRECISION_BF16_MIXED
 };
 enum { MODEL_MAX_LAYERS = 64 };

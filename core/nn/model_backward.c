@@ -199,10 +199,9 @@ static void attend_backward(struct model *m, const struct model_batch *batch,
                               .starts = u->starts,
                               .lengths = batch->lengths,
                               .mask = c->mask,
-                              .ld_p = m->ld_p,
-                              .ops = &m->ops};
-    attention_backward(u->grad_qkv, u->grad_p, u->grad_next, l->attended, l->p,
-                       l->qkv, &shape, m->kernels);
+                              .scratch = m->buffers.attention};
+    attention_backward(u->grad_qkv, u->grad_next, l->attended, l->stats, l->qkv,
+                       &shape, m->kernels);
     m->kernels->column_sums(m->grads[model_place(layer, MODEL_QUERY_B)],
                             u->grad_qkv, rows, 3 * d);
     ops_tn(&m->ops, m->grads[q_w], d, u->grad_qkv, 3 * d, x, d, 3 * d, d, rows,

@@ -143,9 +143,8 @@ static void attend(struct model *m, const struct model_batch *batch,
                               .starts = m->buffers.starts,
                               .lengths = batch->lengths,
                               .mask = c->mask,
-                              .ld_p = m->ld_p,
-                              .ops = &m->ops};
-    attention_forward(l->attended, l->p, m->trainable, l->qkv, &shape,
+                              .scratch = m->buffers.attention};
+    attention_forward(l->attended, l->stats, m->trainable, l->qkv, &shape,
                       m->kernels);
     linear(m, out, l->attended, model_place(layer, MODEL_OUT_W), rows);
 }

@@ -2,6 +2,7 @@
 #include "core/nn/model_parts.h"
 
 #include "core/base/mem.h"
+#include "core/nn/attention.h"
 #include "core/nn/dropout.h"
 
 #include <assert.h>
@@ -206,7 +207,7 @@ static struct model_layer take_layer(struct model *m, size_t B, size_t rows)
     size_t d = (size_t)c->emb_dim;
     size_t tiles = m->trainable ? B * (size_t)c->num_heads : 1;
     struct model_layer l = {.qkv = take2(m, rows, 3 * d)};
-    l.p = take2(m, tiles, (size_t)c->max_len * m->ld_p);
+    l.stats = take2(m, tiles, 2 * (size_t)c->max_len);
     l.attended = take2(m, rows, d);
     l.bits = take_bits(m, rows, d);
     l.ffn = take_hidden(m, rows, (size_t)c->ffn_dim);
@@ -248,7 +249,7 @@ static void lay_out_forward(struct model *m, size_t B, size_t N)
     const struct model_config *c = &m->config;
     struct model_buffers *u = &m->buffers;
     size_t L = (size_t)c->max_len, d = (size_t)c->emb_dim;
-    m->ld_p = (L + 15) / 16 * 16;
+    u->attention = take(m, attention_scratch(L, d, (size_t)c->num_heads));
     u->starts = arena_take(&m->arena, B + 1, sizeof(*u->starts));
     u->ids = arena_take(&m->arena, N, sizeof(*u->ids));
     lay_out_chain(m, B, N);
@@ -266,7 +267,7 @@ static void lay_out_backward(struct model *m, size_t B, size_t N)
 {
     const struct model_config *c = &m->config;
     struct model_buffers *u = &m->buffers;
-    size_t L = (size_t)c->max_len, d = (size_t)c->emb_dim;
+    size_t d = (size_t)c->emb_dim;
     bool flat = c->pooling == MODEL_POOLING_FLATTEN;
     u->bits_tokens = take_bits(m, N, 1);
     u->bits_embedding = take_bits(m, N, d);
@@ -276,7 +277,6 @@ static void lay_out_backward(struct model *m, size_t B, size_t N)
     u->grad_carry = c->residual ? take2(m, N, d) : NULL;
     u->grad_hidden = take2(m, N, (size_t)c->ffn_dim);
     u->grad_qkv = take2(m, N, 3 * d);
-    u->grad_p = take2(m, L, m->ld_p);
     u->grad_features = flat ? u->grad : take2(m, B, d);
     if (c->pooling == MODEL_POOLING_MAX) {
         u->chosen = arena_take(&m->arena, B * d, sizeof(*u->chosen));

@@ -103,7 +103,7 @@ struct model_hidden {
 
 struct model_layer {
     float *qkv;      /* (N, 3 d) */
-    float *p;        /* (max_batch, heads, L, ld_p), or (L, ld_p) */
+    float *stats;    /* (max_batch, heads, 2 L), or (2 L): attention.h */
     float *attended; /* (N, d) */
     uint16_t *bits;  /* of the attention's result */
     struct kernels_dropout dropout;
@@ -118,6 +118,7 @@ struct model_buffers {
     int32_t *ids;   /* (N): the token of each row */
     uint16_t *bits_tokens, *bits_embedding, *bits_features;
     struct kernels_dropout embedding_dropout, features_dropout;
+    float *attention;           /* its scratch */
     struct model_point *points; /* (2 num_layers + 1) */
     struct model_layer *layers; /* (num_layers) */
     float *features;            /* (max_batch, F); flatten: the last y */
@@ -128,7 +129,6 @@ struct model_buffers {
     float *grad, *grad_next, *grad_carry; /* (N, d): from part to part */
     float *grad_hidden;                   /* (N, ffn) */
     float *grad_qkv;                      /* (N, 3 d) */
-    float *grad_p;                        /* (L, ld_p) */
     float *grad_features;                 /* (max_batch, F); flatten: grad */
     float *grad_head[MODEL_N_HIDDEN], *grad_logits;
     float *class_weights;  /* (C) */
@@ -162,7 +162,6 @@ struct model {
     int wide; /* place of the head's first weight when it is huge, or NONE */
     struct model_flat flat;
     float *sinusoid; /* (L, d), or NULL */
-    size_t ld_p;
     struct model_buffers buffers;
     const struct kernels *kernels;
     struct ops ops;
