@@ -64,16 +64,17 @@ enum slot_state {
  * ADD_STUDY     state RUNNING, created_ms = running_since_ms = at_ms
  * START_TRIAL   attempt; start_ms = at_ms unless it is set; the values
  * END_ATTEMPT   cause, message, place, n_at_place; nothing else
- * FINISH_TRIAL  the same, and value, best_epoch, end_ms = at_ms. COMPLETE and
- *               PRUNED lose their `last` and `previous` checkpoints (FAIL keeps
- *               them for retry)
+ * FINISH_TRIAL  the same, and value, best_epoch, memory, end_ms = at_ms.
+ *               COMPLETE and PRUNED lose their `last` and `previous`
+ *               checkpoints (FAIL keeps them for retry)
  * RUNG          Optuna's attribute completed_rung_<rung>
  * CHECKPOINT    replaces the trial's `best` or `last`; a `last` that shifts
  *               becomes the `previous` before that
  * DISCARD       whichever checkpoints have that file are none; the `previous`
  *               takes the place of a `last` that goes
- * RETRY_TRIAL   cause NONE, no message, value NaN, best_epoch -1, end_ms 0,
- *               place -1, n_at_place 0; reports and checkpoints stay */
+ * RETRY_TRIAL   cause NONE, no message, value NaN, best_epoch -1, no memory,
+ *               end_ms 0, place -1, n_at_place 0; reports and checkpoints
+ *               stay */
 
 struct action {
     enum action_kind kind;
@@ -129,8 +130,9 @@ struct action {
             char *message; /* owned, may be NULL */
             double value;
             int64_t best_epoch;
-            int64_t place, n_at_place; /* see struct study_trial */
-        } end;                         /* END_ATTEMPT and FINISH_TRIAL */
+            int64_t place, n_at_place;  /* see struct study_trial */
+            struct trial_memory memory; /* FINISH_TRIAL */
+        } end;                          /* END_ATTEMPT and FINISH_TRIAL */
         struct {
             enum slot_state state;
         } set_slot;

@@ -59,6 +59,7 @@ struct event { /* borrows everything it points to */
         struct {
             int64_t epoch;
             struct run_metrics metrics;
+            struct trial_memory memory;
         } report;
         struct {
             bool best;
@@ -70,6 +71,7 @@ struct event { /* borrows everything it points to */
         struct {
             double value;
             int64_t best_epoch;
+            struct trial_memory memory;
         } done;
         struct {
             enum trial_cause cause;

@@ -307,6 +307,7 @@ static void finish_trial(struct study *s, struct study_trial *t,
     t->n_at_place = a->end.n_at_place;
     t->value = a->end.value;
     t->best_epoch = a->end.best_epoch;
+    t->memory = a->end.memory;
     t->end_ms = a->at_ms;
     set_state(s, t, a->end.state);
     if (t->state != TRIAL_FAIL) {
@@ -326,6 +327,7 @@ static void retry_trial(struct study *s, struct study_trial *t)
     set_text(&t->message, NULL);
     t->value = NAN;
     t->best_epoch = -1;
+    t->memory = (struct trial_memory){0};
     t->end_ms = 0;
     t->place = -1;
     t->n_at_place = 0;

@@ -40,9 +40,18 @@ static const struct member STUDY_MEMBERS[] = {
 };
 
 static const struct member TRIAL_MEMBERS[] = {
-    TRIAL_MEMBER(id),      TRIAL_MEMBER(number),     TRIAL_MEMBER(seq),
-    TRIAL_MEMBER(attempt), TRIAL_MEMBER(best_epoch), TRIAL_MEMBER(start_ms),
-    TRIAL_MEMBER(end_ms),  TRIAL_MEMBER(place),      TRIAL_MEMBER(n_at_place),
+    TRIAL_MEMBER(id),
+    TRIAL_MEMBER(number),
+    TRIAL_MEMBER(seq),
+    TRIAL_MEMBER(attempt),
+    TRIAL_MEMBER(best_epoch),
+    TRIAL_MEMBER(start_ms),
+    TRIAL_MEMBER(end_ms),
+    TRIAL_MEMBER(place),
+    TRIAL_MEMBER(n_at_place),
+    TRIAL_MEMBER(memory.peak),
+    TRIAL_MEMBER(memory.planned),
+    TRIAL_MEMBER(memory.of_worker),
 };
 
 /* The one place where a sentence is made. "study 3 trial 4: cause: 1 and 2" */

@@ -292,6 +292,12 @@ static bool is_sentence(const char *message)
     return strlen(message) < sizeof(((struct err *)0)->msg);
 }
 
+static bool is_memory(const struct trial_memory *m)
+{
+    return m->peak >= 0 && m->planned >= 0 &&
+           (m->of_worker == 0 || m->of_worker == 1);
+}
+
 /* A worker's word as an event; false when no worker may say it. */
 static bool event_of(const struct msg *m, struct event *e)
 {
@@ -321,7 +327,8 @@ static bool event_of(const struct msg *m, struct event *e)
         e->id = m->report.id;
         e->report.epoch = m->report.epoch;
         e->report.metrics = metrics_of(&m->report);
-        return true;
+        e->report.memory = m->report.memory;
+        return is_memory(&m->report.memory);
     case MSG_CHECKPOINT:
         e->kind = EVENT_CHECKPOINT;
         e->id = m->checkpoint.id;
@@ -339,7 +346,8 @@ static bool event_of(const struct msg *m, struct event *e)
         e->id = m->done.id;
         e->done.value = canonical(m->done.value);
         e->done.best_epoch = m->done.best_epoch;
-        return true;
+        e->done.memory = m->done.memory;
+        return is_memory(&m->done.memory);
     case MSG_FAILED:
         e->kind = EVENT_FAILED;
         e->id = m->failed.id;

@@ -95,13 +95,15 @@ static void remove_file(const struct turn *t, const struct study *s,
 
 static void finish(const struct turn *t, const struct study *s,
                    const struct study_trial *trial, enum trial_state state,
-                   double value, int64_t epoch)
+                   double value, int64_t epoch,
+                   const struct trial_memory *memory)
 {
     struct action *a = turn_add_trial(t, ACTION_FINISH_TRIAL, s, trial);
     a->end.state = state;
     a->end.cause = TRIAL_CAUSE_NONE;
     a->end.value = value;
     a->end.best_epoch = epoch;
+    a->end.memory = *memory;
     a->end.place = trial->place;
     a->end.n_at_place = trial->n_at_place;
     maybe_end_study(t, s, trial);
@@ -112,9 +114,9 @@ static void finish(const struct turn *t, const struct study *s,
 
 void turn_prune(const struct turn *t, const struct study *s,
                 const struct study_trial *trial, int slot, double value,
-                int64_t epoch)
+                int64_t epoch, const struct trial_memory *memory)
 {
-    finish(t, s, trial, TRIAL_PRUNED, value, epoch);
+    finish(t, s, trial, TRIAL_PRUNED, value, epoch, memory);
     if (t->m->slots[slot].state == SLOT_BUSY) {
         struct action *a = turn_add_trial(t, ACTION_STOP, s, trial);
         a->slot = slot;
@@ -124,14 +126,14 @@ void turn_prune(const struct turn *t, const struct study *s,
 
 void turn_complete(const struct turn *t, const struct study *s,
                    const struct study_trial *trial, double value,
-                   int64_t best_epoch)
+                   int64_t best_epoch, const struct trial_memory *memory)
 {
     if (isnan(value)) {
         turn_fail(t, s, trial, TRIAL_CAUSE_NAN,
                   "the objective is not a number");
         return;
     }
-    finish(t, s, trial, TRIAL_COMPLETE, value, best_epoch);
+    finish(t, s, trial, TRIAL_COMPLETE, value, best_epoch, memory);
 }
 
 static void fail_at(const struct turn *t, const struct study *s,

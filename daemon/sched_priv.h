@@ -53,11 +53,11 @@ void turn_lose(const struct turn *t, const struct study *s,
 /* COMPLETE; FAIL nan when value is NaN. */
 void turn_complete(const struct turn *t, const struct study *s,
                    const struct study_trial *trial, double value,
-                   int64_t best_epoch);
+                   int64_t best_epoch, const struct trial_memory *memory);
 /* PRUNED with the value of its last report, and STOP for its slot. */
 void turn_prune(const struct turn *t, const struct study *s,
                 const struct study_trial *trial, int slot, double value,
-                int64_t epoch);
+                int64_t epoch, const struct trial_memory *memory);
 void turn_fail(const struct turn *t, const struct study *s,
                const struct study_trial *trial, enum trial_cause cause,
                const char *message);

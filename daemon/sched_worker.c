@@ -152,7 +152,8 @@ static void maybe_prune(const struct turn *t, const struct event *e,
         a->rung.value = verdict.rung_value;
     }
     if (verdict.prunes) {
-        turn_prune(t, s, trial, e->slot, latest.value, latest.step);
+        turn_prune(t, s, trial, e->slot, latest.value, latest.step,
+                   &e->report.memory);
     }
 }
 
@@ -351,7 +352,8 @@ static void end_of_work(const struct turn *t, const struct event *e,
         return;
     }
     if (trial != NULL && e->kind == EVENT_DONE) {
-        turn_complete(t, s, trial, e->done.value, e->done.best_epoch);
+        turn_complete(t, s, trial, e->done.value, e->done.best_epoch,
+                      &e->done.memory);
     } else if (trial != NULL && e->kind == EVENT_FAILED) {
         failed(t, e, s, trial);
     } else if (trial != NULL) {

@@ -184,6 +184,13 @@ MUST_CHECK int store_row_text_or_null(const struct store_row *r, int column,
 MUST_CHECK int store_row_time(const struct store_row *r, int column,
                               int64_t *ms);
 
+/* X(member, key): the user attributes that are a struct trial_memory; 0 has
+ * none. */
+#define STORE_MEMORY(X)                                                        \
+    X(peak, "peak_bytes")                                                      \
+    X(planned, "planned_bytes")                                                \
+    X(of_worker, "peak_of_worker")
+
 /* --- store_trials.c, store_params.c, store_foreign.c ---------------------- */
 enum store_walk { /* tables walked beside `trials`, in its order */
                   STORE_WALK_PARAMS,
@@ -192,6 +199,7 @@ enum store_walk { /* tables walked beside `trials`, in its order */
                   STORE_WALK_EPOCHS,
                   STORE_WALK_CHECKPOINTS,
                   STORE_WALK_RUNGS,
+                  STORE_WALK_MEMORY,
                   STORE_WALK_STEPS,
                   STORE_N_WALKS
 };

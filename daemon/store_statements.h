@@ -88,7 +88,8 @@
                    " n_at_place = 0 WHERE trial_id = ?1")                      \
     X(RETRY_ATTRIBUTES, "DELETE FROM trial_user_attributes WHERE trial_id = ?" \
                         " AND key IN ('best_ckpt', 'epoch', 'val-loss',"       \
-                        " 'cause')")                                           \
+                        " 'cause', 'peak_bytes', 'planned_bytes',"             \
+                        " 'peak_of_worker')")                                  \
     X(FLAG, "UPDATE parzen_trials SET seq = ?2, nondeterministic = 1"          \
             " WHERE trial_id = ?1")
 

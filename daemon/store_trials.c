@@ -75,6 +75,14 @@ static const struct {
                    "trial_system_attributes") " AND x.key GLOB"
                                               " 'completed_rung_[0-9]*'"
                                               " ORDER BY t.trial_id, 2"},
+    [STORE_WALK_MEMORY] =
+        {"trial_user_attributes",
+         SELECT_OF("x.key, CAST(x.value_json AS INTEGER)",
+                   "trial_user_attributes") " AND x.key IN ('peak_bytes',"
+                                            " 'planned_bytes',"
+                                            " 'peak_of_worker') AND"
+                                            " x.value_json GLOB '[0-9]*'"
+                                            " ORDER BY t.trial_id"},
     [STORE_WALK_STEPS] =
         {"trial_intermediate_values",
          SELECT_OF("x.step, x.intermediate_value,"
@@ -234,6 +242,29 @@ static int load_rungs(struct store_loading *l, const struct study_trial *t)
             rc = store_row_next(r);
         }
     }
+    return rc;
+}
+
+static int load_memory(struct store_loading *l, struct trial_memory *memory)
+{
+    struct store_row *r = &l->walks[STORE_WALK_MEMORY];
+    struct trial_memory m = {0};
+    int rc = 0;
+    while (rc == 0 && store_has_row(l, STORE_WALK_MEMORY)) {
+        const char *key;
+        int64_t value = 0;
+        rc = store_row_text(r, 1, 32, &key);
+        if (rc == 0) {
+            rc = store_row_int(r, 2, 0, INT64_MAX, &value);
+        }
+        if (rc == 0) {
+#define X(member, name) m.member = strcmp(key, name) == 0 ? value : m.member;
+            STORE_MEMORY(X)
+#undef X
+            rc = store_row_next(r);
+        }
+    }
+    *memory = m;
     return rc;
 }
 
@@ -425,6 +456,9 @@ static int load_rows(struct store_loading *l, struct study_trial *t)
     if (rc == 0) {
         apply_state(l, t, state, value);
         rc = load_checkpoints(l, t); /* FINISH_TRIAL would drop one */
+    }
+    if (rc == 0) {
+        rc = load_memory(l, &t->memory);
     }
     return rc;
 }

@@ -360,6 +360,23 @@ static int val_loss(const struct store_write *w, double *loss)
     return rc;
 }
 
+static int put_bytes(const struct store_write *w, const char *key, int64_t n)
+{
+    char text[32];
+    snprintf(text, sizeof(text), "%" PRId64, n);
+    return n != 0 ? put_attribute(w, key, text) : 0;
+}
+
+static int put_memory(const struct store_write *w)
+{
+    const struct trial_memory *m = &w->a->end.memory;
+    int rc = 0;
+#define X(member, key) rc = rc == 0 ? put_bytes(w, key, m->member) : rc;
+    STORE_MEMORY(X)
+#undef X
+    return rc;
+}
+
 /* The user attributes that Optuna's users see: product.md's names. */
 static int put_attributes(const struct store_write *w)
 {
@@ -383,6 +400,9 @@ static int put_attributes(const struct store_write *w)
     char *path = NULL;
     if (rc == 0) {
         rc = best_path(w, &path);
+    }
+    if (rc == 0) {
+        rc = put_memory(w);
     }
     if (rc == 0 && path != NULL) {
         rc = put_text_attribute(w, "best_ckpt", path);

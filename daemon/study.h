@@ -62,11 +62,12 @@ struct study_trial {
     int64_t number;
     int64_t seq; /* of the last event that changed it */
     enum trial_state state;
-    enum trial_cause cause; /* of the end, or of the last attempt's end */
-    char *message;          /* sentence to the cause, or NULL; owned */
-    int64_t attempt;        /* last started, 0: none yet */
-    double value;           /* NaN: none */
-    int64_t best_epoch;     /* -1: none */
+    enum trial_cause cause;     /* of the end, or of the last attempt's end */
+    char *message;              /* sentence to the cause, or NULL; owned */
+    int64_t attempt;            /* last started, 0: none yet */
+    double value;               /* NaN: none */
+    int64_t best_epoch;         /* -1: none */
+    struct trial_memory memory; /* of a finished one */
     int64_t start_ms; /* UTC milliseconds, of the first attempt, 0: not yet */
     int64_t end_ms;   /* UTC milliseconds, of the final state, 0: not yet */
     double *fixed;    /* space.n values, NaN free; NULL: not enqueued */

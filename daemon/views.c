@@ -132,6 +132,21 @@ static void put_progress(const struct study_trial *t,
     json_close(w, '}');
 }
 
+static void put_memory(const struct trial_memory *m, struct json_out *w)
+{
+    const int64_t values[] = {m->peak, m->planned};
+    static const char *const keys[] = {"peak_bytes", "planned_bytes"};
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        json_put_key(w, keys[i]);
+        if (values[i] > 0) {
+            json_put_int(w, values[i]);
+        } else {
+            json_put_null(w);
+        }
+    }
+    put_bool(w, "peak_of_worker", m->of_worker != 0);
+}
+
 void views_trial(const struct study *s, const struct study_trial *t,
                  const char *state_dir, bool with_epochs,
                  const struct views_time *time, struct json_out *w)
@@ -157,6 +172,7 @@ void views_trial(const struct study *s, const struct study_trial *t,
     } else {
         json_put_null(w);
     }
+    put_memory(&t->memory, w);
     put_time(w, "start", t->start_ms);
     put_time(w, "end", t->end_ms);
     put_params(s, t, w);

@@ -9,7 +9,9 @@
  *   and in the detailed view "config":{...}, "params":["lr",...],
  *   "running":[trial...], "trouble": "..."|null
  * trial: {"number","seq","state","cause","message","attempt","value",
- *   "best_epoch","start","end","params":{name:value},
+ *   "best_epoch","peak_bytes","planned_bytes","peak_of_worker" (memory of
+ *   the last attempt; true: the peak is its worker's since its start),
+ *   "start","end","params":{name:value},
  *   "epochs":[{"epoch","train-loss",...}],"checkpoint":PATH|null,
  *   "progress":{"phase","epoch","step","n_steps","loss","elapsed_ms"}|null,
  *   "nondeterministic":bool}

@@ -50,6 +50,13 @@ export function time(ms) {
     : new Date(ms).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }
 
+/* A finished trial's: "332 MB, 314 MB planned". */
+export function memory(t) {
+  const mb = (n) => `${Math.round(n / 1e6)} MB`;
+  const whose = t.peak_of_worker ? " (its worker's)" : "";
+  return mb(t.peak_bytes) + whose + (t.planned_bytes ? `, ${mb(t.planned_bytes)} planned` : "");
+}
+
 export function percent(fraction) {
   return `${Math.round(100 * fraction)} %`;
 }

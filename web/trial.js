@@ -92,6 +92,7 @@ export class TrialPanel {
       ["Best epoch", format.epoch(t.best_epoch)],
       ["Duration", format.duration(this.#model.duration(t))],
       ["Started", format.time(t.start)],
+      ...(t.peak_bytes ? [["Memory", format.memory(t)]] : []),
       ["Attempt", String(t.attempt)],
       ...(t.enqueued ? [["Enqueued", "by a user"]] : []),
       ...(t.nondeterministic ? [["Repeatable", "no: a repeated epoch differed"]] : []),

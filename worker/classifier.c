@@ -4,6 +4,7 @@
 #include "core/base/paths.h"
 #include "core/data/dataset.h"
 #include "core/nn/model.h"
+#include "core/train/peak.h"
 #include "core/train/run_model.h"
 #include "core/train/tfevents.h"
 #include "core/train/trainer.h"
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 enum {
@@ -32,6 +32,7 @@ struct classifier {
     enum trainer_phase said_phase;
     int64_t said_ms; /* last PROGRESS */
     int n_disk_failures;
+    bool peak_is_own; /* of this attempt, not of the worker's life */
 };
 
 static void say(struct classifier *c, const struct msg *m)
@@ -141,22 +142,23 @@ static void print_epoch(const struct trainer_event *e)
     fflush(stdout);
 }
 
+static struct trial_memory memory_of(const struct classifier *c)
+{
+    return (struct trial_memory){.peak = peak_bytes(),
+                                 .planned = (int64_t)trainer_bytes(c->trainer),
+                                 .of_worker = !c->peak_is_own};
+}
+
 static void say_epoch(struct classifier *c, const struct trainer_event *e)
 {
     struct msg m = {.type = MSG_REPORT,
                     .report = {.id = c->id,
                                .epoch = e->progress.epoch,
-                               .metrics = e->metrics}};
+                               .metrics = e->metrics,
+                               .memory = memory_of(c)}};
     print_epoch(e);
     log_epoch(c, e);
     say(c, &m);
-}
-
-static int64_t peak_bytes(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (int64_t)usage.ru_maxrss * 1024;
 }
 
 static void say_done(struct classifier *c, const struct trainer_result *r)
@@ -168,12 +170,18 @@ static void say_done(struct classifier *c, const struct trainer_result *r)
         say_failed(c, TRIAL_CAUSE_NAN, r->why);
         return;
     }
+    const struct trial_memory memory = memory_of(c);
+    printf("memory: %.1f MB at most%s, %.1f MB planned\n",
+           (double)memory.peak / 1e6,
+           c->peak_is_own ? "" : " since the worker's start",
+           (double)memory.planned / 1e6);
+    fflush(stdout);
     struct msg m = {.type = MSG_DONE,
                     .done = {.id = c->id,
                              .value = r->value,
                              .best_epoch = r->best_epoch,
                              .n_epochs = r->n_epochs,
-                             .peak_bytes = peak_bytes()}};
+                             .memory = memory}};
     say(c, &m);
 }
 
@@ -233,7 +241,8 @@ int classifier_new(const struct msg_assign *assign,
     *c = (struct classifier){.id = assign->id,
                              .out = *out,
                              .metric = (enum run_metric)assign->metric,
-                             .said_phase = TRAINER_FINISHED};
+                             .said_phase = TRAINER_FINISHED,
+                             .peak_is_own = peak_reset()};
     int rc = open_dataset(c, assign, err);
     if (rc == 0) {
         rc = begin(c, assign, err);

@@ -158,6 +158,16 @@ void file_unmap(struct span map)
     }
 }
 
+void file_forget(struct span part)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)part.at + page - 1) / page * page;
+    uintptr_t to = ((uintptr_t)part.at + part.len) / page * page;
+    if (from < to) {
+        (void)madvise((void *)from, to - from, MADV_DONTNEED);
+    }
+}
+
 bool file_exists(const char *path)
 {
     return access(path, F_OK) == 0;

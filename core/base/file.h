@@ -17,6 +17,9 @@ MUST_CHECK int file_load(const char *path, size_t max, char **out, size_t *len,
  * shortens in place: reading past a new end kills the process. */
 MUST_CHECK int file_map(const char *path, struct span *out, struct err *err);
 void file_unmap(struct span map);
+/* Whole pages of this part of a map leave memory; read again, they come back
+ * from the file. */
+void file_forget(struct span part);
 bool file_exists(const char *path);
 /* SHA-256 and size of a file, read in pieces. */
 MUST_CHECK int file_sha256(const char *path, char hex[65], uint64_t *size,

@@ -12,7 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LENGTH_BYTES = 8, MAX_DIMS = 4, MAX_HEADER = 100 << 20 };
+enum {
+    LENGTH_BYTES = 8,
+    MAX_DIMS = 4,
+    MAX_HEADER = 100 << 20,
+    COPY_PIECE = 4 << 20
+};
 
 struct entry {
     const char *name; /* borrowed from the tree */
@@ -273,6 +278,17 @@ int safetensors_find(const struct safetensors *f, const char *name,
     }
     *out = e->view;
     return 0;
+}
+
+void safetensors_copy(const struct safetensors_view *view, void *out)
+{
+    size_t n = view->n * safetensors_dtypes[view->dtype].size;
+    for (size_t at = 0; at < n; at += COPY_PIECE) {
+        size_t some = n - at < COPY_PIECE ? n - at : COPY_PIECE;
+        const char *from = (const char *)view->data + at;
+        memcpy((char *)out + at, from, some);
+        file_forget((struct span){from, some});
+    }
 }
 
 const char *safetensors_metadata(const struct safetensors *f, const char *key)

@@ -23,6 +23,9 @@ void safetensors_close(struct safetensors *f);
 /* NOTFOUND when there is no such tensor. */
 MUST_CHECK int safetensors_find(const struct safetensors *f, const char *name,
                                 struct safetensors_view *out, struct err *err);
+/* Copy the data out, a piece at a time: what was copied leaves memory, so that
+ * a file that is read whole never stands in memory twice. */
+void safetensors_copy(const struct safetensors_view *view, void *out);
 /* A string of __metadata__, or NULL. Borrowed. */
 const char *safetensors_metadata(const struct safetensors *f, const char *key);
 

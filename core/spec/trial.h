@@ -72,4 +72,12 @@ struct trial_id {
     int64_t attempt; /* 1 .. */
 };
 
+/* Memory of a trial's last attempt. */
+struct trial_memory {
+    int64_t peak;      /* bytes resident at most; 0: not known */
+    int64_t planned;   /* bytes that the training said it needs; 0: not known */
+    int64_t of_worker; /* 1: the peak is the worker's since its start, because
+                          the kernel does not count anew for each trial */
+};
+
 #endif

@@ -53,7 +53,7 @@ static int get_part(const struct safetensors *f, const struct model_tensor *t,
             fits = view.dims[i] == t->dims[i];
         }
         if (fits) {
-            memcpy(part->data, view.data, t->n * sizeof(float));
+            safetensors_copy(&view, part->data);
         } else {
             rc = err_set(err, ERR_INVALID,
                          "tensor '%s' has not the shape that its run gives it",

@@ -49,6 +49,13 @@ static void put_ID(struct buf *out, const struct trial_id *v)
     put_I(out, &v->attempt);
 }
 
+static void put_MEMORY(struct buf *out, const struct trial_memory *v)
+{
+    put_I(out, &v->peak);
+    put_I(out, &v->planned);
+    put_I(out, &v->of_worker);
+}
+
 static void put_METRICS(struct buf *out, const struct run_metrics *v)
 {
     for (int i = 0; i < RUN_N_METRICS; i++) {
@@ -172,6 +179,13 @@ static const char *get_ID(struct reader *r, struct trial_id *v)
     return why != NULL ? why : get_I(r, &v->attempt);
 }
 
+static const char *get_MEMORY(struct reader *r, struct trial_memory *v)
+{
+    const char *why = get_I(r, &v->peak);
+    why = why != NULL ? why : get_I(r, &v->planned);
+    return why != NULL ? why : get_I(r, &v->of_worker);
+}
+
 static const char *get_METRICS(struct reader *r, struct run_metrics *v)
 {
     const char *why = NULL;
@@ -276,6 +290,7 @@ int msg_decode(int type, const void *bytes, size_t n, struct msg *out,
 #define fini_ID(v)      ((void)(v))
 #define fini_RUN(v)     ((void)(v))
 #define fini_METRICS(v) ((void)(v))
+#define fini_MEMORY(v)  ((void)(v))
 
 static void fini_S(char **v)
 {

@@ -11,10 +11,11 @@
 #include "core/spec/trial.h"
 struct buf;
 
-enum { MSG_PROTOCOL = 4 };
+enum { MSG_PROTOCOL = 5 };
 
 /* F(type, name); types: I int64_t, D double, S char * (owned once decoded),
- * ID struct trial_id, RUN struct run, METRICS struct run_metrics. */
+ * ID struct trial_id, RUN struct run, METRICS struct run_metrics, MEMORY
+ * struct trial_memory. */
 
 /* clang-format off */
 
@@ -51,7 +52,8 @@ enum { MSG_PROTOCOL = 4 };
 #define MSG_PROGRESS_FIELDS(F)                                                 \
     F(ID, id) F(S, phase) F(I, epoch) F(I, step) F(I, n_steps) F(D, loss)
 /* worker -> daemon: an epoch is over (epoch 0 is the first). */
-#define MSG_REPORT_FIELDS(F) F(ID, id) F(I, epoch) F(METRICS, metrics)
+#define MSG_REPORT_FIELDS(F)                                                   \
+    F(ID, id) F(I, epoch) F(METRICS, metrics) F(MEMORY, memory)
 /* worker -> daemon: a checkpoint is durable. best: 1 the best epoch's, 0 one
  * to continue from. file is a name inside the trial's folder. */
 #define MSG_CHECKPOINT_FIELDS(F)                                               \
@@ -62,7 +64,7 @@ enum { MSG_PROTOCOL = 4 };
 #define MSG_DISCARD_FIELDS(F) F(ID, id) F(S, file) F(S, message)
 /* worker -> daemon: the training is over. */
 #define MSG_DONE_FIELDS(F)                                                     \
-    F(ID, id) F(D, value) F(I, best_epoch) F(I, n_epochs) F(I, peak_bytes)
+    F(ID, id) F(D, value) F(I, best_epoch) F(I, n_epochs) F(MEMORY, memory)
 #define MSG_FAILED_FIELDS(F) F(ID, id) F(I, cause) F(S, message)
 /* worker -> daemon: stopped as told, checkpoint (if any) already sent. */
 #define MSG_STOPPED_FIELDS(F) F(ID, id)
@@ -104,6 +106,7 @@ enum msg_type {
 #define MSG_CTYPE_ID           struct trial_id
 #define MSG_CTYPE_RUN          struct run
 #define MSG_CTYPE_METRICS      struct run_metrics
+#define MSG_CTYPE_MEMORY       struct trial_memory
 #define MSG_MEMBER(type, name) MSG_CTYPE_##type name;
 #define X(NAME, number, member)                                                \
     struct msg_##member {                                                      \

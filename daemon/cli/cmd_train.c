@@ -146,6 +146,10 @@ static void print_json(const struct training *t)
     json_put_string(&w, t->result.why);
     json_put_key(&w, "checkpoint");
     json_put_string(&w, t->checkpoint);
+    json_put_key(&w, "peak_bytes");
+    json_put_int(&w, t->peak_bytes);
+    json_put_key(&w, "planned_bytes");
+    json_put_int(&w, t->planned_bytes);
     json_put_key(&w, "seconds");
     json_put_double(&w, t->seconds);
     json_close(&w, '}');
@@ -177,6 +181,11 @@ static void print_summary(const struct cli *c, const struct spec *spec,
     format_duration((int64_t)(1000.0 * t->seconds), text);
     table_cell(table, TERM_DIM, "time");
     table_cell(table, TERM_PLAIN, text);
+    char planned[FORMAT_SIZE];
+    format_bytes((uint64_t)t->peak_bytes, text);
+    format_bytes((uint64_t)t->planned_bytes, planned);
+    table_cell(table, TERM_DIM, "memory");
+    table_cellf(table, TERM_PLAIN, "%s at most, %s planned", text, planned);
     table_print(table, &c->out);
     table_free(table);
 }

@@ -283,6 +283,23 @@ static void put_pair(struct table *t, const char *name, const char *text)
     }
 }
 
+static void put_memory(struct table *t, const struct json *trial)
+{
+    char peak[FORMAT_SIZE], planned[FORMAT_SIZE];
+    int64_t n_peak = field_int(trial, "peak_bytes", 0);
+    int64_t n_planned = field_int(trial, "planned_bytes", 0);
+    if (n_peak > 0) {
+        format_bytes((uint64_t)n_peak, peak);
+        format_bytes((uint64_t)n_planned, planned);
+        table_cell(t, TERM_DIM, "memory");
+        table_cellf(t, TERM_PLAIN, "%s at most%s, %s planned", peak,
+                    field_bool(trial, "peak_of_worker")
+                        ? " (its worker, since that was started)"
+                        : "",
+                    planned);
+    }
+}
+
 static void put_facts(struct table *t, const struct json *trial)
 {
     const char *state = field_text(trial, "state");
@@ -303,6 +320,7 @@ static void put_facts(struct table *t, const struct json *trial)
         table_cell(t, TERM_DIM, "best epoch");
         table_cellf(t, TERM_PLAIN, "%" PRId64, best + 1);
     }
+    put_memory(t, trial);
     table_cell(t, TERM_DIM, "attempt");
     table_cellf(t, TERM_PLAIN, "%" PRId64, field_int(trial, "attempt", 0));
     format_time(field_int(trial, "start", 0), text);

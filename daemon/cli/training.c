@@ -10,6 +10,7 @@
 #include "core/base/paths.h"
 #include "core/spec/spec.h"
 #include "core/train/checkpoint.h"
+#include "core/train/peak.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/format.h"
 #include "daemon/cli/interrupt.h"
@@ -253,6 +254,8 @@ int training_run(struct cli *c, const struct spec *spec,
     if (rc == 0) {
         rc = remove_last(&s, out_dir, err);
     }
+    out->peak_bytes = peak_bytes();
+    out->planned_bytes = (int64_t)trainer_bytes(trainer);
     buf_fini(&s.above);
     trainer_free(trainer);
     return rc;

@@ -18,6 +18,7 @@ struct training {
     struct trainer_result result;
     char *checkpoint; /* path of the best; owned, NULL without --out */
     double seconds;
+    int64_t peak_bytes, planned_bytes; /* of this process; of the training */
 };
 
 /* Train spec's base run on d and show it on stderr. out_dir: folder for the

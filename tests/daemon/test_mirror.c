@@ -196,6 +196,9 @@ START_TEST(every_durable_member_is_compared)
     DIFFERS("attempt", t->attempt, 2);
     DIFFERS("value", t->value, 0.0);
     DIFFERS("best_epoch", t->best_epoch, 0);
+    DIFFERS("memory.peak", t->memory.peak, 1);
+    DIFFERS("memory.planned", t->memory.planned, 1);
+    DIFFERS("memory.of_worker", t->memory.of_worker, 1);
     DIFFERS("start_ms", t->start_ms, 9);
     DIFFERS("end_ms", t->end_ms, 9);
     DIFFERS("place", t->place, 9);

@@ -96,7 +96,12 @@ static void one_trial(enum trial_state state, double value)
     c->checkpoint.file = (struct study_checkpoint){
         .epoch = 0, .step = 9, .size = 3, .file = strdup("best.ckpt")};
     memset(c->checkpoint.file.sha256, 'c', 64);
-    fix_store_finish(&fix, &a, study, 0, state, value)->end.best_epoch = 0;
+    struct action *end = fix_store_finish(&fix, &a, study, 0, state, value);
+    end->end.best_epoch = 0;
+    if (state == TRIAL_COMPLETE) {
+        end->end.memory =
+            (struct trial_memory){.peak = 332000000, .planned = 313000000};
+    }
     fix_store_must(&fix, &a);
 }
 
@@ -129,7 +134,7 @@ START_TEST(test_a_trial_in_optunas_tables)
     ck_assert_ptr_nonnull(dir);
     snprintf(path, sizeof(path),
              "best_ckpt|\"%s/checkpoints/1/0/best.ckpt\"\nepoch|0\n"
-             "val-loss|1.5\n",
+             "peak_bytes|332000000\nplanned_bytes|313000000\nval-loss|1.5\n",
              dir);
     free(dir);
     expect_rows("SELECT key, value_json FROM trial_user_attributes ORDER BY 1",

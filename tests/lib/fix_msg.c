@@ -47,6 +47,13 @@ static void fill_ID(struct rng *r, struct trial_id *v)
     fill_I(r, &v->attempt);
 }
 
+static void fill_MEMORY(struct rng *r, struct trial_memory *v)
+{
+    fill_I(r, &v->peak);
+    fill_I(r, &v->planned);
+    fill_I(r, &v->of_worker);
+}
+
 static void fill_METRICS(struct rng *r, struct run_metrics *v)
 {
     for (int i = 0; i < RUN_N_METRICS; i++) {

@@ -371,7 +371,11 @@ static void finish(struct fix_store *f, struct actions *out,
     if (state == TRIAL_COMPLETE && isnan(value)) {
         value = 0.5;
     }
-    fix_store_finish(f, out, s->id, t->number, state, value);
+    struct action *a = fix_store_finish(f, out, s->id, t->number, state, value);
+    a->end.memory = (struct trial_memory){
+        .peak = (int64_t)rng_below(&f->rng, 3) * (INT64_MAX / 2),
+        .planned = 1000 * (int64_t)rng_below(&f->rng, 3),
+        .of_worker = rng_below(&f->rng, 2)};
 }
 
 static void pass_rung(struct fix_store *f, struct actions *out,

@@ -165,6 +165,10 @@ static void done(struct sim_worker *w, int slot)
         e->done.best_epoch = v > best ? i : e->done.best_epoch;
         best = v > best ? v : best;
     }
+    e->done.memory = (struct trial_memory){
+        .peak = 1000 + w->id.number,
+        .planned = w->id.number % 3 == 0 ? 0 : 900 + w->id.attempt,
+        .of_worker = w->id.number % 2};
     enum fate fate = fate_of(&w->id);
     e->done.value = fate == IS_NAN   ? (double)NAN
                     : fate == IS_INF ? (double)INFINITY
