@@ -6,9 +6,11 @@
 #include "core/wire/msg.h"
 #include "worker/functions.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct look_up {
     struct trial_id id;
@@ -103,34 +105,63 @@ static int read_cell(const struct json *table, const struct json *params,
     return 0;
 }
 
+static int read_table(const char *path, struct json **table, struct err *err)
+{
+    struct buf text;
+    buf_init(&text, BUF_MAX_RESPONSE);
+    int rc = file_read(path, &text, err);
+    if (rc == 0) {
+        rc = json_parse(text.data, text.len, table, err);
+    }
+    buf_fini(&text);
+    return rc;
+}
+
+/* The worker's memory holds the table, read now or for an earlier trial. */
+static int remember_table(struct objective_memory *m, const char *path,
+                          struct err *err)
+{
+    struct stat st;
+    if (stat(path, &st) != 0) {
+        return err_sys(err, errno, "cannot be read");
+    }
+    int64_t changed_ns =
+        (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    if (m->table != NULL && strcmp(m->path, path) == 0 &&
+        m->inode == (int64_t)st.st_ino && m->size == st.st_size &&
+        m->changed_ns == changed_ns) {
+        return 0;
+    }
+    struct json *table;
+    int rc = read_table(path, &table, err);
+    if (rc == 0) {
+        objective_memory_fini(m);
+        *m = (struct objective_memory){.path = mem_strdup(path),
+                                       .table = table,
+                                       .inode = (int64_t)st.st_ino,
+                                       .size = st.st_size,
+                                       .changed_ns = changed_ns};
+    }
+    return rc;
+}
+
 int look_up_table(const struct objective_task *task, void **job,
                   struct err *err)
 {
     const struct json *path = json_get(task->spec, "path");
-    struct buf text;
-    struct json *table = NULL;
     double value = 0.0;
     if (path == NULL || json_kind(path) != JSON_STRING) {
         return err_set(err, ERR_INVALID, "objective.path: missing");
     }
-    buf_init(&text, BUF_MAX_RESPONSE);
-    int rc = file_read(json_string(path), &text, err);
+    int rc = remember_table(task->memory, json_string(path), err);
     if (rc == 0) {
-        rc = json_parse(text.data, text.len, &table, err);
+        rc = read_cell(task->memory->table, task->params, &value, err);
     }
-    if (rc == 0) {
-        rc = read_cell(table, task->params, &value, err);
+    if (rc != 0) {
+        return err_wrap(err, "%s", json_string(path));
     }
-    if (rc == 0) {
-        *job = found(task, value);
-    } else {
-        rc = err_wrap(err, "%s", json_string(path));
-    }
-    if (table != NULL) {
-        json_free(table);
-    }
-    buf_fini(&text);
-    return rc;
+    *job = found(task, value);
+    return 0;
 }
 
 /* --- functions

@@ -93,7 +93,8 @@ static int parse_object(const char *text, const char *what, struct json **out,
 }
 
 static int begin_other(const struct msg_assign *a,
-                       const struct objective_out *out, struct objective *o,
+                       const struct objective_out *out,
+                       struct objective_memory *memory, struct objective *o,
                        struct err *err)
 {
     struct json *spec, *params;
@@ -103,7 +104,7 @@ static int begin_other(const struct msg_assign *a,
     }
     rc = parse_object(a->params, "params", &params, err);
     if (rc == 0) {
-        struct objective_task task = {a, spec, params, *out};
+        struct objective_task task = {a, spec, params, *out, memory};
         o->kind = kind_of(spec);
         rc = o->kind != NULL
                  ? o->kind->begin(&task, &o->job, err)
@@ -115,7 +116,8 @@ static int begin_other(const struct msg_assign *a,
 }
 
 int objective_new(const struct msg_assign *assign,
-                  const struct objective_out *out, struct objective **result,
+                  const struct objective_out *out,
+                  struct objective_memory *memory, struct objective **result,
                   struct err *err)
 {
     struct objective o = {.kind = &TRAINING};
@@ -129,13 +131,20 @@ int objective_new(const struct msg_assign *assign,
         rc = classifier_new(assign, out, &c, err);
         o.job = rc == 0 ? c : NULL;
     } else {
-        rc = begin_other(assign, out, &o, err);
+        rc = begin_other(assign, out, memory, &o, err);
     }
     if (rc == 0) {
         *result = mem_alloc(1, sizeof(**result));
         **result = o;
     }
     return rc;
+}
+
+void objective_memory_fini(struct objective_memory *m)
+{
+    json_free(m->table);
+    free(m->path);
+    *m = (struct objective_memory){.path = NULL};
 }
 
 void objective_free(struct objective *o)

@@ -26,10 +26,20 @@ enum objective_turn {
     OBJECTIVE_ENDED /* DONE, FAILED or STOPPED was said */
 };
 
-/* Begin (or continue) a trial. Copies what it needs. On failure nothing was
- * said: the caller says FAILED with objective_cause(rc). */
+/* What a worker keeps from one trial to the next: the last table it read, as
+ * long as the file stays the same. Zeroed: nothing. */
+struct objective_memory {
+    char *path;
+    struct json *table;
+    int64_t inode, size, changed_ns;
+};
+void objective_memory_fini(struct objective_memory *m);
+
+/* Begin (or continue) a trial. Copies what it needs, borrows memory. On failure
+ * nothing was said: the caller says FAILED with objective_cause(rc). */
 MUST_CHECK int objective_new(const struct msg_assign *assign,
                              const struct objective_out *out,
+                             struct objective_memory *memory,
                              struct objective **result, struct err *err);
 void objective_free(struct objective *o);
 /* mono_ms: a clock that never jumps. */
@@ -46,6 +56,7 @@ struct objective_task {
     const struct json *spec;   /* the config's "objective" */
     const struct json *params; /* by name, in the order of the space */
     struct objective_out out;
+    struct objective_memory *memory;
 };
 
 #endif

@@ -34,8 +34,9 @@ struct session {
     struct channel *channel;
     uv_timer_t retry; /* after a checkpoint that could not be written */
     struct objective *job;
-    struct trial_id id; /* of the job */
-    struct msg prepare; /* type 0: nothing is to be prepared */
+    struct objective_memory memory; /* from one job to the next */
+    struct trial_id id;             /* of the job */
+    struct msg prepare;             /* type 0: nothing is to be prepared */
     char said_phase[16];
     uint64_t said_ms;        /* last PREPARING */
     volatile int gives_up;   /* the preparation */
@@ -75,7 +76,7 @@ static void on_assign(struct session *s, const struct msg_assign *a)
     struct objective_out out = {.ctx = s, .say = say};
     struct err err;
     s->id = a->id;
-    int rc = objective_new(a, &out, &s->job, &err);
+    int rc = objective_new(a, &out, &s->memory, &s->job, &err);
     if (rc != 0) {
         fprintf(stderr, "%s\n", err.msg);
         s->job = NULL;
@@ -226,6 +227,7 @@ static void serve(struct session *s)
     if (s->prepare.type != 0) {
         msg_fini(&s->prepare);
     }
+    objective_memory_fini(&s->memory);
     uv_run(s->loop, UV_RUN_DEFAULT); /* the closing handles */
 }
 

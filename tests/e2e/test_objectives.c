@@ -83,6 +83,19 @@ START_TEST(a_table_is_searched_until_it_is_exhausted)
                                     " state = 'finished' AND reason LIKE"
                                     " '%space is exhausted%6 points%'"),
                      1);
+    /* the workers know the table by now, but not a changed one */
+    (void)home_file(&h, "table.json",
+                    "{\"space\":[{\"name\":\"op\",\"values\":[\"p\"]}],"
+                    "\"values\":[17]}");
+    run(&h,
+        home_file(&h, "u.json",
+                  "{\"study\":\"u\",\"n_trials\":1,"
+                  "\"objective\":{\"type\":\"table\",\"path\":\"table.json\"},"
+                  "\"params\":{\"op\":{\"choice\":[\"p\"]}}}"),
+        0);
+    ck_assert_int_eq(
+        home_count(&h, "SELECT count(*) FROM trial_values WHERE value = 17"),
+        1);
     home_fini(&h);
 }
 END_TEST
