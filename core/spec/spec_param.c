@@ -113,6 +113,20 @@ static int read_choice(const struct run_field *f, const struct json *node,
     return 0;
 }
 
+/* 1 and true are one value to Python, but two choices: a study that Optuna made
+ * may have both. */
+static bool stands_there(const struct dist *d, const struct choice *c)
+{
+    for (size_t i = 0; i < d->n_choices; i++) {
+        const struct choice *other = &d->choices[i];
+        if (choice_equal(other, c) &&
+            (other->kind == CHOICE_BOOL) == (c->kind == CHOICE_BOOL)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int read_choices(const struct run_field *f, const struct json *list,
                         struct dist *d, struct err *err)
 {
@@ -133,7 +147,7 @@ static int read_choices(const struct run_field *f, const struct json *list,
         if (rc != 0) {
             return rc;
         }
-        bool twice = choice_find(d, &c) >= 0;
+        bool twice = stands_there(d, &c);
         d->choices[d->n_choices++] = c;
         if (twice) {
             return err_set(err, ERR_INVALID,
