@@ -7,6 +7,7 @@ void action_fini(struct action *a)
 {
     switch (a->kind) {
     case ACTION_ADD_STUDY:
+    case ACTION_ADOPT_STUDY:
         if (a->add_study.spec != NULL) {
             spec_fini(a->add_study.spec);
             free(a->add_study.spec);
@@ -19,6 +20,7 @@ void action_fini(struct action *a)
         importances_fini(&a->importances.list);
         break;
     case ACTION_ADD_TRIAL:
+    case ACTION_ADOPT_TRIAL:
         free(a->add_trial.fixed);
         break;
     case ACTION_START_TRIAL:

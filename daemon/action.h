@@ -12,12 +12,14 @@
 /* X(NAME, durable, performed, help) */
 #define ACTIONS(X)                                                             \
     X(ADD_STUDY, 1, 0, "a new study, RUNNING")                                 \
+    X(ADOPT_STUDY, 1, 0, "one that Optuna made gets a config, RUNNING")        \
     X(SET_STUDY, 1, 0, "its state and reason")                                 \
     X(SET_TARGET, 1, 0, "its n_trials")                                        \
     X(SET_DATA, 1, 0, "its prepared data set")                                 \
     X(SET_IMPORTANCES, 1, 0, "what matters, by one evaluator")                 \
     X(DELETE_STUDY, 1, 1, "the study, its rows and its files")                 \
     X(ADD_TRIAL, 1, 0, "a new WAITING trial; params or fixed values")          \
+    X(ADOPT_TRIAL, 1, 0, "a trial of an adopted study, as it is")              \
     X(START_TRIAL, 1, 0, "WAITING -> RUNNING, attempt k, with its params")     \
     X(REPORT, 1, 0, "an epoch's metrics")                                      \
     X(RUNG, 1, 0, "a rung of successive halving that the trial passed")        \
@@ -62,6 +64,7 @@ enum slot_state {
  * reference; a trial's action sets the trial's seq, any other but
  * SET_IMPORTANCES the study's):
  * ADD_STUDY     state RUNNING, created_ms = running_since_ms = at_ms
+ * ADOPT_STUDY   the same; its trials stay, each is told by ADOPT_TRIAL
  * START_TRIAL   attempt; start_ms = at_ms unless it is set; the values
  * END_ATTEMPT   cause, message, place, n_at_place; nothing else
  * FINISH_TRIAL  the same, and value, best_epoch, memory, end_ms = at_ms.
@@ -88,7 +91,7 @@ struct action {
     union {
         struct {
             struct spec *spec; /* owned */
-        } add_study;
+        } add_study;           /* and ADOPT_STUDY */
         struct {
             enum study_state state;
             char *reason;                        /* owned, may be NULL */
@@ -106,7 +109,7 @@ struct action {
         struct {
             int64_t trial_id;
             double *fixed;
-        } add_trial;
+        } add_trial; /* and ADOPT_TRIAL: fixed alone, of the new space */
         /* values: space.n, owned; NULL when the trial has them already */
         struct {
             double *values;

@@ -45,7 +45,10 @@ static void continue_study(struct call *c, const struct spec *spec)
         spec_difference(&c->study->spec, spec, &difference) != 0) {
         char *message = mem_printf(
             "a study named '%s' exists and its config differs: %s", spec->name,
-            c->study->is_foreign ? "it was not made by us" : difference.data);
+            c->study->is_foreign
+                ? "Optuna made it (parzen resume STUDY --config CONFIG goes "
+                  "on with it)"
+                : difference.data);
         char *path =
             difference.data != NULL ? api_path_in(difference.data) : NULL;
         api_refuse_as(c, 409, "CONFLICT", message, path);
@@ -118,21 +121,58 @@ void api_post_pause(struct call *c)
     handle_study(c, (struct event){.kind = EVENT_PAUSE});
 }
 
+/* With a config: one for a study that Optuna made, or the study's own. */
+static void resume_with(struct call *c, const struct json *config,
+                        int64_t n_trials)
+{
+    struct event e = {.kind = EVENT_RESUME, .resume = {.n_trials = n_trials}};
+    struct spec spec;
+    struct err err;
+    if (spec_from_json(config, &spec, &err) != 0) {
+        api_refuse(c, &err);
+        return;
+    }
+    spec.n_trials = n_trials != 0 ? n_trials : spec.n_trials;
+    struct buf difference;
+    buf_init(&difference, 4096);
+    if (strcmp(spec.name, c->study->spec.name) != 0) {
+        api_refuse_as(c, 400, "INVALID",
+                      "study: the config is of a study of another name",
+                      "study");
+    } else if (c->study->is_foreign) {
+        e.kind = EVENT_ADOPT;
+        e.add_study.spec = &spec;
+        handle_study(c, e);
+    } else if (spec_difference(&c->study->spec, &spec, &difference) != 0) {
+        char *message = mem_printf("study '%s' has another config: %s",
+                                   spec.name, difference.data);
+        api_refuse_as(c, 409, "CONFLICT", message, NULL);
+        free(message);
+    } else {
+        handle_study(c, e);
+    }
+    buf_fini(&difference);
+    spec_fini(&spec);
+}
+
 void api_post_resume(struct call *c)
 {
-    static const char *const keys[] = {"n_trials"};
+    static const char *const keys[] = {"n_trials", "config"};
     struct json *root = api_body(c, keys, ARRAY_LEN(keys));
     if (root == NULL) {
         return;
     }
     struct event e = {.kind = EVENT_RESUME};
     const struct json *n = json_get(root, "n_trials");
+    const struct json *config = json_get(root, "config");
     if (n != NULL &&
         (!json_integer(n, &e.resume.n_trials) || e.resume.n_trials < 1 ||
          e.resume.n_trials > SPEC_MAX_TRIALS)) {
         api_refuse_as(c, 400, "INVALID",
                       "n_trials: expected a whole number from 1 to 1000000",
                       "n_trials");
+    } else if (config != NULL) {
+        resume_with(c, config, e.resume.n_trials);
     } else {
         handle_study(c, e);
     }

@@ -28,6 +28,7 @@ enum event_kind {
     EVENT_IMPORTANCES,
     /* from users */
     EVENT_ADD_STUDY,
+    EVENT_ADOPT, /* a config (add_study.spec) for a study that Optuna made */
     EVENT_PAUSE,
     EVENT_RESUME,
     EVENT_STOP,

@@ -108,6 +108,26 @@ static void add_study(struct mirror *m, const struct action *a)
     m->next_study_id = max_of(m->next_study_id, a->study + 1);
 }
 
+/* What its trials that have not ended reported to Optuna counts no more: they
+ * begin anew. */
+static void adopt_study(struct study *s, const struct action *a)
+{
+    spec_fini(&s->spec);
+    spec_copy(&s->spec, a->add_study.spec);
+    s->is_foreign = false;
+    s->state = STUDY_RUNNING;
+    set_text(&s->reason, NULL);
+    s->created_ms = a->at_ms;
+    s->active_ms = 0;
+    s->running_since_ms = a->at_ms;
+    s->running_since_mono_ms = a->mono_ms;
+    for (size_t i = 0; i < s->n_trials; i++) {
+        if (!trial_state_is_final(s->trials[i]->state)) {
+            history_forget_reports(s->history, (int64_t)i);
+        }
+    }
+}
+
 static void set_study(struct study *s, const struct action *a)
 {
     s->state = a->set_study.state;
@@ -137,6 +157,9 @@ static void apply_study(struct mirror *m, struct study *s,
                         const struct action *a)
 {
     switch (a->kind) {
+    case ACTION_ADOPT_STUDY:
+        adopt_study(s, a);
+        break;
     case ACTION_SET_STUDY:
         set_study(s, a);
         break;
@@ -179,6 +202,18 @@ static void add_trial(struct mirror *m, struct study *s, const struct action *a)
     }
     t->seq = a->seq;
     m->next_trial_id = max_of(m->next_trial_id, t->id + 1);
+}
+
+static void adopt_trial(const struct study *s, struct study_trial *t,
+                        const struct action *a)
+{
+    size_t n = s->spec.space.n;
+    free(t->fixed);
+    t->fixed = NULL;
+    if (a->add_trial.fixed != NULL) {
+        t->fixed = mem_alloc(n, sizeof(*t->fixed));
+        memcpy(t->fixed, a->add_trial.fixed, n * sizeof(*t->fixed));
+    }
 }
 
 static void set_state(struct study *s, struct study_trial *t,
@@ -339,6 +374,9 @@ static void apply_trial(struct study *s, struct study_trial *t,
                         const struct action *a)
 {
     switch (a->kind) {
+    case ACTION_ADOPT_TRIAL:
+        adopt_trial(s, t, a);
+        break;
     case ACTION_START_TRIAL:
         start_trial(s, t, a);
         break;
@@ -505,6 +543,7 @@ void mirror_apply(struct mirror *m, const struct action *a)
         assert(s != NULL);
         hear_preparation(m, s, a);
         break;
+    case ACTION_ADOPT_STUDY:
     case ACTION_SET_STUDY:
     case ACTION_SET_TARGET:
     case ACTION_SET_DATA:

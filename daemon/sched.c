@@ -9,11 +9,12 @@
 
 static int64_t next_seq(const struct turn *t)
 {
-    int64_t seq = t->m->next_seq;
-    for (size_t i = 0; i < t->out->n; i++) {
-        seq += action_is_durable(t->out->items[i].kind);
+    for (size_t i = t->out->n; i > 0; i--) {
+        if (action_is_durable(t->out->items[i - 1].kind)) {
+            return t->out->items[i - 1].seq + 1;
+        }
     }
-    return seq;
+    return t->m->next_seq;
 }
 
 struct action *turn_add(const struct turn *t, enum action_kind kind,

@@ -2,6 +2,7 @@
  *
  * sched.c        events by kind; the making of actions
  * sched_user.c   what users ask for
+ * sched_adopt.c  a study that Optuna made goes on here
  * sched_worker.c what workers say, and their deaths
  * sched_end.c    how attempts, trials and studies end
  * sched_start.c  what starts next
@@ -69,6 +70,8 @@ int64_t sched_n_counted(const struct study *s);
 
 /* --- the events */
 int sched_user(const struct turn *t, const struct event *e, struct err *err);
+int sched_adopt(const struct turn *t, const struct study *s,
+                const struct spec *spec, struct err *err);
 void sched_worker(const struct turn *t, const struct event *e);
 void sched_clock(const struct turn *t);
 

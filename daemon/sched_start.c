@@ -8,6 +8,7 @@
 #include "daemon/sched_priv.h"
 #include "daemon/search/sampler.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static int idle_slot(const struct mirror *m)
@@ -64,6 +65,35 @@ static const struct study_trial *first_waiting(const struct turn *t,
     return first;
 }
 
+/* What the trial's parameters must be, space.n values with NaN where free, or
+ * NULL: those that the user enqueued; those that Optuna gave it already, where
+ * the space has them. Owned. */
+static double *given_values(const struct study *s,
+                            const struct study_trial *trial)
+{
+    size_t n = s->spec.space.n;
+    double *values = mem_alloc(n + 1, sizeof(*values));
+    bool any = false;
+    if (trial->number < (int64_t)s->n_trials) {
+        study_values(s, trial->number, values);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (trial->number >= (int64_t)s->n_trials ||
+            !dist_contains(&s->spec.space.params[i].dist, values[i])) {
+            values[i] = NAN;
+        }
+        if (isnan(values[i]) && trial->fixed != NULL) {
+            values[i] = trial->fixed[i];
+        }
+        any = any || !isnan(values[i]);
+    }
+    if (!any) {
+        free(values);
+        return NULL;
+    }
+    return values;
+}
+
 /* Parameters and RUNNING are one commit: a trial that ever ran has them. */
 static void start_trial(const struct turn *t, const struct study *s,
                         const struct study_trial *trial, int slot)
@@ -71,8 +101,9 @@ static void start_trial(const struct turn *t, const struct study *s,
     double *values = NULL;
     if (trial->attempt == 0) {
         values = mem_alloc(s->spec.space.n, sizeof(*values));
-        sampler_suggest(&s->spec, s->history, trial->number, trial->fixed,
-                        values);
+        double *given = given_values(s, trial);
+        sampler_suggest(&s->spec, s->history, trial->number, given, values);
+        free(given);
     }
     struct action *a = turn_add_trial(t, ACTION_START_TRIAL, s, trial);
     a->attempt = trial->attempt + 1;

@@ -242,10 +242,13 @@ int sched_user(const struct turn *t, const struct event *e, struct err *err)
     if (e->kind == EVENT_DELETE) {
         return delete_study(t, s);
     }
+    if (e->kind == EVENT_ADOPT) {
+        return sched_adopt(t, s, e->add_study.spec, err);
+    }
     if (s->is_foreign) {
         return err_set(err, ERR_CONFLICT,
-                       "study '%s' was made by Optuna and has no config: it "
-                       "can be looked at and deleted",
+                       "study '%s' was made by Optuna and has no config: give "
+                       "one (parzen resume STUDY --config CONFIG)",
                        s->spec.name);
     }
     switch (e->kind) {

@@ -24,7 +24,7 @@ static int check_value(const struct store_row *r, const struct dist *dist,
 }
 
 /* A distribution that is not, letter by letter, the config's: Optuna may have
- * added the trial with other bounds. */
+ * added the trial with other bounds. p: NULL, not of the space. */
 static int set_other_param(struct store_loading *l, const struct param *p,
                            const char *name, const char *text, double value)
 {
@@ -40,7 +40,7 @@ static int set_other_param(struct store_loading *l, const struct param *p,
     if (rc != 0) {
         return store_row_bad(r, "distribution_json: %s", reason.msg);
     }
-    if (!dist_is_compatible(&p->dist, &dist)) {
+    if (p != NULL && !dist_is_compatible(&p->dist, &dist)) {
         rc = store_row_bad(r, "distribution_json: not the study's '%s'", name);
     } else {
         rc = check_value(r, &dist, value);
@@ -51,6 +51,16 @@ static int set_other_param(struct store_loading *l, const struct param *p,
     }
     dist_fini(&dist);
     return rc;
+}
+
+/* A trial that no attempt of ours ran may have parameters of its own. */
+static bool is_of_optuna(const struct store_loading *l)
+{
+    int64_t attempt;
+    return store_row_is_null(&l->trials, STORE_TRIAL_ATTEMPT) ||
+           (store_row_int(&l->trials, STORE_TRIAL_ATTEMPT, 0, INT64_MAX,
+                          &attempt) == 0 &&
+            attempt == 0);
 }
 
 static int load_param(struct store_loading *l)
@@ -70,6 +80,9 @@ static int load_param(struct store_loading *l)
         return rc;
     }
     int at = space_find(space, name);
+    if (at < 0 && is_of_optuna(l)) {
+        return set_other_param(l, NULL, name, text, value);
+    }
     if (at < 0) {
         return store_row_bad(r, "'%s' is no parameter of the study", name);
     }

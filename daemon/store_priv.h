@@ -135,6 +135,7 @@ const struct spec *store_spec_of(const struct store_write *w);
     store_change_one(w, STORE_##which, ARGS(__VA_ARGS__))
 
 MUST_CHECK int store_add_trial(const struct store_write *w);
+MUST_CHECK int store_adopt_trial(const struct store_write *w);
 MUST_CHECK int store_start_trial(const struct store_write *w);
 MUST_CHECK int store_put_report(const struct store_write *w);
 MUST_CHECK int store_put_rung(const struct store_write *w);
@@ -203,7 +204,10 @@ enum store_walk { /* tables walked beside `trials`, in its order */
                   STORE_WALK_STEPS,
                   STORE_N_WALKS
 };
-enum { STORE_TRIAL_FIXED = 11 }; /* a column of the walk along `trials` */
+enum { /* columns of the walk along `trials` */
+       STORE_TRIAL_ATTEMPT = 7,
+       STORE_TRIAL_FIXED = 11
+};
 
 struct store_loading { /* the trials of one study */
     struct mirror *m;

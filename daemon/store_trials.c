@@ -36,7 +36,8 @@ enum trial_column {
     TRIAL_NONDETERMINISTIC
 };
 
-_Static_assert((int)TRIAL_FIXED == (int)STORE_TRIAL_FIXED,
+_Static_assert((int)TRIAL_FIXED == (int)STORE_TRIAL_FIXED &&
+                   (int)TRIAL_ATTEMPT == (int)STORE_TRIAL_ATTEMPT,
                "store_params.c reads it");
 
 #define SELECT_OF(columns, table)                                              \

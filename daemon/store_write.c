@@ -38,16 +38,15 @@ int store_change_one(const struct store_write *w, enum store_statement which,
 const struct spec *store_spec_of(const struct store_write *w)
 {
     const struct study *study = mirror_study(w->m, w->a->study);
-    if (study != NULL) {
-        return &study->spec;
-    }
-    for (size_t i = w->at; i-- > 0;) {
+    bool is_new = study == NULL || study->is_foreign;
+    for (size_t i = 0; is_new && i <= w->at; i++) { /* among the first */
         const struct action *a = &w->list->items[i];
-        if (a->kind == ACTION_ADD_STUDY && a->study == w->a->study) {
+        if ((a->kind == ACTION_ADD_STUDY || a->kind == ACTION_ADOPT_STUDY) &&
+            a->study == w->a->study) {
             return a->add_study.spec;
         }
     }
-    return NULL;
+    return study != NULL ? &study->spec : NULL;
 }
 
 static int64_t trial_id_of(const struct store_write *w)
@@ -92,6 +91,29 @@ int store_put_event(const struct store_write *w, const char *fmt, ...)
 
 /* --- studies -------------------------------------------------------------- */
 
+static int put_config(const struct store_write *w)
+{
+    const struct spec *spec = w->a->add_study.spec;
+    struct buf json;
+    buf_init(&json, STORE_TEXT_MAX);
+    spec_to_json(spec, &json);
+    int rc = json.overflow
+                 ? err_set(w->err, ERR_LIMIT, "the config of '%s' is too large",
+                           spec->name)
+                 : RUN(w, CONFIG, NULL, STORE_I(w->a->study),
+                       STORE_I(w->a->seq), STORE_T(json.data),
+                       STORE_I(spec->n_trials), STORE_I(w->a->at_ms));
+    buf_fini(&json);
+    return rc;
+}
+
+/* Optuna's rows of it are there. */
+static int adopt_study(const struct store_write *w)
+{
+    int rc = put_config(w);
+    return rc != 0 ? rc : store_put_event(w, "%s", w->a->add_study.spec->name);
+}
+
 static int add_study(const struct store_write *w)
 {
     const struct spec *spec = w->a->add_study.spec;
@@ -108,16 +130,7 @@ static int add_study(const struct store_write *w)
         rc = RUN(w, METRIC_NAMES, NULL, STORE_I(id), STORE_T(names));
     }
     if (rc == 0) {
-        struct buf json;
-        buf_init(&json, STORE_TEXT_MAX);
-        spec_to_json(spec, &json);
-        rc = json.overflow
-                 ? err_set(w->err, ERR_LIMIT, "the config of '%s' is too large",
-                           spec->name)
-                 : RUN(w, CONFIG, NULL, STORE_I(id), STORE_I(w->a->seq),
-                       STORE_T(json.data), STORE_I(spec->n_trials),
-                       STORE_I(w->a->at_ms));
-        buf_fini(&json);
+        rc = put_config(w);
     }
     return rc != 0 ? rc : store_put_event(w, "%s", spec->name);
 }
@@ -221,12 +234,14 @@ static int delete_study(const struct store_write *w)
 
 static int (*const WRITERS[ACTION_N_KINDS])(const struct store_write *) = {
     [ACTION_ADD_STUDY] = add_study,
+    [ACTION_ADOPT_STUDY] = adopt_study,
     [ACTION_SET_STUDY] = set_study,
     [ACTION_SET_TARGET] = set_target,
     [ACTION_SET_DATA] = set_data,
     [ACTION_SET_IMPORTANCES] = set_importances,
     [ACTION_DELETE_STUDY] = delete_study,
     [ACTION_ADD_TRIAL] = store_add_trial,
+    [ACTION_ADOPT_TRIAL] = store_adopt_trial,
     [ACTION_START_TRIAL] = store_start_trial,
     [ACTION_REPORT] = store_put_report,
     [ACTION_RUNG] = store_put_rung,

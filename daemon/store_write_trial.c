@@ -138,6 +138,26 @@ int store_add_trial(const struct store_write *w)
                      w, "%s", w->a->add_trial.fixed != NULL ? "enqueued" : "");
 }
 
+/* Our row beside Optuna's; the event says its state as adopted. */
+int store_adopt_trial(const struct store_write *w)
+{
+    const struct study_trial *t = mirror_trial(w->m, w->a->study, w->a->number);
+    const struct spec *spec = store_spec_of(w);
+    const double *fixed = w->a->add_trial.fixed;
+    struct buf ours;
+    if (t == NULL || spec == NULL) {
+        return store_missing(w);
+    }
+    buf_init(&ours, STORE_TEXT_MAX);
+    if (fixed != NULL) {
+        print_fixed(spec, fixed, &ours);
+    }
+    int rc = RUN(w, TRIAL_EXTRA, NULL, STORE_I(w->trial_id), STORE_I(w->a->seq),
+                 STORE_T(fixed != NULL ? ours.data : NULL));
+    buf_fini(&ours);
+    return rc != 0 ? rc : store_put_event(w, "%s", trial_state_name(t->state));
+}
+
 /* Did Optuna give the trial parameters before? */
 static bool has_params(const struct store_write *w)
 {

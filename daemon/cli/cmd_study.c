@@ -4,8 +4,10 @@
 #include "core/base/mem.h"
 #include "core/base/utf8.h"
 #include "core/spec/spec.h"
+#include "core/spec/spec_json.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
+#include "daemon/cli/config.h"
 #include "daemon/cli/field.h"
 #include "daemon/cli/launch.h"
 #include "daemon/cli/live_view.h"
@@ -14,12 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_TRIALS = 1, KEY_NOW, KEY_STATE, KEY_CAUSE, KEY_YES };
+enum { KEY_TRIALS = 1, KEY_NOW, KEY_STATE, KEY_CAUSE, KEY_YES, KEY_CONFIG };
 
 struct input {
     int64_t n_trials; /* 0: as it is */
     bool now, yes;
-    const char *state, *cause;
+    const char *state, *cause, *config;
 };
 
 static void on_option(int key, const char *arg, struct argp_state *state,
@@ -38,6 +40,9 @@ static void on_option(int key, const char *arg, struct argp_state *state,
         return;
     case KEY_CAUSE:
         in->cause = arg;
+        return;
+    case KEY_CONFIG:
+        in->config = arg;
         return;
     default:
         in->yes = true;
@@ -82,31 +87,73 @@ static int post(struct cli *c, const char *study, const char *rest,
 
 /* --- resume, pause, stop -------------------------------------------------- */
 
+static int put_config(const struct input *in, const char *study,
+                      struct json_out *w, struct err *err)
+{
+    const struct config_flags flags = {.name = study};
+    struct spec spec;
+    struct buf json;
+    int rc = config_read(in->config, &flags, &spec, err);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = config_check_sources(in->config, &spec, err);
+    if (rc == 0) {
+        buf_init(&json, BUF_MAX_CONFIG);
+        spec_to_json(&spec, &json);
+        json_put_key(w, "config");
+        json_put_raw(w, json.data);
+        buf_fini(&json);
+    }
+    spec_fini(&spec);
+    return rc;
+}
+
+static int put_resume(const struct input *in, const char *study,
+                      struct buf *body, struct err *err)
+{
+    struct json_out w;
+    json_out_init(&w, body, JSON_COMPACT);
+    json_open(&w, '{');
+    if (in->n_trials > 0) {
+        json_put_key(&w, "n_trials");
+        json_put_int(&w, in->n_trials);
+    }
+    int rc = in->config != NULL ? put_config(in, study, &w, err) : 0;
+    json_close(&w, '}');
+    return rc;
+}
+
 int cmd_resume(struct cli *c, int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        {"trials", KEY_TRIALS, "N", 0, "finish so many trials in all", 0}, {0}};
+        {"trials", KEY_TRIALS, "N", 0, "finish so many trials in all", 0},
+        {"config", KEY_CONFIG, "FILE", 0,
+         "the config with which a study that Optuna made goes on here", 0},
+        {0}};
     static const struct cli_command command = {
         .name = "resume",
         .args = "STUDY",
         .doc = "Continues an interrupted, paused, stopped or failed study, or "
-               "a finished one to a larger target. Starts the daemon if none "
-               "runs.",
+               "a finished one to a larger target, or one made by Optuna with "
+               "a config that fits it. Starts the daemon if none runs.",
         .n_min = 1,
         .n_max = 1,
         .options = options,
         .on_option = on_option};
     struct input in = {.n_trials = 0};
-    char body[64] = "{}";
-    cli_parse(c, &command, argc, argv, &in);
-    if (in.n_trials > 0) {
-        snprintf(body, sizeof(body), "{\"n_trials\":%" PRId64 "}", in.n_trials);
-    }
+    struct buf body;
     struct err err;
-    if (launch_ensure(c, &err) != 0) { /* it may have ended with the machine */
-        return cli_fail(c, &err);
+    cli_parse(c, &command, argc, argv, &in);
+    buf_init(&body, BUF_MAX_CONFIG);
+    int rc = put_resume(&in, argv[1], &body, &err);
+    if (rc == 0) {
+        rc = launch_ensure(c, &err); /* it may have ended with the machine */
     }
-    return post(c, argv[1], "/resume", body);
+    int code =
+        rc == 0 ? post(c, argv[1], "/resume", body.data) : cli_fail(c, &err);
+    buf_fini(&body);
+    return code;
 }
 
 int cmd_pause(struct cli *c, int argc, char **argv)

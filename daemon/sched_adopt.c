@@ -1,0 +1,127 @@
+/* A study that Optuna made goes on here, with a config of ours.
+ *
+ * Its space must fit what the trials have: each of their parameters, with the
+ * same kind, scale and choices; bounds may differ, and new parameters may come,
+ * as in Optuna. Finished trials count towards the target and inform the
+ * sampler; waiting ones are run; one that Optuna left running (nobody can know
+ * whether it still does) is put back and repeated with its parameters. */
+#include "core/base/buf.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "daemon/history.h"
+#include "daemon/sched_priv.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+static int refuse_dist(const char *name, const struct dist *theirs,
+                       const struct dist *ours, struct err *err)
+{
+    struct buf a, b;
+    struct json_out w;
+    buf_init(&a, BUF_MAX_CONFIG);
+    buf_init(&b, BUF_MAX_CONFIG);
+    json_out_init(&w, &a, JSON_PYTHON);
+    dist_put_optuna(theirs, &w);
+    json_out_init(&w, &b, JSON_PYTHON);
+    dist_put_optuna(ours, &w);
+    int rc = err_set(err, ERR_INVALID,
+                     "params.%s: the study has %.300s, which %.300s of the "
+                     "config does not fit: kind, log and choices must be equal",
+                     name, a.data, b.data);
+    buf_fini(&a);
+    buf_fini(&b);
+    return rc;
+}
+
+static int check_space(const struct study *s, const struct spec *spec,
+                       struct err *err)
+{
+    const struct history *h = s->history;
+    for (int p = 0; p < history_n_params(h); p++) {
+        const char *name = history_param_name(h, p);
+        int at = space_find(&spec->space, name);
+        if (at < 0) {
+            return err_set(err, ERR_INVALID,
+                           "params.%s: the study's trials have it, but the "
+                           "config does not search it",
+                           name);
+        }
+        const struct dist *ours = &spec->space.params[at].dist;
+        for (int i = 0; i < history_n_dists(h, p); i++) {
+            if (!dist_is_compatible(ours, history_dist(h, p, i))) {
+                return refuse_dist(name, history_dist(h, p, i), ours, err);
+            }
+        }
+    }
+    return 0;
+}
+
+static const char *direction_name(enum spec_direction d)
+{
+    return d == SPEC_MAXIMIZE ? "maximize" : "minimize";
+}
+
+static int check(const struct study *s, const struct spec *spec,
+                 struct err *err)
+{
+    if (!s->is_foreign) {
+        return err_set(err, ERR_CONFLICT, "study '%s' has a config already",
+                       s->spec.name);
+    }
+    if (spec->direction != s->spec.direction) {
+        return err_set(err, ERR_INVALID,
+                       "objective.direction: the study is to %s, the config "
+                       "to %s",
+                       direction_name(s->spec.direction),
+                       direction_name(spec->direction));
+    }
+    int rc = check_space(s, spec, err);
+    if (rc == 0 && sched_n_counted(s) >= spec->n_trials &&
+        study_n_finished(s) >= spec->n_trials) {
+        rc = err_set(err, ERR_CONFLICT,
+                     "study '%s' has %" PRId64 " finished trials: a target of "
+                     "%" PRId64 " leaves nothing to do; give a larger one",
+                     s->spec.name, study_n_finished(s), spec->n_trials);
+    }
+    return rc;
+}
+
+/* What was enqueued, in the order of another space; owned, or NULL. */
+static double *in_space(const struct study *s, const struct study_trial *trial,
+                        const struct space *space)
+{
+    if (trial->fixed == NULL) {
+        return NULL;
+    }
+    double *fixed = mem_alloc(space->n, sizeof(*fixed));
+    for (size_t i = 0; i < space->n; i++) {
+        int at = space_find(&s->spec.space, space->params[i].name);
+        fixed[i] = at >= 0 ? trial->fixed[at] : (double)NAN;
+    }
+    return fixed;
+}
+
+int sched_adopt(const struct turn *t, const struct study *s,
+                const struct spec *spec, struct err *err)
+{
+    int rc = check(s, spec, err);
+    if (rc != 0) {
+        return rc;
+    }
+    struct action *a = turn_add(t, ACTION_ADOPT_STUDY, s->id);
+    a->add_study.spec = mem_alloc(1, sizeof(*a->add_study.spec));
+    spec_copy(a->add_study.spec, spec);
+    for (size_t i = 0; i < s->n_trials; i++) {
+        a = turn_add_trial(t, ACTION_ADOPT_TRIAL, s, s->trials[i]);
+        a->add_trial.fixed = in_space(s, s->trials[i], &spec->space);
+    }
+    for (size_t i = 0; i < s->n_trials; i++) {
+        if (s->trials[i]->state == TRIAL_RUNNING) {
+            turn_end_attempt(t, s, s->trials[i], TRIAL_CAUSE_DAEMON,
+                             "Optuna left it running");
+        }
+    }
+    return 0;
+}

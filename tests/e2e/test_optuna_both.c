@@ -1,0 +1,302 @@
+/* A study goes from Optuna to us, back and again: numbers, parameters, values
+ * and counts stay what they were. The parts with Optuna need Debian's
+ * python3-optuna; a study of Optuna 5 is in tests/golden. */
+#include "core/base/buf.h"
+#include "core/base/mem.h"
+#include "tests/lib/home_study.h"
+#include "tests/lib/test_main.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const two[] = {"--workers", "2", NULL};
+
+static bool has_optuna(void)
+{
+    bool there = system("/usr/bin/python3 -c 'import optuna' 2>/dev/null") == 0;
+    if (!there) {
+        printf("SKIPPED: e2e/optuna_both needs python3-optuna\n");
+    }
+    return there;
+}
+
+/* What a script prints; owned. */
+static char *python(const char *script, const char *db, const char *args)
+{
+    char *command = mem_printf("/usr/bin/python3 tests/e2e/%s '%s' %s 2>&1",
+                               script, db, args);
+    FILE *f = popen(command, "re");
+    struct buf b;
+    char piece[4096];
+    size_t n;
+    buf_init(&b, 16 << 20);
+    buf_str(&b, "");
+    while ((n = fread(piece, 1, sizeof(piece), f)) > 0) {
+        buf_add(&b, piece, n);
+    }
+    int status = pclose(f);
+    ck_assert_msg(status == 0, "%s: %s", command, b.data);
+    free(command);
+    return buf_take(&b);
+}
+
+/* The same for the database of a home. */
+static char *optuna(const struct home *h, const char *script, const char *args)
+{
+    char *db = mem_printf("%s/parzen.db", h->state);
+    char *said = python(script, db, args);
+    free(db);
+    return said;
+}
+
+static int n_lines(const char *text)
+{
+    int n = 0;
+    for (; *text != '\0'; text++) {
+        n += *text == '\n';
+    }
+    return n;
+}
+
+static void make_state(const struct home *h)
+{
+    char *command = mem_printf("mkdir -m 700 -p '%s'", h->state);
+    ck_assert_int_eq(system(command), 0);
+    free(command);
+}
+
+static void copy_golden(const struct home *h, const char *to)
+{
+    char *command =
+        mem_printf("cp tests/golden/optuna-5.0.db '%s/%s'", h->dir, to);
+    ck_assert_int_eq(system(command), 0);
+    free(command);
+}
+
+/* x + n again, by a command that reports as the script does. */
+static const char *config(const struct home *h, const char *name, int n_trials,
+                          const char *params)
+{
+    char *text = mem_printf(
+        "{\"study\": \"%s\", \"n_trials\": %d, \"stop\": {\"max_failures\":"
+        " 100}, \"objective\": {\"type\": \"command\", \"direction\":"
+        " \"minimize\", \"command\": [\"sh\", \"-c\", \"for s in 0 1 2 3; do"
+        " echo parzen: {'\\\"'step'\\\"': $s, '\\\"'value'\\\"': $1}; done\","
+        " \"-\", \"{x}\"]}, \"params\": {%s}}",
+        name, n_trials, params);
+    const char *path = home_file(h, "c.json", text);
+    free(text);
+    return path;
+}
+
+static const char PARAMS[] = "\"c\": {\"choice\": [\"a\", 1, null, true]},"
+                             "\"x\": {\"float\": [0.001, 10], \"log\": true},"
+                             "\"n\": {\"int\": [1, 9], \"step\": 2}";
+
+static void expect_replay(const struct home *h, const char *study)
+{
+    free(home_expect(h, 0, "suggestions equal",
+                     (const char *const[]){"replay", study, NULL}));
+    EXPECT(h, 0, NULL, "doctor");
+}
+
+/* All lines of `before` that tell of a finished trial are in `after`. */
+static void expect_kept(const char *before, const char *after)
+{
+    char *lines = mem_strdup(before), *save = NULL;
+    for (char *line = strtok_r(lines, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
+        bool is_finished = strstr(line, " COMPLETE ") != NULL ||
+                           strstr(line, " PRUNED ") != NULL ||
+                           strstr(line, " FAIL ") != NULL;
+        ck_assert_msg(!is_finished || strstr(after, line) != NULL,
+                      "lost: %s\nin:\n%s", line, after);
+    }
+    free(lines);
+}
+
+START_TEST(from_optuna_to_us)
+{
+    struct home h;
+    if (!has_optuna()) {
+        return;
+    }
+    home_init(&h);
+    make_state(&h);
+    free(optuna(&h, "optuna_goes_on.py", "o 12 left"));
+    char *before = optuna(&h, "optuna_reads.py", "o");
+    ck_assert_int_eq(n_lines(before), 14);
+    home_start(&h, two);
+    EXPECT(&h, 1, "made by Optuna", "resume", "o");
+    EXPECT(&h, 2, "params.c: the study has", "resume", "o", "--config",
+           config(&h, "o", 30,
+                  "\"c\": {\"choice\": [\"a\", 1, true]},"
+                  "\"x\": {\"float\": [0.001, 10], \"log\": true},"
+                  "\"n\": {\"int\": [1, 9]}"));
+    EXPECT(&h, 2, "params.n: the study's trials have it", "resume", "o",
+           "--config",
+           config(&h, "o", 30,
+                  "\"c\": {\"choice\": [\"a\", 1, null, true]},"
+                  "\"x\": {\"float\": [0.001, 10], \"log\": true}"));
+    EXPECT(&h, 1, "leaves nothing to do", "resume", "o", "--config",
+           config(&h, "o", 5, PARAMS));
+    EXPECT(&h, 0, NULL, "resume", "o", "--config", config(&h, "o", 30, PARAMS));
+    home_wait_state(&h, "o", "finished", 60);
+    /* the enqueued one and the one left running were repeated as they were */
+    ck_assert_int_eq(
+        home_count(&h, "SELECT count(*) FROM trial_values v JOIN trials t"
+                       " USING (trial_id) WHERE t.number = 12 AND value = 0.5"),
+        1);
+    ck_assert_int_eq(
+        home_count(&h,
+                   "SELECT count(*) FROM trial_values v JOIN trials t"
+                   " USING (trial_id) WHERE t.number = 13 AND value = 0.25"),
+        1);
+    expect_replay(&h, "o");
+    char *after = optuna(&h, "optuna_reads.py", "o");
+    expect_kept(before, after);
+    ck_assert_int_eq(n_lines(after), 32); /* 30 finished, 2 failed */
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    free(optuna(&h, "optuna_goes_on.py", "o 3"));
+    home_start(&h, two);
+    EXPECT(&h, 0, NULL, "resume", "o", "--trials", "40");
+    home_wait_state(&h, "o", "finished", 60);
+    expect_replay(&h, "o");
+    free(before);
+    free(after);
+    home_fini(&h);
+}
+END_TEST
+
+START_TEST(from_us_to_optuna_and_back)
+{
+    struct home h;
+    if (!has_optuna()) {
+        return;
+    }
+    home_init(&h);
+    home_start(&h, two);
+    EXPECT(&h, 0, NULL, "run", config(&h, "p", 10, PARAMS));
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    char *before = optuna(&h, "optuna_reads.py", "p");
+    free(optuna(&h, "optuna_goes_on.py", "p 12 left"));
+    char *between = optuna(&h, "optuna_reads.py", "p");
+    expect_kept(before, between);
+    home_start(&h, two);
+    EXPECT(&h, 0, NULL, "resume", "p", "--trials", "32");
+    home_wait_state(&h, "p", "finished", 60);
+    expect_replay(&h, "p");
+    char *after = optuna(&h, "optuna_reads.py", "p");
+    expect_kept(between, after);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trials WHERE state IN"
+                                    " ('COMPLETE', 'PRUNED')"),
+                     32);
+    ck_assert_int_eq(home_count(&h, "SELECT max(number) + 1 FROM trials"),
+                     n_lines(after));
+    home_kill_daemon(&h); /* what was adopted loads again, and once */
+    home_start(&h, two);
+    expect_replay(&h, "p");
+    free(before);
+    free(between);
+    free(after);
+    home_fini(&h);
+}
+END_TEST
+
+/* --- the database of Optuna 5 ----------------------------------------------
+ */
+
+START_TEST(a_file_of_optuna_5_is_looked_at)
+{
+    struct home h;
+    home_init(&h);
+    copy_golden(&h, "o.db");
+    char *db = mem_printf("%s/o.db", h.dir);
+    EXPECT(&h, 0, "8/8", "studies", "--db", db);
+    EXPECT(&h, 0, "66.48", "trials", "s1", "--db", db);
+    EXPECT(&h, 0, "PRUNED", "trials", "s1", "--state", "PRUNED", "--db", db);
+    EXPECT(&h, 0, "0.5187", "importances", "s1", "--db", db);
+    EXPECT(&h, 0, "\"number\":7", "--json", "show", "s1", "7", "--db", db);
+    EXPECT(&h, 4, "no study named 'm1'", "status", "m1", "--db", db);
+    EXPECT(&h, 2, "needs a daemon", "pause", "s1", "--db", db);
+    char *same = mem_printf("cmp tests/golden/optuna-5.0.db '%s'", db);
+    ck_assert_int_eq(system(same), 0); /* not a byte was changed */
+    free(same);
+    free(db);
+    home_fini(&h);
+}
+END_TEST
+
+START_TEST(a_study_of_optuna_5_goes_on)
+{
+    struct home h;
+    home_init(&h);
+    make_state(&h);
+    copy_golden(&h, "state/parzen.db");
+    home_start(&h, two);
+    EXPECT(&h, 0, NULL, "resume", "s1", "--trials", "20", "--config",
+           config(&h, "other name", 10,
+                  "\"x\": {\"float\": [-10, 10]},"
+                  "\"lr\": {\"float\": [1e-5, 0.1], \"log\": true},"
+                  "\"q\": {\"float\": [0, 1], \"step\": 0.25},"
+                  "\"n\": {\"int\": [1, 10]},"
+                  "\"ns\": {\"int\": [1, 10], \"step\": 3},"
+                  "\"nl\": {\"int\": [1, 100], \"log\": true},"
+                  "\"c\": {\"choice\": [\"a\", \"b\", null, 1, 2.5, true]}"));
+    home_wait_state(&h, "s1", "finished", 60);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trials WHERE study_id"
+                                    " = 1 AND number BETWEEN 0 AND 19"),
+                     20);
+    expect_replay(&h, "s1");
+    home_fini(&h);
+}
+END_TEST
+
+/* --- snapshots ---------------------------------------------------------------
+ */
+
+START_TEST(a_snapshot_is_optunas_alone)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, two);
+    EXPECT(&h, 0, NULL, "run", config(&h, "one", 5, PARAMS));
+    EXPECT(&h, 0, NULL, "run", "--detach", config(&h, "two", 400, PARAMS));
+    char *file = mem_printf("%s/f.db", h.dir);
+    EXPECT(&h, 0, NULL, "export", "two", "--optuna", file); /* it runs */
+    EXPECT(&h, 1, "--force", "export", "one", "--optuna", file);
+    EXPECT(&h, 4, "no study", "export", "six", "--optuna", file, "--force");
+    EXPECT(&h, 0, "5 trials", "export", "one", "--optuna", file, "--force",
+           "--stamp", "3.1");
+    EXPECT(&h, 0, "5/5", "studies", "--db", file);
+    char *list = mem_printf("test \"$(ls '%s' | grep -c tmp)\" = 0", h.dir);
+    ck_assert_int_eq(system(list), 0);
+    if (has_optuna()) { /* 3.1, without skip_compatibility_check */
+        char *command = mem_printf(
+            "/usr/bin/python3 -W ignore -c \"import optuna; s ="
+            " optuna.load_study(study_name=None, storage='sqlite:///%s');"
+            " assert len(s.trials) == 5 and s.study_name == 'one'; s.ask()\"",
+            file);
+        ck_assert_int_eq(system(command), 0);
+        free(command);
+    }
+    free(list);
+    free(file);
+    home_fini(&h);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("e2e/optuna_both");
+    TCase *c = tcase_create("both");
+    tcase_set_timeout(c, 200);
+    tcase_add_test(c, from_optuna_to_us);
+    tcase_add_test(c, from_us_to_optuna_and_back);
+    tcase_add_test(c, a_file_of_optuna_5_is_looked_at);
+    tcase_add_test(c, a_study_of_optuna_5_goes_on);
+    tcase_add_test(c, a_snapshot_is_optunas_alone);
+    suite_add_tcase(s, c);
+    return s;
+}
