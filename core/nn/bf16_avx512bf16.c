@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 12")
+#define UNROLL _Pragma("GCC unroll 16")
 
 typedef uint32_t pair; /* of bfloat16: k in the lower half, k + 1 above */
 
@@ -57,25 +57,63 @@ static void pack_across(pair *out, const struct source *s, size_t K,
     }
 }
 
-/* k and k + 1 are side by side: each row is rounded as it stands, and its
- * pairs are dealt out. */
+/* Sixteen vectors of pairs: rows become columns. */
+INLINE void turn(__m512i x[LANES])
+{
+    __m512i y[LANES];
+    UNROLL
+    for (size_t i = 0; i < LANES; i += 2) {
+        y[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
+        y[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
+    }
+    UNROLL
+    for (size_t i = 0; i < LANES; i += 4) { /* x[i + j]: column 4 lane + j */
+        x[i] = _mm512_unpacklo_epi64(y[i], y[i + 2]);
+        x[i + 1] = _mm512_unpackhi_epi64(y[i], y[i + 2]);
+        x[i + 2] = _mm512_unpacklo_epi64(y[i + 1], y[i + 3]);
+        x[i + 3] = _mm512_unpackhi_epi64(y[i + 1], y[i + 3]);
+    }
+    UNROLL
+    for (size_t j = 0; j < 4; j++) { /* lanes 0 and 2, lanes 1 and 3 */
+        __m512i even_low = _mm512_shuffle_i32x4(x[j], x[j + 4], 0x88);
+        __m512i odd_low = _mm512_shuffle_i32x4(x[j], x[j + 4], 0xdd);
+        __m512i even_high = _mm512_shuffle_i32x4(x[j + 8], x[j + 12], 0x88);
+        __m512i odd_high = _mm512_shuffle_i32x4(x[j + 8], x[j + 12], 0xdd);
+        x[j] = _mm512_shuffle_i32x4(even_low, even_high, 0x88);
+        x[j + 4] = _mm512_shuffle_i32x4(odd_low, odd_high, 0x88);
+        x[j + 8] = _mm512_shuffle_i32x4(even_low, even_high, 0xdd);
+        x[j + 12] = _mm512_shuffle_i32x4(odd_low, odd_high, 0xdd);
+    }
+}
+
+/* k and k + 1 are side by side: sixteen rows are rounded as they stand, and
+ * turned. */
 static void pack_along(pair *out, const struct source *s, size_t K,
                        size_t width)
 {
     size_t n_pairs = (K + 1) / 2;
-    for (size_t r = 0; r < width; r++) {
-        const float *row = s->at + r * s->across;
-        for (size_t p = 0; p < n_pairs; p += LANES / 2) {
-            pair pairs[LANES / 2] = {0};
-            if (r < s->n) {
-                __m512 x =
-                    _mm512_maskz_loadu_ps(first_lanes(K - 2 * p), row + 2 * p);
-                _mm256_storeu_si256((__m256i *)pairs,
-                                    (__m256i)_mm512_cvtneps_pbh(x));
+    for (size_t r = 0; r < width; r += LANES) {
+        __mmask16 lanes = first_lanes(width - r);
+        for (size_t p = 0; p < n_pairs; p += LANES) {
+            __m512i x[LANES];
+            size_t left = K - 2 * p;
+            __mmask16 low = first_lanes(left);
+            __mmask16 high = left > LANES ? first_lanes(left - LANES) : 0;
+            UNROLL
+            for (size_t i = 0; i < LANES; i++) {
+                bool there = r + i < s->n;
+                const float *row = s->at + (there ? r + i : 0) * s->across;
+                row += 2 * p;
+                __mmask16 here = there ? low : 0, next = there ? high : 0;
+                __m512 a = _mm512_maskz_loadu_ps(here, row);
+                __m512 b = _mm512_maskz_loadu_ps(next, row + LANES);
+                x[i] = (__m512i)_mm512_cvtne2ps_pbh(b, a);
             }
-            size_t end = least(LANES / 2, n_pairs - p);
-            for (size_t i = 0; i < end; i++) {
-                out[(p + i) * width + r] = pairs[i];
+            turn(x);
+            size_t n = least(LANES, n_pairs - p);
+            for (size_t i = 0; i < n; i++) {
+                _mm512_mask_storeu_epi32(out + (p + i) * width + r, lanes,
+                                         x[i]);
             }
         }
     }
