@@ -35,6 +35,9 @@ int predictor_open(const char *path, const char *sha256, struct predictor **out,
         predictor_free(p);
         return rc;
     }
+    /* As many threads as in training: their number is part of the bits, and
+     * more of them are slower for models of this size. */
+    model_set_threads((int)p->checkpoint.run.threads);
     *out = p;
     return 0;
 }

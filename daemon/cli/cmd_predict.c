@@ -18,6 +18,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { KEY_TRIAL = 1, KEY_FILE, KEY_JSONL, KEY_FIELD, KEY_TOP };
@@ -25,6 +26,7 @@ enum {
     READ_BYTES = 256 << 10,
     LINE_MAX_BYTES = 64 << 20,
     BATCH_TEXTS = 256,
+    MANY_TEXTS = 1000, /* from here on their rate is told */
 };
 
 struct predict {
@@ -322,8 +324,24 @@ static int predict_stream(struct predict *p, int fd, struct err *err)
     return rc;
 }
 
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void tell_rate(const struct predict *p, double seconds)
+{
+    if (p->n_printed >= MANY_TEXTS) {
+        fprintf(stderr, "%zu texts in %.1f s: %.0f texts/s\n", p->n_printed,
+                seconds, (double)p->n_printed / seconds);
+    }
+}
+
 static int predict_file(struct predict *p, struct err *err)
 {
+    double start = now_s();
     bool is_stdin = p->file == NULL || strcmp(p->file, "-") == 0;
     p->source = is_stdin ? "standard input" : p->file;
     int fd = is_stdin ? STDIN_FILENO : open(p->file, O_RDONLY | O_CLOEXEC);
@@ -334,6 +352,9 @@ static int predict_file(struct predict *p, struct err *err)
     int rc = predict_stream(p, fd, err);
     if (!is_stdin) {
         close(fd);
+    }
+    if (rc == 0) {
+        tell_rate(p, now_s() - start);
     }
     return rc;
 }

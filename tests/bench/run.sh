@@ -3,6 +3,8 @@
 #
 # Each figure is the median of ROUNDS runs, Parzen's and the peer's in turn, so
 # that both see the same neighbours; one thread unless the line says otherwise.
+# The share of the bound is train-step's bound_ms / cpu_ms: on a quiet machine
+# that is its time, on a busy one the wall clock would tell of the neighbours.
 # Prints a Markdown table and writes build/bench/results.jsonl: first the
 # machine, then an object a line. A peer that is missing is named and left out.
 set -u
@@ -92,7 +94,8 @@ train_step() {
         alternate ms "$TORCH"
         local share
         share=$(awk 'match($0, /"bound_ms":[^,]*/) {b = substr($0, RSTART + 11, RLENGTH - 11)}
-                     match($0, /"ms":[^,]*/) {print b / substr($0, RSTART + 5, RLENGTH - 5)}' "$WORK/ours" | median)
+                     match($0, /"cpu_ms":[^,]*/) {cpu = substr($0, RSTART + 9, RLENGTH - 9)}
+                     {print b / cpu}' "$WORK/ours" | median)
         row "training step, d $d" ms "$torch_name" less "$share"
     done
     blas=$(tail -1 "$WORK/ours" | sed -n 's/.*"blas":"\([^"]*\)".*/\1/p')
