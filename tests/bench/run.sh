@@ -169,7 +169,7 @@ predict() {
     model notebook-fixed --set data.source='"configs/quick-data.jsonl"' --set data.min_class_count=1 \
         --set 'data.fractions=[0.1,0.4,0.5]'
     for name in quick notebook-fixed; do
-        for _ in $(seq $([ $name = quick ] && echo 17 || echo 2)); do cat configs/quick-data.jsonl; done >"$WORK/texts.jsonl"
+        for _ in $(seq $([ $name = quick ] && echo 17 || echo 1)); do cat configs/quick-data.jsonl; done >"$WORK/texts.jsonl"
         "$B/bin/parzen" tokenizer encode "$WORK/$name-model/tokenizer.json" --file "$WORK/texts.jsonl" \
             --field completion >"$WORK/ids"
         OURS="predict_file $WORK/$name-model $WORK/texts.jsonl"
