@@ -281,19 +281,21 @@ static void copy_trial(struct history *to, const struct history *from, size_t i)
     }
 }
 
-static struct history *copy_all(const struct history *h, bool with_reports)
+static struct history *copy_all(const struct history *h, bool is_whole)
 {
+    size_t cap = is_whole ? h->cap : h->n;
     struct history *to = mem_alloc(1, sizeof(*to));
     *to = *h;
-    to->state = array_copy(h->state, h->n, h->cap, sizeof(*h->state));
-    to->value = array_copy(h->value, h->cap, h->cap, sizeof(*h->value));
-    to->series = mem_alloc(h->cap, sizeof(*h->series));
-    to->rungs = h->rungs != NULL ? mem_alloc(h->cap, sizeof(*h->rungs)) : NULL;
+    to->cap = cap;
+    to->state = array_copy(h->state, h->n, cap, sizeof(*h->state));
+    to->value = array_copy(h->value, cap, cap, sizeof(*h->value));
+    to->series = mem_alloc(cap, sizeof(*h->series));
+    to->rungs = h->rungs != NULL ? mem_alloc(cap, sizeof(*h->rungs)) : NULL;
     to->params = mem_alloc(h->n_params, sizeof(*h->params));
     for (size_t p = 0; p < h->n_params; p++) {
-        column_copy(&to->params[p], &h->params[p], h->n, h->cap);
+        column_copy(&to->params[p], &h->params[p], h->n, cap, is_whole);
     }
-    for (size_t i = 0; with_reports && i < h->n; i++) {
+    for (size_t i = 0; is_whole && i < h->n; i++) {
         copy_trial(to, h, i);
     }
     return to;

@@ -12,7 +12,8 @@ struct history;
 
 struct history *history_new(void);
 void history_free(struct history *h);
-/* Parameters, states and values; reports and rungs are left out. */
+/* Parameters, states and values, to be read only; reports, rungs, and of the
+ * columns order and logarithms are left out. */
 struct history *history_copy(const struct history *h);
 /* Give a trial of `h` the parameters of the same trial of another history. */
 void history_copy_params(struct history *h, const struct history *from,

@@ -65,7 +65,7 @@ void column_grow(struct param_column *c, size_t from_cap, size_t to_cap)
 }
 
 void column_copy(struct param_column *to, const struct param_column *c,
-                 size_t n, size_t cap)
+                 size_t n, size_t cap, bool is_whole)
 {
     *to = *c;
     to->name = mem_strdup(c->name);
@@ -77,11 +77,18 @@ void column_copy(struct param_column *to, const struct param_column *c,
     }
     /* all of cap: what is beyond n is NaN */
     to->value = array_copy(c->value, cap, cap, sizeof(*c->value));
-    to->log_value = c->log_value != NULL ? array_copy(c->log_value, cap, cap,
-                                                      sizeof(*c->log_value))
-                                         : NULL;
     to->dist = array_copy(c->dist, n, cap, sizeof(*c->dist));
+    to->log_value = NULL;
+    to->order = NULL;
+    if (!is_whole) {
+        to->n_order = to->n_sorted = 0;
+        return;
+    }
     to->order = array_copy(c->order, c->n_order, cap, sizeof(*c->order));
+    if (c->log_value != NULL) {
+        to->log_value =
+            array_copy(c->log_value, cap, cap, sizeof(*c->log_value));
+    }
 }
 
 /* --- order: new values wait at its end, unsorted, so that loading n of them

@@ -28,9 +28,9 @@ void column_init(struct param_column *c, const char *name, bool is_log,
                  size_t cap);
 void column_fini(struct param_column *c);
 void column_grow(struct param_column *c, size_t from_cap, size_t to_cap);
-/* A deep copy of n trials. */
+/* A deep copy of n trials; unless is_whole, without order and logarithms. */
 void column_copy(struct param_column *to, const struct param_column *from,
-                 size_t n, size_t cap);
+                 size_t n, size_t cap, bool is_whole);
 /* NaN: trial i has it no more. is_used: the trial is COMPLETE or PRUNED. */
 void column_set(struct param_column *c, size_t i, const struct dist *dist,
                 double value, bool is_used);

@@ -2,7 +2,7 @@
  *
  *   out[c] = sum_i scale[i] * exp(expo[i] - 1/2 sum_d z[d,i,c]^2)
  *                           * prod_t table[t][id[t,i], c]
- *   z[d,i,c] = (y[d,c] - mu[d,i]) * inv[d,i]
+ *   z[d,i,c] = (y[d,c] - mu[d,i]) / sigma[d,i]
  *
  * i counts kernels, c points, d continuous and t tabulated dimensions. Points
  * are the vectors' lanes: kernels stream past them once. In linear space: a sum
@@ -22,8 +22,8 @@ struct density_kernels {
     size_t n;
     size_t n_cont, n_table;
     const double *scale, *expo;
-    const double *const *mu, *const *inv; /* n_cont arrays by kernel */
-    const uint32_t *const *id;            /* n_table arrays by kernel */
+    const double *const *mu, *const *sigma; /* n_cont arrays by kernel */
+    const uint32_t *const *id;              /* n_table arrays by kernel */
 };
 
 struct density_ops {
@@ -32,11 +32,12 @@ struct density_ops {
      * y: n_cont rows; table: n_table tables with a row per id. */
     void (*sum)(const struct density_kernels *k, size_t n_points,
                 const double *y, const double *const *table, double *out);
-    /* out[i] = Phi((right - mu[i]) * inv[i]) - Phi((left - mu[i]) * inv[i]),
-     * left <= right; n is a multiple of DENSITY_PAD. */
-    void (*mass)(size_t n, const double *mu, const double *inv, double left,
+    /* out[i] = Phi((right - mu[i]) / sigma[i]) - Phi((left - mu[i]) /
+     * sigma[i]), left <= right; n is a multiple of DENSITY_PAD. */
+    void (*mass)(size_t n, const double *mu, const double *sigma, double left,
                  double right, double *out);
-    /* The same for one kernel and n_points intervals, times scale. */
+    /* The same for one kernel, inv = 1 / sigma, and n_points intervals, times
+     * scale. */
     void (*row)(size_t n_points, double mu, double inv, double scale,
                 const double *left, const double *right, double *out);
 };

@@ -10,7 +10,6 @@
 #include "daemon/history.h"
 #include "daemon/search/forest.h"
 #include "daemon/search/importance_priv.h"
-#include "daemon/search/joint.h"
 
 #include <assert.h>
 #include <math.h>
@@ -37,40 +36,59 @@ struct table {
 /* --- the table --------------------------------------------------------------
  */
 
-static bool complete_only(const void *ctx, int64_t number)
+/* What all COMPLETE trials have it under; NULL: there is no such thing. */
+static const struct dist *shared_dist(const struct history *h, int param)
 {
-    return history_states(ctx)[number] == TRIAL_COMPLETE;
+    const uint8_t *state = history_states(h);
+    const struct dist *shared = NULL;
+    for (int64_t i = 0; i < history_n_trials(h); i++) {
+        if (state[i] != TRIAL_COMPLETE) {
+            continue;
+        }
+        const struct dist *own = history_param_dist(h, i, param);
+        if (own == NULL || (shared != NULL && own != shared)) {
+            return NULL;
+        }
+        shared = own;
+    }
+    return shared;
+}
+
+struct named { /* to be sorted by name */
+    const char *name;
+    int param;
+};
+
+static int compare_names(const void *a, const void *b)
+{
+    const struct named *p = a, *q = b;
+    return strcmp(p->name, q->name);
 }
 
 /* The parameters that all COMPLETE trials share; single-valued ones get 0. */
 static void table_axes(const struct history *h, struct table *t, double *out)
 {
-    struct history *complete = history_filter(h, complete_only, h);
-    struct joint_space space;
-    joint_intersection(complete, -1, &space);
-    t->axes = mem_alloc(space.n, sizeof(*t->axes));
-    for (size_t i = 0; i < space.n; i++) {
-        int param = history_find_param(h, space.params[i].name);
-        int64_t any = history_column(complete, param).order[0];
-        for (size_t k = 0; history_state(complete, any) != TRIAL_COMPLETE;) {
-            any = history_column(complete, param).order[++k];
-        }
-        const struct dist *d = history_param_dist(h, any, param);
-        size_t n = d->kind == DIST_CATEGORICAL ? d->n_choices : 1;
-        t->axes[t->n_axes++] = (struct axis){param, d, t->n_columns, n};
-        t->n_columns += n;
+    size_t n = (size_t)history_n_params(h);
+    struct named *params = mem_alloc(n, sizeof(*params));
+    for (size_t p = 0; p < n; p++) {
+        params[p] = (struct named){history_param_name(h, (int)p), (int)p};
     }
-    joint_fini(&space);
-    int64_t n_complete = history_count(h, TRIAL_COMPLETE);
-    for (int p = 0; p < history_n_params(h); p++) {
-        for (int i = 0; i < history_n_dists(h, p); i++) {
-            if (dist_is_single(history_dist(h, p, i)) && n_complete > 0 &&
-                history_dist_count(complete, p, i) == n_complete) {
-                out[p] = 0.0;
-            }
+    qsort(params, n, sizeof(*params), compare_names);
+    t->axes = mem_alloc(n, sizeof(*t->axes));
+    for (size_t p = 0; p < n; p++) {
+        int param = params[p].param;
+        const struct dist *d = shared_dist(h, param);
+        if (d == NULL) {
+            continue;
+        }
+        out[param] = 0.0;
+        if (!dist_is_single(d)) {
+            size_t width = d->kind == DIST_CATEGORICAL ? d->n_choices : 1;
+            t->axes[t->n_axes++] = (struct axis){param, d, t->n_columns, width};
+            t->n_columns += width;
         }
     }
-    history_free(complete);
+    free(params);
 }
 
 static void put_value(struct table *t, const struct axis *a, size_t i,
@@ -109,7 +127,6 @@ static void table_new(const struct history *h, struct table *t, double *out)
             put_value(t, a, i,
                       history_param(h, rows.numbers[skipped + i], a->param));
         }
-        out[a->param] = 0.0;
     }
     free(rows.numbers);
 }

@@ -221,10 +221,9 @@ static double of_class(const struct top *t, int param, const struct dist *d)
 
 static bool has_complete(const struct history *h, int param)
 {
-    struct history_column c = history_column(h, param);
     const uint8_t *state = history_states(h);
-    for (size_t i = 0; i < c.n_order; i++) {
-        if (state[c.order[i]] == TRIAL_COMPLETE) {
+    for (int64_t i = 0; i < history_n_trials(h); i++) {
+        if (state[i] == TRIAL_COMPLETE && !isnan(history_param(h, i, param))) {
             return true;
         }
     }

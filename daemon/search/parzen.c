@@ -41,61 +41,40 @@ static uint32_t *carve_ids(struct parzen *p, uint32_t **at)
 static void dim_carve(struct parzen *p, struct parzen_dim *d, double **at,
                       uint32_t **id_at)
 {
-    if (!d->is_continuous) {
-        d->id = carve_ids(p, id_at);
-    }
-    if (d->dist->kind != DIST_CATEGORICAL) {
+    if (d->is_continuous) {
         d->mu = carve(p, at);
         d->sigma = carve(p, at);
-        d->inv = carve(p, at);
-        d->mass = carve(p, at);
+    } else {
+        d->id = carve_ids(p, id_at);
     }
 }
 
-static size_t max_ids(const struct parzen *p, const struct parzen_dim *d)
-{
-    return d->dist->kind == DIST_CATEGORICAL ? d->dist->n_choices + 1
-                                             : p->n_kernels;
-}
-
-/* Room for the densities of max_points points. */
-static size_t work_size(const struct parzen *p, size_t max_points)
-{
-    enum { SUMS = 1, INTERVALS = 2 };
-    size_t rows = SUMS + INTERVALS;
-    for (size_t i = 0; i < p->n_dims; i++) {
-        const struct parzen_dim *d = &p->dims[i];
-        rows += d->is_continuous ? 1 : max_ids(p, d);
-    }
-    return rows * parzen_row_size(max_points);
-}
-
-/* All memory by kernel and by point in one block: a block of always the same
- * size goes back to the allocator's heap and comes from there again, where
- * several would be mapped and unmapped, page by page, for each suggestion.
- * Returns two scratch arrays by kernel, which p->work then reuses. */
+/* What is by kernel is in one block, scratch and all: a block that is by far
+ * the largest goes back to the allocator's heap and comes from there again,
+ * where several alike would be given back to the system, page by page, for each
+ * suggestion. And no more than is needed: of 100,000 trials it is the daemon's
+ * largest memory. Returns two scratch arrays by kernel. */
 static double *allocate(struct parzen *p, size_t max_points)
 {
-    enum { OWN = 3, PER_DIM = 4, SCRATCH = 2 };
-    size_t n = padded(p->n_kernels), n_numerical = 0;
+    enum { OWN = 3, PER_DIM = 2, SCRATCH = 2 };
+    size_t n = padded(p->n_kernels), n_cont = 0;
     for (size_t i = 0; i < p->n_dims; i++) {
-        n_numerical += p->dims[i].dist->kind != DIST_CATEGORICAL;
+        n_cont += p->dims[i].is_continuous;
     }
-    size_t work = work_size(p, max_points);
-    work = work > n * SCRATCH ? work : n * SCRATCH;
-    p->arena = mem_grow(NULL, n * (OWN + PER_DIM * n_numerical) + work,
+    size_t n_reals = n * (OWN + PER_DIM * n_cont + SCRATCH);
+    size_t n_ids = n * (p->n_dims - n_cont);
+    p->max_points = max_points;
+    p->arena = mem_grow(NULL, n_reals + (n_ids + 1) / 2 + parzen_work_size(p),
                         sizeof(*p->arena));
-    p->id_arena = mem_grow(NULL, n * p->n_dims, sizeof(*p->id_arena));
     double *at = p->arena;
-    uint32_t *id_at = p->id_arena;
+    uint32_t *id_at = (uint32_t *)(p->arena + n_reals);
+    p->work = p->arena + n_reals + (n_ids + 1) / 2;
     p->weight = carve(p, &at);
     p->scale = carve(p, &at);
     p->expo = carve(p, &at);
     for (size_t i = 0; i < p->n_dims; i++) {
         dim_carve(p, &p->dims[i], &at, &id_at);
     }
-    p->max_points = max_points;
-    p->work = at;
     return at;
 }
 
@@ -104,13 +83,15 @@ void parzen_free(struct parzen *p)
     if (p == NULL) {
         return;
     }
+    for (size_t i = 0; i < p->n_dims; i++) {
+        free(p->dims[i].by_id);
+    }
     free(p->dims);
     free(p->mu);
-    free(p->inv);
+    free(p->sigma);
     free(p->id);
     free(p->tables);
     free(p->arena);
-    free(p->id_arena);
     free(p);
 }
 
@@ -205,41 +186,85 @@ static void set_sigmas(const struct parzen_options *options,
     sigma[n] = range;
 }
 
-/* Number the different (mu, sigma) pairs in d->mu, d->sigma. Tied observations
- * have at most three bandwidths, and are neighbours in the order. */
+/* Number the different (mu, sigma) pairs. Tied observations are neighbours in
+ * the order, and have at most three bandwidths. */
 static void number_kernels(struct parzen_dim *d, size_t n,
                            const uint32_t *order, const double *mu,
                            const double *sigma)
 {
-    size_t n_ids = 0, first_of_tie = 0;
+    enum { N_TIED = 3 };
+    size_t tied[N_TIED], n_tied = 0, n_ids = 0;
     for (size_t j = 0; j <= n; j++) {
         size_t k = j < n ? order[j] : n;
-        if (j == n || j == 0 || mu[k] != mu[order[j - 1]]) {
-            first_of_tie = n_ids;
+        if (n_tied > 0 && (j == n || mu[k] != mu[tied[0]])) {
+            n_tied = 0;
         }
-        size_t id = first_of_tie;
-        while (id < n_ids && d->sigma[id] != sigma[k]) {
-            id++;
+        size_t t = 0;
+        while (t < n_tied && sigma[k] != sigma[tied[t]]) {
+            t++;
         }
-        if (id == n_ids) {
-            d->mu[id] = mu[k];
-            d->sigma[id] = sigma[k];
-            n_ids++;
+        d->id[k] = t < n_tied ? d->id[tied[t]] : (uint32_t)n_ids++;
+        if (t == n_tied && n_tied < N_TIED) {
+            tied[n_tied++] = k;
         }
-        d->id[k] = (uint32_t)id;
     }
     d->n_ids = n_ids;
 }
 
-static void set_masses(struct parzen_dim *d, size_t n)
+/* mu, sigma by kernel become those by id. */
+static void set_by_id(struct parzen *p, struct parzen_dim *d, const double *mu,
+                      const double *sigma)
 {
+    enum { PER_ID = 4 };
+    size_t n = padded(d->n_ids);
+    d->by_id = mem_alloc(n * PER_ID, sizeof(*d->by_id));
+    d->mu = d->by_id;
+    d->sigma = d->by_id + n;
+    d->inv = d->by_id + 2 * n;
+    d->mass = d->by_id + 3 * n;
+    for (size_t k = 0; k < p->n_kernels; k++) {
+        d->mu[d->id[k]] = mu[k];
+        d->sigma[d->id[k]] = sigma[k];
+    }
     for (size_t i = 0; i < n; i++) {
+        d->sigma[i] = i < d->n_ids ? d->sigma[i] : 1.0; /* the padding's */
         d->inv[i] = 1.0 / d->sigma[i];
     }
-    for (size_t i = n; i < padded(n); i++) {
-        d->mu[i] = d->sigma[i] = d->inv[i] = 0.0;
+    density_best()->mass(n, d->mu, d->sigma, d->lo, d->hi, d->mass);
+}
+
+/* Take one continuous dimension's normalisation into the kernels' scale. It is
+ * counted in units of the range, so that products stay near 1. A centre outside
+ * of the range has a mass that may underflow: it goes into the exponent. mass:
+ * scratch by kernel. */
+static void normalize(struct parzen *p, struct parzen_dim *d, double *mass)
+{
+    const double inv_sqrt_2pi = 0.39894228040143267794;
+    double range = d->hi - d->lo;
+    p->log_scale += log(range);
+    for (size_t i = p->n_kernels; i < padded(p->n_kernels); i++) {
+        d->sigma[i] = 1.0;
     }
-    density_best()->mass(padded(n), d->mu, d->inv, d->lo, d->hi, d->mass);
+    density_best()->mass(padded(p->n_kernels), d->mu, d->sigma, d->lo, d->hi,
+                         mass);
+    for (size_t i = 0; i < p->n_kernels; i++) {
+        double of_all = mass[i];
+        if (d->mu[i] < d->lo || d->mu[i] > d->hi) {
+            p->expo[i] -= truncnorm_log_mass((d->lo - d->mu[i]) / d->sigma[i],
+                                             (d->hi - d->mu[i]) / d->sigma[i]);
+            of_all = 1.0;
+        }
+        p->scale[i] *= range * (1.0 / d->sigma[i]) * inv_sqrt_2pi / of_all;
+    }
+}
+
+/* Many dimensions: before the product of their scales overflows. */
+static void fold_scale(struct parzen *p)
+{
+    for (size_t k = 0; k < p->n_kernels; k++) {
+        p->expo[k] += log(p->scale[k]);
+        p->scale[k] = 1.0;
+    }
 }
 
 static void build_numerical(struct parzen *p, struct parzen_dim *d,
@@ -265,10 +290,12 @@ static void build_numerical(struct parzen *p, struct parzen_dim *d,
     mu[n] = 0.5 * (d->lo + d->hi);
     sort_centres(mu, n, column->order, order);
     set_sigmas(options, d, n, order, mu, sigma);
-    if (!d->is_continuous) {
+    if (d->is_continuous) {
+        normalize(p, d, scratch);
+    } else {
         number_kernels(d, n, order, mu, sigma);
+        set_by_id(p, d, mu, sigma);
     }
-    set_masses(d, d->is_continuous ? p->n_kernels : d->n_ids);
 }
 
 /* --- categorical dimensions ------------------------------------------------
@@ -294,56 +321,22 @@ static void build_categorical(struct parzen *p, struct parzen_dim *d,
 /* --- the whole -------------------------------------------------------------
  */
 
-/* Take one continuous dimension's normalisation into the kernels' scale. It is
- * counted in units of the range, so that products stay near 1. A centre outside
- * of the range has a mass that may underflow: it goes into the exponent. */
-static void normalize(struct parzen *p, const struct parzen_dim *d)
-{
-    const double inv_sqrt_2pi = 0.39894228040143267794;
-    double range = d->hi - d->lo;
-    p->log_scale += log(range);
-    for (size_t i = 0; i < p->n_kernels; i++) {
-        double mass = d->mass[i];
-        if (d->mu[i] < d->lo || d->mu[i] > d->hi) {
-            p->expo[i] -= truncnorm_log_mass((d->lo - d->mu[i]) / d->sigma[i],
-                                             (d->hi - d->mu[i]) / d->sigma[i]);
-            mass = 1.0;
-        }
-        p->scale[i] *= range * d->inv[i] * inv_sqrt_2pi / mass;
-    }
-}
-
-static void build_kernels(struct parzen *p)
+static void build_dim(struct parzen *p, size_t i,
+                      const struct parzen_options *options,
+                      const uint32_t *rows, const struct parzen_column *column,
+                      uint32_t *order, double *scratch)
 {
     enum { N_UNTIL_FOLDED = 8 };
-    for (size_t i = 0; i < padded(p->n_kernels); i++) {
-        p->scale[i] = p->weight[i];
-        p->expo[i] = 0.0;
+    struct parzen_dim *d = &p->dims[i];
+    if (d->dist->kind == DIST_CATEGORICAL) {
+        build_categorical(p, d, rows, column);
+    } else {
+        build_numerical(p, d, options, rows, column, order, scratch);
     }
-    size_t n_cont = 0, n_table = 0;
-    for (size_t i = 0; i < p->n_dims; i++) {
-        struct parzen_dim *d = &p->dims[i];
-        if (!d->is_continuous) {
-            p->id[n_table++] = d->id;
-            continue;
-        }
-        p->mu[n_cont] = d->mu;
-        p->inv[n_cont++] = d->inv;
-        normalize(p, d);
-        for (size_t k = 0; n_cont % N_UNTIL_FOLDED == 0 && k < p->n_kernels;
-             k++) { /* many dimensions: before the product overflows */
-            p->expo[k] += log(p->scale[k]);
-            p->scale[k] = 1.0;
-        }
+    p->n_cont += d->is_continuous;
+    if (d->is_continuous && p->n_cont % N_UNTIL_FOLDED == 0) {
+        fold_scale(p);
     }
-    p->kernels = (struct density_kernels){.n = p->n_kernels,
-                                          .n_cont = n_cont,
-                                          .n_table = n_table,
-                                          .scale = p->scale,
-                                          .expo = p->expo,
-                                          .mu = p->mu,
-                                          .inv = p->inv,
-                                          .id = p->id};
 }
 
 struct parzen *parzen_new(const struct parzen_options *options, size_t n,
@@ -357,7 +350,7 @@ struct parzen *parzen_new(const struct parzen_options *options, size_t n,
                          .n_dims = n_dims,
                          .dims = mem_alloc(n_dims, sizeof(*p->dims)),
                          .mu = mem_alloc(n_dims, sizeof(*p->mu)),
-                         .inv = mem_alloc(n_dims, sizeof(*p->inv)),
+                         .sigma = mem_alloc(n_dims, sizeof(*p->sigma)),
                          .id = mem_alloc(n_dims, sizeof(*p->id)),
                          .tables = mem_alloc(n_dims, sizeof(*p->tables))};
     for (size_t i = 0; i < n_dims; i++) {
@@ -369,16 +362,14 @@ struct parzen *parzen_new(const struct parzen_options *options, size_t n,
     double *scratch = allocate(p, max_points);
     uint32_t *order = mem_grow(NULL, n + 1, sizeof(*order));
     set_weights(p);
+    for (size_t k = 0; k < padded(p->n_kernels); k++) {
+        p->scale[k] = p->weight[k];
+        p->expo[k] = 0.0;
+    }
     for (size_t i = 0; i < n_dims; i++) {
-        struct parzen_dim *d = &p->dims[i];
-        if (d->dist->kind == DIST_CATEGORICAL) {
-            build_categorical(p, d, rows, &columns[i]);
-        } else {
-            build_numerical(p, d, options, rows, &columns[i], order, scratch);
-        }
+        build_dim(p, i, options, rows, &columns[i], order, scratch);
     }
     free(order);
-    build_kernels(p);
     return p;
 }
 

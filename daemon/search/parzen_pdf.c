@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LN_SQRT_2PI 0.91893853320467274178
 
@@ -49,58 +50,136 @@ static void fill_choices(const struct parzen_dim *d, size_t n, const double *x,
     }
 }
 
-/* left: scratch for two rows. */
-static void fill_steps(const struct parzen_dim *d, size_t n, const double *x,
-                       double *left, double *table)
+/* Under the kernel `id`, the probabilities of the intervals. */
+static void fill_step(const struct parzen_dim *d, size_t id, size_t row,
+                      const double *left, const double *right, double *out)
 {
-    size_t row = parzen_row_size(n);
-    double *right = left + row;
-    for (size_t c = 0; c < row; c++) { /* the padding repeats the first */
-        step_interval(d->dist, x[c < n ? c : 0], &left[c], &right[c]);
+    if (d->mu[id] >= d->lo && d->mu[id] <= d->hi) {
+        density_best()->row(row, d->mu[id], d->inv[id], 1.0 / d->mass[id], left,
+                            right, out);
+        return;
     }
-    const struct density_ops *ops = density_best();
-    for (size_t i = 0; i < d->n_ids; i++) {
-        double *at = table + i * row;
-        if (d->mu[i] >= d->lo && d->mu[i] <= d->hi) {
-            ops->row(row, d->mu[i], d->inv[i], 1.0 / d->mass[i], left, right,
-                     at);
-            continue;
-        }
-        double all = log_mass(d, i, d->lo, d->hi); /* may underflow */
-        for (size_t c = 0; c < row; c++) {
-            at[c] = exp(log_mass(d, i, left[c], right[c]) - all);
-        }
+    double all = log_mass(d, id, d->lo, d->hi); /* may underflow */
+    for (size_t c = 0; c < row; c++) {
+        out[c] = exp(log_mass(d, id, left[c], right[c]) - all);
     }
 }
 
-/* Point coordinates of the continuous dimensions, in padded rows; then, for
- * each other dimension, the probability of each point under each different
- * kernel. Lays both out in p->work. */
-static const double *lay_out(struct parzen *p, size_t n, const double *x,
-                             const double **tables)
+/* --- work: rows by point. Kernels are summed in blocks, so that a dimension of
+ * many different kernels needs a table of one block only: its ids are then the
+ * places in the block. */
+
+enum { BLOCK = 1024 };
+
+static bool is_wide(const struct parzen_dim *d)
 {
-    size_t row = parzen_row_size(n);
-    double *intervals = p->work + row; /* the sums come first */
-    double *rows = intervals + 2 * row, *next_row = rows;
-    double *at = rows + p->kernels.n_cont * row;
-    for (size_t d = 0; d < p->n_dims; d++, x += n) {
-        const struct parzen_dim *dim = &p->dims[d];
-        if (dim->is_continuous) {
-            for (size_t c = 0; c < row; c++) {
-                double v = x[c < n ? c : 0];
-                *next_row++ = dim->dist->log ? log(v) : v;
-            }
-            continue;
-        }
-        if (dim->dist->kind == DIST_CATEGORICAL) {
-            fill_choices(dim, n, x, at);
+    return d->dist->kind != DIST_CATEGORICAL && d->n_ids > BLOCK;
+}
+
+size_t parzen_work_size(const struct parzen *p)
+{
+    enum { SUMS = 2, INTERVALS = 2 };
+    size_t most = p->n_kernels < BLOCK ? p->n_kernels : BLOCK, rows = SUMS;
+    for (size_t i = 0; i < p->n_dims; i++) {
+        const struct parzen_dim *d = &p->dims[i];
+        if (d->is_continuous) {
+            rows += 1;
+        } else if (d->dist->kind == DIST_CATEGORICAL) {
+            rows += d->dist->n_choices + 1;
         } else {
-            fill_steps(dim, n, x, intervals, at);
+            rows += INTERVALS + most;
         }
-        *tables++ = at;
-        at += dim->n_ids * row;
     }
-    return rows;
+    return rows * parzen_row_size(p->max_points);
+}
+
+struct layout { /* of the work */
+    size_t row;
+    double *sums, *of_block;
+    double *points; /* the continuous dimensions' coordinates */
+};
+
+static double *put_points(const struct parzen_dim *d, size_t n, const double *x,
+                          size_t row, double *out)
+{
+    for (size_t c = 0; c < row; c++) { /* the padding repeats the first */
+        double v = x[c < n ? c : 0];
+        out[c] = d->dist->log ? log(v) : v;
+    }
+    return out + row;
+}
+
+/* The rows of the kernels id[0 .. n - 1], or of the ids 0 .. n - 1. A stepped
+ * dimension's intervals stand before its table. */
+static void fill_steps(const struct parzen_dim *d, const uint32_t *id, size_t n,
+                       size_t row, double *table)
+{
+    const double *left = table - 2 * row, *right = table - row;
+    for (size_t i = 0; i < n; i++) {
+        fill_step(d, id != NULL ? id[i] : i, row, left, right, table + i * row);
+    }
+}
+
+static double *put_table(const struct parzen_dim *d, size_t n, const double *x,
+                         size_t row, double **table, double *at)
+{
+    if (d->dist->kind == DIST_CATEGORICAL) {
+        fill_choices(d, n, x, at);
+        *table = at;
+        return at + d->n_ids * row;
+    }
+    for (size_t c = 0; c < row; c++) {
+        step_interval(d->dist, x[c < n ? c : 0], &at[c], &at[row + c]);
+    }
+    *table = at += 2 * row;
+    if (is_wide(d)) {
+        return at + BLOCK * row;
+    }
+    fill_steps(d, NULL, d->n_ids, row, at);
+    return at + d->n_ids * row;
+}
+
+static struct layout lay_out(struct parzen *p, size_t n, const double *x)
+{
+    struct layout l = {.row = parzen_row_size(n), .sums = p->work};
+    double **table = p->tables;
+    l.of_block = l.sums + l.row;
+    l.points = l.of_block + l.row;
+    double *point = l.points, *at = l.points + p->n_cont * l.row;
+    for (size_t d = 0; d < p->n_dims; d++, x += n) {
+        if (p->dims[d].is_continuous) {
+            point = put_points(&p->dims[d], n, x, l.row, point);
+        } else {
+            at = put_table(&p->dims[d], n, x, l.row, table++, at);
+        }
+    }
+    return l;
+}
+
+/* n kernels from `first` on, for l->of_block. */
+static void sum_block(struct parzen *p, const struct layout *l, size_t first,
+                      size_t n, const uint32_t *places)
+{
+    struct density_kernels k = {.n = n,
+                                .scale = p->scale + first,
+                                .expo = p->expo + first,
+                                .mu = p->mu,
+                                .sigma = p->sigma,
+                                .id = p->id};
+    for (size_t i = 0; i < p->n_dims; i++) {
+        const struct parzen_dim *d = &p->dims[i];
+        if (d->is_continuous) {
+            p->mu[k.n_cont] = d->mu + first;
+            p->sigma[k.n_cont++] = d->sigma + first;
+        } else if (is_wide(d)) {
+            fill_steps(d, d->id + first, n, l->row, p->tables[k.n_table]);
+            p->id[k.n_table++] = places;
+        } else {
+            p->id[k.n_table++] = d->id + first;
+        }
+    }
+    density_best()->sum(&k, l->row, l->points, (const double *const *)p->tables,
+                        l->of_block);
 }
 
 static double exact_at(const struct parzen *p, size_t n, const double *x,
@@ -118,12 +197,22 @@ static double exact_at(const struct parzen *p, size_t n, const double *x,
 void parzen_log_pdf(struct parzen *p, size_t n, const double *x, double *out)
 {
     assert(n <= p->max_points);
-    double *sums = p->work;
-    const double *rows = lay_out(p, n, x, p->tables);
-    density_best()->sum(&p->kernels, parzen_row_size(n), rows, p->tables, sums);
+    uint32_t places[BLOCK];
+    for (uint32_t i = 0; i < BLOCK; i++) {
+        places[i] = i;
+    }
+    const struct layout l = lay_out(p, n, x);
+    memset(l.sums, 0, l.row * sizeof(*l.sums));
+    for (size_t first = 0; first < p->n_kernels; first += BLOCK) {
+        size_t left = p->n_kernels - first;
+        sum_block(p, &l, first, left < BLOCK ? left : BLOCK, places);
+        for (size_t c = 0; c < n; c++) {
+            l.sums[c] += l.of_block[c];
+        }
+    }
     for (size_t c = 0; c < n; c++) {
-        bool is_safe = sums[c] > SUM_MIN && sums[c] < SUM_MAX;
-        out[c] = is_safe ? log(sums[c]) - p->log_scale : exact_at(p, n, x, c);
+        bool is_safe = l.sums[c] > SUM_MIN && l.sums[c] < SUM_MAX;
+        out[c] = is_safe ? log(l.sums[c]) - p->log_scale : exact_at(p, n, x, c);
     }
 }
 
@@ -193,7 +282,7 @@ static double log_normal(const struct parzen_dim *d, size_t i, double y)
 
 static void add_log_normals(const struct parzen *p, const double *x, double *v)
 {
-    double *terms = mem_grow(NULL, p->kernels.n_cont, sizeof(*terms));
+    double *terms = mem_grow(NULL, p->n_cont, sizeof(*terms));
     for (size_t i = 0; i < p->n_kernels; i++) {
         size_t n = 0;
         for (size_t d = 0; d < p->n_dims; d++) {
@@ -220,7 +309,7 @@ double parzen_log_pdf_exact(const struct parzen *p, const double *x)
             add_log_masses(p, dim, x[d], v);
         }
     }
-    if (p->kernels.n_cont != 0) {
+    if (p->n_cont != 0) {
         add_log_normals(p, x, v);
     }
     double max = -INFINITY;

@@ -5,16 +5,17 @@
 #include "daemon/search/density.h"
 #include "daemon/search/parzen.h"
 
-/* Continuous dimensions have mu, sigma, inv by kernel. The others repeat few
+/* Continuous dimensions have mu, sigma by kernel. The others repeat few
  * different kernels, which have numbers: id by kernel, the rest by id. A
  * categorical dimension's ids are the choices, n_choices the prior. */
 struct parzen_dim {
     const struct dist *dist;
     double lo, hi; /* widened by half a step, then ln: optuna.md 1.5 */
     bool is_continuous;
-    double *mu, *sigma, *inv;
-    double *mass; /* of [lo, hi]; by id */
-    uint32_t *id; /* NULL when continuous */
+    double *mu, *sigma;
+    double *inv, *mass; /* by id: 1 / sigma; of [lo, hi] */
+    double *by_id;      /* these four of a stepped one; owned */
+    uint32_t *id;       /* NULL when continuous */
     size_t n_ids;
     double hit, miss, prior; /* categorical: optuna.md 1.6 */
 };
@@ -22,20 +23,22 @@ struct parzen_dim {
 struct parzen {
     size_t n_kernels;
     double prior_weight;
-    size_t n_dims;
+    size_t n_dims, n_cont; /* n_cont: continuous ones */
     struct parzen_dim *dims;
     double *weight;
     double log_scale; /* ln of what all kernels' scale was divided by */
     double *scale, *expo;
-    const double **mu, **inv; /* of the continuous dimensions */
-    const uint32_t **id;      /* of the others */
-    const double **tables;    /* of the same; parzen_log_pdf's */
-    struct density_kernels kernels;
-    double *arena;
-    uint32_t *id_arena;
+    /* parzen_log_pdf's: what density_kernels points to, and its memory */
+    const double **mu, **sigma; /* of the continuous dimensions */
+    const uint32_t **id;        /* of the others */
+    double **tables;            /* of the same */
     size_t max_points;
-    double *work; /* parzen_log_pdf's, in the arena */
+    double *work; /* in the arena */
+    double *arena;
 };
+
+/* How many numbers parzen_log_pdf works with, at most. */
+size_t parzen_work_size(const struct parzen *p);
 
 /* Length of a row by point, with its padding. */
 static inline size_t parzen_row_size(size_t n_points)

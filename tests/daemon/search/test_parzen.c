@@ -455,7 +455,7 @@ END_TEST
 START_TEST(test_density_variants)
 {
     enum { N = 523, N_POINTS = 2 * DENSITY_POINTS, N_IDS = 8 };
-    static double scale[N], expo[N], mu[2][N], inv[2][N], y[2 * N_POINTS];
+    static double scale[N], expo[N], mu[2][N], sigma[2][N], y[2 * N_POINTS];
     static double odds[N_IDS * N_POINTS], out[N_POINTS];
     static uint32_t id[N];
     struct rng rng;
@@ -466,7 +466,7 @@ START_TEST(test_density_variants)
         id[i] = rng_below(&rng, N_IDS);
         for (size_t d = 0; d < 2; d++) {
             mu[d][i] = rng_double(&rng);
-            inv[d][i] = exp(uniform(&rng, -3, 12));
+            sigma[d][i] = exp(uniform(&rng, -12, 3));
         }
     }
     for (size_t i = 0; i < 2 * N_POINTS; i++) {
@@ -481,15 +481,15 @@ START_TEST(test_density_variants)
                                 .scale = scale,
                                 .expo = expo,
                                 .mu = (const double *[]){mu[0], mu[1]},
-                                .inv = (const double *[]){inv[0], inv[1]},
+                                .sigma = (const double *[]){sigma[0], sigma[1]},
                                 .id = (const uint32_t *[]){id}};
     for (size_t v = 0; density_variant(v) != NULL; v++) {
         density_variant(v)->sum(&k, N_POINTS, y, (const double *[]){odds}, out);
         for (size_t c = 0; c < N_POINTS; c++) {
             double sum = 0.0;
             for (size_t i = 0; i < N; i++) {
-                double a = (y[c] - mu[0][i]) * inv[0][i];
-                double b = (y[N_POINTS + c] - mu[1][i]) * inv[1][i];
+                double a = (y[c] - mu[0][i]) * (1 / sigma[0][i]);
+                double b = (y[N_POINTS + c] - mu[1][i]) * (1 / sigma[1][i]);
                 sum += scale[i] * exp(expo[i] - (a * a + b * b) / 2) *
                        odds[id[i] * N_POINTS + c];
             }
@@ -511,20 +511,21 @@ static void check_mass(double mass, double a, double b)
 START_TEST(test_mass_variants)
 {
     enum { N = 240 };
-    double mu[N], inv[N], left[N], right[N], out[N];
+    double mu[N], sigma[N], left[N], right[N], out[N];
     struct rng rng;
     rng_mt19937(&rng, 12);
     for (size_t i = 0; i < N; i++) {
         mu[i] = rng_double(&rng);
-        inv[i] = exp(uniform(&rng, -3, 12));
+        sigma[i] = exp(uniform(&rng, -12, 3));
         left[i] = uniform(&rng, -1, 2);
         right[i] = left[i] + exp(uniform(&rng, -9, 1));
     }
     for (size_t v = 0; density_variant(v) != NULL; v++) {
         const struct density_ops *ops = density_variant(v);
-        ops->mass(N, mu, inv, 0.2, 0.21, out);
+        ops->mass(N, mu, sigma, 0.2, 0.21, out);
         for (size_t i = 0; i < N; i++) {
-            check_mass(out[i], (0.2 - mu[i]) * inv[i], (0.21 - mu[i]) * inv[i]);
+            check_mass(out[i], (0.2 - mu[i]) / sigma[i],
+                       (0.21 - mu[i]) / sigma[i]);
         }
         ops->row(N, 0.4, 30, 0.5, left, right, out);
         for (size_t i = 0; i < N; i++) {
