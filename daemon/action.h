@@ -23,6 +23,7 @@
     X(START_TRIAL, 1, 0, "WAITING -> RUNNING, attempt k, with its params")     \
     X(REPORT, 1, 0, "an epoch's metrics")                                      \
     X(RUNG, 1, 0, "a rung of successive halving that the trial passed")        \
+    X(CONSTRAINTS, 1, 0, "its constraints' values")                            \
     X(CHECKPOINT, 1, 0, "a durable checkpoint file")                           \
     X(DISCARD, 1, 0, "a checkpoint that turned out to be of no use")           \
     X(END_ATTEMPT, 1, 0, "RUNNING -> WAITING: cause and sentence")             \
@@ -71,6 +72,7 @@ enum slot_state {
  *               COMPLETE and PRUNED lose their `last` and `previous`
  *               checkpoints (FAIL keeps them for retry)
  * RUNG          Optuna's attribute completed_rung_<rung>
+ * CONSTRAINTS   Optuna's attribute constraints
  * CHECKPOINT    replaces the trial's `best` or `last`; a `last` that shifts
  *               becomes the `previous` before that
  * DISCARD       whichever checkpoints have that file are none; the `previous`
@@ -119,6 +121,10 @@ struct action {
             int64_t rung; /* the trial's next: 0, 1, .. */
             double value; /* not NaN */
         } rung;
+        struct {
+            double values[SPEC_MAX_CONSTRAINTS]; /* not NaN */
+            size_t n;
+        } constraints;
         struct {
             bool best;
             bool shifts; /* the last one becomes the previous */

@@ -17,6 +17,7 @@ enum event_kind {
     EVENT_REPORT,
     EVENT_CHECKPOINT,
     EVENT_DISCARD,
+    EVENT_CONSTRAINTS,
     EVENT_DONE,
     EVENT_FAILED,
     EVENT_STOPPED,
@@ -69,6 +70,10 @@ struct event { /* borrows everything it points to */
         struct {
             const char *file, *message;
         } discard;
+        struct {
+            double values[SPEC_MAX_CONSTRAINTS];
+            size_t n;
+        } constraints;
         struct {
             double value;
             int64_t best_epoch;

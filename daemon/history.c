@@ -14,7 +14,7 @@ struct series {
     uint32_t n, cap;
 };
 
-struct rungs {
+struct reals {
     double *value;
     size_t n;
 };
@@ -24,7 +24,8 @@ struct history {
     uint8_t *state;
     double *value;
     struct series *series;
-    struct rungs *rungs; /* NULL: nobody passed any */
+    struct reals *rungs;       /* NULL: nobody passed any */
+    struct reals *constraints; /* NULL: nobody told any */
     int64_t n_by_state[TRIAL_N_STATES];
     int64_t resource; /* -1: not set */
     struct param_column *params;
@@ -52,12 +53,16 @@ void history_free(struct history *h)
         if (h->rungs != NULL) {
             free(h->rungs[i].value);
         }
+        if (h->constraints != NULL) {
+            free(h->constraints[i].value);
+        }
     }
     free(h->params);
     free(h->state);
     free(h->value);
     free(h->series);
     free(h->rungs);
+    free(h->constraints);
     free(h);
 }
 
@@ -69,6 +74,9 @@ static void grow(struct history *h)
     h->series = mem_grow(h->series, cap, sizeof(*h->series));
     if (h->rungs != NULL) {
         h->rungs = mem_grow(h->rungs, cap, sizeof(*h->rungs));
+    }
+    if (h->constraints != NULL) {
+        h->constraints = mem_grow(h->constraints, cap, sizeof(struct reals));
     }
     for (size_t p = 0; p < h->n_params; p++) {
         column_grow(&h->params[p], h->cap, cap);
@@ -85,7 +93,10 @@ void history_add(struct history *h)
     h->value[h->n] = NAN;
     h->series[h->n] = (struct series){0};
     if (h->rungs != NULL) {
-        h->rungs[h->n] = (struct rungs){0};
+        h->rungs[h->n] = (struct reals){0};
+    }
+    if (h->constraints != NULL) {
+        h->constraints[h->n] = (struct reals){0};
     }
     h->n_by_state[TRIAL_WAITING]++;
     h->n++;
@@ -240,7 +251,7 @@ void history_set_rung(struct history *h, int64_t number, int64_t rung,
     if (h->rungs == NULL) {
         h->rungs = mem_alloc(h->cap, sizeof(*h->rungs));
     }
-    struct rungs *r = &h->rungs[i];
+    struct reals *r = &h->rungs[i];
     if (rung == (int64_t)r->n) {
         r->value = mem_grow(r->value, r->n + 1, sizeof(*r->value));
         r->value[r->n++] = value;
@@ -259,6 +270,18 @@ void history_copy_params(struct history *h, const struct history *from,
     }
 }
 
+void history_set_constraints(struct history *h, int64_t number,
+                             const double *values, size_t n)
+{
+    size_t i = row(h, number);
+    if (h->constraints == NULL) {
+        h->constraints = mem_alloc(h->cap, sizeof(struct reals));
+    }
+    struct reals *c = &h->constraints[i];
+    free(c->value);
+    *c = (struct reals){array_copy(values, n, n, sizeof(*values)), n};
+}
+
 /* --- filtering ------------------------------------------------------------ */
 
 static void copy_trial(struct history *to, const struct history *from, size_t i)
@@ -273,12 +296,19 @@ static void copy_trial(struct history *to, const struct history *from, size_t i)
         to->series[i].step =
             array_copy(s->step, s->n, s->cap, sizeof(*s->step));
     }
-    if (from->rungs != NULL && from->rungs[i].n > 0) {
-        const struct rungs *r = &from->rungs[i];
-        to->rungs[i].n = r->n;
-        to->rungs[i].value =
-            array_copy(r->value, r->n, r->n, sizeof(*r->value));
+}
+
+static struct reals *copy_reals(const struct reals *from, size_t n, size_t cap)
+{
+    struct reals *to = from != NULL ? mem_alloc(cap, sizeof(*to)) : NULL;
+    for (size_t i = 0; from != NULL && i < n; i++) {
+        to[i].n = from[i].n;
+        if (from[i].n > 0) {
+            to[i].value = array_copy(from[i].value, from[i].n, from[i].n,
+                                     sizeof(*from[i].value));
+        }
     }
+    return to;
 }
 
 static struct history *copy_all(const struct history *h, bool is_whole)
@@ -290,7 +320,8 @@ static struct history *copy_all(const struct history *h, bool is_whole)
     to->state = array_copy(h->state, h->n, cap, sizeof(*h->state));
     to->value = array_copy(h->value, cap, cap, sizeof(*h->value));
     to->series = mem_alloc(cap, sizeof(*h->series));
-    to->rungs = h->rungs != NULL ? mem_alloc(cap, sizeof(*h->rungs)) : NULL;
+    to->rungs = is_whole ? copy_reals(h->rungs, h->n, cap) : NULL;
+    to->constraints = is_whole ? copy_reals(h->constraints, h->n, cap) : NULL;
     to->params = mem_alloc(h->n_params, sizeof(*h->params));
     for (size_t p = 0; p < h->n_params; p++) {
         column_copy(&to->params[p], &h->params[p], h->n, cap, is_whole);
@@ -379,6 +410,25 @@ const double *history_rungs(const struct history *h, int64_t number, size_t *n)
     size_t i = row(h, number);
     *n = h->rungs != NULL ? h->rungs[i].n : 0;
     return *n > 0 ? h->rungs[i].value : NULL;
+}
+
+const double *history_constraints(const struct history *h, int64_t number,
+                                  size_t *n)
+{
+    size_t i = row(h, number);
+    *n = h->constraints != NULL ? h->constraints[i].n : 0;
+    return *n > 0 ? h->constraints[i].value : NULL;
+}
+
+double history_violation(const struct history *h, int64_t number)
+{
+    size_t n;
+    const double *values = history_constraints(h, number, &n);
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        sum += values[i] > 0.0 ? values[i] : 0.0;
+    }
+    return sum;
 }
 
 int history_n_params(const struct history *h)

@@ -55,6 +55,10 @@ void history_keep_resource(struct history *h, int64_t number);
 void history_forget_resource(struct history *h);
 int64_t history_resource(const struct history *h); /* -1: not known yet */
 
+/* What the trial told of its constraints; replaces what it told before. */
+void history_set_constraints(struct history *h, int64_t number,
+                             const double *values, size_t n);
+
 int64_t history_n_trials(const struct history *h);
 int64_t history_count(const struct history *h, enum trial_state state);
 enum trial_state history_state(const struct history *h, int64_t number);
@@ -71,6 +75,12 @@ bool history_value_at(const struct history *h, int64_t number, int64_t step,
                       double *value);
 /* Its rungs without a gap; *n of them. NULL when there are none. */
 const double *history_rungs(const struct history *h, int64_t number, size_t *n);
+
+/* *n constraints; NULL when there are none. */
+const double *history_constraints(const struct history *h, int64_t number,
+                                  size_t *n);
+/* The sum of those above 0; 0: the trial is feasible. */
+double history_violation(const struct history *h, int64_t number);
 
 int history_n_params(const struct history *h);
 const char *history_param_name(const struct history *h, int param);

@@ -320,10 +320,12 @@ static void end_attempt(struct study *s, struct study_trial *t,
     set_state(s, t, TRIAL_WAITING);
 }
 
-/* The first of equals is the best, whatever the order in which they end. */
+/* Of the feasible. The first of equals is the best, whatever the order in which
+ * they end. */
 static void consider_best(struct study *s, const struct study_trial *t)
 {
-    if (t->state != TRIAL_COMPLETE || isnan(t->value)) {
+    if (t->state != TRIAL_COMPLETE || isnan(t->value) ||
+        history_violation(s->history, t->number) > 0.0) {
         return;
     }
     double best = s->best >= 0 ? s->trials[s->best]->value : (double)NAN;
@@ -385,6 +387,10 @@ static void apply_trial(struct study *s, struct study_trial *t,
         break;
     case ACTION_RUNG:
         history_set_rung(s->history, t->number, a->rung.rung, a->rung.value);
+        break;
+    case ACTION_CONSTRAINTS:
+        history_set_constraints(s->history, t->number, a->constraints.values,
+                                a->constraints.n);
         break;
     case ACTION_CHECKPOINT:
         add_checkpoint(t, a);

@@ -186,6 +186,19 @@ static int differ_rungs(const struct where *w, const struct history *a,
     return found;
 }
 
+static int differ_constraints(const struct where *w, const struct history *a,
+                              const struct history *b)
+{
+    size_t n, m;
+    const double *x = history_constraints(a, w->trial, &n);
+    const double *y = history_constraints(b, w->trial, &m);
+    int found = differ_int(w, "constraints", (int64_t)n, (int64_t)m);
+    for (size_t i = 0; i < n && !found; i++) {
+        found = differ_double(w, "constraint", x[i], y[i]);
+    }
+    return found;
+}
+
 static int differ_history(const struct where *w, const struct history *a,
                           const struct history *b)
 {
@@ -198,8 +211,8 @@ static int differ_history(const struct where *w, const struct history *a,
                          history_value(b, w->trial)) ||
            differ_int(w, "last step in the history", i, k) ||
            (i >= 0 && differ_double(w, "last value in the history", x, y)) ||
-           differ_rungs(w, a, b) || differ_params(w, a, b) ||
-           differ_params(w, b, a);
+           differ_rungs(w, a, b) || differ_constraints(w, a, b) ||
+           differ_params(w, a, b) || differ_params(w, b, a);
 }
 
 static int differ_trial(const struct where *w, size_t n_params,

@@ -286,6 +286,22 @@ static struct study_checkpoint checkpoint_of(const struct msg_checkpoint *m)
     return c;
 }
 
+static bool constraints_of(const char *text, struct event *e)
+{
+    e->constraints.n = 0;
+    while (*text != '\0') {
+        char *end;
+        double value = strtod(text, &end);
+        if (end == text || (*end != '\n' && *end != '\0') ||
+            e->constraints.n == SPEC_MAX_CONSTRAINTS) {
+            return false;
+        }
+        e->constraints.values[e->constraints.n++] = canonical(value);
+        text = *end == '\n' ? end + 1 : end;
+    }
+    return true;
+}
+
 /* Ours are shorter than struct err's; the store loads no endless ones. */
 static bool is_sentence(const char *message)
 {
@@ -341,6 +357,10 @@ static bool event_of(const struct msg *m, struct event *e)
         e->discard.file = m->discard.file;
         e->discard.message = m->discard.message;
         return is_sentence(m->discard.message);
+    case MSG_CONSTRAINTS:
+        e->kind = EVENT_CONSTRAINTS;
+        e->id = m->constraints.id;
+        return constraints_of(m->constraints.values, e);
     case MSG_DONE:
         e->kind = EVENT_DONE;
         e->id = m->done.id;

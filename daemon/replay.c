@@ -68,6 +68,11 @@ static void set_state(const struct replay *r, int64_t number,
     bool has_value = state == TRIAL_COMPLETE || state == TRIAL_PRUNED;
     history_set_state(r->then, number, state,
                       has_value ? r->s->trials[number]->value : (double)NAN);
+    size_t n;
+    const double *constraints = history_constraints(r->s->history, number, &n);
+    if (has_value && n > 0) { /* told before its end, and kept since */
+        history_set_constraints(r->then, number, constraints, n);
+    }
     if (state == TRIAL_COMPLETE) {
         history_keep_resource(r->then, number);
     }

@@ -199,6 +199,7 @@ int sched_decide(const struct mirror *m, const struct event *e,
     case EVENT_REPORT:
     case EVENT_CHECKPOINT:
     case EVENT_DISCARD:
+    case EVENT_CONSTRAINTS:
     case EVENT_DONE:
     case EVENT_FAILED:
     case EVENT_STOPPED:

@@ -5,6 +5,7 @@
  * (`place`). What is known to lie outside (the daemon's end, the user's stop, a
  * full disk, a prepared data set that is gone) is not counted. */
 #include "core/base/mem.h"
+#include "daemon/history.h"
 #include "daemon/sched_priv.h"
 
 #include <inttypes.h>
@@ -43,6 +44,7 @@ static bool reaches_stop_value(const struct study *s, const struct action *end)
 {
     double value = s->spec.stop.value;
     return end->end.state == TRIAL_COMPLETE && !isnan(value) &&
+           history_violation(s->history, end->number) == 0.0 &&
            !study_is_better(s, value, end->end.value);
 }
 

@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -266,6 +267,25 @@ static void discard(const struct turn *t, const struct event *e,
     }
 }
 
+static void constraints(const struct turn *t, const struct event *e,
+                        const struct study *s, const struct study_trial *trial)
+{
+    size_t n = e->constraints.n;
+    bool is_wrong = n != s->spec.work.n_constraints;
+    for (size_t i = 0; i < n; i++) {
+        is_wrong = is_wrong || isnan(e->constraints.values[i]);
+    }
+    if (is_wrong) {
+        turn_kill(t, e->slot, TRIAL_CAUSE_PROTOCOL,
+                  mem_printf("told %zu constraints where %zu numbers are due",
+                             n, s->spec.work.n_constraints));
+        return;
+    }
+    struct action *a = turn_add_trial(t, ACTION_CONSTRAINTS, s, trial);
+    a->constraints.n = n;
+    memcpy(a->constraints.values, e->constraints.values, n * sizeof(double));
+}
+
 /* --- ends of work --------------------------------------------------------- */
 
 /* Causes that only the daemon can know. */
@@ -384,6 +404,11 @@ static void word(const struct turn *t, const struct event *e)
     case EVENT_REPORT:
         if (trial != NULL) {
             report(t, e, s, trial);
+        }
+        break;
+    case EVENT_CONSTRAINTS:
+        if (trial != NULL) {
+            constraints(t, e, s, trial);
         }
         break;
     case EVENT_CHECKPOINT:

@@ -1,5 +1,5 @@
 /* What rows say of one trial's parameters: the values it has, those that were
- * enqueued with it. */
+ * enqueued with it; and of its constraints. */
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "daemon/history.h"
@@ -214,5 +214,47 @@ int store_load_params(struct store_loading *l)
             rc = store_row_next(&l->walks[STORE_WALK_PARAMS]);
         }
     }
+    return rc;
+}
+
+/* --- constraints ---------------------------------------------------------- */
+
+/* Numbers as Python's json writes them, in a list or one alone, appended. */
+static int read_python_numbers(const struct store_row *r, int column,
+                               double **list, size_t *n)
+{
+    const char *text;
+    int rc = store_row_text(r, column, STORE_TEXT_MAX, &text);
+    const char *at = rc == 0 ? text + strspn(text, " [") : "";
+    while (*at != '\0' && *at != ']') {
+        char *end;
+        double value = strtod(at, &end);
+        if (end == at) {
+            return store_row_bad(r, "value_json: not a list of numbers");
+        }
+        *list = mem_grow(*list, *n + 1, sizeof(**list));
+        (*list)[(*n)++] = value;
+        at = end + strspn(end, " ,");
+    }
+    return rc;
+}
+
+/* Optuna 5 also keeps them one by one, under constraints:NAME. */
+int store_load_constraints(struct store_loading *l, const struct study_trial *t)
+{
+    struct store_row *r = &l->walks[STORE_WALK_CONSTRAINTS];
+    double *list = NULL;
+    size_t n = 0;
+    int rc = 0;
+    while (rc == 0 && store_has_row(l, STORE_WALK_CONSTRAINTS)) {
+        rc = read_python_numbers(r, 1, &list, &n);
+        if (rc == 0) {
+            rc = store_row_next(r);
+        }
+    }
+    if (rc == 0 && n > 0) {
+        history_set_constraints(l->study->history, t->number, list, n);
+    }
+    free(list);
     return rc;
 }

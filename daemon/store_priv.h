@@ -139,6 +139,7 @@ MUST_CHECK int store_adopt_trial(const struct store_write *w);
 MUST_CHECK int store_start_trial(const struct store_write *w);
 MUST_CHECK int store_put_report(const struct store_write *w);
 MUST_CHECK int store_put_rung(const struct store_write *w);
+MUST_CHECK int store_put_constraints(const struct store_write *w);
 MUST_CHECK int store_put_checkpoint(const struct store_write *w);
 MUST_CHECK int store_discard(const struct store_write *w);
 MUST_CHECK int store_end_attempt(const struct store_write *w);
@@ -201,6 +202,7 @@ enum store_walk { /* tables walked beside `trials`, in its order */
                   STORE_WALK_CHECKPOINTS,
                   STORE_WALK_RUNGS,
                   STORE_WALK_MEMORY,
+                  STORE_WALK_CONSTRAINTS,
                   STORE_WALK_STEPS,
                   STORE_N_WALKS
 };
@@ -224,6 +226,9 @@ MUST_CHECK int store_load_trials(struct store *s, struct mirror *m,
 bool store_has_row(const struct store_loading *l, enum store_walk walk);
 /* The values of the study's newest trial, into its history. */
 MUST_CHECK int store_load_params(struct store_loading *l);
+/* What the study's newest trial told of its constraints, into its history. */
+MUST_CHECK int store_load_constraints(struct store_loading *l,
+                                      const struct study_trial *t);
 /* The enqueued values of the trial to be added: owned, or NULL. */
 MUST_CHECK int store_load_fixed(struct store_loading *l, double **fixed);
 /* A trial that an attempt of ours started has every parameter: a lost row must

@@ -84,6 +84,12 @@ static const struct {
                                             " 'peak_of_worker') AND"
                                             " x.value_json GLOB '[0-9]*'"
                                             " ORDER BY t.trial_id"},
+    [STORE_WALK_CONSTRAINTS] =
+        {"trial_system_attributes",
+         SELECT_OF("x.value_json",
+                   "trial_system_attributes") " AND (x.key = 'constraints' OR"
+                                              " x.key GLOB 'constraints:*')"
+                                              " ORDER BY t.trial_id, x.key"},
     [STORE_WALK_STEPS] =
         {"trial_intermediate_values",
          SELECT_OF("x.step, x.intermediate_value,"
@@ -437,6 +443,9 @@ static int load_rows(struct store_loading *l, struct study_trial *t)
     }
     if (rc == 0) {
         rc = load_rungs(l, t);
+    }
+    if (rc == 0) {
+        rc = store_load_constraints(l, t);
     }
     if (rc == 0) {
         rc = load_steps(l, t);

@@ -245,6 +245,7 @@ static int (*const WRITERS[ACTION_N_KINDS])(const struct store_write *) = {
     [ACTION_START_TRIAL] = store_start_trial,
     [ACTION_REPORT] = store_put_report,
     [ACTION_RUNG] = store_put_rung,
+    [ACTION_CONSTRAINTS] = store_put_constraints,
     [ACTION_CHECKPOINT] = store_put_checkpoint,
     [ACTION_DISCARD] = store_discard,
     [ACTION_END_ATTEMPT] = store_end_attempt,

@@ -264,6 +264,28 @@ int store_put_rung(const struct store_write *w)
     return rc != 0 ? rc : store_put_event(w, "%" PRId64, w->a->rung.rung);
 }
 
+/* The list, which every Optuna reads; the names are in the config. */
+int store_put_constraints(const struct store_write *w)
+{
+    struct buf json;
+    struct json_out out;
+    buf_init(&json, STORE_TEXT_MAX);
+    json_out_init(&out, &json, JSON_PYTHON);
+    json_open(&out, '[');
+    for (size_t i = 0; i < w->a->constraints.n; i++) {
+        json_put_double(&out, w->a->constraints.values[i]);
+    }
+    json_close(&out, ']');
+    int rc = RUN(w, RUNG, NULL, STORE_I(w->trial_id), STORE_T("constraints"),
+                 STORE_T(json.data));
+    if (rc == 0) {
+        rc = CHANGE_ONE(w, TOUCH, STORE_I(w->trial_id), STORE_I(w->a->seq));
+    }
+    rc = rc != 0 ? rc : store_put_event(w, "%s", json.data);
+    buf_fini(&json);
+    return rc;
+}
+
 int store_put_checkpoint(const struct store_write *w)
 {
     const struct study_checkpoint *c = &w->a->checkpoint.file;

@@ -119,8 +119,8 @@ struct study {
     struct study_trial **trials; /* by number */
     size_t n_trials;
     int64_t n_by_state[TRIAL_N_STATES];
-    int64_t
-        best; /* number of the best COMPLETE trial, -1: none; first of ties */
+    int64_t best; /* number of the best feasible COMPLETE trial, -1: none; first
+                     of ties */
     struct importances importances[IMPORTANCE_N_EVALUATORS]; /* n 0: none */
     struct history *history;
     bool is_foreign; /* made by Optuna: has no config of ours */

@@ -8,6 +8,7 @@
 #include "daemon/mirror.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* --- helpers --- */
@@ -147,6 +148,28 @@ static void put_memory(const struct trial_memory *m, struct json_out *w)
     put_bool(w, "peak_of_worker", m->of_worker != 0);
 }
 
+/* By the config's names; a study of Optuna's has numbers for them. */
+static void put_constraints(const struct study *s, const struct study_trial *t,
+                            struct json_out *w)
+{
+    size_t n;
+    const double *values = history_constraints(s->history, t->number, &n);
+    if (n == 0) {
+        return;
+    }
+    json_put_key(w, "constraints");
+    json_open(w, '{');
+    for (size_t i = 0; i < n; i++) {
+        char number[24];
+        snprintf(number, sizeof(number), "%zu", i);
+        bool has_name = n == s->spec.work.n_constraints;
+        json_put_key(w, has_name ? s->spec.work.constraints[i] : number);
+        json_put_double(w, values[i]);
+    }
+    json_close(w, '}');
+    put_bool(w, "feasible", history_violation(s->history, t->number) == 0.0);
+}
+
 void views_trial(const struct study *s, const struct study_trial *t,
                  const char *state_dir, bool with_epochs,
                  const struct views_time *time, struct json_out *w)
@@ -176,6 +199,7 @@ void views_trial(const struct study *s, const struct study_trial *t,
     put_time(w, "start", t->start_ms);
     put_time(w, "end", t->end_ms);
     put_params(s, t, w);
+    put_constraints(s, t, w);
     put_int(w, "n_epochs", (int64_t)t->n_reports);
     if (with_epochs) {
         put_epochs(t, w);

@@ -34,6 +34,11 @@ enum {
     EXIT_INTERRUPTED = 130
 };
 
+struct strings {
+    char **items; /* owned, NULL-terminated once added to */
+    size_t n;
+};
+
 struct command {
     struct trial_id id;
     struct objective_out out;
@@ -41,6 +46,7 @@ struct command {
     bool maximize, of_last;
     double timeout;
     int64_t memory_mb, output_mb;
+    struct strings constraints; /* names */
 
     struct process process;
     struct buf line; /* its beginning, so far */
@@ -48,7 +54,7 @@ struct command {
     int64_t step; /* last reported, -1: none */
     int64_t best_step;
     double value; /* NaN: none */
-    bool has_value, is_final;
+    bool has_value, is_final, has_constraints;
 
     int64_t begun_ms, progress_ms, memory_ms, stop_ms; /* 0: not yet */
     bool is_stopping;
@@ -56,6 +62,24 @@ struct command {
     int cause; /* why we killed it, 0: we did not */
     char why[256];
 };
+
+/* --- lists of strings
+ * ----------------------------------------------------------- */
+
+static void add(struct strings *s, char *item)
+{
+    s->items = mem_grow(s->items, s->n + 2, sizeof(*s->items));
+    s->items[s->n++] = item;
+    s->items[s->n] = NULL;
+}
+
+static void strings_fini(struct strings *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        free(s->items[i]);
+    }
+    free(s->items);
+}
 
 /* --- words
  * -------------------------------------------------------------------- */
@@ -164,11 +188,50 @@ static void take_value(struct command *c, int64_t step, double value)
     c->has_value = true;
 }
 
+/* A list in the config's order, or an object by name. */
+static void take_constraints(struct command *c, const struct json *told)
+{
+    struct buf values;
+    const struct json *item =
+        json_kind(told) == JSON_ARRAY ? json_first(told) : NULL;
+    bool is_list =
+        json_kind(told) == JSON_ARRAY || json_kind(told) == JSON_OBJECT;
+    bool is_right = is_list && json_size(told) == (int)c->constraints.n;
+    buf_init(&values, LINE_MAX_BYTES);
+    for (size_t i = 0; is_right && i < c->constraints.n; i++) {
+        double value = 0.0;
+        const struct json *node = json_kind(told) == JSON_OBJECT
+                                      ? json_get(told, c->constraints.items[i])
+                                      : item;
+        is_right = read_value(node, &value) && !isnan(value);
+        item = item != NULL ? json_next(item) : NULL;
+        buf_printf(&values, "%s%.17g", i > 0 ? "\n" : "", value);
+    }
+    if (is_right && c->constraints.n > 0) {
+        struct msg m = {.type = MSG_CONSTRAINTS,
+                        .constraints = {.id = c->id, .values = values.data}};
+        c->out.say(c->out.ctx, &m);
+        c->has_constraints = true;
+    } else {
+        end_it(c, TRIAL_CAUSE_METRIC,
+               "\"constraints\" must be a number for each of "
+               "objective.constraints");
+    }
+    buf_fini(&values);
+}
+
 static void take_told(struct command *c, const struct json *told)
 {
     const struct json *step = json_get(told, "step");
+    const struct json *constraints = json_get(told, "constraints");
     double value;
     int64_t at;
+    if (constraints != NULL) {
+        take_constraints(c, constraints);
+    }
+    if (constraints != NULL && json_get(told, "value") == NULL) {
+        return; /* nothing else in this line */
+    }
     if (!read_value(json_get(told, "value"), &value)) {
         end_it(c, TRIAL_CAUSE_METRIC,
                "a line 'parzen: {...}' without a number \"value\"");
@@ -287,6 +350,11 @@ static enum objective_turn say_done(struct command *c)
                           "it ended well but told no value (parzen: "
                           "{\"value\": 0.7})");
     }
+    if (c->constraints.n > 0 && !c->has_constraints) {
+        return say_failed(c, TRIAL_CAUSE_METRIC,
+                          "it told no constraints (parzen: {\"constraints\": "
+                          "[-1]})");
+    }
     if (isnan(c->value)) {
         return say_failed(c, TRIAL_CAUSE_NAN, "its value is not a number");
     }
@@ -362,31 +430,12 @@ void command_free(void *job)
     struct command *c = job;
     process_fini(&c->process);
     buf_fini(&c->line);
+    strings_fini(&c->constraints);
     free(c);
 }
 
 /* --- its beginning
  * -------------------------------------------------------------- */
-
-struct strings {
-    char **items; /* owned, NULL-terminated once added to */
-    size_t n;
-};
-
-static void add(struct strings *s, char *item)
-{
-    s->items = mem_grow(s->items, s->n + 2, sizeof(*s->items));
-    s->items[s->n++] = item;
-    s->items[s->n] = NULL;
-}
-
-static void strings_fini(struct strings *s)
-{
-    for (size_t i = 0; i < s->n; i++) {
-        free(s->items[i]);
-    }
-    free(s->items);
-}
 
 /* A parameter as a program reads it: 0.001, 64, adam, true; "" for null. */
 static char *text_of(const struct json *value)
@@ -489,6 +538,11 @@ static struct command *command_new(const struct objective_task *task)
         .best_step = -1,
         .value = NAN,
     };
+    const struct json *names = json_get(task->spec, "constraints");
+    for (const struct json *name = names != NULL ? json_first(names) : NULL;
+         name != NULL; name = json_next(name)) {
+        add(&c->constraints, mem_strdup(json_string(name)));
+    }
     buf_init(&c->line, LINE_MAX_BYTES);
     return c;
 }
@@ -537,6 +591,7 @@ int command_begin(const struct objective_task *task, void **job,
     free(params_file);
     if (rc != 0) {
         buf_fini(&c->line);
+        strings_fini(&c->constraints);
         free(c);
         return rc;
     }

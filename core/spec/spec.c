@@ -67,6 +67,7 @@ void spec_fini(struct spec *s)
     free(s->work.function);
     free(s->work.directory);
     strings_free(s->work.command, s->work.n_command);
+    strings_free(s->work.constraints, s->work.n_constraints);
     strings_free(s->data.sources, s->data.n_sources);
     strings_free(s->data.test_sources, s->data.n_test_sources);
     strings_free(s->data.splits, s->data.n_splits);
@@ -93,6 +94,8 @@ void spec_copy(struct spec *to, const struct spec *from)
     to->work.function = mem_strdup(from->work.function);
     to->work.directory = mem_strdup(from->work.directory);
     to->work.command = strings_copy(from->work.command, from->work.n_command);
+    to->work.constraints =
+        strings_copy(from->work.constraints, from->work.n_constraints);
     to->data.sources = strings_copy(from->data.sources, from->data.n_sources);
     to->data.test_sources =
         strings_copy(from->data.test_sources, from->data.n_test_sources);

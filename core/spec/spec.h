@@ -82,10 +82,12 @@ struct spec_work {
     char *function; /* a name that the worker knows */
     char **command; /* program and arguments; {NAME} is a parameter's value */
     size_t n_command;
-    char *directory;   /* where the command runs; "": the trial's folder */
-    double timeout;    /* seconds of one attempt; NaN: no limit */
-    int64_t memory_mb; /* of all its processes; 0: no limit */
-    int64_t output_mb; /* of its output */
+    char *directory;    /* where the command runs; "": the trial's folder */
+    double timeout;     /* seconds of one attempt; NaN: no limit */
+    int64_t memory_mb;  /* of all its processes; 0: no limit */
+    int64_t output_mb;  /* of its output */
+    char **constraints; /* what it tells beside its value: above 0, violated */
+    size_t n_constraints;
 };
 
 struct spec_stop {
@@ -119,7 +121,8 @@ struct spec {
 enum {
     SPEC_NAME_MAX = 512, /* bytes; Optuna's study_name column */
     SPEC_MAX_TRIALS = 1000000,
-    SPEC_MAX_WORKERS = 256
+    SPEC_MAX_WORKERS = 256,
+    SPEC_MAX_CONSTRAINTS = 16
 };
 
 void spec_defaults(struct spec *s);

@@ -1,6 +1,8 @@
 /* What must fit together in a config whose values are right one by one. */
 #include "core/spec/spec_table.h"
 
+#include <string.h>
+
 /* --- objectives other than the built-in training ---------------------------
  */
 
@@ -29,6 +31,28 @@ static int check_work(const struct spec *s, struct err *err)
     return s->space.n > 0 ? 0
                           : err_set(err, ERR_INVALID,
                                     "params: there must be at least one");
+}
+
+static int check_constraints(const struct spec *s, struct err *err)
+{
+    if (s->work.n_constraints > SPEC_MAX_CONSTRAINTS) {
+        return err_set(err, ERR_INVALID, "objective.constraints: at most %d",
+                       SPEC_MAX_CONSTRAINTS);
+    }
+    if (s->work.n_constraints > 0 && s->objective != SPEC_OBJECTIVE_COMMAND) {
+        return err_set(err, ERR_INVALID,
+                       "objective.constraints: only a command tells any");
+    }
+    for (size_t i = 0; i < s->work.n_constraints; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(s->work.constraints[i], s->work.constraints[j]) == 0) {
+                return err_set(err, ERR_INVALID,
+                               "objective.constraints: '%.100s' twice",
+                               s->work.constraints[i]);
+            }
+        }
+    }
+    return 0;
 }
 
 static int check_search(const struct spec *s, struct err *err)
@@ -113,6 +137,9 @@ static bool find_dimensions(const struct spec *s, struct run *probe)
 int spec_check(const struct spec *s, struct err *err)
 {
     if (check_search(s, err) != 0) {
+        return err->code;
+    }
+    if (check_constraints(s, err) != 0) {
         return err->code;
     }
     if (s->objective != SPEC_OBJECTIVE_CLASSIFIER) {

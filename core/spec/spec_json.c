@@ -438,6 +438,9 @@ static int read_row(const struct spec_row *row, const struct json *node,
     case SPEC_COMMAND:
         return read_strings(row, node, false, &s->work.command,
                             &s->work.n_command, err);
+    case SPEC_CONSTRAINTS:
+        return read_strings(row, node, false, &s->work.constraints,
+                            &s->work.n_constraints, err);
     case SPEC_PARAMS:
         return read_params(row, node, s, err);
     case SPEC_SPLITS:

@@ -84,6 +84,9 @@ void spec_put_row(const struct spec *s, const struct spec_row *row,
     case SPEC_COMMAND:
         put_strings(s->work.command, s->work.n_command, w);
         return;
+    case SPEC_CONSTRAINTS:
+        put_strings(s->work.constraints, s->work.n_constraints, w);
+        return;
     case SPEC_PARAMS:
         put_params(s, w);
         return;

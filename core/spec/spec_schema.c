@@ -228,6 +228,7 @@ static void put_type(struct json_out *w, const struct spec_row *row)
         put_pair(w, "type", "object");
         return;
     case SPEC_COMMAND:
+    case SPEC_CONSTRAINTS:
     case SPEC_SOURCES:
     case SPEC_TEST_SOURCES:
     case SPEC_SPLITS:

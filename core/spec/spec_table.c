@@ -22,6 +22,10 @@
       "command: most memory of all its processes; 0: no limit")                \
     X("objective", "objective.output_mb", output_mb, INT, work.output_mb, 1,   \
       1000000, 0, 1, "command: most output of one attempt")                    \
+    X("objective", "objective.constraints", constraints, CONSTRAINTS, work, 0, \
+      0, 0, 0,                                                                 \
+      "command: names of the constraints that it tells; a trial of which any " \
+      "is above 0 is infeasible")                                              \
     X("objective", "objective.metric", metric, METRIC, metric, 0, 0, 0, 0,     \
       "epoch metric that the search improves")                                 \
     X("objective", "objective.direction", direction, DIRECTION, direction, 0,  \

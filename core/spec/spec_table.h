@@ -26,10 +26,11 @@ enum spec_type {
     SPEC_OBJECTIVE,
     SPEC_DUPLICATES,
     SPEC_QMC,
-    SPEC_TEXT,    /* char *: as a NAME, may be empty */
-    SPEC_COMMAND, /* work.command: a list of strings, maybe empty */
-    SPEC_PARAMS,  /* parameters that no field of the run is */
-    SPEC_FIELD    /* of the run: fixed, or a distribution */
+    SPEC_TEXT,        /* char *: as a NAME, may be empty */
+    SPEC_COMMAND,     /* work.command: a list of strings, maybe empty */
+    SPEC_CONSTRAINTS, /* work.constraints: likewise */
+    SPEC_PARAMS,      /* parameters that no field of the run is */
+    SPEC_FIELD        /* of the run: fixed, or a distribution */
 };
 
 struct spec_row {

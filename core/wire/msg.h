@@ -11,7 +11,7 @@
 #include "core/spec/trial.h"
 struct buf;
 
-enum { MSG_PROTOCOL = 5 };
+enum { MSG_PROTOCOL = 6 };
 
 /* F(type, name); types: I int64_t, D double, S char * (owned once decoded),
  * ID struct trial_id, RUN struct run, METRICS struct run_metrics, MEMORY
@@ -54,6 +54,9 @@ enum { MSG_PROTOCOL = 5 };
 /* worker -> daemon: an epoch is over (epoch 0 is the first). */
 #define MSG_REPORT_FIELDS(F)                                                   \
     F(ID, id) F(I, epoch) F(METRICS, metrics) F(MEMORY, memory)
+/* worker -> daemon: a command's constraints, in the config's order, before its
+ * DONE. values: numbers, joined by '\n'. */
+#define MSG_CONSTRAINTS_FIELDS(F) F(ID, id) F(S, values)
 /* worker -> daemon: a checkpoint is durable. best: 1 the best epoch's, 0 one
  * to continue from. file is a name inside the trial's folder. */
 #define MSG_CHECKPOINT_FIELDS(F)                                               \
@@ -92,7 +95,8 @@ enum { MSG_PROTOCOL = 5 };
     X(STOP, 12, stop)                                                          \
     X(QUIT, 13, quit)                                                          \
     X(DISCARD, 14, discard)                                                    \
-    X(PREPARING, 15, preparing)
+    X(PREPARING, 15, preparing)                                                \
+    X(CONSTRAINTS, 16, constraints)
 
 enum msg_type {
 #define X(name, number, member) MSG_##name = number,

@@ -7,8 +7,9 @@
 #include <string.h>
 
 struct rank {     /* smaller is better, compared from the top */
-    double stage; /* 0: COMPLETE; PRUNED: 1, or 2 if it reported nothing */
-    double step;  /* negated */
+    double stage; /* 0: COMPLETE; PRUNED: 1, or 2 if it reported nothing;
+                     3: infeasible */
+    double step;  /* negated; of an infeasible one, the violation */
     double value; /* negated when maximising */
     uint32_t number;
 };
@@ -38,7 +39,12 @@ static struct rank rank_of(const struct history *h, uint32_t number,
                            enum spec_direction direction)
 {
     struct rank r = {.number = number};
-    double value = 0.0;
+    double value = 0.0, violation = history_violation(h, number);
+    if (violation > 0.0) {
+        r.stage = 3.0;
+        r.step = violation;
+        return r;
+    }
     if (state == TRIAL_COMPLETE) {
         value = history_value(h, number);
     } else {

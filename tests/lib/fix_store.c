@@ -389,6 +389,15 @@ static void pass_rung(struct fix_store *f, struct actions *out,
     a->rung.value = isnan(value) ? INFINITY : value;
 }
 
+static void tell_constraints(struct fix_store *f, struct actions *out,
+                             const struct study *s, const struct study_trial *t)
+{
+    struct action *a = add(f, out, ACTION_CONSTRAINTS, s->id, t->number);
+    a->constraints.n = 1 + rng_below(&f->rng, 2);
+    a->constraints.values[0] = rng_double(&f->rng) - 0.5;
+    a->constraints.values[1] = INFINITY;
+}
+
 static void of_trial(struct fix_store *f, struct actions *out,
                      const struct study *s, const struct study_trial *t)
 {
@@ -397,7 +406,10 @@ static void of_trial(struct fix_store *f, struct actions *out,
     } else if (t->state == TRIAL_FAIL) {
         add(f, out, ACTION_RETRY_TRIAL, s->id, t->number);
     } else if (t->state == TRIAL_RUNNING) {
-        switch (rng_below(&f->rng, 9)) {
+        switch (rng_below(&f->rng, 10)) {
+        case 9:
+            tell_constraints(f, out, s, t);
+            break;
         case 8:
             pass_rung(f, out, s, t);
             break;

@@ -87,6 +87,7 @@ void sim_check_action(struct sim *s, const struct action *a)
         break;
     case ACTION_REPORT:
     case ACTION_RUNG:
+    case ACTION_CONSTRAINTS:
     case ACTION_CHECKPOINT:
     case ACTION_DISCARD:
     case ACTION_END_ATTEMPT:

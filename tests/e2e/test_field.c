@@ -1,0 +1,356 @@
+/* What users of other systems have suffered from, as end-to-end tests: numbers
+ * and references from the design's survey of the field, section 8. Not here:
+ *   2  a worker killed in mid-trial          tests/e2e/test_kill_one.c
+ *   3  the daemon killed at any moment       tests/e2e/test_kill_two.c
+ *   9  ten asks without a tell spread out    tests/daemon/search/test_sampler.c
+ *  10  every bad end has its cause           tests/e2e/test_objectives.c
+ *  12  50,000 trials in the page             tests/browser/many.test.mjs
+ *  14  suggest latency                       tests/bench/suggest.c, scale.c
+ *  15  DNS rebinding, foreign origins        tests/daemon/http/test_server.c */
+#include "core/base/mem.h"
+#include "tests/lib/home_study.h"
+#include "tests/lib/test_main.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { FINISH_S = 100 };
+
+static struct home h;
+
+static void start(const char *n_workers)
+{
+    home_init(&h);
+    home_start(&h, (const char *const[]){"--workers", n_workers, NULL});
+}
+
+static void finish(const char *context)
+{
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    home_check(&h, context);
+    home_fini(&h);
+}
+
+/* A study of a shell script: $1 is the parameter x. */
+static const char *script_config(const char *name, const char *members,
+                                 const char *params, const char *script)
+{
+    char *file = mem_printf("%s.sh", name);
+    (void)home_file(&h, file, script);
+    char *text =
+        mem_printf("{\"study\":\"%s\",%s\"objective\":{\"type\":\"command\","
+                   "\"command\":[\"sh\",\"%s/%s\",\"{x}\"]},\"params\":{%s}}",
+                   name, members, h.dir, file, params);
+    char *json = mem_printf("%s.json", name);
+    const char *path = home_file(&h, json, text);
+    free(file);
+    free(text);
+    free(json);
+    return path;
+}
+
+static const char *function_config(const char *name, const char *members,
+                                   const char *params)
+{
+    char *text = mem_printf("{\"study\":\"%s\",%s\"objective\":{\"type\":"
+                            "\"function\",\"function\":\"sphere\"},"
+                            "\"params\":{%s}}",
+                            name, members, params);
+    char *json = mem_printf("%s.json", name);
+    const char *path = home_file(&h, json, text);
+    free(text);
+    free(json);
+    return path;
+}
+
+/* Reads as another program would, until it is killed; ends by itself only when
+ * a query fails. */
+static pid_t start_reader(void)
+{
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    while (pid == 0) {
+        free(home_sql(&h, "SELECT state, count(*) FROM trials GROUP BY 1"));
+        free(home_sql(&h, "SELECT max(value) FROM trial_values"));
+    }
+    return pid;
+}
+
+/* 1: optuna#820, dashboard#545 */
+START_TEST(test_01_many_workers_and_a_reader)
+{
+    int status;
+    start("16");
+    home_post(&h, function_config("many", "\"n_trials\":1000,",
+                                  "\"x\":{\"float\":[-5,5]}"));
+    pid_t reader = start_reader();
+    home_wait_state(&h, "many", "finished", FINISH_S);
+    ck_assert_int_eq(waitpid(reader, &status, WNOHANG), 0); /* still reads */
+    kill(reader, SIGKILL);
+    waitpid(reader, &status, 0);
+    ck_assert_int_eq(home_count(&h, "SELECT count(DISTINCT number) FROM trials"
+                                    " WHERE state = 'COMPLETE'"),
+                     1000);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trials"), 1000);
+    ck_assert_int_eq(
+        home_count(&h, "SELECT count(*) FROM trial_values JOIN trial_params"
+                       " USING (trial_id)"),
+        1000);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_attempts"
+                                    " WHERE attempt > 1"),
+                     0);
+    finish("many workers");
+}
+END_TEST
+
+/* 4: optuna#3518, optuna#1865 */
+START_TEST(test_04_the_target_is_met_exactly)
+{
+    start("7");
+    const char *config = script_config(
+        "exact", "\"n_trials\":100,\"stop\":{\"max_failures\":1000},",
+        "\"x\":{\"float\":[0,1]}",
+        "[ $((PARZEN_TRIAL * 7 % 10)) -lt 3 ] && exit 1\n"
+        "echo 'parzen: {\"value\": '$1'}'\n");
+    char *kept = mem_strdup(config);
+    for (int i = 0; i < 2; i++) { /* once more does nothing */
+        EXPECT(&h, 0, NULL, "run", kept);
+        ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trials WHERE"
+                                        " state = 'COMPLETE'"),
+                         100);
+        ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trials WHERE"
+                                        " state NOT IN ('COMPLETE', 'FAIL')"),
+                         0);
+        ck_assert_int_ge(home_count(&h, "SELECT count(*) FROM trials WHERE"
+                                        " state = 'FAIL'"),
+                         30);
+    }
+    free(kept);
+    finish("the exact target");
+}
+END_TEST
+
+/* 5: optuna#4234, optuna#5470. What a worker that slept has to say of a trial
+ * that is nobody's any more is ignored, and the worker goes on. (Deadlines:
+ * tests/daemon/test_sched_clock.c, with a clock that is not waited for.) */
+START_TEST(test_05_late_words_are_ignored)
+{
+    start("1");
+    home_post(&h, script_config("late", "\"n_trials\":1,",
+                                "\"x\":{\"float\":[0,1]}",
+                                "sleep 0.2; echo 'parzen: {\"value\": 1}'\n"));
+    ck_assert(home_wait(
+        &h, "SELECT count(*) FROM trials WHERE state = 'RUNNING'", 1, 20000));
+    home_hold(&h);
+    EXPECT(&h, 0, NULL, "delete", "late", "--yes");
+    home_sleep_ms(400); /* the command has ended meanwhile */
+    home_go_on(&h);
+    home_post(&h, function_config("next", "\"n_trials\":5,",
+                                  "\"x\":{\"float\":[0,1]}"));
+    home_wait_state(&h, "next", "finished", FINISH_S);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trials"), 5);
+    finish("late words");
+}
+END_TEST
+
+/* 6: optuna#4621, optuna#2925 */
+START_TEST(test_06_what_is_enqueued_runs_once)
+{
+    enum { N = 100, N_WORKERS = 8 };
+    start("8");
+    home_post(&h, function_config("first", "\"n_trials\":64,",
+                                  "\"x\":{\"float\":[0,1]}"));
+    home_wait_state(&h, "first", "finished", FINISH_S); /* all are there */
+    home_hold(&h);
+    char members[64];
+    snprintf(members, sizeof(members), "\"n_trials\":%d,", N + N_WORKERS);
+    home_post(&h,
+              function_config("queue", members, "\"x\":{\"float\":[-1,1000]}"));
+    ck_assert(home_wait(&h,
+                        "SELECT count(*) FROM trials WHERE state = 'RUNNING'",
+                        N_WORKERS, 20000));
+    for (int i = 0; i < N; i++) {
+        char body[64];
+        snprintf(body, sizeof(body), "{\"params\":{\"x\":%d}}", i);
+        int status =
+            home_http(&h, "POST", "/studies/queue/enqueue", body, NULL);
+        ck_assert_int_eq(status, 200);
+    }
+    home_go_on(&h);
+    home_wait_state(&h, "queue", "finished", FINISH_S);
+    ck_assert_int_eq(
+        home_count(&h, "SELECT count(DISTINCT CAST(param_value AS INTEGER))"
+                       " FROM trials JOIN trial_params USING (trial_id)"
+                       " WHERE study_id = 2 AND number >= 8 AND param_value ="
+                       " CAST(param_value AS INTEGER) AND state = 'COMPLETE'"),
+        N);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_attempts"),
+                     64 + N + N_WORKERS);
+    finish("the queue");
+}
+END_TEST
+
+/* 7: optuna#5440, optuna#2021 */
+START_TEST(test_07_a_small_space_is_exhausted)
+{
+    start("4");
+    EXPECT(&h, 0, "exhausted", "run",
+           function_config("small",
+                           "\"n_trials\":50,\"sampler\":{\"duplicates\":"
+                           "\"avoid\"},",
+                           "\"x\":{\"int\":[0,3]},\"y\":{\"choice\":[1,2,4]}"));
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trials"), 12);
+    ck_assert_int_eq(
+        home_count(&h,
+                   "SELECT count(DISTINCT a.param_value * 10 + b.param_value)"
+                   " FROM trial_params a JOIN trial_params b USING (trial_id)"
+                   " WHERE a.param_name = 'x' AND b.param_name = 'y'"),
+        12);
+    finish("a small space");
+}
+END_TEST
+
+/* 8: optuna#332, optuna#566 */
+START_TEST(test_08_failures_are_learned_from)
+{
+    start("2");
+    home_post(&h, script_config("bad",
+                                "\"n_trials\":60,\"seed\":2,\"stop\":{"
+                                "\"max_failures\":1000},",
+                                "\"x\":{\"int\":[0,999]}",
+                                "[ $1 -ge 630 -a $1 -lt 730 ] || exit 1\n"
+                                "echo 'parzen: {\"value\": '$1'}'\n"));
+    home_wait_state(&h, "bad", "finished", FINISH_S);
+    long long n = home_count(&h, "SELECT count(*) FROM trials WHERE"
+                                 " number BETWEEN 60 AND 89"),
+              good = home_count(&h, "SELECT count(*) FROM trials WHERE number"
+                                    " BETWEEN 60 AND 89 AND state ="
+                                    " 'COMPLETE'");
+    ck_assert_msg(2 * good >= n, "%lld of %lld", good, n);
+    ck_assert_int_gt(n, 0);
+    finish("a space that fails");
+}
+END_TEST
+
+static bool is_gone(const char *file)
+{
+    char *path = mem_printf("%s/%s", h.dir, file);
+    FILE *f = fopen(path, "r");
+    int pid = 0;
+    ck_assert_msg(f != NULL && fscanf(f, "%d", &pid) == 1, "%s", path);
+    fclose(f);
+    free(path);
+    return !home_is_alive(pid);
+}
+
+/* 10: optuna#1484, optuna#3102: grandchildren go with the program, whether it
+ * is ended or ends by itself. */
+START_TEST(test_10_the_process_group_is_gone)
+{
+    static const char *const limits[] = {"\"timeout_seconds\":0.3,", ""};
+    static const char *const ends[] = {"wait", "exit 0"};
+    static const char *const causes[] = {"timeout", "no-metric"};
+    char sql[128];
+    start("1");
+    char *script = mem_printf("sh -c 'sleep 1000 & echo $! >%s/deep; wait' &\n"
+                              "while ! [ -s %s/deep ]; do sleep 0.01; done\n"
+                              "%s\n",
+                              h.dir, h.dir, ends[_i]);
+    (void)home_file(&h, "group.sh", script);
+    char *config = mem_printf(
+        "{\"study\":\"group\",\"n_trials\":1,\"stop\":{\"max_failures\":1},"
+        "\"objective\":{\"type\":\"command\",%s\"command\":[\"sh\","
+        "\"%s/group.sh\"]},\"params\":{\"x\":{\"float\":[0,1]}}}",
+        limits[_i], h.dir);
+    EXPECT(&h, 1, NULL, "run", home_file(&h, "group.json", config));
+    ck_assert(is_gone("deep"));
+    snprintf(sql, sizeof(sql),
+             "SELECT count(*) FROM parzen_trials WHERE cause = '%s'",
+             causes[_i]);
+    ck_assert_int_eq(home_count(&h, sql), 1);
+    free(script);
+    free(config);
+    finish("a process group");
+}
+END_TEST
+
+/* 14: katib#2716, optuna#6753 */
+START_TEST(test_14_threads_are_capped)
+{
+    pid_t pids[HOME_MAX_WORKERS];
+    start("2");
+    ck_assert_int_eq(home_workers(&h, pids), 2);
+    for (int i = 0; i < 2; i++) {
+        char *command = mem_printf(
+            "tr '\\0' '\\n' </proc/%d/environ | grep -qx "
+            "OPENBLAS_NUM_THREADS=1 && ! grep -q openblas /proc/%d/maps",
+            (int)pids[i], (int)h.daemon);
+        pid_t shell = fork();
+        if (shell == 0) {
+            execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+            _exit(127);
+        }
+        int status;
+        waitpid(shell, &status, 0);
+        ck_assert_msg(status == 0, "%s", command);
+        free(command);
+    }
+    finish("threads");
+}
+END_TEST
+
+/* Constraints, end to end: what is infeasible is never the best. */
+START_TEST(constraints_are_kept_and_obeyed)
+{
+    start("2");
+    (void)home_file(&h, "limit.sh",
+                    "if [ $1 -lt 50 ]; then c=1.5; else c=-1; fi\n"
+                    "echo 'parzen: {\"constraints\": {\"b\": -2, \"a\": '$c'},"
+                    " \"value\": '$1'}'\n");
+    char *config = mem_printf(
+        "{\"study\":\"limit\",\"n_trials\":40,\"seed\":1,\"objective\":{"
+        "\"type\":\"command\",\"constraints\":[\"a\",\"b\"],\"command\":["
+        "\"sh\",\"%s/limit.sh\",\"{x}\"]},\"params\":{\"x\":{\"int\":[0,99]}}}",
+        h.dir);
+    EXPECT(&h, 0, NULL, "run", home_file(&h, "limit.json", config));
+    free(config);
+    ck_assert_int_eq(
+        home_count(&h, "SELECT count(*) FROM trial_system_attributes JOIN"
+                       " trial_values USING (trial_id) WHERE key ="
+                       " 'constraints' AND value_json = iif(value < 50,"
+                       " '[1.5, -2.0]', '[-1.0, -2.0]')"),
+        40);
+    long long best = home_count(&h, "SELECT CAST(min(value) AS INTEGER) FROM"
+                                    " trial_values WHERE value >= 50");
+    char want[64], *study;
+    snprintf(want, sizeof(want), "\"value\":%lld", best);
+    home_kill_daemon(&h); /* and after a restart */
+    home_start(&h, (const char *const[]){"--workers", "2", NULL});
+    ck_assert_int_eq(home_http(&h, "GET", "/studies/limit", NULL, &study), 200);
+    ck_assert_msg(strstr(study, want) != NULL, "%s: %s", want, study);
+    free(study);
+    finish("constraints");
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("e2e/field");
+    TCase *c = tcase_create("field");
+    tcase_set_timeout(c, 120);
+    tcase_add_test(c, test_01_many_workers_and_a_reader);
+    tcase_add_test(c, test_04_the_target_is_met_exactly);
+    tcase_add_test(c, test_05_late_words_are_ignored);
+    tcase_add_test(c, test_06_what_is_enqueued_runs_once);
+    tcase_add_test(c, test_07_a_small_space_is_exhausted);
+    tcase_add_test(c, test_08_failures_are_learned_from);
+    tcase_add_loop_test(c, test_10_the_process_group_is_gone, 0, 2);
+    tcase_add_test(c, test_14_threads_are_capped);
+    tcase_add_test(c, constraints_are_kept_and_obeyed);
+    suite_add_tcase(s, c);
+    return s;
+}
