@@ -70,7 +70,7 @@
     X("sampler", "sampler.qmc_type", qmc_type, QMC, qmc, 0, 0, 0, 0,           \
       "qmc: the sequence")                                                     \
     X("sampler", "sampler.scramble", scramble, BOOL, qmc_scramble, 0, 0, 0, 0, \
-      "qmc: shift the sequence at random")                                     \
+      "qmc: scramble the sequence at random")                                  \
     X("pruner", "pruner.type", type, PRUNER, pruner, 0, 0, 0, 0,               \
       "how hopeless trials are ended early")                                   \
     X("pruner", "pruner.wrapped", wrapped, PRUNER, pruning.wrapped, 0, 0, 0,   \

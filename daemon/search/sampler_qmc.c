@@ -1,43 +1,22 @@
-/* Sobol's sequence with the direction numbers of Joe and Kuo (SIAM J. Sci.
- * Comput. 30, 2008), Halton's in the first primes. Scrambling: a random digital
- * shift (Sobol), a random shift modulo 1 (Halton), one per dimension. */
+/* Sobol's sequence with the direction numbers of Joe and Kuo, Halton's in the
+ * first primes. Scrambling keeps the evenness of both: of Sobol's a random
+ * lower triangular matrix times the digits and a digital shift (Matousek,
+ * J. Complexity 14, 1998), of Halton's a random permutation of each digit
+ * (Owen, arXiv:1706.02808); as scipy's engines, which Optuna draws from. */
 #include "daemon/search/sampler_qmc.h"
+#include "core/base/mem.h"
 #include "core/base/rng.h"
+#include "daemon/search/joe_kuo.h"
 #include "daemon/search/sampler_random.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* --- Sobol ------------------------------------------------------------------
  */
 
 enum { BITS = 32 };
-
-/* Primitive polynomials (degree, inner coefficients) and initial numbers of
- * dimensions 2 .. QMC_SOBOL_MAX; the first is van der Corput's. */
-static const struct {
-    uint8_t degree, inner, initial[7];
-} JOE_KUO[QMC_SOBOL_MAX - 1] = {
-    {1, 0, {1}},
-    {2, 1, {1, 3}},
-    {3, 1, {1, 3, 1}},
-    {3, 2, {1, 1, 1}},
-    {4, 1, {1, 1, 3, 3}},
-    {4, 4, {1, 3, 5, 13}},
-    {5, 2, {1, 1, 5, 5, 17}},
-    {5, 4, {1, 1, 5, 5, 5}},
-    {5, 7, {1, 1, 7, 11, 19}},
-    {5, 11, {1, 1, 5, 1, 1}},
-    {5, 13, {1, 1, 1, 3, 11}},
-    {5, 14, {1, 3, 5, 5, 31}},
-    {6, 1, {1, 3, 3, 9, 7, 49}},
-    {6, 13, {1, 1, 1, 15, 21, 21}},
-    {6, 16, {1, 3, 1, 13, 27, 49}},
-    {6, 19, {1, 1, 1, 15, 7, 5}},
-    {6, 22, {1, 3, 1, 15, 13, 25}},
-    {6, 25, {1, 1, 5, 5, 19, 61}},
-    {7, 1, {1, 3, 7, 11, 23, 15, 103}},
-    {7, 4, {1, 3, 7, 13, 13, 15, 69}},
-};
+_Static_assert((int)QMC_SOBOL_MAX == (int)JOE_KUO_MAX, "a row for each");
 
 static void directions(int dimension, uint32_t v[BITS])
 {
@@ -58,11 +37,9 @@ static void directions(int dimension, uint32_t v[BITS])
     }
 }
 
-static uint32_t sobol_bits(uint32_t index, int dimension)
+static uint32_t gray_sum(uint32_t index, const uint32_t v[BITS])
 {
-    uint32_t v[BITS], bits = 0;
-    uint32_t gray = index ^ (index >> 1);
-    directions(dimension, v);
+    uint32_t bits = 0, gray = index ^ (index >> 1);
     for (int k = 0; k < BITS; k++) {
         bits ^= gray >> k & 1 ? v[k] : 0;
     }
@@ -71,7 +48,25 @@ static uint32_t sobol_bits(uint32_t index, int dimension)
 
 double qmc_sobol(uint32_t index, int dimension)
 {
-    return sobol_bits(index, dimension) * 0x1p-32;
+    uint32_t v[BITS];
+    directions(dimension, v);
+    return gray_sum(index, v) * 0x1p-32;
+}
+
+/* Digit i (from the highest) becomes the sum of itself and of random ones of
+ * the digits above it; then the shift. */
+double qmc_sobol_scrambled(uint32_t index, int dimension, struct rng *rng)
+{
+    uint32_t v[BITS], out = rng_u32(rng);
+    directions(dimension, v);
+    uint32_t bits = gray_sum(index, v);
+    for (int i = 0; i < BITS; i++) {
+        uint32_t itself = 1u << (BITS - 1 - i);
+        uint32_t above = ~(itself | (itself - 1));
+        uint32_t row = itself | (rng_u32(rng) & above);
+        out ^= __builtin_parity(bits & row) ? itself : 0;
+    }
+    return out * 0x1p-32;
 }
 
 /* --- Halton -----------------------------------------------------------------
@@ -104,21 +99,39 @@ double qmc_halton(uint64_t index, int dimension)
     return value;
 }
 
+double qmc_halton_scrambled(uint64_t index, int dimension, struct rng *rng)
+{
+    uint32_t base = nth_prime(dimension);
+    uint32_t *digits = mem_alloc(base, sizeof(*digits));
+    double value = 0.0, digit = 1.0;
+    while (digit > 0x1p-54) { /* zeros are permuted too */
+        for (uint32_t i = 0; i < base; i++) {
+            digits[i] = i;
+        }
+        rng_shuffle(rng, digits, base);
+        digit /= base;
+        value += digit * digits[index % base];
+        index /= base;
+    }
+    free(digits);
+    return value < 1.0 ? value : 1.0 - 0x1p-53;
+}
+
 /* --- the sampler ------------------------------------------------------------
  */
 
 static double coordinate(const struct spec *spec, int64_t number, int dimension)
 {
-    struct rng shift;
-    rng_stream(&shift, spec->base.seed, 0, RNG_QMC, (uint32_t)dimension);
-    bool scrambles = spec->qmc_scramble;
-    if (spec->qmc == SPEC_QMC_SOBOL && dimension < QMC_SOBOL_MAX) {
-        uint32_t bits = sobol_bits((uint32_t)number, dimension);
-        return (scrambles ? bits ^ rng_u32(&shift) : bits) * 0x1p-32;
+    struct rng rng;
+    rng_stream(&rng, spec->base.seed, 0, RNG_QMC, (uint32_t)dimension);
+    if (spec->qmc == SPEC_QMC_SOBOL) {
+        return spec->qmc_scramble
+                   ? qmc_sobol_scrambled((uint32_t)number, dimension, &rng)
+                   : qmc_sobol((uint32_t)number, dimension);
     }
-    double u = qmc_halton((uint64_t)number, dimension);
-    u += scrambles ? rng_double(&shift) : 0.0;
-    return u - floor(u);
+    return spec->qmc_scramble
+               ? qmc_halton_scrambled((uint64_t)number, dimension, &rng)
+               : qmc_halton((uint64_t)number, dimension);
 }
 
 void qmc_suggest(const struct spec *spec, int64_t number, double *out)
