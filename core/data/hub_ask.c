@@ -95,9 +95,22 @@ static char *find_token(void)
     return NULL;
 }
 
+/* A mirror of the Hub (HF_ENDPOINT) is asked for everything, so that nobody
+ * who chose one talks to the public server unawares. */
+static const char *find_server(void)
+{
+    static const char *const names[] = {"HF_DATASETS_SERVER", "HF_ENDPOINT"};
+    for (size_t i = 0; i < 2; i++) {
+        const char *address = getenv(names[i]);
+        if (address != NULL && address[0] != '\0') {
+            return address;
+        }
+    }
+    return SERVER;
+}
+
 int hub_begin(struct hub *h, struct err *err)
 {
-    const char *server = getenv("HF_DATASETS_SERVER");
     if (h->query->cache_dir == NULL) {
         return err_set(err, ERR_INVALID, "%s: no folder to download it to",
                        h->source);
@@ -106,8 +119,7 @@ int hub_begin(struct hub *h, struct err *err)
     if (rc != 0) {
         return rc;
     }
-    h->server =
-        mem_strdup(server != NULL && server[0] != '\0' ? server : SERVER);
+    h->server = mem_strdup(find_server());
     size_t len = strlen(h->server);
     if (len > 0 && h->server[len - 1] == '/') {
         h->server[len - 1] = '\0';

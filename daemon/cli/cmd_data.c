@@ -128,7 +128,7 @@ static const struct cli_command command = {
            ".csv or .tsv file, the http(s) address of one, or "
            "hf:OWNER/NAME[/CONFIG]. Environment: HF_TOKEN (else the file "
            "~/.cache/huggingface/token) for private and gated data sets, "
-           "HF_DATASETS_SERVER for another server than "
+           "HF_DATASETS_SERVER (else HF_ENDPOINT) for another server than "
            "https://datasets-server.huggingface.co.",
     .n_min = 2,
     .n_max = -1,

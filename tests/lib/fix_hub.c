@@ -1,4 +1,5 @@
 #include "tests/lib/fix_hub.h"
+#include "core/base/base.h"
 #include "core/base/buf.h"
 
 #include <arpa/inet.h>
@@ -61,8 +62,25 @@ static void reply_error(int fd, int status, const char *headers,
     buf_fini(&body);
 }
 
+static bool is_everyday(const struct request *r)
+{
+    return strcmp(r->dataset, FIX_HUB_EVERYDAY) == 0;
+}
+
+static bool is_train(const struct request *r)
+{
+    return strncmp(r->split, "train", 5) == 0;
+}
+
 static void put_row(struct buf *out, const struct request *r, int i)
 {
+    if (is_everyday(r)) {
+        buf_printf(out,
+                   "{\"topic\":\"topic %d\",\"completion\":"
+                   "\"User: %s %d\\n\\nAI: of %d\"}",
+                   i % 19, r->split, i, i % 19);
+        return;
+    }
     buf_printf(out, "{\"text\":\"%s text %d\",\"label\":", r->split, i);
     if (strcmp(r->dataset, "org/labels") == 0) {
         buf_printf(out, "%d}", i % 3);
@@ -73,6 +91,14 @@ static void put_row(struct buf *out, const struct request *r, int i)
 
 static void put_features(struct buf *out, const struct request *r)
 {
+    if (is_everyday(r)) {
+        buf_str(out,
+                "\"features\":[{\"feature_idx\":0,\"name\":\"topic\",\"type\":"
+                "{\"dtype\":\"string\",\"_type\":\"Value\"}},"
+                "{\"feature_idx\":1,\"name\":\"completion\",\"type\":"
+                "{\"dtype\":\"string\",\"_type\":\"Value\"}}]");
+        return;
+    }
     buf_str(out, "\"features\":[{\"feature_idx\":0,\"name\":\"text\",\"type\":"
                  "{\"dtype\":\"string\",\"_type\":\"Value\"}},"
                  "{\"feature_idx\":1,\"name\":\"label\",\"type\":");
@@ -129,7 +155,7 @@ static void serve_page(int fd, struct fix_hub_state *s, const struct request *r,
         }
         usleep((useconds_t)s->ms_per_page * 1000);
         reply(fd, 200, headers, body, SIZE_MAX);
-        if (strcmp(r->split, "train") == 0 && page < FIX_HUB_PAGES) {
+        if (is_train(r) && page < FIX_HUB_PAGES) {
             __atomic_fetch_add(&s->train_pages[page], 1, __ATOMIC_SEQ_CST);
         }
     }
@@ -138,8 +164,8 @@ static void serve_page(int fd, struct fix_hub_state *s, const struct request *r,
 static bool is_known(const struct request *r)
 {
     static const char *const known[] = {"org/good", "org/two", "org/labels",
-                                        "org/gated"};
-    for (size_t i = 0; i < 4; i++) {
+                                        "org/gated", FIX_HUB_EVERYDAY};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         if (strcmp(r->dataset, known[i]) == 0) {
             return true;
         }
@@ -151,15 +177,16 @@ static void put_splits(struct buf *out, const struct request *r)
 {
     static const char *const configs[] = {"a", "b"};
     bool is_two = strcmp(r->dataset, "org/two") == 0;
+    const char *ending = is_everyday(r) ? "_sft" : "";
     buf_str(out, "{\"splits\":[");
     for (int i = 0; i < (is_two ? 2 : 1); i++) {
         buf_printf(out,
                    "%s{\"dataset\":\"%s\",\"config\":\"%s\",\"split\":"
-                   "\"train\"},{\"dataset\":\"%s\",\"config\":\"%s\","
-                   "\"split\":\"test\"}",
+                   "\"train%s\"},{\"dataset\":\"%s\",\"config\":\"%s\","
+                   "\"split\":\"test%s\"}",
                    i > 0 ? "," : "", r->dataset,
-                   is_two ? configs[i] : "default", r->dataset,
-                   is_two ? configs[i] : "default");
+                   is_two ? configs[i] : "default", ending, r->dataset,
+                   is_two ? configs[i] : "default", ending);
     }
     buf_str(out, "],\"pending\":[],\"failed\":[]}");
 }
@@ -218,8 +245,7 @@ static void answer(int fd, struct fix_hub_state *s, struct request *r)
         put_splits(&body, r);
         reply(fd, 200, headers, &body, SIZE_MAX);
     } else if (strcmp(r->path, "/rows") == 0) {
-        put_page(&body, s, r,
-                 strcmp(r->split, "train") == 0 ? s->n_train : s->n_test);
+        put_page(&body, s, r, is_train(r) ? s->n_train : s->n_test);
         serve_page(fd, s, r, &body, headers);
     } else {
         reply_error(fd, 404, "", "Not Found");

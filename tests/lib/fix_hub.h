@@ -4,12 +4,16 @@
  * Data sets: "org/good" (config "default"), "org/two" (configs "a" and "b"),
  * "org/labels" (labels are numbers with names), "org/gated" (wants the token
  * "secret"); splits "train" and "test". Row i of a split: text "SPLIT text i",
- * label "class (i % 3)". Also /file.jsonl with the rows of "train", by ranges
- * and entity tags. */
+ * label "class (i % 3)". FIX_HUB_EVERYDAY, the data set of
+ * configs/everyday.json: splits "train_sft" and "test_sft", completion "User:
+ * SPLIT i\n\nAI: of (i % 19)", topic "topic (i % 19)". Also /file.jsonl with
+ * the rows of "train", by ranges and entity tags. */
 #ifndef TESTS_LIB_FIX_HUB_H
 #define TESTS_LIB_FIX_HUB_H
 #include <stdbool.h>
 #include <sys/types.h>
+
+#define FIX_HUB_EVERYDAY "HuggingFaceTB/everyday-conversations-llama3.1-2k"
 
 enum { FIX_HUB_PAGES = 64 };
 

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """An exported model in PyTorch.
 
-model_dir.py check MODEL_DIR REPORT   REPORT is what `evaluate --json` printed:
-    the probabilities of each error's tokens must be PyTorch's within 1e-5.
-    Prints how many were compared and the largest difference.
+model_dir.py check MODEL_DIR IDS PREDICTIONS   IDS is what `tokenizer encode
+    --json` printed for some texts, PREDICTIONS what `predict --json --top C`
+    did: the logarithm of every class's probability of every text that has a
+    token must be PyTorch's within 1e-5 (relative above 1).
+    Prints how many texts were compared and the largest difference.
 model_dir.py time MODEL_DIR N         texts per second of the bare forward pass
     over N texts of full length, batches of 16, one thread.
 Exit code 77 without PyTorch.
@@ -19,6 +21,11 @@ try:
     import torch.nn.functional as F
 except ImportError:
     sys.exit(77)
+
+
+def load(path):
+    with open(path) as f:
+        return json.load(f)
 
 
 def read_safetensors(path):
@@ -44,17 +51,35 @@ def sinusoid(L, d):
     return out.float()
 
 
+def mean(x, mask):
+    m = mask[:, :, None].float()
+    return (x * m).sum(1) / m.sum(1)
+
+
+ACTIVATIONS = {"relu": F.relu, "gelu": lambda x: F.gelu(x, approximate="tanh")}
+POOLINGS = {
+    "flatten": lambda x, mask: x.flatten(1),
+    "mean": mean,
+    "max": lambda x, mask: x.masked_fill(~mask[:, :, None], float("-inf")).amax(1),
+    "first": lambda x, mask: x[:, 0],
+}
+
+
 class Model:
     def __init__(self, folder):
         self.w = read_safetensors(folder + "/model.safetensors")
-        with open(folder + "/config.json") as f:
-            config = json.load(f)
+        config = load(folder + "/config.json")
         m = config["run"]["model"]
         self.L, self.d, self.h = m["max_len"], m["emb_dim"], m["num_heads"]
         self.fill = -9e-15 if m["mask"] == "notebook" else float("-inf")
         self.V = config["vocab_size"]
         self.position = (self.w["position.weight"] if m["position"] == "learned"
                          else sinusoid(self.L, self.d))
+        self.layers = ["" if i == 0 else f"layers.{i}." for i in range(m["num_layers"])]
+        self.residual = {"none": 0.0, "add": 1.0}[m["residual"]]
+        self.is_pre = {"post": False, "pre": True}[m["norm"]]
+        self.activation = ACTIVATIONS[m["activation"]]
+        self.pooling = POOLINGS[m["pooling"]]
 
     def linear(self, name, x):
         return F.linear(x, self.w[name + ".weight"], self.w[name + ".bias"])
@@ -62,42 +87,52 @@ class Model:
     def norm(self, name, x):
         return F.layer_norm(x, (self.d,), self.w[name + ".weight"], self.w[name + ".bias"])
 
-    def attention(self, x, mask):
-        B, k = x.shape[0], self.d // self.h
-        q, key, v = (self.linear("attention." + n, x).reshape(B, self.L, self.h, k).transpose(1, 2)
-                     for n in ("query", "key", "value"))
-        logits = (q @ key.transpose(-2, -1)) / math.sqrt(k)
+    def attention(self, name, x, mask):
+        split = lambda t: t.reshape(*x.shape[:2], self.h, -1).transpose(1, 2)
+        q, k, v = (split(self.linear(name + part, x)) for part in ("query", "key", "value"))
+        logits = q @ k.transpose(-2, -1) / math.sqrt(self.d // self.h)
         logits = logits.masked_fill(~mask[:, None, None, :], self.fill)
-        x = (torch.softmax(logits, -1) @ v).transpose(1, 2).reshape(B, self.L, self.d)
-        return self.linear("attention.out", x)
+        mixed = torch.softmax(logits, -1) @ v
+        return self.linear(name + "out", mixed.transpose(1, 2).reshape(x.shape))
+
+    def ffn(self, name, x):
+        return self.linear(name + "3", self.activation(self.linear(name + "0", x)))
+
+    def encode(self, x, mask):
+        for at in self.layers:
+            for norm, part in (("norm1", lambda y: self.attention(at + "attention.", y, mask)),
+                               ("norm2", lambda y: self.ffn(at + "ffn.", y))):
+                if self.is_pre:
+                    x = self.residual * x + part(self.norm(at + norm, x))
+                else:
+                    x = self.norm(at + norm, self.residual * x + part(x))
+        return self.norm("norm", x) if self.is_pre else x
 
     def logprob(self, ids, mask):
         x = F.embedding(ids, self.w["embedding.weight"]) + self.position
-        x = self.norm("norm1", self.attention(x, mask))
-        x = self.linear("ffn.3", F.relu(self.linear("ffn.0", x)))
-        x = self.norm("norm2", x).flatten(1)
-        x = F.relu(self.linear("head.1", x))
-        x = F.relu(self.linear("head.4", x))
+        x = self.pooling(self.encode(x, mask), mask)
+        for name in ("head.1", "head.4"):
+            if name + ".weight" in self.w and self.w[name + ".weight"].numel():
+                x = self.activation(self.linear(name, x))
         return F.log_softmax(self.linear("head.7", x), 1)
 
 
-def check(folder, report):
-    model = Model(folder)
-    with open(folder + "/tokenizer.json") as f:
-        vocab = json.load(f)["model"]["vocab"]
-    with open(folder + "/labels.json") as f:
-        labels = json.load(f)
-    with open(report) as f:
-        errors = json.load(f)["errors"]
-    worst = 0.0
-    for e in errors:
-        ids = [vocab[t] for t in e["tokens"]]
+def check(folder, ids_file, predictions_file):
+    model, labels = Model(folder), load(folder + "/labels.json")
+    n, worst = 0, 0.0
+    for ids, prediction in zip(load(ids_file), load(predictions_file), strict=True):
+        ids = ids[: model.L]
+        if not ids:
+            continue
         row = torch.tensor([ids + [0] * (model.L - len(ids))])
-        p = model.logprob(row, torch.arange(model.L)[None] < len(ids)).exp()[0]
-        for name, key in ((e["class"], "class_probability"), (e["predicted"], "probability")):
-            worst = max(worst, abs(float(p[labels.index(name)]) - e[key]))
-    print(len(errors), worst)
-    return 0 if errors and worst < 1e-5 else 1
+        want = model.logprob(row, torch.arange(model.L)[None] < len(ids))[0]
+        assert len(prediction["top"]) == len(labels)
+        for got in prediction["top"]:
+            expected = float(want[labels.index(got["class"])])
+            worst = max(worst, abs(math.log(got["probability"]) - expected) / max(1, -expected))
+        n += 1
+    print(n, worst)
+    return 0 if n > 0 and worst < 1e-5 else 1
 
 
 def measure(folder, n):
@@ -112,6 +147,7 @@ def measure(folder, n):
     return 0
 
 
-if sys.argv[1] == "check":
-    sys.exit(check(sys.argv[2], sys.argv[3]))
-sys.exit(measure(sys.argv[2], int(sys.argv[3])))
+with torch.no_grad():
+    if sys.argv[1] == "check":
+        sys.exit(check(*sys.argv[2:5]))
+    sys.exit(measure(sys.argv[2], int(sys.argv[3])))
