@@ -7,6 +7,7 @@
 #include "core/base/utf8.h"
 
 #include <cjson/cJSON.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,8 @@ struct scan {
     const char *text;
     size_t len, at;
     struct buf whole; /* per number in order: was it written as an integer? */
+    bool is_data;     /* NUL is let pass in strings ... */
+    bool has_nul;     /* ... and there is one */
     size_t failed_at;
     struct err *err;
 };
@@ -124,9 +127,10 @@ static int scan_escape(struct scan *s)
             }
             code = code << 4 | (unsigned)v;
         }
-        if (code == 0) {
+        if (code == 0 && !s->is_data) {
             return fail(s, "a string must not contain NUL");
         }
+        s->has_nul |= code == 0;
         s->at += 5; /* a lone surrogate is left for cJSON to refuse */
         return 0;
     }
@@ -307,28 +311,96 @@ static const char *find_duplicate(const cJSON *node)
     return found;
 }
 
-/* cJSON keeps no trace of how a number was written; nobody here reads its
- * `valueint`, so that field tells. Children stand in the text's order. */
-static void mark_whole(cJSON *node, const char **next)
+/* cJSON's strings end at a NUL. Where NULs are wanted it gets them as C0 80,
+ * which no valid UTF-8 contains (nor any key: its string would end there). */
+static const char NUL_ESCAPE[] = "\\u0000", NUL_STANDS[] = "\xC0\x80";
+
+static cJSON *parse_with_nul(const char *text, size_t len)
+{
+    struct buf copy;
+    buf_init(&copy, len + 1);
+    for (size_t at = 0, n; at < len; at += n) {
+        const char *from = text + at;
+        const char *escape = memchr(from, '\\', len - at);
+        n = escape != NULL ? (size_t)(escape - from) : len - at;
+        buf_add(&copy, from, n);
+        if (escape == NULL) {
+            break;
+        }
+        bool is_nul = len - at - n >= strlen(NUL_ESCAPE) &&
+                      memcmp(escape, NUL_ESCAPE, strlen(NUL_ESCAPE)) == 0;
+        if (is_nul) {
+            buf_str(&copy, NUL_STANDS);
+        } else {
+            buf_add(&copy, escape, 2); /* the scan saw what is escaped */
+        }
+        n += is_nul ? strlen(NUL_ESCAPE) : 2;
+    }
+    cJSON *root = cJSON_ParseWithLength(copy.data, copy.len);
+    buf_fini(&copy);
+    return root;
+}
+
+/* Put the NULs in their places; the length of what is left. */
+static size_t restore_nul(char *s)
+{
+    char *to = s, *from = s, *found;
+    while ((found = strstr(from, NUL_STANDS)) != NULL) {
+        memmove(to, from, (size_t)(found - from));
+        to += found - from;
+        *to++ = '\0';
+        from = found + strlen(NUL_STANDS);
+    }
+    memmove(to, from, strlen(from) + 1);
+    return (size_t)(to - s) + strlen(to);
+}
+
+/* cJSON keeps no trace of how a number was written, nor of a string's length;
+ * nobody here reads its `valueint`, so that field tells: was it written whole?
+ * how many bytes? Children stand in the text's order. */
+static void mark(cJSON *node, const char **next_whole)
 {
     if (cJSON_IsNumber(node)) {
-        node->valueint = *(*next)++;
+        node->valueint = *(*next_whole)++;
+    } else if (cJSON_IsString(node)) {
+        node->valueint = (int)restore_nul(node->valuestring);
     }
     for (cJSON *item = node->child; item != NULL; item = item->next) {
-        mark_whole(item, next);
+        mark(item, next_whole);
     }
+}
+
+/* No key holds what stands for a NUL. */
+static bool has_nul_key(const cJSON *node)
+{
+    if (node->string != NULL && strstr(node->string, NUL_STANDS) != NULL) {
+        return true;
+    }
+    bool found = false;
+    for (cJSON *item = node->child; item != NULL && !found; item = item->next) {
+        found = has_nul_key(item);
+    }
+    return found;
 }
 
 static int build(struct scan *s, struct json **out)
 {
     s->failed_at = JSON_NOWHERE;
-    cJSON *root = cJSON_ParseWithLength(s->text, s->len);
+    if (s->len > INT_MAX) {
+        return err_set(s->err, ERR_LIMIT, "more than 2 GiB of JSON");
+    }
+    cJSON *root = s->has_nul ? parse_with_nul(s->text, s->len)
+                             : cJSON_ParseWithLength(s->text, s->len);
     if (root == NULL) {
         return err_set(s->err, ERR_INVALID,
                        "a \\u escape is not half of a surrogate pair");
     }
+    if (s->has_nul && has_nul_key(root)) {
+        cJSON_Delete(root);
+        return err_set(s->err, ERR_INVALID, "a key must not contain NUL");
+    }
     const char *next = s->whole.data;
-    mark_whole(root, &next);
+    mark(root, &next);
     const char *twice = find_duplicate(root);
     if (twice != NULL) {
         int rc = err_set(s->err, ERR_INVALID,
@@ -340,10 +412,10 @@ static int build(struct scan *s, struct json **out)
     return 0;
 }
 
-int json_parse_at(const char *text, size_t len, struct json **out, size_t *at,
-                  struct err *err)
+static int parse(const char *text, size_t len, bool is_data, struct json **out,
+                 size_t *at, struct err *err)
 {
-    struct scan s = {.text = text, .len = len, .err = err};
+    struct scan s = {.text = text, .len = len, .is_data = is_data, .err = err};
     buf_init(&s.whole, len);
     int rc = len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0
                  ? fail(&s, "begins with a byte order mark")
@@ -358,10 +430,16 @@ int json_parse_at(const char *text, size_t len, struct json **out, size_t *at,
     return rc;
 }
 
+int json_parse_data(const char *text, size_t len, struct json **out, size_t *at,
+                    struct err *err)
+{
+    return parse(text, len, true, out, at, err);
+}
+
 int json_parse(const char *text, size_t len, struct json **out, struct err *err)
 {
     size_t at;
-    int rc = json_parse_at(text, len, out, &at, err);
+    int rc = parse(text, len, false, out, &at, err);
     if (rc == 0 || at == JSON_NOWHERE) {
         return rc;
     }
@@ -425,6 +503,11 @@ bool json_is_int(const struct json *node)
 {
     int64_t ignored;
     return json_integer(node, &ignored) && in(node)->valueint == 1;
+}
+
+struct span json_text(const struct json *node)
+{
+    return (struct span){in(node)->valuestring, (size_t)in(node)->valueint};
 }
 
 const char *json_string(const struct json *node)

@@ -2,9 +2,10 @@
  * writing.
  *
  * Reading rejects what cJSON lets pass: duplicate keys, text after the value,
- * malformed UTF-8, NUL and control characters in strings, numbers that
- * overflow or are not JSON (01, +1, NaN), nesting deeper than 32. Writing is
- * ours because cJSON prints one double in six so that it reads back different.
+ * malformed UTF-8, NUL (but in data) and control characters in strings, numbers
+ * that overflow or are not JSON (01, +1, NaN), nesting deeper than 32. Writing
+ * is ours because cJSON prints one double in six so that it reads back
+ * different.
  */
 #ifndef CORE_BASE_JSON_H
 #define CORE_BASE_JSON_H
@@ -27,11 +28,12 @@ enum json_kind {
 /* Borrows text. The sentence has line and column. Free *out by json_free. */
 MUST_CHECK int json_parse(const char *text, size_t len, struct json **out,
                           struct err *err);
-/* The same for a piece of something larger: the sentence has no position, *at
- * is the byte of text where it went wrong, or JSON_NOWHERE. */
+/* The same for data, where a string (no key) may contain NUL: json_text gives
+ * all of it, json_string what is before. The sentence has no position, *at is
+ * the byte of text where it went wrong, or JSON_NOWHERE. */
 #define JSON_NOWHERE SIZE_MAX
-MUST_CHECK int json_parse_at(const char *text, size_t len, struct json **out,
-                             size_t *at, struct err *err);
+MUST_CHECK int json_parse_data(const char *text, size_t len, struct json **out,
+                               size_t *at, struct err *err);
 void json_free(struct json *root);
 
 enum json_kind json_kind(const struct json *node);
@@ -45,6 +47,7 @@ bool json_integer(const struct json *node, int64_t *out);
  * not 2.0: Python's int and float.) */
 bool json_is_int(const struct json *node);
 const char *json_string(const struct json *node); /* of a JSON_STRING */
+struct span json_text(const struct json *node);   /* the same, NULs and all */
 const char *json_key(const struct json *node);    /* name in its object */
 int json_size(const struct json *container);
 const struct json *json_first(const struct json *container);
@@ -73,6 +76,7 @@ void json_open(struct json_out *w, char bracket);  /* '{' or '[' */
 void json_close(struct json_out *w, char bracket); /* '}' or ']' */
 void json_put_key(struct json_out *w, const char *key);
 void json_put_string(struct json_out *w, const char *s); /* NULL -> null */
+void json_put_text(struct json_out *w, struct span s);   /* NULs and all */
 void json_put_double(struct json_out *w, double v); /* shortest that returns */
 void json_put_int(struct json_out *w, int64_t v);
 void json_put_bool(struct json_out *w, bool v);

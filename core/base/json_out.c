@@ -52,9 +52,9 @@ static void put_escaped(struct json_out *w, unsigned c)
 }
 
 /* s is valid UTF-8; bytes that are not become U+FFFD rather than bad JSON. */
-static void put_quoted(struct json_out *w, const char *s)
+static void put_quoted(struct json_out *w, const char *s, size_t len)
 {
-    size_t len = strlen(s), at = 0;
+    size_t at = 0;
     size_t valid = utf8_valid_prefix(s, len);
     buf_char(w->buf, '"');
     while (at < len) {
@@ -79,7 +79,7 @@ static void put_quoted(struct json_out *w, const char *s)
 void json_put_key(struct json_out *w, const char *key)
 {
     before_value(w);
-    put_quoted(w, key);
+    put_quoted(w, key, strlen(key));
     buf_str(w->buf, w->style == JSON_PYTHON ? ": " : ":");
     w->comma = false;
 }
@@ -90,8 +90,13 @@ void json_put_string(struct json_out *w, const char *s)
         json_put_null(w);
         return;
     }
+    json_put_text(w, (struct span){s, strlen(s)});
+}
+
+void json_put_text(struct json_out *w, struct span s)
+{
     before_value(w);
-    put_quoted(w, s);
+    put_quoted(w, s.at, s.len);
 }
 
 /* Write |v| as d.ddde+dd with as few significant digits as come back to it. */

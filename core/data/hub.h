@@ -7,7 +7,8 @@
  * the last complete revision is used, and said so.
  *
  * Environment: HF_DATASETS_SERVER, else HF_ENDPOINT, the server's address
- * (default https://datasets-server.huggingface.co); HF_TOKEN, else $HF_HOME/token, else
+ * (default https://datasets-server.huggingface.co); HF_TOKEN, else
+ * $HF_HOME/token, else
  * ~/.cache/huggingface/token: the token, sent over https or to this machine
  * only. */
 #ifndef CORE_DATA_HUB_H

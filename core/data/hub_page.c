@@ -68,7 +68,8 @@ int hub_page_parse(struct span text, int64_t offset, struct hub_page *out,
                    struct err *err)
 {
     struct hub_page p = {0};
-    int rc = json_parse(text.at, text.len, &p.root, err);
+    size_t at;
+    int rc = json_parse_data(text.at, text.len, &p.root, &at, err);
     if (rc != 0) {
         err_wrap(err, "the server's answer");
         return err != NULL ? err->code = ERR_PROTO : ERR_PROTO;

@@ -34,8 +34,8 @@ static int read_object(const struct reader *r, size_t start, size_t end,
     }
     struct json *object;
     size_t at;
-    int rc = json_parse_at(r->file->bytes.at + start, end - start, &object, &at,
-                           err);
+    int rc = json_parse_data(r->file->bytes.at + start, end - start, &object,
+                             &at, err);
     if (rc != 0) {
         row_wrap(r->file, start + (at != JSON_NOWHERE ? at : 0), err);
         return rc;
@@ -70,7 +70,7 @@ int jsonl_read(const struct row_file *f, const struct row_columns *columns,
 }
 
 /* Where the list element at `at` ends. Only strings and the nesting are looked
- * at: what stands between is for json_parse_at to judge. */
+ * at: what stands between is for json_parse_data to judge. */
 static size_t element_end(struct span bytes, size_t at)
 {
     size_t depth = 0;

@@ -85,6 +85,10 @@ static int label_of_json(const struct json *label, const char *column,
     int64_t number;
     if (json_kind(label) == JSON_STRING) {
         name = json_string(label);
+        if (json_text(label).len != strlen(name)) {
+            return err_set(err, ERR_INVALID, "'%s' must not contain NUL",
+                           column);
+        }
     } else if (json_integer(label, &number)) {
         snprintf(digits, ROW_DIGITS, "%" PRId64, number);
         name = digits;
@@ -116,7 +120,7 @@ int row_of_json(const struct json *object, const struct row_columns *columns,
         return err_set(err, ERR_INVALID, "'%s' must be a string, but it is %s",
                        columns->text, json_kind_name(text));
     }
-    struct row row = {.text = {json_string(text), strlen(json_string(text))}};
+    struct row row = {.text = json_text(text)};
     int rc = has_label
                  ? label_of_json(label, columns->label, digits, &row.label, err)
                  : 0;

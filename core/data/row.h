@@ -14,8 +14,8 @@ enum {
     ROW_DIGITS = 24,    /* room for a whole number as a label */
 };
 
-/* Valid UTF-8 without NUL; borrowed for the call. label.at is NULL when no
- * label was asked for. */
+/* Valid UTF-8, the label without NUL; borrowed for the call. label.at is NULL
+ * when no label was asked for. */
 struct row {
     struct span text, label;
 };
@@ -34,7 +34,7 @@ struct row_file {
     struct span bytes;
 };
 
-/* What every text format asks for first: all of it UTF-8, no NUL. *at is
+/* What every text format asks for first: all of it UTF-8, no bare NUL. *at is
  * where reading begins: after a byte order mark. */
 MUST_CHECK int row_file_begin(const struct row_file *f, size_t *at,
                               struct err *err);

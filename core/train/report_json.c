@@ -85,9 +85,8 @@ static void put_predicted_classes(const struct report *r, struct json_out *w)
 
 static void put_text(struct json_out *w, const char *key, struct span text)
 {
-    char *copy = mem_strndup(text.at, text.len);
-    put_word(w, key, copy);
-    free(copy);
+    json_put_key(w, key);
+    json_put_text(w, text);
 }
 
 static void put_token(void *ctx, const char *token)

@@ -103,7 +103,6 @@ static void put_json(struct predict *p, struct span text, const float *logprob,
                      struct buf *out)
 {
     struct json_out w;
-    char *copy = mem_strndup(text.at, text.len);
     json_out_init(&w, out, JSON_COMPACT);
     json_open(&w, '{');
     put_choice(&w, p, logprob, p->order[0]);
@@ -118,9 +117,8 @@ static void put_json(struct predict *p, struct span text, const float *logprob,
         json_close(&w, ']');
     }
     json_put_key(&w, "text");
-    json_put_string(&w, copy);
+    json_put_text(&w, text);
     json_close(&w, '}');
-    free(copy);
 }
 
 static void put_line(struct predict *p, const float *logprob, struct buf *out)
@@ -192,9 +190,10 @@ static int take_object(struct predict *p, struct span line, struct batch *b,
                        struct err *err)
 {
     struct json *root;
-    int rc = json_parse(line.at, line.len, &root, err);
+    size_t at;
+    int rc = json_parse_data(line.at, line.len, &root, &at, err);
     if (rc != 0) {
-        return rc;
+        return at != JSON_NOWHERE ? err_wrap(err, "byte %zu", at) : rc;
     }
     const struct json *text =
         json_kind(root) == JSON_OBJECT ? json_get(root, p->field) : NULL;
@@ -203,8 +202,7 @@ static int take_object(struct predict *p, struct span line, struct batch *b,
         return err_set(err, ERR_INVALID, "not an object with a string '%s'",
                        p->field);
     }
-    b->texts[b->n] =
-        (struct span){json_string(text), strlen(json_string(text))};
+    b->texts[b->n] = json_text(text);
     b->objects[b->n++] = root;
     return 0;
 }

@@ -178,12 +178,12 @@ static void put_shown(const struct term *term, struct span text)
 {
     struct buf all, cut;
     char *copy = mem_strndup(text.at, text.len);
-    for (char *c = copy; *c != '\0'; c++) {
+    for (char *c = copy; c < copy + text.len; c++) {
         *c = *c == '\n' || *c == '\r' || *c == '\t' ? ' ' : *c;
     }
     buf_init(&all, BUF_MAX_RESPONSE);
     buf_init(&cut, BUF_MAX_RESPONSE);
-    width_printable(&all, copy, strlen(copy));
+    width_printable(&all, copy, text.len);
     width_fit(&cut, all.data != NULL ? all.data : "", TEXT_COLUMNS);
     fprintf(term->file, "  %s\n", cut.data != NULL ? cut.data : "");
     buf_fini(&all);

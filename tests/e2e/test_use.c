@@ -81,28 +81,57 @@ static size_t count(const char *bytes, size_t len, const char *word)
 /* --- a study, then a folder that needs nothing
  * -------------------------------- */
 
-/* The bare forward pass of PyTorch gives what evaluate printed. */
-static void must_equal_torch(const char *report)
+static char *keep(const char *name, char *text)
 {
-    char *path = mem_printf("%s/report.json", home.dir), answer[256] = "";
+    char *path = mem_printf("%s/%s", home.dir, name);
     struct err err;
-    ck_assert_int_eq(
-        file_write_atomic(path, report, strlen(report), 0600, &err), 0);
-    char *command = mem_printf("PATH=/usr/bin:$PATH OMP_NUM_THREADS=1 python3 "
-                               "tests/golden/torch/model_dir.py check %s %s",
-                               model, path);
+    ck_assert_int_eq(file_write_atomic(path, text, strlen(text), 0600, &err),
+                     0);
+    free(text);
+    return path;
+}
+
+/* Other people's program must end with 0; it ends with 77 where it is absent.
+ * The command is taken. */
+static void peer_must_agree(char *command, const char *without)
+{
+    char answer[256] = "";
     FILE *peer = popen(command, "r");
     char *line = fgets(answer, sizeof(answer), peer);
     int status = pclose(peer);
     if (line == NULL && WIFEXITED(status) &&
         (WEXITSTATUS(status) == 77 || WEXITSTATUS(status) == 127)) {
-        fprintf(stderr, "SKIPPED: test_use: an exported model in PyTorch "
-                        "needs python3-torch\n");
+        fprintf(stderr, "SKIPPED: test_use: %s\n", without);
     } else {
-        ck_assert_msg(status == 0, "%s", answer);
+        ck_assert_msg(status == 0, "%s: %s", command, answer);
     }
     free(command);
-    free(path);
+}
+
+/* The exported tokenizer gives Hugging Face's tokenizers the same ids, and the
+ * weights give PyTorch's bare forward pass the same log-probabilities, of every
+ * text of a file that breaks tokenizers. */
+static void peers_must_agree(void)
+{
+    static const char texts[] = "tests/golden/bpe/encode-texts.jsonl";
+    char *tokenizer = mem_printf("%s/tokenizer.json", model);
+    char *ids = keep("ids.json", RUN("tokenizer", "encode", tokenizer, "--file",
+                                     texts, "--field", "text", "--json"));
+    char *predictions =
+        keep("predictions.json", RUN("predict", model, "--file", texts,
+                                     "--jsonl", "--json", "--top", "4"));
+    peer_must_agree(mem_printf("PATH=/usr/bin:$PATH OMP_NUM_THREADS=1 python3 "
+                               "tests/golden/torch/model_dir.py check %s %s %s",
+                               model, ids, predictions),
+                    "an exported model in PyTorch needs python3-torch");
+    peer_must_agree(
+        mem_printf("NODE_PATH=build/bench/npm/node_modules node "
+                   "tests/golden/bpe/exported.js %s %s %s",
+                   tokenizer, texts, ids),
+        "an exported tokenizer in Hugging Face's needs `make bench-peers`");
+    free(predictions);
+    free(ids);
+    free(tokenizer);
 }
 
 START_TEST(test_study_to_folder)
@@ -116,7 +145,7 @@ START_TEST(test_study_to_folder)
     ck_assert_int_eq(json_size(json_get(root, "classes")), 4);
     json_free(root);
     free(RUN("export", "used", model));
-    must_equal_torch(report);
+    peers_must_agree();
 
     char *html = mem_printf("%s/report.html", home.dir);
     char *csv = mem_printf("%s/report.csv", home.dir);

@@ -80,6 +80,34 @@ START_TEST(nul_bytes_are_refused)
 }
 END_TEST
 
+START_TEST(data_may_contain_nul)
+{
+    static const char text[] =
+        "{\"a\":\"x\\u0000\\\\u0000\\u0000\",\"b\":\"\"}";
+    static const char in_data[] = "x\0\\u0000\0";
+    struct json *root;
+    struct err err = {0};
+    struct buf buf;
+    size_t at;
+    ck_assert_int_eq(json_parse_data(text, strlen(text), &root, &at, &err), 0);
+    struct span a = json_text(json_get(root, "a"));
+    ck_assert_uint_eq(a.len, sizeof(in_data) - 1);
+    ck_assert_mem_eq(a.at, in_data, a.len);
+    ck_assert_uint_eq(json_text(json_get(root, "b")).len, 0);
+    struct json_out w;
+    buf_init(&buf, 1024);
+    json_out_init(&w, &buf, JSON_COMPACT);
+    json_put_text(&w, a);
+    ck_assert_str_eq(buf.data, "\"x\\u0000\\\\u0000\\u0000\"");
+    buf_fini(&buf);
+    json_free(root);
+    static const char key[] = "{\"\\u0000\":1}";
+    ck_assert_int_eq(json_parse_data(key, strlen(key), &root, &at, &err),
+                     ERR_INVALID);
+    ck_assert_str_eq(err.msg, "a key must not contain NUL");
+}
+END_TEST
+
 START_TEST(nesting_ends_at_32)
 {
     char text[70];
@@ -307,6 +335,7 @@ Suite *suite(void)
     tcase_add_loop_test(t, what_is_not_json_is_refused_with_its_place, 0,
                         (int)ARRAY_LEN(REFUSED));
     tcase_add_test(t, nul_bytes_are_refused);
+    tcase_add_test(t, data_may_contain_nul);
     tcase_add_test(t, nesting_ends_at_32);
     tcase_add_test(t, a_tree_is_walked);
     tcase_add_test(t, whole_numbers_and_how_they_were_written);

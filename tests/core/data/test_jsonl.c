@@ -121,8 +121,10 @@ START_TEST(bytes_that_are_no_text_are_refused)
                  "x: line 2, byte 24: not valid UTF-8");
     expect_error_in(jsonl_read, "\n{\"t\":\"\0\"}", 10, ERR_INVALID,
                     "x: line 2, byte 7: a NUL byte");
-    expect_error(jsonl_read, "{\"t\":\"\\u0000\",\"l\":\"A\"}",
-                 "x: line 1, byte 7: a string must not contain NUL");
+    expect_error(jsonl_read, "{\"t\":\"a\",\"l\":\"\\u0000A\"}",
+                 "x: line 1, byte 0: 'l' must not contain NUL");
+    expect_error(jsonl_read, "{\"t\":\"a\",\"l\":\"A\",\"\\u0000\":1}",
+                 "x: line 1, byte 0: a key must not contain NUL");
 }
 END_TEST
 
