@@ -56,7 +56,10 @@ int check_state(const char *state_dir, int *n_findings, struct err *err)
     char *db = paths_in_state(state_dir, "parzen.db");
     struct buf first, second;
     *n_findings = 0;
-    if (!file_exists(db)) {
+    char *acked = paths_in_state(state_dir, "parzen.db-acked");
+    bool is_new = !file_exists(db) && !file_exists(acked);
+    free(acked);
+    if (is_new) {
         free(db);
         return 0;
     }

@@ -15,8 +15,8 @@
  * that work (their trials have committed checkpoints), says why in `trouble`,
  * and every RECOVERY_MS, once those are reaped, tries to load the mirror from
  * the store and hand the orphans back. There is no second recovery path. A
- * failing disk (ERR_IO) or damaged database is no case for going on: on_fatal
- * ends the program.
+ * failing disk (ERR_IO), a damaged database or one that another daemon has
+ * taken over (ERR_CONFLICT) is no case for going on: on_fatal ends the program.
  */
 #include "daemon/daemon.h"
 #include "core/base/buf.h"
@@ -237,9 +237,10 @@ static void enter_trouble(struct daemon *d, const struct err *why)
         }
     }
     forget_undone(d);
-    bool is_fatal = why->code == ERR_IO || why->code == ERR_CORRUPT;
+    bool is_fatal = why->code == ERR_IO || why->code == ERR_CORRUPT ||
+                    why->code == ERR_CONFLICT;
     if (is_fatal && d->options.on_fatal != NULL) {
-        d->options.on_fatal(d->options.ctx, why->msg);
+        d->options.on_fatal(d->options.ctx, why);
     }
 }
 
@@ -385,11 +386,20 @@ void daemon_want_importances(struct daemon *d, int64_t study)
 
 /* --- life --- */
 
-static int open_store(struct daemon *d, struct err *err)
+/* The file names its holder; the folder stays held even when somebody removes
+ * the file of a daemon that lives. */
+static int lock_state(struct daemon *d, struct err *err)
 {
     char *lock = paths_in_state(d->options.state_dir, "lock");
     int rc = file_lock(lock, &d->lock_fd, err);
     free(lock);
+    return rc == 0 ? file_lock_folder(d->options.state_dir, &d->folder_fd, err)
+                   : rc;
+}
+
+static int open_store(struct daemon *d, struct err *err)
+{
+    int rc = lock_state(d, err);
     if (rc != 0) {
         return rc != ERR_CONFLICT ? rc
                                   : err_wrap(err, "another parzend works in %s",
@@ -411,6 +421,9 @@ static void daemon_free(struct daemon *d)
     if (d->lock_fd >= 0) {
         close(d->lock_fd);
     }
+    if (d->folder_fd >= 0) {
+        close(d->folder_fd);
+    }
     free(d->trouble);
     free(d);
 }
@@ -422,6 +435,7 @@ int daemon_new(struct uv_loop_s *loop, const struct daemon_options *options,
     *d = (struct daemon){.loop = loop,
                          .options = *options,
                          .lock_fd = -1,
+                         .folder_fd = -1,
                          .mirror = mirror_new(options->n_workers)};
     actions_init(&d->pending);
     int rc = open_store(d, err);

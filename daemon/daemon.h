@@ -14,9 +14,9 @@ struct daemon_options {
     const char *worker_path;
     int n_workers;
     int threads_per_worker;
-    /* The store is beyond help (failing disk, damaged file): end the program
-     * and let a person look. From the loop. */
-    void (*on_fatal)(void *ctx, const char *why);
+    /* The store is beyond help (failing disk, damaged file: a person should
+     * look; CONFLICT: another daemon's now): end the program. From the loop. */
+    void (*on_fatal)(void *ctx, const struct err *why);
     void *ctx;
 };
 

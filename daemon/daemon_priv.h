@@ -12,7 +12,7 @@ struct store;
 struct daemon {
     uv_loop_t *loop;
     struct daemon_options options;
-    int lock_fd;
+    int lock_fd, folder_fd; /* of STATE/lock, of STATE itself */
     struct store *store;
     struct mirror *mirror;
     struct pool *pool;

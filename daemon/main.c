@@ -108,11 +108,12 @@ static void on_shutdown(void *ctx)
 }
 
 /* Nothing more may be said or written: see reliability of a failing disk. */
-static void on_fatal(void *ctx, const char *why)
+static void on_fatal(void *ctx, const struct err *why)
 {
     (void)ctx;
-    LOG_ERROR("the store failed; ending so that a person can look", "%s", why);
-    _exit(EXIT_IO);
+    LOG_ERROR("the store failed; ending so that a person can look", "%s",
+              why->msg);
+    _exit(why->code == ERR_CONFLICT ? EXIT_BUSY : EXIT_IO);
 }
 
 /* --- the beginning --- */

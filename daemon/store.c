@@ -4,6 +4,10 @@
  * (store_write.c), COMMIT, which returns after the WAL was synced; then, when
  * the WAL has grown, its pages are moved to the database.
  *
+ * Opening begins a life (store_life.c); each transaction first sees that it is
+ * still the last one. After each commit PATH-acked says how far the database
+ * has come (store_acked.c).
+ *
  * Failure modes: any statement or the COMMIT fails (disk full, I/O error,
  * another program's lock, a row that is not as the mirror says): the
  * transaction is rolled back, and what was written before it is what a reload
@@ -14,6 +18,7 @@
  * open replays the WAL.
  */
 #include "daemon/store.h"
+#include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "daemon/store_priv.h"
@@ -23,6 +28,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int on_wal(void *ctx, sqlite3 *db, const char *name, int n_pages)
 {
@@ -86,6 +92,26 @@ static int use_wal(struct store *s, struct err *err)
     return rc;
 }
 
+static int begin_life(struct store *s, struct err *err)
+{
+    int rc = store_exec(s, "BEGIN IMMEDIATE", err);
+    if (rc == 0) {
+        rc = store_life_begin(s, err);
+    }
+    if (rc == 0) {
+        rc = store_exec(s, "COMMIT", err);
+    }
+    if (rc != 0) {
+        s->life = 0;
+        store_rollback(s);
+        return rc;
+    }
+    store_acked_make(s);
+    store_acked_tell(s);
+    store_remember_places(s);
+    return store_adopt_trials(s, err);
+}
+
 static int open_connection(struct store *s, int flags, struct err *err)
 {
     if (sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_EXRESCODE, NULL) !=
@@ -103,33 +129,35 @@ static int open_connection(struct store *s, int flags, struct err *err)
         rc = use_wal(s, err);
     }
     if (rc == 0 && !s->is_readonly) {
-        rc = store_adopt_trials(s, err);
+        rc = begin_life(s, err);
     }
     return rc;
+}
+
+/* Is there a file that may be opened, or should be? */
+static int find_file(struct store *s, struct err *err)
+{
+    char *copy = mem_strdup(s->path);
+    s->dir = realpath(dirname(copy), NULL);
+    int rc = s->dir != NULL ? 0 : err_sys(err, errno, "%s", s->path);
+    free(copy);
+    if (rc == 0) {
+        store_acked_open(s);
+    }
+    if (rc == 0 && !file_exists(s->path)) {
+        rc = store_acked_judge(s, &(struct store_acked){0}, err);
+    }
+    return rc == 0 ? store_admit(s->path, !s->is_readonly, err) : rc;
 }
 
 static int open_store(const char *path, bool is_readonly, struct store **out,
                       struct err *err)
 {
     bool in_memory = strcmp(path, ":memory:") == 0;
-    if (!in_memory) {
-        int rc = store_admit(path, !is_readonly, err);
-        if (rc != 0) {
-            return rc;
-        }
-    }
     struct store *s = mem_alloc(1, sizeof(*s));
-    s->path = mem_strdup(path);
-    s->is_readonly = is_readonly;
-    int rc = 0;
-    if (!in_memory) {
-        char *copy = mem_strdup(path);
-        s->dir = realpath(dirname(copy), NULL);
-        if (s->dir == NULL) {
-            rc = err_sys(err, errno, "%s", path);
-        }
-        free(copy);
-    }
+    *s = (struct store){
+        .path = mem_strdup(path), .is_readonly = is_readonly, .acked_fd = -1};
+    int rc = in_memory ? 0 : find_file(s, err);
     if (rc == 0) {
         rc = open_connection(
             s, is_readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE, err);
@@ -156,7 +184,7 @@ int store_open_readonly(const char *path, struct store **out, struct err *err)
 int store_open_copy(const char *path, struct store **out, struct err *err)
 {
     struct store *s = mem_alloc(1, sizeof(*s));
-    s->path = mem_strdup(path);
+    *s = (struct store){.path = mem_strdup(path), .acked_fd = -1};
     int rc = sqlite3_open_v2(":memory:", &s->db, SQLITE_OPEN_READWRITE, NULL) ==
                      SQLITE_OK
                  ? store_copy_pages(s, path, err)
@@ -200,27 +228,52 @@ void store_checkpoint(struct store *s)
     }
 }
 
+/* The last words, and the WAL into the database. Not after an I/O error, nor
+ * into files that our names no longer mean: then not by sqlite3_close either.
+ */
+static void end_life(struct store *s)
+{
+    struct err err;
+    sqlite3_busy_timeout(s->db, 0);
+    if (!s->is_lost && store_still_there(s, &err) != 0) {
+        LOG_ERROR("store", "%s", err.msg);
+    }
+    if (!s->is_lost && !s->move_failed) {
+        store_life_end(s);
+        if (s->wal_pages > 0) {
+            move_pages(s, SQLITE_CHECKPOINT_TRUNCATE);
+        }
+    }
+    if (s->is_lost || s->move_failed) {
+        sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    }
+}
+
 void store_close(struct store *s)
 {
     if (s == NULL) {
         return;
     }
+    if (s->db != NULL && !s->is_readonly && s->dir != NULL) {
+        end_life(s);
+    }
     for (int i = 0; i < STORE_N_STATEMENTS; i++) {
         sqlite3_finalize(s->statements[i]);
     }
-    if (s->db != NULL && !s->is_readonly && s->dir != NULL) {
-        sqlite3_busy_timeout(s->db, 0);
-        if (s->wal_pages > 0 && !s->move_failed) {
-            move_pages(s, SQLITE_CHECKPOINT_TRUNCATE);
-        }
-        if (s->move_failed) { /* nor by sqlite3_close */
-            sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        }
-    }
     sqlite3_close(s->db);
+    if (s->acked_fd >= 0) {
+        close(s->acked_fd);
+    }
     free(s->dir);
     free(s->path);
     free(s);
+}
+
+static void undo(struct store *s)
+{
+    s->is_open = false;
+    s->put_seq = s->acked.seq;
+    store_rollback(s);
 }
 
 int store_put(struct store *s, const struct mirror *m, const struct actions *a,
@@ -230,15 +283,18 @@ int store_put(struct store *s, const struct mirror *m, const struct actions *a,
         return 0;
     }
     int rc = s->is_open ? 0 : store_run(s, STORE_BEGIN, NULL, 0, NULL, err);
+    bool is_new = !s->is_open;
     s->is_open = rc == 0;
+    if (rc == 0 && is_new) {
+        rc = store_life_holds(s, err);
+    }
     for (size_t i = 0; rc == 0 && i < a->n; i++) {
         if (action_is_durable(a->items[i].kind)) {
             rc = store_write(s, m, a, i, err);
         }
     }
     if (rc != 0) {
-        s->is_open = false;
-        store_rollback(s);
+        undo(s);
     }
     return rc;
 }
@@ -248,12 +304,17 @@ int store_flush(struct store *s, struct err *err)
     if (!s->is_open) {
         return 0;
     }
-    s->is_open = false;
     int rc = store_run(s, STORE_COMMIT, NULL, 0, NULL, err);
     if (rc != 0) {
-        store_rollback(s);
+        undo(s);
         return rc;
     }
+    s->is_open = false;
+    rc = store_still_there(s, err);
+    if (rc != 0) {
+        return rc;
+    }
+    store_acked_tell(s);
     if (s->wal_pages >= STORE_WAL_PAGES) {
         store_checkpoint(s);
     }

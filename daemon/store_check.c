@@ -11,7 +11,8 @@
  *  8 epochs and what Optuna sees of them agree
  * 14 referenced checkpoints are there, whole
  * 15 nothing else is in their folders, two and the best one at most
- * 16 one live attempt, and only of a running trial
+ * 16 one live attempt, and only of a running trial; nothing is written by an
+ *    attempt or a life of the daemon that is over
  *
  * Most are queries that answer with a sentence per finding. */
 #include "core/base/buf.h"
@@ -151,6 +152,24 @@ static const struct {
          " FROM (SELECT *, lag(attempt) OVER (PARTITION BY trial_id"
          "  ORDER BY epoch) AS before FROM parzen_epochs)"
          " WHERE attempt < before"},
+    {16, "SELECT format('event %d: written in life %d, the one before it in"
+         " %d', seq, life, before) FROM (SELECT seq, life,"
+         "  lag(life, 1, 0) OVER (ORDER BY seq) AS before FROM parzen_events)"
+         " WHERE life < before"
+         " OR life > (SELECT coalesce(max(life), 0) FROM parzen_lives)"},
+    {16, "SELECT format('trial_id %d: attempt %d began in life %d, the one"
+         " before it in %d', trial_id, attempt, life, before)"
+         " FROM (SELECT *, lag(life, 1, 0) OVER (PARTITION BY trial_id"
+         "  ORDER BY attempt) AS before FROM parzen_attempts)"
+         " WHERE life < before"
+         " OR life > (SELECT coalesce(max(life), 0) FROM parzen_lives)"},
+    {16, "SELECT format('event %d: %s by attempt %d of study %d, trial %d, in"
+         " life %d, but it began in %d', e.seq, e.kind, e.attempt, e.study_id,"
+         " e.number, e.life, a.life) FROM parzen_events e"
+         " JOIN trials t ON t.study_id = e.study_id AND t.number = e.number"
+         " JOIN parzen_attempts a ON a.trial_id = t.trial_id"
+         " AND a.attempt = e.attempt"
+         " WHERE e.kind IN ('REPORT', 'CHECKPOINT') AND e.life <> a.life"},
 };
 
 static void run_query(struct check *c, int invariant, const char *sql,

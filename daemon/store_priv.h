@@ -1,6 +1,8 @@
 /* store_priv: what the files of the store share; nobody else includes it.
  *
  *   store.c         open, commit, checkpoint, close
+ *   store_acked.c   nothing that was acknowledged is gone
+ *   store_life.c    whose turn it is to write, and how the last one ended
  *   store_schema.c  migrations, identity of the file, backup
  *   store_sql.c     statements, bindings, SQLite's codes -> ERR_*, times
  *   store_write.c, store_write_trial.c   one action -> rows
@@ -18,6 +20,7 @@
 #include "daemon/store.h"
 #include "daemon/store_statements.h"
 #include <sqlite3.h>
+#include <sys/types.h>
 
 enum {
     STORE_APPLICATION_ID = 0x50525A4E, /* "PRZN" */
@@ -29,14 +32,31 @@ enum {
 };
 static const int64_t STORE_MAX_MS = 253402300799999; /* end of year 9999 */
 
+struct store_acked { /* how far a database has come */
+    int64_t life, seq;
+};
+
+struct store_place { /* which file a name means; 0: none */
+    dev_t device;
+    ino_t inode;
+};
+enum { STORE_N_FILES = 2 }; /* the database, its WAL */
+
 struct store {
     sqlite3 *db;
     char *path;
     char *dir; /* absolute folder of the file; NULL in memory */
     bool is_readonly;
+    bool was_killed;  /* its last life had no end (store_life.c) */
     int wal_pages;    /* in the WAL after the last commit */
     bool is_open;     /* a transaction, between store_put and store_flush */
     bool move_failed; /* pages are no longer moved: store.c */
+    bool is_lost;     /* its names mean other files: store_acked.c */
+    int64_t life;     /* ours; 0: none begun (read-only) */
+    int64_t put_seq;  /* of the last event that was put */
+    int acked_fd;     /* of PATH-acked, -1: none */
+    struct store_acked acked;                 /* what it says */
+    struct store_place places[STORE_N_FILES]; /* when they were opened */
     sqlite3_stmt *statements[STORE_N_STATEMENTS];
 };
 
@@ -79,11 +99,42 @@ const char *store_value_type(double value);
 /* sql's number: NULL unless finite. */
 struct store_arg store_finite(double value);
 
+/* --- store_life.c --------------------------------------------------------- */
+/* The number of the last life, 0 before the first. */
+MUST_CHECK int store_life_last(struct store *s, int64_t *life, struct err *err);
+/* Did the last life end without a word? Also when the rows do not say. */
+bool store_life_was_killed(struct store *s);
+/* Begin ours, within the open transaction. */
+MUST_CHECK int store_life_begin(struct store *s, struct err *err);
+/* CONFLICT when another life has begun since; within a transaction. */
+MUST_CHECK int store_life_holds(struct store *s, struct err *err);
+/* Say that ours ended as it should. */
+void store_life_end(struct store *s);
+
+/* --- store_acked.c -------------------------------------------------------- */
+/* Read PATH-acked. */
+void store_acked_open(struct store *s);
+/* Make it, if it is not there. */
+void store_acked_make(struct store *s);
+/* CORRUPT when a database that has come this far lacks what was acknowledged.
+ */
+MUST_CHECK int store_acked_judge(const struct store *s,
+                                 const struct store_acked *has,
+                                 struct err *err);
+/* Note that all that was put is committed. */
+void store_acked_tell(struct store *s);
+void store_remember_places(struct store *s);
+/* CORRUPT when the names no longer mean the open files; they are copied. */
+MUST_CHECK int store_still_there(struct store *s, struct err *err);
+
 /* --- store_schema.c ------------------------------------------------------- */
 /* Before SQLite sees the file: a regular file, SQLite's magic, a local disk.
  * Makes it (0600) when it is missing and `create`. */
 MUST_CHECK int store_admit(const char *path, bool create, struct err *err);
-/* Whose file it is, quick_check; migrate it when the store may write. */
+/* All that is committed, in a new file `to`: whole or not at all. */
+MUST_CHECK int store_copy_to(struct store *s, const char *to, struct err *err);
+/* Whose file it is, is it whole, does it hold all that was acknowledged;
+ * migrate it when the store may write. */
 MUST_CHECK int store_migrate(struct store *s, struct err *err);
 
 /* The text of schema/001_optuna.sql. */

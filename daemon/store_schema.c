@@ -31,11 +31,17 @@
 
 EMBED(schema_001_optuna, "001_optuna.sql");
 EMBED(schema_002_parzen, "002_parzen.sql");
+EMBED(schema_003_lives, "003_lives.sql");
 EMBED(schema_004_previous, "004_previous_checkpoint.sql");
 
 static const char *const STEPS[] = {schema_001_optuna, schema_002_parzen,
-                                    schema_004_previous};
-enum { N_STEPS = ARRAY_LEN(STEPS), OPTUNA_STEPS = 1 };
+                                    schema_003_lives, schema_004_previous};
+enum {
+    N_STEPS = ARRAY_LEN(STEPS),
+    OPTUNA_STEPS = 1, /* what Optuna's own file has */
+    EVENT_STEPS = 2,  /* from here on there are events */
+    LIFE_STEPS = 3    /* .. lives */
+};
 
 const char *store_optuna_schema(void)
 {
@@ -203,16 +209,17 @@ static int steps_done(struct store *s, const struct identity *id, int64_t *done,
     return rc;
 }
 
-static int quick_check(struct store *s, struct err *err)
+/* Is the file whole? By `pragma`: quick_check or integrity_check, which looks
+ * into the indexes, too. */
+static int check_pages(struct store *s, const char *pragma, struct err *err)
 {
     sqlite3_stmt *st;
-    if (sqlite3_prepare_v2(s->db, "PRAGMA quick_check(1)", -1, &st, NULL) !=
-        SQLITE_OK) {
-        return store_fail(s, "quick_check", err);
+    if (sqlite3_prepare_v2(s->db, pragma, -1, &st, NULL) != SQLITE_OK) {
+        return store_fail(s, pragma, err);
     }
     int rc = 0;
     if (sqlite3_step(st) != SQLITE_ROW) {
-        rc = store_fail(s, "quick_check", err);
+        rc = store_fail(s, pragma, err);
     } else {
         const char *said = (const char *)sqlite3_column_text(st, 0);
         if (said == NULL || strcmp(said, "ok") != 0) {
@@ -239,15 +246,12 @@ static int vacuum_into(struct store *s, const char *to, struct err *err)
     return rc;
 }
 
-/* A copy of the whole database at PATH.before-N, whole or not at all. */
-static int backup(struct store *s, struct err *err)
+int store_copy_to(struct store *s, const char *to, struct err *err)
 {
-    char *to = mem_printf("%s.before-%d", s->path, (int)N_STEPS);
     char *tmp = mem_printf("%s.tmp", to);
     if (unlink(tmp) != 0 && errno != ENOENT) {
         int failed = err_sys(err, errno, "%s", tmp);
         free(tmp);
-        free(to);
         return failed;
     }
     int rc = create_empty(tmp, s->dir, err);
@@ -266,6 +270,13 @@ static int backup(struct store *s, struct err *err)
         unlink(tmp);
     }
     free(tmp);
+    return rc;
+}
+
+static int copy_before(struct store *s, struct err *err)
+{
+    char *to = mem_printf("%s.before-%d", s->path, (int)N_STEPS);
+    int rc = store_copy_to(s, to, err);
     free(to);
     return rc;
 }
@@ -301,6 +312,40 @@ static int run_steps(struct store *s, int64_t done, bool is_adopted,
     return 0;
 }
 
+/* More closely when its last life was killed. */
+static int check_whole(struct store *s, int64_t done, struct err *err)
+{
+    if (done >= LIFE_STEPS) {
+        s->was_killed = store_life_was_killed(s);
+    }
+    return check_pages(s,
+                       s->was_killed && !s->is_readonly
+                           ? "PRAGMA integrity_check(1)"
+                           : "PRAGMA quick_check(1)",
+                       err);
+}
+
+/* It holds what was acknowledged; from here on we know how far it has come. */
+static int check_acked(struct store *s, int64_t done, struct err *err)
+{
+    struct store_acked has = {0};
+    int rc = 0;
+    if (done >= EVENT_STEPS) {
+        rc = store_query_int(s,
+                             "SELECT coalesce(max(seq), 0) FROM parzen_events",
+                             &has.seq, err);
+    }
+    if (rc == 0 && done >= LIFE_STEPS) {
+        rc = store_life_last(s, &has.life, err);
+    }
+    if (rc == 0) {
+        rc = store_acked_judge(s, &has, err);
+    }
+    s->put_seq = has.seq;
+    s->acked = has;
+    return rc;
+}
+
 int store_migrate(struct store *s, struct err *err)
 {
     struct identity id;
@@ -310,7 +355,10 @@ int store_migrate(struct store *s, struct err *err)
         rc = steps_done(s, &id, &done, err);
     }
     if (rc == 0 && id.n_objects > 0) {
-        rc = quick_check(s, err);
+        rc = check_whole(s, done, err);
+    }
+    if (rc == 0) {
+        rc = check_acked(s, done, err);
     }
     if (rc != 0 || done == N_STEPS) {
         return rc;
@@ -321,7 +369,7 @@ int store_migrate(struct store *s, struct err *err)
                        s->path);
     }
     if (id.n_objects > 0 && s->dir != NULL) {
-        rc = backup(s, err);
+        rc = copy_before(s, err);
     }
     if (rc == 0) {
         bool is_adopted =

@@ -6,7 +6,10 @@
 #define STORE_STATEMENTS(X)                                                    \
     X(BEGIN, "BEGIN IMMEDIATE")                                                \
     X(COMMIT, "COMMIT")                                                        \
-    X(EVENT, "INSERT INTO parzen_events VALUES (?, ?, ?, ?, ?, ?, ?)")         \
+    X(LAST_LIFE, "SELECT max(life) FROM parzen_lives")                         \
+    X(BEGIN_LIFE, "INSERT INTO parzen_lives VALUES (?, ?, NULL)")              \
+    X(END_LIFE, "UPDATE parzen_lives SET ended_ms = ?2 WHERE life = ?1")       \
+    X(EVENT, "INSERT INTO parzen_events VALUES (?, ?, ?, ?, ?, ?, ?, ?)")      \
     X(STUDY, "INSERT INTO studies VALUES (?, ?)")                              \
     X(DIRECTION, "INSERT INTO study_directions (direction, study_id,"          \
                  " objective) VALUES (?, ?, 0)")                               \
@@ -36,7 +39,7 @@
     X(START_EXTRA, "UPDATE parzen_trials SET seq = ?2, attempt = ?3"           \
                    " WHERE trial_id = ?1")                                     \
     X(ATTEMPT, "INSERT INTO parzen_attempts VALUES (?, ?, ?, NULL, NULL,"      \
-               " NULL)")                                                       \
+               " NULL, ?)")                                                    \
     X(PARAM, "INSERT INTO trial_params (trial_id, param_name, param_value,"    \
              " distribution_json) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO"      \
              " UPDATE SET param_value = ?3, distribution_json = ?4")           \

@@ -81,12 +81,13 @@ int store_put_event(const struct store_write *w, const char *fmt, ...)
     vsnprintf(detail, sizeof(detail), fmt, ap);
     va_end(ap);
     const struct action *a = w->a;
+    w->s->put_seq = a->seq;
     struct store_arg none = {.type = SQLITE_NULL};
     return RUN(w, EVENT, NULL, STORE_I(a->seq), STORE_I(a->at_ms),
                STORE_I(a->study), a->number < 0 ? none : STORE_I(a->number),
                a->attempt <= 0 ? none : STORE_I(a->attempt),
                STORE_T(action_name(a->kind)),
-               detail[0] == '\0' ? none : STORE_T(detail));
+               detail[0] == '\0' ? none : STORE_T(detail), STORE_I(w->s->life));
 }
 
 /* --- studies -------------------------------------------------------------- */

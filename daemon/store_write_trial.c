@@ -207,7 +207,7 @@ int store_start_trial(const struct store_write *w)
     }
     if (rc == 0) {
         rc = RUN(w, ATTEMPT, NULL, STORE_I(w->trial_id), STORE_I(w->a->attempt),
-                 STORE_I(w->a->at_ms));
+                 STORE_I(w->a->at_ms), STORE_I(w->s->life));
     }
     if (rc != 0 || w->a->start_trial.values == NULL) {
         return rc != 0 ? rc : store_put_event(w, "%s", "");

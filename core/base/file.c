@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -462,6 +463,23 @@ int file_lock(const char *path, int *fd, struct err *err)
         int rc = err_sys(err, errno, "%s", path);
         close(f);
         return rc;
+    }
+    *fd = f;
+    return 0;
+}
+
+int file_lock_folder(const char *path, int *fd, struct err *err)
+{
+    int f = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (f < 0) {
+        return err_sys(err, errno, "%s", path);
+    }
+    if (flock(f, LOCK_EX | LOCK_NB) != 0) {
+        int errnum = errno;
+        close(f);
+        return errnum == EWOULDBLOCK
+                   ? err_set(err, ERR_CONFLICT, "%s: held by a process", path)
+                   : err_sys(err, errnum, "%s: lock", path);
     }
     *fd = f;
     return 0;

@@ -58,5 +58,8 @@ MUST_CHECK int file_remove_tree(const char *path, struct err *err);
  * lock: the kernel gives it back at death, whatever kind of death) and write
  * our pid in it. CONFLICT names the holder's pid. *fd is kept open. */
 MUST_CHECK int file_lock(const char *path, int *fd, struct err *err);
+/* Take a folder itself in the same way (flock): unlike a file in it, it cannot
+ * be removed and made anew meanwhile. CONFLICT when it is taken. */
+MUST_CHECK int file_lock_folder(const char *path, int *fd, struct err *err);
 
 #endif

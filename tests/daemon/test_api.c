@@ -28,10 +28,10 @@ static struct daemon *daemon_;
 static struct api *api;
 static int n_shutdowns;
 
-static void on_fatal(void *ctx, const char *why)
+static void on_fatal(void *ctx, const struct err *why)
 {
     (void)ctx;
-    ck_abort_msg("fatal: %s", why);
+    ck_abort_msg("fatal: %s", why->msg);
 }
 
 static void on_shutdown(void *ctx)

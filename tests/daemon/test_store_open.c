@@ -304,7 +304,8 @@ static const char *const TABLES[] = {
     "trial_params",    "trial_values",          "trial_intermediate_values",
     "parzen_configs",  "parzen_trials",         "parzen_attempts",
     "parzen_epochs",   "parzen_checkpoints",    "parzen_events",
-    "parzen_next_ids", "trial_user_attributes", "trial_system_attributes"};
+    "parzen_next_ids", "trial_user_attributes", "trial_system_attributes",
+    "parzen_lives"};
 
 static const char *const HOSTILE[] = {
     "NULL",
@@ -539,6 +540,12 @@ static const struct {
     {"UPDATE parzen_checkpoints SET size = 4", "3 bytes, 4 were written"},
     {"UPDATE parzen_checkpoints SET file = 'other.ckpt'", "[15]"},
     {"UPDATE parzen_attempts SET ended_ms = NULL", "[16] trial_id 1"},
+    {"UPDATE parzen_events SET life = 0 WHERE kind = 'FINISH_TRIAL'",
+     "written in life 0, the one before it in 1"},
+    {"UPDATE parzen_events SET life = 2 WHERE kind = 'FINISH_TRIAL'",
+     "written in life 2"},
+    {"UPDATE parzen_attempts SET life = 2", "[16] trial_id 1: attempt 1 began"},
+    {"UPDATE parzen_attempts SET life = 0", "REPORT by attempt 1 of study 1"},
 };
 
 START_TEST(test_the_doctor_finds)

@@ -402,6 +402,7 @@ void home_exec(const struct home *h, const char *sql)
     sqlite3 *db;
     snprintf(path, sizeof(path), "%s/parzen.db", h->state);
     int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
+    sqlite3_busy_timeout(db, 5000);
     ck_assert_msg(rc == SQLITE_OK &&
                       sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK,
                   "%s: %s", sql, sqlite3_errmsg(db));

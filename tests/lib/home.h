@@ -67,7 +67,7 @@ const char *home_config(const struct home *h, const char *name,
 char *home_sql(const struct home *h, const char *sql);
 /* The one number that a query gives. */
 long long home_count(const struct home *h, const char *sql);
-/* Change STATE/parzen.db while no daemon has it. */
+/* Change STATE/parzen.db; a daemon that has it may come to know. */
 void home_exec(const struct home *h, const char *sql);
 /* Poll a query every 20 ms until it gives at least n; false after timeout. */
 bool home_wait(const struct home *h, const char *sql, long long n,

@@ -242,6 +242,23 @@ START_TEST(a_lock_is_held_by_one_process_and_freed_by_its_death)
 }
 END_TEST
 
+/* Neither does removing the lock file, nor another file's lock, free it. */
+START_TEST(a_folder_is_held_by_one_holder)
+{
+    int fd, second;
+    struct err err;
+    ck_assert_int_eq(file_lock_folder(dir, &fd, &err), 0);
+    ck_assert_int_eq(file_lock_folder(dir, &second, &err), ERR_CONFLICT);
+    ck_assert_ptr_nonnull(strstr(err.msg, dir));
+    ck_assert_int_eq(file_lock(path, &second, &err), 0);
+    close(second);
+    close(fd);
+    ck_assert_int_eq(file_lock_folder(dir, &fd, &err), 0);
+    close(fd);
+    ck_assert_int_eq(file_lock_folder(path, &fd, &err), ERR_IO);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("file");
@@ -257,6 +274,7 @@ Suite *suite(void)
     tcase_add_test(t, a_file_has_a_digest);
     tcase_add_test(t, folders_are_made_and_removed);
     tcase_add_test(t, a_lock_is_held_by_one_process_and_freed_by_its_death);
+    tcase_add_test(t, a_folder_is_held_by_one_holder);
     suite_add_tcase(s, t);
     return s;
 }
