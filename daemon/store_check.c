@@ -93,7 +93,7 @@ static const struct {
      "WITH last AS (SELECT study_id, number, kind, detail, max(seq)"
      "  FROM parzen_events WHERE kind IN (" LIFE ") GROUP BY study_id, number)"
      " SELECT format('study %d, trial %d: is %s, but the log ends with %s',"
-     "  t.study_id, t.number, t.state, l.kind) FROM last l JOIN trials t"
+     "  t.study_id, t.number, t.state, l.kind) FROM trials t CROSS JOIN last l"
      " ON t.study_id = l.study_id AND t.number = l.number"
      " WHERE t.state <> CASE l.kind WHEN 'START_TRIAL' THEN 'RUNNING'"
      "  WHEN 'ADOPT_TRIAL' THEN l.detail"
@@ -163,13 +163,14 @@ static const struct {
          "  ORDER BY attempt) AS before FROM parzen_attempts)"
          " WHERE life < before"
          " OR life > (SELECT coalesce(max(life), 0) FROM parzen_lives)"},
-    {16, "SELECT format('event %d: %s by attempt %d of study %d, trial %d, in"
-         " life %d, but it began in %d', e.seq, e.kind, e.attempt, e.study_id,"
-         " e.number, e.life, a.life) FROM parzen_events e"
-         " JOIN trials t ON t.study_id = e.study_id AND t.number = e.number"
-         " JOIN parzen_attempts a ON a.trial_id = t.trial_id"
-         " AND a.attempt = e.attempt"
-         " WHERE e.kind IN ('REPORT', 'CHECKPOINT') AND e.life <> a.life"},
+    {16, "SELECT format('event %d: %s by attempt %d in life %d, which is not"
+         " the one that began last', seq, kind, attempt, life)"
+         " FROM (SELECT seq, kind, life, attempt, max(CASE kind"
+         "  WHEN 'START_TRIAL' THEN seq END) OVER (PARTITION BY study_id,"
+         "  number ORDER BY seq) AS begun FROM parzen_events"
+         "  WHERE kind IN ('START_TRIAL', 'REPORT', 'CHECKPOINT')) e"
+         " WHERE NOT EXISTS (SELECT 1 FROM parzen_events b WHERE"
+         " b.seq = e.begun AND b.life = e.life AND b.attempt = e.attempt)"},
 };
 
 static void run_query(struct check *c, int invariant, const char *sql,

@@ -189,7 +189,7 @@ static int64_t one_life(struct fix_store *f, struct rng *rng)
     }
     close(fds[1]);
     struct timespec wait = {.tv_nsec =
-                                1000 * (long)(4000 + rng_below(rng, 40000))};
+                                1000 * (long)(8000 + rng_below(rng, 40000))};
     nanosleep(&wait, NULL);
     int status;
     kill(pid, SIGKILL);
@@ -244,7 +244,7 @@ START_TEST(test_kill_9)
         fix_store_expect_equal(&f);
         n_acknowledged = acknowledged;
     }
-    ck_assert_int_gt(n_acknowledged, 30); /* the children did work */
+    ck_assert_int_gt(n_acknowledged, 10); /* the children did work */
     fix_store_fini(&f);
 }
 END_TEST

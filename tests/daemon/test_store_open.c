@@ -545,7 +545,8 @@ static const struct {
     {"UPDATE parzen_events SET life = 2 WHERE kind = 'FINISH_TRIAL'",
      "written in life 2"},
     {"UPDATE parzen_attempts SET life = 2", "[16] trial_id 1: attempt 1 began"},
-    {"UPDATE parzen_attempts SET life = 0", "REPORT by attempt 1 of study 1"},
+    {"UPDATE parzen_events SET attempt = 2 WHERE kind = 'REPORT'",
+     "REPORT by attempt 2 in life 1, which is not the one that began last"},
 };
 
 START_TEST(test_the_doctor_finds)
