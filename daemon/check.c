@@ -51,6 +51,36 @@ static int print_common(const struct buf *a, const struct buf *b)
     return n;
 }
 
+/* The newest backup must restore: nobody changes it, one look is enough. One
+ * that an older version made is migrated when it is needed. */
+static int check_backup(const char *state_dir)
+{
+    char *folder = paths_in_state(state_dir, "backups");
+    char *path = store_backup_newest(folder, 0);
+    struct store *s;
+    struct buf found;
+    struct err err;
+    int n = 0;
+    buf_init(&found, FINDINGS_MAX);
+    int rc = path != NULL ? store_open_readonly(path, &s, &err) : 0;
+    if (rc == ERR_CORRUPT) {
+        printf("[20] %s\n", err.msg);
+        n = 1;
+    } else if (path != NULL && rc == 0) {
+        n = store_check_rows(s, &found);
+        store_close(s);
+    }
+    for (size_t at = 0; at < found.len;) {
+        size_t len = strcspn(found.data + at, "\n");
+        printf("[20] %s: %.*s\n", path, (int)len, found.data + at);
+        at += len + 1;
+    }
+    buf_fini(&found);
+    free(path);
+    free(folder);
+    return n;
+}
+
 int check_state(const char *state_dir, int *n_findings, struct err *err)
 {
     char *db = paths_in_state(state_dir, "parzen.db");
@@ -73,6 +103,7 @@ int check_state(const char *state_dir, int *n_findings, struct err *err)
     if (rc == 0) {
         *n_findings = print_common(&first, &second);
     }
+    *n_findings += check_backup(state_dir);
     buf_fini(&first);
     buf_fini(&second);
     free(db);

@@ -327,3 +327,22 @@ int store_commit(struct store *s, const struct mirror *m,
     int rc = store_put(s, m, a, err);
     return rc == 0 ? store_flush(s, err) : rc;
 }
+
+int store_probe(struct store *s, struct err *err)
+{
+    int rc = store_run(s, STORE_BEGIN, NULL, 0, NULL, err);
+    if (rc == 0) {
+        rc = store_life_holds(s, err);
+    }
+    if (rc == 0) {
+        rc = store_run(s, STORE_PROBE_LIFE,
+                       (struct store_arg[]){STORE_I(s->life)}, 1, NULL, err);
+    }
+    if (rc == 0) {
+        rc = store_run(s, STORE_COMMIT, NULL, 0, NULL, err);
+    }
+    if (rc != 0) {
+        undo(s);
+    }
+    return rc;
+}

@@ -5,6 +5,7 @@
 #ifndef DAEMON_STORE_H
 #define DAEMON_STORE_H
 #include "core/base/err.h"
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 struct actions;
@@ -37,6 +38,9 @@ MUST_CHECK int store_commit(struct store *s, const struct mirror *m,
 MUST_CHECK int store_put(struct store *s, const struct mirror *m,
                          const struct actions *a, struct err *err);
 MUST_CHECK int store_flush(struct store *s, struct err *err);
+
+/* Does it take a write? One small transaction that changes nothing. */
+MUST_CHECK int store_probe(struct store *s, struct err *err);
 
 /* Fill an empty mirror from the rows. CORRUPT names row and reason. A study
  * made by Optuna is loaded too (is_foreign). Rows are bytes from outside:
@@ -75,5 +79,20 @@ struct store_export {
 };
 MUST_CHECK int store_export(const char *source, const struct store_export *o,
                             int64_t *n_trials, struct err *err);
+
+/* The same without the checkpoint files: for a backup's rows. */
+int store_check_rows(struct store *s, struct buf *out);
+
+/* Copy the database at path, which may be in use, to FOLDER/parzen-TIME.db
+ * (*made, owned), whole or not at all, and keep the newest STORE_N_BACKUPS of
+ * them. Long: for a thread. CANCELED soon after *cancel. */
+enum { STORE_N_BACKUPS = 3 };
+MUST_CHECK int store_backup(const char *path, const char *folder,
+                            const atomic_bool *cancel, char **made,
+                            struct err *err);
+/* The path (owned) of the nth newest backup, 0 is the newest; NULL: none. */
+char *store_backup_newest(const char *folder, int nth);
+/* .. of the newest that can be opened and is whole. */
+char *store_backup_newest_whole(const char *folder);
 
 #endif

@@ -35,6 +35,7 @@ struct check {
     struct store *s;
     struct mirror *m;
     struct buf *out;
+    bool with_files;
     int n; /* findings */
 };
 
@@ -308,7 +309,7 @@ static void check_study(struct check *c, const struct study *study)
             check_params(c, study, t, values);
             check_budget(c, study, t, values);
         }
-        if (c->s->dir != NULL) {
+        if (c->with_files) {
             char *dir = paths_trial_dir(c->s->dir, study->id, t->number);
             check_file(c, dir, t->last);
             check_file(c, dir, t->previous);
@@ -321,10 +322,11 @@ static void check_study(struct check *c, const struct study *study)
     check_intermediate(c, study);
 }
 
-int store_check(struct store *s, struct buf *out)
+static int check_all(struct store *s, bool with_files, struct buf *out)
 {
     struct err err;
-    struct check c = {.s = s, .m = mirror_new(1), .out = out};
+    struct check c = {
+        .s = s, .m = mirror_new(1), .out = out, .with_files = with_files};
     for (size_t i = 0; i < ARRAY_LEN(QUERIES); i++) {
         run_query(&c, QUERIES[i].invariant, QUERIES[i].sql, 0);
     }
@@ -339,4 +341,14 @@ int store_check(struct store *s, struct buf *out)
     }
     mirror_free(c.m);
     return c.n;
+}
+
+int store_check(struct store *s, struct buf *out)
+{
+    return check_all(s, s->dir != NULL, out);
+}
+
+int store_check_rows(struct store *s, struct buf *out)
+{
+    return check_all(s, false, out);
 }

@@ -3,7 +3,8 @@
  *   store.c         open, commit, checkpoint, close
  *   store_acked.c   nothing that was acknowledged is gone
  *   store_life.c    whose turn it is to write, and how the last one ended
- *   store_schema.c  migrations, identity of the file, backup
+ *   store_backup.c  copies of a database in use
+ *   store_schema.c  migrations, identity of the file
  *   store_sql.c     statements, bindings, SQLite's codes -> ERR_*, times
  *   store_write.c, store_write_trial.c   one action -> rows
  *   store_load.c    rows -> mirror: studies
@@ -133,6 +134,9 @@ MUST_CHECK int store_still_there(struct store *s, struct err *err);
 MUST_CHECK int store_admit(const char *path, bool create, struct err *err);
 /* All that is committed, in a new file `to`: whole or not at all. */
 MUST_CHECK int store_copy_to(struct store *s, const char *to, struct err *err);
+/* Give a finished file in `dir` its name, durably. */
+MUST_CHECK int store_rename(const char *from, const char *to, const char *dir,
+                            struct err *err);
 /* Whose file it is, is it whole, does it hold all that was acknowledged;
  * migrate it when the store may write. */
 MUST_CHECK int store_migrate(struct store *s, struct err *err);

@@ -246,6 +246,15 @@ static int vacuum_into(struct store *s, const char *to, struct err *err)
     return rc;
 }
 
+int store_rename(const char *from, const char *to, const char *dir,
+                 struct err *err)
+{
+    if (rename(from, to) != 0) {
+        return err_sys(err, errno, "%s", to);
+    }
+    return fsync_path(dir, O_RDONLY | O_DIRECTORY, err);
+}
+
 int store_copy_to(struct store *s, const char *to, struct err *err)
 {
     char *tmp = mem_printf("%s.tmp", to);
@@ -261,12 +270,10 @@ int store_copy_to(struct store *s, const char *to, struct err *err)
     if (rc == 0) {
         rc = fsync_path(tmp, O_RDWR, err);
     }
-    if (rc == 0 && rename(tmp, to) != 0) {
-        rc = err_sys(err, errno, "%s", to);
-    }
     if (rc == 0) {
-        rc = fsync_path(s->dir, O_RDONLY | O_DIRECTORY, err);
-    } else {
+        rc = store_rename(tmp, to, s->dir, err);
+    }
+    if (rc != 0) {
         unlink(tmp);
     }
     free(tmp);

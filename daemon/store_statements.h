@@ -8,6 +8,7 @@
     X(COMMIT, "COMMIT")                                                        \
     X(LAST_LIFE, "SELECT max(life) FROM parzen_lives")                         \
     X(BEGIN_LIFE, "INSERT INTO parzen_lives VALUES (?, ?, NULL)")              \
+    X(PROBE_LIFE, "UPDATE parzen_lives SET ended_ms = NULL WHERE life = ?")    \
     X(END_LIFE, "UPDATE parzen_lives SET ended_ms = ?2 WHERE life = ?1")       \
     X(EVENT, "INSERT INTO parzen_events VALUES (?, ?, ?, ?, ?, ?, ?, ?)")      \
     X(STUDY, "INSERT INTO studies VALUES (?, ?)")                              \

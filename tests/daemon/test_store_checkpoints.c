@@ -120,7 +120,7 @@ static const char *const OLDER =
     "INSERT INTO older SELECT * FROM parzen_checkpoints;"
     "DROP TABLE parzen_checkpoints;"
     "ALTER TABLE older RENAME TO parzen_checkpoints;"
-    "PRAGMA user_version = 2";
+    "PRAGMA user_version = 3";
 
 START_TEST(an_older_databases_checkpoints_are_kept)
 {

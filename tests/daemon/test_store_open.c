@@ -210,7 +210,7 @@ START_TEST(test_optunas_database_is_adopted)
     fix_store_reopen(&fix);
     fix_store_expect_equal(&fix);
     char backup[128];
-    snprintf(backup, sizeof(backup), "%s.before-3", fix.path);
+    snprintf(backup, sizeof(backup), "%s.before-4", fix.path);
     ck_assert(file_exists(backup));
 }
 END_TEST
