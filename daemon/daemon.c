@@ -9,14 +9,8 @@
  * the end of its trial, the start of the next, of every worker) waits for the
  * disk once.
  *
- * When that fails (disk full, database locked) nothing was said, and the mirror
- * is loaded again. What the workers do meanwhile can no longer be recorded in
- * order, so the daemon does what a restart would do, in place: it ends those
- * that work (their trials have committed checkpoints), says why in `trouble`,
- * and every RECOVERY_MS, once those are reaped, tries to load the mirror from
- * the store and hand the orphans back. There is no second recovery path. A
- * failing disk (ERR_IO), a damaged database or one that another daemon has
- * taken over (ERR_CONFLICT) is no case for going on: on_fatal ends the program.
+ * When that fails nothing was said, and the mirror is loaded again; recover.c
+ * tells how it goes on.
  */
 #include "daemon/daemon.h"
 #include "core/base/buf.h"
@@ -25,6 +19,7 @@
 #include "core/base/mem.h"
 #include "core/base/paths.h"
 #include "daemon/analysis.h"
+#include "daemon/backup.h"
 #include "daemon/daemon_priv.h"
 #include "daemon/event.h"
 #include "daemon/mirror.h"
@@ -41,28 +36,26 @@
 #include <uv.h>
 
 enum {
-    RECOVERY_MS = 5000,
     TICK_MAX_MS = 10000,
     DRAIN_TICK_MS = 200,
     IDLE_CHECKPOINT_MS = 30000, /* WAL pages go to the database when quiet */
     HELLO_TIMEOUT_MS = 20000,
+    REAP_MS = 1000, /* between looks at workers that are being ended */
 };
 
-static int64_t wall_ms(void)
+int64_t daemon_wall_ms(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static int64_t monotonic_ms(void)
+int64_t daemon_mono_ms(void)
 {
     return (int64_t)(uv_hrtime() / 1000000);
 }
 
 /* --- decide, commit, apply, perform --- */
-
-static void enter_trouble(struct daemon *d, const struct err *why);
 
 /* Tell and do what is durable now. */
 static void perform_all(struct daemon *d, struct actions *all)
@@ -83,9 +76,13 @@ static void perform_all(struct daemon *d, struct actions *all)
 }
 
 /* Durable first, visible after. */
-static int settle(struct daemon *d, struct err *err)
+int daemon_commit(struct daemon *d, struct err *err)
 {
+    if (d->trouble != NULL) {
+        return 0; /* nothing is pending; words wait */
+    }
     if (d->pending.n == 0) {
+        inbox_clear(&d->inbox);
         return 0;
     }
     struct actions all = d->pending;
@@ -93,9 +90,10 @@ static int settle(struct daemon *d, struct err *err)
     int rc = store_flush(d->store, err);
     if (rc != 0) {
         actions_fini(&all);
-        enter_trouble(d, err);
+        daemon_enter_trouble(d, err);
         return rc;
     }
+    inbox_clear(&d->inbox);
     perform_all(d, &all);
     return 0;
 }
@@ -103,14 +101,17 @@ static int settle(struct daemon *d, struct err *err)
 /* Into the transaction and the mirror; takes what the actions own. */
 static int carry_out(struct daemon *d, struct actions *a, struct err *err)
 {
+    if (d->pending.n == 0) {
+        daemon_keep_slots(d);
+    }
     int rc = store_put(d->store, d->mirror, a, err);
     if (rc != 0) {
-        enter_trouble(d, err);
+        daemon_enter_trouble(d, err);
         return rc;
     }
     for (size_t i = 0; i < a->n; i++) {
         if (action_is_durable(a->items[i].kind)) {
-            d->last_commit_ms = monotonic_ms();
+            d->last_commit_ms = daemon_mono_ms();
         }
         mirror_apply(d->mirror, &a->items[i]);
         actions_add(&d->pending, a->items[i]);
@@ -119,7 +120,7 @@ static int carry_out(struct daemon *d, struct actions *a, struct err *err)
     return 0;
 }
 
-static int turn(struct daemon *d, const struct event *e, struct err *err)
+int daemon_turn(struct daemon *d, const struct event *e, struct err *err)
 {
     struct actions actions;
     actions_init(&actions);
@@ -140,7 +141,7 @@ static void turn_next(struct daemon *d)
         struct actions actions;
         struct err err;
         actions_init(&actions);
-        sched_next(d->mirror, wall_ms(), monotonic_ms(), &actions);
+        sched_next(d->mirror, daemon_wall_ms(), daemon_mono_ms(), &actions);
         more = actions.n > 0 && carry_out(d, &actions, &err) == 0;
         actions_fini(&actions);
     }
@@ -153,7 +154,7 @@ static void set_timer(struct daemon *d)
     if (d->timer_closed) {
         return;
     }
-    int64_t now = monotonic_ms();
+    int64_t now = daemon_mono_ms();
     int64_t at = d->is_closing        ? now + DRAIN_TICK_MS
                  : d->trouble != NULL ? d->recover_ms
                                       : sched_wake_ms(d->mirror, now);
@@ -166,12 +167,13 @@ static void set_timer(struct daemon *d)
 /* Decide and apply; settled later. */
 static int handle(struct daemon *d, struct event *e, struct err *err)
 {
+    e->now_ms = daemon_wall_ms();
+    e->mono_ms = daemon_mono_ms();
+    daemon_keep_word(d, e);
     if (d->trouble != NULL) {
         return err_set(err, d->trouble_code, "%s", d->trouble);
     }
-    e->now_ms = wall_ms();
-    e->mono_ms = monotonic_ms();
-    int rc = turn(d, e, err);
+    int rc = daemon_turn(d, e, err);
     turn_next(d);
     set_timer(d);
     return rc;
@@ -180,8 +182,8 @@ static int handle(struct daemon *d, struct event *e, struct err *err)
 void daemon_settle(struct daemon *d)
 {
     struct err err;
-    if (settle(d, &err) != 0) {
-        set_timer(d); /* logged by enter_trouble */
+    if (daemon_commit(d, &err) != 0) {
+        set_timer(d); /* logged by daemon_enter_trouble */
     }
 }
 
@@ -203,131 +205,17 @@ static void on_prepare(uv_prepare_t *p)
     daemon_settle(p->data);
 }
 
-/* --- trouble and recovery --- */
-
-/* The mirror without what was applied and could not be made durable. */
-static void forget_undone(struct daemon *d)
-{
-    struct err err;
-    struct mirror *fresh = mirror_new(d->options.n_workers);
-    actions_fini(&d->pending);
-    actions_init(&d->pending);
-    if (store_load(d->store, fresh, &err) != 0) {
-        LOG_ERROR("store", "cannot be read either: %s", err.msg);
-        mirror_free(fresh);
-        return;
-    }
-    mirror_free(d->mirror);
-    d->mirror = fresh;
-}
-
-static void enter_trouble(struct daemon *d, const struct err *why)
-{
-    LOG_ERROR("store", "code=%s %s", err_name(why->code), why->msg);
-    if (d->trouble != NULL) {
-        return;
-    }
-    d->trouble = mem_strdup(why->msg);
-    d->trouble_code = why->code;
-    d->recover_ms = monotonic_ms() + RECOVERY_MS;
-    for (int i = 0; d->pool != NULL && i < d->options.n_workers; i++) {
-        enum slot_state state = d->mirror->slots[i].state;
-        if (state != SLOT_ABSENT && state != SLOT_IDLE) {
-            pool_kill(d->pool, i, false);
-        }
-    }
-    forget_undone(d);
-    bool is_fatal = why->code == ERR_IO || why->code == ERR_CORRUPT ||
-                    why->code == ERR_CONFLICT;
-    if (is_fatal && d->options.on_fatal != NULL) {
-        d->options.on_fatal(d->options.ctx, why);
-    }
-}
-
-/* RUNNING rows without a worker: what the last life left behind. */
-static int hand_back_orphans(struct daemon *d, struct err *err)
-{
-    for (size_t s = 0; s < d->mirror->n_studies; s++) {
-        const struct study *study = d->mirror->studies[s];
-        for (size_t i = 0; i < study->n_trials && !study->is_foreign; i++) {
-            const struct study_trial *t = study->trials[i];
-            if (t->state != TRIAL_RUNNING) {
-                continue;
-            }
-            struct event e = {
-                .kind = EVENT_ORPHAN,
-                .now_ms = wall_ms(),
-                .mono_ms = monotonic_ms(),
-                .slot = -1,
-                .study = study->id,
-                .id = {study->id, t->number, t->attempt},
-            };
-            int rc = turn(d, &e, err);
-            if (rc != 0) {
-                return rc;
-            }
-        }
-    }
-    return 0;
-}
-
-static int load(struct daemon *d, struct err *err)
-{
-    struct mirror *fresh = mirror_new(d->options.n_workers);
-    int rc = store_load(d->store, fresh, err);
-    if (rc != 0) {
-        mirror_free(fresh);
-        return rc;
-    }
-    mirror_free(d->mirror);
-    d->mirror = fresh;
-    struct event start = {.kind = EVENT_START,
-                          .now_ms = wall_ms(),
-                          .mono_ms = monotonic_ms(),
-                          .slot = -1};
-    rc = turn(d, &start, err);
-    if (rc == 0) {
-        rc = hand_back_orphans(d, err);
-    }
-    return rc == 0 ? settle(d, err) : rc;
-}
-
-/* The store works again: what a restart would do, then the workers that came
- * up meanwhile are announced. */
-static void recover(struct daemon *d)
-{
-    struct err err;
-    char *trouble = d->trouble;
-    d->trouble = NULL;
-    if (load(d, &err) != 0) {
-        if (d->trouble == NULL) {
-            d->trouble = mem_strdup(err.msg);
-            d->trouble_code = err.code;
-            LOG_ERROR("store", "still in trouble: %s", err.msg);
-        }
-        d->recover_ms = monotonic_ms() + RECOVERY_MS;
-        free(trouble);
-        return;
-    }
-    LOG_INFO("store works again", "after=%s", trouble);
-    free(trouble);
-    for (int i = 0; i < d->options.n_workers; i++) {
-        if (pool_pid(d->pool, i) != 0) {
-            struct event e = {.kind = EVENT_SLOT_IDLE, .slot = i};
-            daemon_event(d, &e);
-        }
-    }
-}
+/* --- the clock --- */
 
 static void on_tick(uv_timer_t *t)
 {
     struct daemon *d = t->data;
-    int64_t now = monotonic_ms();
+    int64_t now = daemon_mono_ms();
     if (d->trouble != NULL && now >= d->recover_ms && !d->is_closing) {
-        if (pool_has_condemned(d->pool)) { /* stuck in the kernel: not yet */
-            d->recover_ms = now + RECOVERY_MS;
+        if (d->is_restarting && pool_has_condemned(d->pool)) {
+            d->recover_ms = now + REAP_MS; /* stuck in the kernel: not yet */
         } else {
-            recover(d);
+            daemon_recover(d);
         }
     }
     if (d->trouble == NULL) {
@@ -348,10 +236,8 @@ static void on_tick(uv_timer_t *t)
 void daemon_event(struct daemon *d, struct event *e)
 {
     struct err err;
-    if (d->trouble != NULL) {
-        return; /* recovery will find the trial where it was committed */
-    }
-    if (handle(d, e, &err) != 0) {
+    bool was_in_trouble = d->trouble != NULL; /* e waits in the inbox */
+    if (handle(d, e, &err) != 0 && !was_in_trouble) {
         LOG_ERROR("event", "kind=%d slot=%d %s", (int)e->kind, e->slot,
                   err.msg);
     }
@@ -375,6 +261,14 @@ static void on_importances(void *ctx, int64_t study,
                       .study = study,
                       .importances = {evaluator, list}};
     daemon_event(ctx, &e);
+}
+
+/* Nothing has ever happened: nothing to keep. */
+static int64_t state_now(void *ctx)
+{
+    const struct daemon *d = ctx;
+    bool is_new = d->mirror->n_studies == 0 && d->mirror->next_study_id <= 1;
+    return d->trouble == NULL && !is_new ? d->mirror->next_seq : 0;
 }
 
 void daemon_want_importances(struct daemon *d, int64_t study)
@@ -411,12 +305,30 @@ static int open_store(struct daemon *d, struct err *err)
     return rc;
 }
 
+/* Damaged: what to go back to. */
+static void name_backup(const struct daemon *d, struct err *err)
+{
+    char *folder = paths_in_state(d->options.state_dir, "backups");
+    char *backup = store_backup_newest_whole(folder);
+    if (backup != NULL) {
+        char *why = mem_strdup(err->msg);
+        (void)err_set(err, err->code,
+                      "%s. The newest whole backup is %s: to go back to it, "
+                      "move parzen.db* elsewhere and copy it to parzen.db",
+                      why, backup);
+        free(why);
+    }
+    free(backup);
+    free(folder);
+}
+
 static void daemon_free(struct daemon *d)
 {
     if (d->store != NULL) {
         store_close(d->store);
     }
     actions_fini(&d->pending);
+    daemon_forget_words(d);
     mirror_free(d->mirror);
     if (d->lock_fd >= 0) {
         close(d->lock_fd);
@@ -440,7 +352,10 @@ int daemon_new(struct uv_loop_s *loop, const struct daemon_options *options,
     actions_init(&d->pending);
     int rc = open_store(d, err);
     if (rc == 0) {
-        rc = load(d, err);
+        rc = daemon_load(d, err);
+    }
+    if (rc == ERR_CORRUPT) {
+        name_backup(d, err);
     }
     if (rc == 0) {
         rc = daemon_sweep(d->mirror, options->state_dir, err);
@@ -454,6 +369,9 @@ int daemon_new(struct uv_loop_s *loop, const struct daemon_options *options,
     }
     const struct analysis_hooks hooks = {d, mirror_now, on_importances};
     d->analysis = analysis_new(loop, &hooks);
+    const struct backup_hooks backup_hooks = {d, state_now};
+    d->backup = backup_new(loop, options->state_dir, options->backup_every_ms,
+                           &backup_hooks);
     uv_timer_init(loop, &d->timer);
     uv_prepare_init(loop, &d->settler);
     d->timer.data = d->settler.data = d;
@@ -478,12 +396,20 @@ static void on_settler_closed(uv_handle_t *h)
     uv_close((uv_handle_t *)&d->timer, on_timer_closed);
 }
 
-static void on_analysis_closed(void *ctx)
+static void on_backup_closed(void *ctx)
 {
     struct daemon *d = ctx;
     daemon_settle(d);
     d->timer_closed = true;
     uv_close((uv_handle_t *)&d->settler, on_settler_closed);
+}
+
+static void on_analysis_closed(void *ctx)
+{
+    struct daemon *d = ctx;
+    struct backup *b = d->backup;
+    d->backup = NULL;
+    backup_close(b, on_backup_closed, d);
 }
 
 static void on_pool_closed(void *ctx)
@@ -510,7 +436,7 @@ void daemon_maybe_drained(struct daemon *d)
 {
     if (d->is_closing && !d->is_pool_closing &&
         (d->trouble != NULL || is_drained(d) ||
-         monotonic_ms() >= d->drain_until_ms)) {
+         daemon_mono_ms() >= d->drain_until_ms)) {
         d->is_pool_closing = true;
         daemon_settle(d);
         pool_close(d->pool, 2000, on_pool_closed, d);
@@ -525,12 +451,12 @@ void daemon_close(struct daemon *d, int grace_ms, void (*on_closed)(void *ctx),
     d->on_closed = on_closed;
     d->closed_ctx = ctx;
     d->on_action = NULL;
-    d->drain_until_ms = monotonic_ms() + grace_ms;
+    d->drain_until_ms = daemon_mono_ms() + grace_ms;
     if (d->trouble == NULL) {
         struct actions actions;
         struct err err;
         actions_init(&actions);
-        sched_drain(d->mirror, wall_ms(), monotonic_ms(), &actions);
+        sched_drain(d->mirror, daemon_wall_ms(), daemon_mono_ms(), &actions);
         if (carry_out(d, &actions, &err) != 0) {
             LOG_ERROR("drain", "%s", err.msg);
         }

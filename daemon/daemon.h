@@ -14,6 +14,7 @@ struct daemon_options {
     const char *worker_path;
     int n_workers;
     int threads_per_worker;
+    int64_t backup_every_ms; /* of the database; 0: never */
     /* The store is beyond help (failing disk, damaged file: a person should
      * look; CONFLICT: another daemon's now): end the program. From the loop. */
     void (*on_fatal)(void *ctx, const struct err *why);

@@ -1,11 +1,14 @@
-/* daemon_priv: shared by daemon.c (decide, commit, apply) and perform.c (words
- * and files); nobody else includes it. */
+/* daemon_priv: shared by daemon.c (decide, commit, apply), recover.c (when the
+ * store takes nothing) and perform.c (words and files); nobody else includes
+ * it. */
 #ifndef DAEMON_DAEMON_PRIV_H
 #define DAEMON_DAEMON_PRIV_H
 #include "daemon/action.h"
 #include "daemon/daemon.h"
+#include "daemon/inbox.h"
 #include <uv.h>
 struct analysis;
+struct backup;
 struct pool;
 struct store;
 
@@ -17,6 +20,7 @@ struct daemon {
     struct mirror *mirror;
     struct pool *pool;
     struct analysis *analysis;
+    struct backup *backup;
     uv_timer_t timer;
     uv_prepare_t settler; /* daemon_settle, each time before the loop waits */
     bool timer_closed;
@@ -25,7 +29,10 @@ struct daemon {
 
     char *trouble; /* NULL while all is well */
     int trouble_code;
-    int64_t recover_ms;
+    int64_t recover_ms, recover_wait_ms;
+    bool is_replaying, is_restarting; /* recover.c */
+    struct inbox inbox;               /* words since the last commit */
+    struct slot *kept_slots;          /* as they were then; NULL: not known */
 
     bool is_closing, is_pool_closing;
     int64_t drain_until_ms;
@@ -35,6 +42,26 @@ struct daemon {
     void (*on_action)(void *ctx, const struct action *a);
     void *watch_ctx;
 };
+
+int64_t daemon_wall_ms(void);
+int64_t daemon_mono_ms(void);
+/* Decide; into the transaction and the mirror. */
+MUST_CHECK int daemon_turn(struct daemon *d, const struct event *e,
+                           struct err *err);
+/* Commit what turns have put, then perform it. */
+MUST_CHECK int daemon_commit(struct daemon *d, struct err *err);
+
+/* --- recover.c */
+/* Fill the mirror, as at a start. */
+MUST_CHECK int daemon_load(struct daemon *d, struct err *err);
+/* Before the first change since a commit. */
+void daemon_keep_slots(struct daemon *d);
+/* Each event, before it is handled, or instead. */
+void daemon_keep_word(struct daemon *d, const struct event *e);
+void daemon_forget_words(struct daemon *d);
+void daemon_enter_trouble(struct daemon *d, const struct err *why);
+/* Try to leave it: when recover_ms has come. */
+void daemon_recover(struct daemon *d);
 
 /* Do one performed action: a message to a worker, or a file to remove. */
 void daemon_perform(struct daemon *d, const struct action *a);

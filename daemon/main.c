@@ -176,6 +176,8 @@ static int open_doors(struct program *p, struct err *err)
                                           .worker_path = p->options.worker_path,
                                           .n_workers = p->options.n_workers,
                                           .threads_per_worker = 1,
+                                          .backup_every_ms =
+                                              p->options.backup_every_ms,
                                           .on_fatal = on_fatal,
                                           .ctx = p};
     int rc = daemon_new(&p->loop, &daemon, &p->daemon, err);

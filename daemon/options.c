@@ -13,11 +13,13 @@
 #include <unistd.h>
 
 enum { MAX_WORKERS = 256, DEFAULT_PORT = 7373, DEFAULT_GRACE_S = 30 };
+enum { DEFAULT_BACKUP_S = 3600 };
 enum {
     KEY_WORKER = 256,
     KEY_LOG,
     KEY_GRACE,
     KEY_CHECK,
+    KEY_BACKUP,
     KEY_DB,
     KEY_LOOK,
     KEY_REPLAY,
@@ -40,6 +42,10 @@ static const struct argp_option argp_options[] = {
     {"log", KEY_LOG, "FILE", 0, "write the log there instead of stderr", 0},
     {"grace", KEY_GRACE, "SECONDS", 0,
      "time for running trials to checkpoint at the end (default 30)", 0},
+    {"backup-every", KEY_BACKUP, "SECONDS", 0,
+     "time between backups of the database to STATE/backups (default 3600; "
+     "0: none)",
+     0},
     {"check", KEY_CHECK, NULL, 0,
      "look for damage in the database and the checkpoints, print what there "
      "is, exit with 1 when there is any; a daemon may run meanwhile",
@@ -139,6 +145,10 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
     case KEY_WORKER:
         replace(&o->worker_path, arg);
         return 0;
+    case KEY_BACKUP:
+        o->backup_every_ms =
+            1000 * (int64_t)number_in(state, "backup-every", arg, 0, 1000000);
+        return 0;
     case KEY_CHECK:
         o->check = true;
         return 0;
@@ -188,6 +198,7 @@ void options_parse(struct options *o, int argc, char **argv)
                      : cores > MAX_WORKERS ? MAX_WORKERS
                                            : (int)cores,
         .grace_ms = 1000 * DEFAULT_GRACE_S,
+        .backup_every_ms = 1000 * DEFAULT_BACKUP_S,
     };
     argp_parse(&argp, argc, argv, 0, NULL, o);
 }

@@ -4,16 +4,18 @@
 #include "core/base/err.h"
 #include "daemon/offline.h"
 #include <stdbool.h>
+#include <stdint.h>
 
 struct options {
-    char *state_dir;    /* absolute; owned */
-    char *worker_path;  /* owned */
-    char *log_path;     /* owned, may be NULL: stderr */
-    int port;           /* 7373; 0: any free one */
-    bool is_port_asked; /* else any other will do when 7373 is taken */
-    int n_workers;      /* the number of cores */
-    int grace_ms;       /* for running trials to checkpoint at the end */
-    bool check;         /* look for damage instead of running (check.h) */
+    char *state_dir;         /* absolute; owned */
+    char *worker_path;       /* owned */
+    char *log_path;          /* owned, may be NULL: stderr */
+    int port;                /* 7373; 0: any free one */
+    bool is_port_asked;      /* else any other will do when 7373 is taken */
+    int n_workers;           /* the number of cores */
+    int grace_ms;            /* for running trials to checkpoint at the end */
+    int64_t backup_every_ms; /* of the database; 0: never */
+    bool check;              /* look for damage instead of running (check.h) */
     struct offline_request offline; /* answer this instead of running */
 };
 

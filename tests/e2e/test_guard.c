@@ -4,6 +4,7 @@
 #include "tests/lib/home_study.h"
 #include "tests/lib/test_main.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,104 @@ START_TEST(the_lock_file_is_not_the_lock)
 }
 END_TEST
 
+/* --- backups -------------------------------------------------------------- */
+
+static void damage(const char *name)
+{
+    char *path = mem_printf("%s/%s", h.state, name), page[4096];
+    memset(page, 0x5a, sizeof(page));
+    FILE *f = fopen(path, "r+b");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(fseek(f, 5 * 4096, SEEK_SET), 0);
+    ck_assert_uint_eq(fwrite(page, 1, sizeof(page), f), sizeof(page));
+    fclose(f);
+    free(path);
+}
+
+static void shell(const char *fmt)
+{
+    char *command = mem_printf("cd %s && %s", h.state, fmt);
+    ck_assert_int_eq(system(command), 0);
+    free(command);
+}
+
+/* Made while it works; named when it is needed; gone back to. */
+START_TEST(a_damaged_database_names_its_backup)
+{
+    static const char *const often[] = {"--workers", "1", "--backup-every", "1",
+                                        NULL};
+    home_init(&h);
+    home_data(&h, 400, 4);
+    home_start(&h, often);
+    home_post(&h, home_config(&h, "kept", "\"n_trials\": 3,",
+                              "\"max_epochs\": 4, \"batch_size\": 2,"));
+    home_wait_state(&h, "kept", "finished", FINISH_S);
+    home_sleep_ms(2500);
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    shell("test $(ls backups/parzen-*.db | wc -l) -ge 1");
+    shell("test $(ls backups | wc -l) -le 3");
+    EXPECT(&h, 0, NULL, "doctor");
+    damage("parzen.db");
+    start_is_refused(1, "The newest whole backup is ");
+    EXPECT(&h, 1, "damaged", "doctor");
+    shell("mkdir aside && mv parzen.db* aside/ &&"
+          " cp $(ls backups/parzen-*.db | tail -1) parzen.db");
+    EXPECT(&h, 0, NULL, "doctor");
+    finish("a database from a backup");
+}
+END_TEST
+
+START_TEST(a_damaged_backup_is_named)
+{
+    begin();
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    shell("mkdir -p backups && cp parzen.db backups/parzen-20260101T000000Z.db"
+          " && cp parzen.db backups/parzen-20260102T000000Z.db");
+    EXPECT(&h, 0, NULL, "doctor");
+    damage("backups/parzen-20260102T000000Z.db");
+    EXPECT(&h, 1, "[20]", "doctor");
+    damage("parzen.db");
+    start_is_refused(1, "parzen-20260101T000000Z.db"); /* the whole one */
+    home_fini(&h);
+}
+END_TEST
+
+/* --- a store that takes nothing for a while ------------------------------- */
+
+START_TEST(a_locked_database_ends_no_worker)
+{
+    pid_t before[HOME_MAX_WORKERS], after[HOME_MAX_WORKERS];
+    char path[400], *reply;
+    sqlite3 *db;
+    begin();
+    ck_assert_int_eq(home_workers(&h, before), 1);
+    snprintf(path, sizeof(path), "%s/parzen.db", h.state);
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 10000);
+    ck_assert_int_eq(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL),
+                     SQLITE_OK);
+    bool said = false;
+    for (int i = 0; i < 100 && !said; i++) {
+        home_sleep_ms(100);
+        ck_assert_int_eq(home_http(&h, "GET", "/health", NULL, &reply), 200);
+        said = strstr(reply, "another program holds the database") != NULL;
+        free(reply);
+    }
+    ck_assert(said);
+    home_sleep_ms(2500); /* more than one try */
+    ck_assert_int_eq(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    home_wait_state(&h, "kept", "finished", FINISH_S);
+    ck_assert_int_eq(home_workers(&h, after), 1);
+    ck_assert_int_eq(before[0], after[0]);
+    ck_assert_int_eq(home_count(&h, "SELECT max(attempt) FROM parzen_attempts"),
+                     1);
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    home_check(&h, "a locked database");
+    home_fini(&h);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("e2e/guard");
@@ -135,6 +234,9 @@ Suite *suite(void)
     tcase_add_test(c, a_database_removed_under_a_daemon_is_rescued);
     tcase_add_test(c, a_daemon_whose_life_is_over_writes_nothing);
     tcase_add_test(c, the_lock_file_is_not_the_lock);
+    tcase_add_test(c, a_damaged_database_names_its_backup);
+    tcase_add_test(c, a_damaged_backup_is_named);
+    tcase_add_test(c, a_locked_database_ends_no_worker);
     suite_add_tcase(s, c);
     return s;
 }

@@ -20,7 +20,7 @@ while read -r header allowed; do
     done
 done >>"$bad" <<'RULES'
 sqlite3\.h            ^(daemon/store|tests/)
-uv\.h                 ^(core/wire/channel\.c|daemon/(analysis\.c|daemon\.c|daemon_priv\.h|perform\.c|pool\.c|main\.c|http/)|worker/(main|session)\.c|tests/)
+uv\.h                 ^(core/wire/channel\.c|daemon/(analysis\.c|backup\.c|daemon\.c|daemon_priv\.h|perform\.c|pool\.c|main\.c|http/)|worker/(main|session)\.c|tests/)
 microhttpd\.h         ^daemon/http/
 cblas\.h              ^core/nn/ops
 cjson/cJSON\.h        ^core/base/json\.c$
@@ -52,9 +52,11 @@ done >>"$bad" <<'RULES'
 ^daemon/store     (core/(base|spec)/|daemon/(store|action|mirror|study|history|replay|search/sampler))
 ^daemon/pool      (core/(base|spec|wire)/|daemon/(pool|obituary))
 ^daemon/http/     (core/(base|spec)/|daemon/http/)
-^daemon/(daemon(_priv)?|perform|sweep|check|obituary)\.[ch]$  (core/(base|spec|wire)/|daemon/(daemon(_priv)?|perform|sweep|check|obituary|action|event|mirror|study|sched|store|pool|analysis)\.h)
+^daemon/(daemon(_priv)?|recover|perform|sweep|check|obituary)\.[ch]$  (core/(base|spec|wire)/|daemon/(daemon(_priv)?|inbox|perform|sweep|check|obituary|action|event|mirror|study|sched|store|pool|analysis|backup)\.h)
 ^daemon/(offline|look)\.[ch]$  (core/(base|spec)/|daemon/(offline|look|mirror|replay|store|study|views|http/url)\.h|daemon/search/)
 ^daemon/analysis\.[ch]$  (core/base/|daemon/(analysis|mirror|study|history)\.h|daemon/search/)
+^daemon/inbox\.[ch]$  (core/base/|daemon/(inbox|event|study)\.h)
+^daemon/backup\.[ch]$  (core/base/|daemon/(backup|store)\.h)
 ^daemon/api       (core/(base|spec)/|daemon/(api(_priv)?|daemon|action|event|mirror|study|views|http/server)\.h)
 RULES
 
