@@ -39,6 +39,7 @@ struct program {
     struct api *api;
     struct http_server *http;
     uv_signal_t sigterm, sigint;
+    int log_fd; /* 0: stderr */
     bool is_ending;
     int exit_code;
 };
@@ -118,24 +119,40 @@ static void on_fatal(void *ctx, const struct err *why)
 
 /* --- the beginning --- */
 
-/* The log of an earlier life is kept once, as FILE.1, when it is large. */
-static int open_log(const char *path, struct err *err)
+static int open_log(struct program *p, struct err *err)
 {
-    struct stat st;
-    if (stat(path, &st) == 0 && st.st_size > LOG_ROTATE_BYTES) {
-        char old[4096];
-        snprintf(old, sizeof(old), "%s.1", path);
-        if (rename(path, old) != 0) {
-            return err_sys(err, errno, "log %s", path);
-        }
-    }
+    const char *path = p->options.log_path;
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
                   0600);
     if (fd < 0) {
         return err_sys(err, errno, "log %s", path);
     }
     log_set_fd(fd);
+    if (p->log_fd > 0) {
+        close(p->log_fd);
+    }
+    p->log_fd = fd;
     return 0;
+}
+
+/* The log of earlier lives is kept once, as FILE.1, when it is large. Only once
+ * the state directory is ours: before, it may be another daemon's log. */
+static void rotate_log(struct program *p)
+{
+    const char *path = p->options.log_path;
+    struct stat st;
+    struct err err;
+    char old[4096];
+    if (path == NULL || stat(path, &st) != 0 ||
+        st.st_size <= LOG_ROTATE_BYTES) {
+        return;
+    }
+    snprintf(old, sizeof(old), "%s.1", path);
+    if (rename(path, old) != 0) {
+        LOG_WARN("log", "%s: %s", old, strerror(errno));
+    } else if (open_log(p, &err) != 0) {
+        LOG_WARN("log", "%s", err.msg);
+    }
 }
 
 static void settle_in(void)
@@ -184,6 +201,7 @@ static int open_doors(struct program *p, struct err *err)
     if (rc != 0) {
         return rc;
     }
+    rotate_log(p);
     const struct api_options api = {.on_shutdown = on_shutdown, .ctx = p};
     p->api = api_new(p->daemon, &api);
     rc = open_http(p, err);
@@ -209,7 +227,7 @@ static int run(struct program *p)
     struct err err;
     int rc = options_claim_state(&p->options, &err);
     if (rc == 0 && p->options.log_path != NULL) {
-        rc = open_log(p->options.log_path, &err);
+        rc = open_log(p, &err);
     }
     if (rc != 0) {
         fprintf(stderr, "parzend: %s\n", err.msg);

@@ -127,6 +127,35 @@ START_TEST(the_lock_file_is_not_the_lock)
 }
 END_TEST
 
+static bool is_in_state(const char *name)
+{
+    char *path = mem_printf("%s/%s", h.state, name);
+    bool is_there = access(path, F_OK) == 0;
+    free(path);
+    return is_there;
+}
+
+/* A second one, started by mistake, does not take the first one's log away. */
+START_TEST(a_refused_daemon_leaves_the_log)
+{
+    char log[400], *err;
+    home_init(&h);
+    snprintf(log, sizeof(log), "%s/log", h.state);
+    const char *const logged[] = {"--workers", "1", "--log", log, NULL};
+    home_start(&h, logged);
+    ck_assert_int_eq(truncate(log, 11 << 20), 0);
+    ck_assert_int_eq(home_start_fails(&h, logged, &err), 69);
+    free(err);
+    ck_assert(!is_in_state("log.1"));
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    home_start(&h, logged);
+    ck_assert(is_in_state("log.1"));
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    ck_assert(is_in_state("log"));
+    home_fini(&h);
+}
+END_TEST
+
 /* --- backups -------------------------------------------------------------- */
 
 static void damage(const char *name)
@@ -234,6 +263,7 @@ Suite *suite(void)
     tcase_add_test(c, a_database_removed_under_a_daemon_is_rescued);
     tcase_add_test(c, a_daemon_whose_life_is_over_writes_nothing);
     tcase_add_test(c, the_lock_file_is_not_the_lock);
+    tcase_add_test(c, a_refused_daemon_leaves_the_log);
     tcase_add_test(c, a_damaged_database_names_its_backup);
     tcase_add_test(c, a_damaged_backup_is_named);
     tcase_add_test(c, a_locked_database_ends_no_worker);
