@@ -217,6 +217,8 @@ void api_get_health(struct call *c)
     json_put_string(&c->out, trouble == NULL ? "ok" : "trouble");
     json_put_key(&c->out, "trouble");
     json_put_string(&c->out, trouble);
+    json_put_key(&c->out, "warning");
+    json_put_string(&c->out, daemon_warning(c->api->daemon));
     json_put_key(&c->out, "version");
     json_put_string(&c->out, BUILD_ID);
     json_put_key(&c->out, "pid");

@@ -501,6 +501,11 @@ const char *daemon_trouble(const struct daemon *d)
     return trouble == NULL && d->pool != NULL ? pool_trouble(d->pool) : trouble;
 }
 
+const char *daemon_warning(const struct daemon *d)
+{
+    return store_warning(d->store);
+}
+
 int daemon_worker_pid(const struct daemon *d, int slot)
 {
     return d->pool != NULL ? pool_pid(d->pool, slot) : 0;

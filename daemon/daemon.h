@@ -41,6 +41,8 @@ const char *daemon_state_dir(const struct daemon *d);
 /* NULL while all is well; else why nothing is dispatched ("disk full: ..."), a
  * trial waits for room on the disk, or a worker cannot be started. */
 const char *daemon_trouble(const struct daemon *d);
+/* NULL, or what a person should know though work goes on. */
+const char *daemon_warning(const struct daemon *d);
 int daemon_worker_pid(const struct daemon *d, int slot); /* 0: none */
 
 /* The study's importances are to be brought up to date, in their own time. */

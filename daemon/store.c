@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -219,6 +220,22 @@ static void move_pages(struct store *s, int mode)
     if (in_wal == moved) {
         s->wal_pages = 0;
     }
+    /* A reader may keep it from being used anew: not at every commit then. */
+    s->next_move = in_wal + STORE_WAL_PAGES;
+}
+
+const char *store_warning(struct store *s)
+{
+    int64_t bytes = (int64_t)s->wal_pages * STORE_PAGE_BYTES;
+    if (bytes < STORE_WAL_ALARM_BYTES) {
+        return NULL;
+    }
+    snprintf(s->warning, sizeof(s->warning),
+             "parzen.db-wal has grown to %d MiB: a program that reads the "
+             "database holds an old snapshot of it (optuna-dashboard, sqlite3, "
+             "a backup tool?); it shrinks once that program ends",
+             (int)(bytes >> 20));
+    return s->warning;
 }
 
 void store_checkpoint(struct store *s)
@@ -315,7 +332,10 @@ int store_flush(struct store *s, struct err *err)
         return rc;
     }
     store_acked_tell(s);
-    if (s->wal_pages >= STORE_WAL_PAGES) {
+    if (s->wal_pages < STORE_WAL_PAGES) { /* it was begun anew */
+        s->next_move = STORE_WAL_PAGES;
+    }
+    if (s->wal_pages >= s->next_move) {
         store_checkpoint(s);
     }
     return 0;

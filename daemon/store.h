@@ -54,6 +54,11 @@ MUST_CHECK int store_load_events(struct store *s, int64_t study_id,
                                  int64_t before, struct replay_event **out,
                                  size_t *n, struct err *err);
 
+/* NULL, or what a person should know though work goes on: the WAL is large,
+ * because a program that reads the database holds an old snapshot. Valid until
+ * the next call. */
+const char *store_warning(struct store *s);
+
 /* Move WAL pages to the database; called when idle. */
 void store_checkpoint(struct store *s);
 /* Consistency beyond SQLite's own: `parzen doctor`. Appends one line per

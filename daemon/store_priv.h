@@ -26,8 +26,10 @@
 enum {
     STORE_APPLICATION_ID = 0x50525A4E, /* "PRZN" */
     STORE_BUSY_OPEN_MS = 5000,
-    STORE_BUSY_MS = 1000,   /* on the loop thread */
-    STORE_WAL_PAGES = 1000, /* then pages are moved to the database */
+    STORE_BUSY_MS = 1000,    /* on the loop thread */
+    STORE_WAL_PAGES = 1000,  /* then pages are moved to the database */
+    STORE_PAGE_BYTES = 4096, /* what SQLite makes files with */
+    STORE_WAL_ALARM_BYTES = 64 << 20,
     STORE_TIME_SIZE = 40,
     STORE_TEXT_MAX = 16 << 20
 };
@@ -48,8 +50,10 @@ struct store {
     char *path;
     char *dir; /* absolute folder of the file; NULL in memory */
     bool is_readonly;
-    bool was_killed;  /* its last life had no end (store_life.c) */
-    int wal_pages;    /* in the WAL after the last commit */
+    bool was_killed; /* its last life had no end (store_life.c) */
+    int wal_pages;   /* in the WAL after the last commit */
+    int next_move;   /* wal_pages at which pages are moved */
+    char warning[256];
     bool is_open;     /* a transaction, between store_put and store_flush */
     bool move_failed; /* pages are no longer moved: store.c */
     bool is_lost;     /* its names mean other files: store_acked.c */

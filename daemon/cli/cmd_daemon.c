@@ -116,6 +116,7 @@ static int status(struct cli *c)
         return cli_fail(c, &err);
     }
     const char *trouble = field_string(health, "trouble");
+    const char *warning = field_string(health, "warning");
     if (c->json) {
         cli_put_json(health);
     } else {
@@ -126,6 +127,9 @@ static int status(struct cli *c)
         print_workers(c, health);
         if (trouble != NULL) {
             cli_say(c, "trouble: %s", trouble);
+        }
+        if (warning != NULL) {
+            cli_say(c, "warning: %s", warning);
         }
     }
     json_free(health);

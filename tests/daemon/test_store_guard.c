@@ -347,6 +347,46 @@ START_TEST(after_a_kill_the_file_is_looked_at_closely)
 }
 END_TEST
 
+/* --- a reader that does not end ------------------------------------------- */
+
+START_TEST(a_large_wal_is_an_alarm)
+{
+    struct actions a;
+    struct err err;
+    sqlite3 *reader, *writer;
+    actions_init(&a);
+    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    ck_assert_ptr_null(store_warning(fix.store));
+    ck_assert_int_eq(sqlite3_open(fix.path, &reader), SQLITE_OK);
+    ck_assert_int_eq(
+        sqlite3_exec(reader, "BEGIN; SELECT * FROM studies", NULL, NULL, NULL),
+        SQLITE_OK);
+    ck_assert_int_eq(sqlite3_open(fix.path, &writer), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(writer,
+                                  "PRAGMA synchronous = OFF;"
+                                  "PRAGMA wal_autocheckpoint = 0;"
+                                  "CREATE TABLE large AS"
+                                  " SELECT zeroblob(70000000) AS x;"
+                                  "DROP TABLE large",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(writer);
+    fix_store_random(&fix, &a);
+    fix_store_must(&fix, &a);
+    const char *warning = store_warning(fix.store);
+    ck_assert_ptr_nonnull(warning);
+    ck_assert_msg(strstr(warning, "old snapshot") != NULL, "%s", warning);
+    fix_store_random(&fix, &a);
+    fix_store_must(&fix, &a); /* work goes on */
+    sqlite3_close(reader);
+    store_checkpoint(fix.store);
+    fix_store_random(&fix, &a);
+    fix_store_must(&fix, &a);
+    ck_assert_ptr_null(store_warning(fix.store));
+    fix_store_expect_equal(&fix);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("store guard");
@@ -363,6 +403,7 @@ Suite *suite(void)
     tcase_add_loop_test(t, what_vanishes_is_rescued, 0, 2);
     tcase_add_test(t, a_life_that_is_over_writes_nothing);
     tcase_add_test(t, rows_say_in_which_life_they_were_written);
+    tcase_add_test(t, a_large_wal_is_an_alarm);
     tcase_add_test(t, after_a_kill_the_file_is_looked_at_closely);
     suite_add_tcase(s, t);
     return s;
