@@ -1,10 +1,21 @@
-/* interrupt: Ctrl-C, SIGTERM and SIGHUP as a flag. */
+/* interrupt: Ctrl-C, SIGTERM and SIGHUP as a flag; Ctrl-Z and the terminal. */
 #ifndef DAEMON_CLI_INTERRUPT_H
 #define DAEMON_CLI_INTERRUPT_H
+#include <stdbool.h>
 
 /* From now on these signals set the flag (the signal's number) instead of
  * ending the program; calls that sleep return early. A second one while the
  * first is not yet honoured ends the program. */
 const volatile int *interrupt_watch(void);
+
+/* Hide the cursor of the terminal on fd and stop echoing keys, until
+ * interrupt_give_back. Whatever ends or suspends the program meanwhile gives
+ * the terminal back first, and who goes on after Ctrl-Z takes it again.
+ * Returns a counter of such suspensions: after one, what was painted is gone.
+ */
+const volatile int *interrupt_take_terminal(int fd);
+void interrupt_give_back(void);
+/* Are we the job that the terminal's keyboard belongs to? */
+bool interrupt_is_foreground(void);
 
 #endif

@@ -1,6 +1,7 @@
 #include "daemon/cli/screen.h"
 #include "core/base/buf.h"
 #include "core/base/mem.h"
+#include "daemon/cli/interrupt.h"
 #include "daemon/cli/width.h"
 
 #include <stdlib.h>
@@ -51,24 +52,12 @@ static void write_out(const struct screen *s, struct buf *frame)
     buf_fini(frame);
 }
 
-/* What is typed would tear the block. A background job must leave the
- * terminal alone: the kernel would stop it. */
-static void hush_keyboard(struct screen *s)
-{
-    if (tcgetpgrp(STDIN_FILENO) != getpgrp() ||
-        tcgetattr(STDIN_FILENO, &s->modes) != 0) {
-        return;
-    }
-    struct termios quiet = s->modes;
-    quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
-    s->is_quiet = tcsetattr(STDIN_FILENO, TCSANOW, &quiet) == 0;
-}
-
 void screen_init(struct screen *s, const struct term *term)
 {
-    *s = (struct screen){.term = term};
-    hush_keyboard(s);
-    fputs("\033[?25l", term->file);
+    fflush(term->file);
+    *s = (struct screen){.term = term,
+                         .suspensions =
+                             interrupt_take_terminal(fileno(term->file))};
     setvbuf(term->file, NULL, _IOFBF, 1 << 16);
 }
 
@@ -76,6 +65,10 @@ void screen_paint(struct screen *s, const struct buf *above,
                   const struct buf *block)
 {
     struct buf frame;
+    if (s->n_suspensions != *s->suspensions) {
+        s->n_suspensions = *s->suspensions;
+        s->n_lines = 0; /* a shell has written since */
+    }
     int up = rows_painted(s);
     buf_init(&frame, FRAME_MAX);
     buf_char(&frame, '\r');
@@ -94,11 +87,7 @@ void screen_fini(struct screen *s)
     struct buf none;
     buf_init(&none, 1);
     screen_paint(s, NULL, &none);
-    fputs("\033[?25h", s->term->file);
-    fflush(s->term->file);
     setvbuf(s->term->file, NULL, _IONBF, 0);
     buf_fini(&none);
-    if (s->is_quiet && tcgetpgrp(STDIN_FILENO) == getpgrp()) {
-        tcsetattr(STDIN_FILENO, TCSANOW, &s->modes);
-    }
+    interrupt_give_back();
 }

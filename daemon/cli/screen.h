@@ -3,7 +3,6 @@
 #ifndef DAEMON_CLI_SCREEN_H
 #define DAEMON_CLI_SCREEN_H
 #include "daemon/cli/term.h"
-#include <termios.h>
 struct buf;
 
 enum { SCREEN_MAX_LINES = 512 };
@@ -12,11 +11,12 @@ struct screen {
     const struct term *term;      /* borrowed */
     int widths[SCREEN_MAX_LINES]; /* of the lines that stand there */
     int n_lines;
-    struct termios modes; /* of the keyboard before */
-    bool is_quiet;        /* they were changed */
+    const volatile int *suspensions; /* by Ctrl-Z (interrupt.h) */
+    int n_suspensions;               /* that were noticed */
 };
 
-/* Until screen_fini the cursor is hidden and keys are not echoed. */
+/* Until screen_fini the cursor is hidden and keys are not echoed, except while
+ * the program is suspended. One screen at a time. */
 void screen_init(struct screen *s, const struct term *term);
 /* Print `above` (whole lines, NULL: none) over the block's place and paint the
  * block below it: one write, so nothing flickers. */
