@@ -178,6 +178,20 @@ void spec_point_to_json(const struct spec *s, const double *values,
     json_close(&w, '}');
 }
 
+/* The row's two values, when they differ; *a, *b are overwritten. */
+static bool differs(const struct spec_row *row, const struct spec *study,
+                    const struct spec *config, struct buf *a, struct buf *b)
+{
+    struct json_out in_study, in_config;
+    buf_reset(a);
+    buf_reset(b);
+    json_out_init(&in_study, a, JSON_COMPACT);
+    json_out_init(&in_config, b, JSON_COMPACT);
+    spec_put_row(study, row, &in_study);
+    spec_put_row(config, row, &in_config);
+    return strcmp(a->data, b->data) != 0;
+}
+
 int spec_difference(const struct spec *study, const struct spec *config,
                     struct buf *out)
 {
@@ -187,14 +201,7 @@ int spec_difference(const struct spec *study, const struct spec *config,
     int found = 0;
     for (size_t i = 0; i < SPEC_N_ROWS && !found; i++) {
         const struct spec_row *row = &SPEC_ROWS[i];
-        struct json_out in_study, in_config;
-        buf_reset(&a);
-        buf_reset(&b);
-        json_out_init(&in_study, &a, JSON_COMPACT);
-        json_out_init(&in_config, &b, JSON_COMPACT);
-        spec_put_row(study, row, &in_study);
-        spec_put_row(config, row, &in_config);
-        if (!row->may_change && strcmp(a.data, b.data) != 0) {
+        if (!row->may_change && differs(row, study, config, &a, &b)) {
             buf_printf(out, "%s: %s in the study, %s in the config", row->path,
                        a.data, b.data);
             found = 1;
@@ -203,6 +210,26 @@ int spec_difference(const struct spec *study, const struct spec *config,
     buf_fini(&a);
     buf_fini(&b);
     return found;
+}
+
+int spec_kept(const struct spec *study, const struct spec *config,
+              struct buf *out)
+{
+    struct buf a, b;
+    buf_init(&a, BUF_MAX_CONFIG);
+    buf_init(&b, BUF_MAX_CONFIG);
+    int n = 0;
+    for (size_t i = 0; i < SPEC_N_ROWS; i++) {
+        const struct spec_row *row = &SPEC_ROWS[i];
+        if (row->may_change && differs(row, study, config, &a, &b)) {
+            buf_printf(out, "%s: %s is kept, the config says %s\n", row->path,
+                       a.data, b.data);
+            n++;
+        }
+    }
+    buf_fini(&a);
+    buf_fini(&b);
+    return n;
 }
 
 static bool is_absolute(const char *source)

@@ -23,10 +23,10 @@ enum { HISTORY = 12, KEY_DETACH = 1 };
 
 static int end_interrupted(struct cli *c, const char *name)
 {
-    cli_say(c,
-            "The study goes on without this terminal. parzen watch '%s' looks "
-            "again, parzen pause '%s' pauses it, parzen stop '%s' ends it.",
-            name, name, name);
+    cli_say(c, "The study goes on without this terminal.");
+    cli_say(c, "  parzen watch '%s'  looks again", name);
+    cli_say(c, "  parzen pause '%s'  lets it rest, parzen stop '%s' ends it",
+            name, name);
     return CLI_INTERRUPTED;
 }
 
@@ -90,8 +90,10 @@ static const struct cli_command run_command = {
     .name = "run",
     .args = "CONFIG",
     .doc = "Creates the study of a config file, or continues the one of that "
-           "name when its config is the same, and follows it to its end. "
-           "Starts the daemon if none runs for this state directory.",
+           "name when its config is the same, and follows it to its end. Of a "
+           "study that exists only the target is raised; what else differs is "
+           "kept, and said. Starts the daemon if none runs for this state "
+           "directory. Ctrl-C stops following, not the study.",
     .n_min = 1,
     .n_max = 1,
     .options = run_options,
@@ -119,7 +121,8 @@ static int continue_study(struct cli *c, const struct spec *spec,
     const char *state = field_text(*study, "state");
     bool is_running = strcmp(state, "running") == 0;
     bool is_finished = strcmp(state, "finished") == 0;
-    bool is_raised = spec->n_trials > field_int(*study, "n_trials", 0);
+    int64_t target = field_int(*study, "n_trials", 0);
+    bool is_raised = spec->n_trials > target;
     if ((is_running || is_finished) && !is_raised) {
         return 0;
     }
@@ -131,11 +134,48 @@ static int continue_study(struct cli *c, const struct spec *spec,
     struct json *resumed;
     int rc =
         cli_study_call(c, "POST", spec->name, "/resume", body, &resumed, err);
-    if (rc == 0) {
-        json_free(*study);
-        *study = resumed;
+    if (rc != 0) {
+        return rc;
     }
-    return rc;
+    if (!is_running && !is_finished) {
+        cli_say(c, "it was %s and goes on", state);
+    }
+    if (is_raised) {
+        cli_say(c,
+                "n_trials: raised from %" PRId64 " to %" PRId64
+                ", as the config says",
+                target, spec->n_trials);
+    }
+    json_free(*study);
+    *study = resumed;
+    return 0;
+}
+
+/* What of the config has no effect on the study that there is, a line each. */
+static void say_kept(struct cli *c, const struct json *study,
+                     const struct spec *config)
+{
+    struct spec own;
+    struct buf kept;
+    if (spec_from_json(field_get(study, "config"), &own, NULL) != 0) {
+        return;
+    }
+    bool can_be_lower = config->n_trials < own.n_trials &&
+                        config->n_trials > field_int(study, "finished", 0);
+    buf_init(&kept, BUF_MAX_CONFIG);
+    if (spec_kept(&own, config, &kept) > 0) {
+        char *save = NULL;
+        for (char *line = strtok_r(kept.data, "\n", &save); line != NULL;
+             line = strtok_r(NULL, "\n", &save)) {
+            cli_say(c, "%s", line);
+        }
+    }
+    if (can_be_lower) {
+        cli_say(c, "parzen resume '%s' --trials %" PRId64 " lowers the target",
+                own.name, config->n_trials);
+    }
+    buf_fini(&kept);
+    spec_fini(&own);
 }
 
 static void say_page(struct cli *c)
@@ -155,16 +195,16 @@ static void say_page(struct cli *c)
 
 static void say_begin(struct cli *c, int status, const struct json *study)
 {
-    int64_t finished = field_int(study, "finished", 0);
+    int64_t n_trials = field_int(study, "n_trials", 0);
     if (status == 201) {
-        cli_say(c, "created study '%s': %" PRId64 " trials",
-                field_text(study, "name"), field_int(study, "n_trials", 0));
+        cli_say(c, "created study '%s': %" PRId64 " trial%s",
+                field_text(study, "name"), n_trials, n_trials == 1 ? "" : "s");
     } else {
         cli_say(c,
                 "study '%s' exists with this config: %" PRId64 " of %" PRId64
                 " trials are finished",
-                field_text(study, "name"), finished,
-                field_int(study, "n_trials", 0));
+                field_text(study, "name"), field_int(study, "finished", 0),
+                n_trials);
     }
 }
 
@@ -186,12 +226,17 @@ static int run_study(struct cli *c, const struct spec *spec, bool detach)
     if (rc != 0) {
         return cli_fail(c, &err);
     }
-    rc = status == 201 ? 0 : continue_study(c, spec, &study, &err);
+    say_begin(c, status, study);
+    if (status != 201) {
+        rc = continue_study(c, spec, &study, &err);
+    }
     int code;
     if (rc != 0) {
         code = cli_fail(c, &err);
     } else {
-        say_begin(c, status, study);
+        if (status != 201) {
+            say_kept(c, study, spec);
+        }
         say_page(c);
         bool is_over = strcmp(field_text(study, "state"), "running") != 0;
         if (detach && c->json) {

@@ -350,6 +350,30 @@ static void check_difference(const char *path, const char *value,
     buf_fini(&out);
 }
 
+START_TEST(what_is_kept_is_said)
+{
+    struct spec a, b;
+    struct err err;
+    struct buf out;
+    buf_init(&out, 10000);
+    ck_assert_int_eq(spec_parse(MINIMAL, strlen(MINIMAL), &a, &err), 0);
+    ck_assert_int_eq(parse_with("training.lr", "0.5", &b, &err), 0);
+    ck_assert_int_eq(spec_kept(&a, &b, &out), 0); /* no such difference */
+    b.n_trials = 7;
+    b.stop.max_failures = 2;
+    ck_assert_int_eq(spec_kept(&a, &b, &out), 2);
+    char *want = mem_printf("n_trials: %d is kept, the config says 7\n"
+                            "stop.max_failures: %d is kept, the config says "
+                            "2\n",
+                            (int)a.n_trials, (int)a.stop.max_failures);
+    ck_assert_str_eq(out.data, want);
+    free(want);
+    spec_fini(&a);
+    spec_fini(&b);
+    buf_fini(&out);
+}
+END_TEST
+
 START_TEST(differences_name_path_and_values)
 {
     check_difference("training.lr", "0.01",
@@ -428,6 +452,7 @@ Suite *suite(void)
     tcase_add_test(t, long_names_are_bounded_in_bytes);
     tcase_add_test(t, random_specs_return_exactly);
     tcase_add_test(t, differences_name_path_and_values);
+    tcase_add_test(t, what_is_kept_is_said);
     tcase_add_test(t, relative_paths_are_resolved);
     tcase_add_test(t, the_committed_schema_is_the_tables);
     suite_add_tcase(s, t);
