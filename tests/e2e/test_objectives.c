@@ -134,6 +134,16 @@ START_TEST(a_command_reports_and_is_given_its_parameters)
     /* what is not there is not missed by the next daemon */
     home_kill_daemon(&h);
     home_start(&h, two_workers);
+    struct outcome o = CLI(&h, 30, "show", "c", "0");
+    ck_assert_msg(strstr(o.out, "step   value\n") != NULL, "%s", o.out);
+    outcome_fini(&o);
+    o = CLI(&h, 30, "predict", "c", "hello");
+    ck_assert_msg(o.code == 1 && strstr(o.err, "no models") != NULL, "%s",
+                  o.err);
+    outcome_fini(&o);
+    o = CLI(&h, 60, "doctor"); /* steps have gaps, trials their own folders */
+    ck_assert_msg(o.code == 0, "%s", o.out);
+    outcome_fini(&o);
     home_fini(&h);
 }
 END_TEST
