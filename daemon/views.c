@@ -64,10 +64,23 @@ static int param_at(const struct study *s, int i)
     return -1;
 }
 
+/* What a trial that waits was told to try. */
+static void put_fixed(const struct study *s, const struct study_trial *t,
+                      struct json_out *w)
+{
+    for (size_t i = 0; i < s->spec.space.n; i++) {
+        if (!isnan(t->fixed[i])) {
+            json_put_key(w, s->spec.space.params[i].name);
+            dist_put_value(&s->spec.space.params[i].dist, t->fixed[i], w);
+        }
+    }
+}
+
 static void put_params(const struct study *s, const struct study_trial *t,
                        struct json_out *w)
 {
     const struct history *h = s->history;
+    bool any = false;
     json_put_key(w, "params");
     json_open(w, '{');
     for (int i = 0, p; (p = param_at(s, i)) >= 0; i++) {
@@ -77,21 +90,48 @@ static void put_params(const struct study *s, const struct study_trial *t,
         if (dist != NULL) {
             json_put_key(w, history_param_name(h, p));
             dist_put_value(dist, history_param(h, t->number, p), w);
+            any = true;
         }
+    }
+    if (!any && t->fixed != NULL) {
+        put_fixed(s, t, w);
     }
     json_close(w, '}');
 }
 
-static void put_epochs(const struct study_trial *t, struct json_out *w)
+/* Is it our training, with epochs and metrics? Else it reports values. */
+static bool is_training(const struct study *s)
 {
+    return s->spec.objective == SPEC_OBJECTIVE_CLASSIFIER && !s->is_foreign;
+}
+
+static const char *metric_name(const struct study *s)
+{
+    return is_training(s) ? RUN_METRIC_NAMES[s->spec.metric] : "value";
+}
+
+static const char *unit_name(const struct study *s)
+{
+    return is_training(s) ? "epoch" : "step";
+}
+
+/* All metrics of a training's epochs; of another objective's steps the one
+ * value that it reports, whichever metric that is stored as. */
+static void put_epochs(const struct study *s, const struct study_trial *t,
+                       struct json_out *w)
+{
+    int only = is_training(s) ? -1 : (int)s->spec.metric;
     json_put_key(w, "epochs");
     json_open(w, '[');
     for (size_t i = 0; i < t->n_reports; i++) {
         json_open(w, '{');
-        put_int(w, "epoch", t->reports[i].epoch);
+        put_int(w, unit_name(s), t->reports[i].epoch);
         for (int m = 0; m < RUN_N_METRICS; m++) {
-            json_put_key(w, RUN_METRIC_NAMES[m]);
-            json_put_double(w, t->reports[i].metrics.value[m]);
+            if (only < 0 || m == only) {
+                json_put_key(w,
+                             only < 0 ? RUN_METRIC_NAMES[m] : metric_name(s));
+                json_put_double(w, t->reports[i].metrics.value[m]);
+            }
         }
         json_close(w, '}');
     }
@@ -202,7 +242,7 @@ void views_trial(const struct study *s, const struct study_trial *t,
     put_constraints(s, t, w);
     put_int(w, "n_epochs", (int64_t)t->n_reports);
     if (with_epochs) {
-        put_epochs(t, w);
+        put_epochs(s, t, w);
     }
     put_checkpoint(s, t, state_dir, w);
     put_progress(t, time, w);
@@ -343,9 +383,10 @@ static void put_summary(const struct mirror *m, const struct study *s,
     put_string(w, "state", study_state_name(s->state));
     put_string(w, "reason", s->reason);
     put_bool(w, "foreign", s->is_foreign);
-    put_string(w, "metric", spec_metric_name(&s->spec));
+    put_string(w, "metric", metric_name(s));
     put_string(w, "direction",
                s->spec.direction == SPEC_MAXIMIZE ? "maximize" : "minimize");
+    put_string(w, "unit", unit_name(s));
     put_int(w, "n_trials", s->spec.n_trials);
     put_counts(s, w);
     put_int(w, "finished", study_n_finished(s));

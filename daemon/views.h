@@ -1,7 +1,9 @@
 /* views: the mirror as JSON: what page and command line both see.
  *
  * Shapes (stable; adding keys is allowed):
- * study: {"name","id","seq","state","reason","metric","direction","n_trials",
+ * study: {"name","id","seq","state","reason","metric","direction",
+ *   "unit":"epoch"|"step" (what trials report after: epochs from
+ *   0 on, or steps with numbers of their own),"n_trials",
  *   "counts":{"WAITING":n,...},"finished":n,"best":{trial}|null,
  *   "created":ms,"active_ms":n,"eta_ms":n|null,"workers":n,
  *   "data":{"sha256","classes","train","val","test"}|null,
@@ -12,7 +14,8 @@
  *   "best_epoch","peak_bytes","planned_bytes","peak_of_worker" (memory of
  *   the last attempt; true: the peak is its worker's since its start),
  *   "start","end","params":{name:value},
- *   "epochs":[{"epoch","train-loss",...}],"checkpoint":PATH|null,
+ *   "epochs":[{"epoch","train-loss",...}] or, of an objective that is no
+ *   training, [{"step","value"}]; "checkpoint":PATH|null,
  *   "progress":{"phase","epoch","step","n_steps","loss","elapsed_ms"}|null,
  *   "nondeterministic":bool}
  * importances: {"evaluator","n_trials","pending":bool,

@@ -63,6 +63,16 @@ void format_number(double v, char out[FORMAT_SIZE])
     }
 }
 
+void format_metric(double v, char out[FORMAT_SIZE])
+{
+    double size = fabs(v);
+    if (size >= 1e-3 && size < 1e4) {
+        snprintf(out, FORMAT_SIZE, "%.4f", v);
+    } else {
+        format_number(v, out);
+    }
+}
+
 static void format_digits(const struct json *value, int digits, char *out,
                           size_t size)
 {

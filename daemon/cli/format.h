@@ -16,6 +16,9 @@ void format_time(int64_t ms, char out[FORMAT_SIZE]);
 void format_bytes(uint64_t n, char out[FORMAT_SIZE]);
 /* Four significant digits, "-" for NaN. */
 void format_number(double v, char out[FORMAT_SIZE]);
+/* For columns of values: four decimals where they say enough, so that points
+ * stand below each other; else as format_number. */
+void format_metric(double v, char out[FORMAT_SIZE]);
 /* A parameter's value; NULL is "". Numbers with `digits` significant digits,
  * 0: all of them. */
 void format_value(const struct json *value, int digits, char *out, size_t size);

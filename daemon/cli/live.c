@@ -82,7 +82,6 @@ void live_take_study(struct live *l, const struct json *study, int64_t now_ms)
     snprintf(l->state, sizeof(l->state), "%s", field_text(study, "state"));
     snprintf(l->metric, sizeof(l->metric), "%s", field_text(study, "metric"));
     l->maximize = strcmp(field_text(study, "direction"), "maximize") == 0;
-    l->has_data = field_first(study, "data") != NULL;
     l->n_trials = field_int(study, "n_trials", 0);
     l->finished = field_int(study, "finished", 0);
     for (int i = 0; i < TRIAL_N_STATES; i++) {
@@ -96,7 +95,9 @@ void live_take_study(struct live *l, const struct json *study, int64_t now_ms)
     l->eta_at_ms = now_ms;
     l->prepared = format_preparation(field_get(study, "preparing"),
                                      l->preparing, sizeof(l->preparing));
-    l->max_epochs = max_epochs_of(study);
+    l->is_stepped = strcmp(field_text(study, "unit"), "step") == 0;
+    l->has_data = l->is_stepped || field_first(study, "data") != NULL;
+    l->max_epochs = l->is_stepped ? 0 : max_epochs_of(study);
     take_params(l, study);
     for (const struct json *t = field_first(study, "running"); t != NULL;
          t = json_next(t)) {
@@ -220,7 +221,9 @@ void live_take_progress(struct live *l, const struct json *trial,
         begin_attempt(t, attempt, now_ms);
     }
     int64_t searched = field_int(field_get(trial, "params"), "max_epochs", 0);
-    t->max_epochs = l->max_epochs > 0 ? l->max_epochs : searched;
+    t->max_epochs =
+        l->max_epochs > 0 || l->is_stepped ? l->max_epochs : searched;
+    t->is_stepped = l->is_stepped;
     if (progress != NULL && json_kind(progress) == JSON_OBJECT) {
         const struct live_step step = {.phase = field_text(progress, "phase"),
                                        .epoch = field_int(progress, "epoch", 0),
@@ -229,6 +232,7 @@ void live_take_progress(struct live *l, const struct json *trial,
                                            field_int(progress, "n_steps", 0),
                                        .loss = field_number(progress, "loss")};
         live_trial_take(t, &step, now_ms);
+        t->elapsed_ms = field_int(progress, "elapsed_ms", 0);
     }
 }
 

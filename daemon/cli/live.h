@@ -19,7 +19,9 @@ struct live_trial { /* one that runs */
     double rate;                  /* optimiser steps a second; NaN: unknown */
     int64_t first_ms;             /* when fraction was first_fraction */
     double first_fraction;
-    int64_t last_ms; /* when it was heard of last */
+    int64_t last_ms;    /* when it was heard of last */
+    bool is_stepped;    /* reports values of steps, not epochs of a training */
+    int64_t elapsed_ms; /* of this attempt, as of last_ms */
 };
 
 /* Where a training is, as its worker says. */
@@ -35,7 +37,9 @@ void live_trial_take(struct live_trial *t, const struct live_step *step,
 struct live {
     char *name, *reason, *trouble; /* owned; NULL: none */
     char state[16], metric[16];
-    bool maximize, has_data;
+    bool maximize;
+    bool has_data;              /* it is prepared, or none is needed */
+    bool is_stepped;            /* its trials report steps, not epochs */
     char preparing[128];        /* how far that is; "": nobody prepares */
     double prepared;            /* of 1; NaN: unknown */
     int64_t seq;                /* Last-Event-ID to come back with */

@@ -2,7 +2,6 @@
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
-#include "core/spec/run.h"
 #include "daemon/cli/bars.h"
 #include "daemon/cli/field.h"
 #include "daemon/cli/format.h"
@@ -120,7 +119,7 @@ void live_view_titles(struct buf *out, const struct live *l,
     buf_init(&line, LINE_MAX_BYTES);
     put_field(&line, term, TERM_DIM, "trial", 5, true);
     put_field(&line, term, TERM_DIM, l->metric, 8, true);
-    put_field(&line, term, TERM_DIM, "epoch", 5, true);
+    put_field(&line, term, TERM_DIM, l->is_stepped ? "step" : "epoch", 5, true);
     put_field(&line, term, TERM_DIM, "time", 6, true);
     for (size_t i = 0; i < l->n_params; i++) {
         put_field(&line, term, TERM_DIM, l->params[i],
@@ -129,11 +128,15 @@ void live_view_titles(struct buf *out, const struct live *l,
     put_line(out, &line, columns);
 }
 
-static void epochs_of(const struct json *trial, char out[FORMAT_SIZE])
+/* The best epoch of how many; of steps the best one's number. */
+static void epochs_of(const struct live *l, const struct json *trial,
+                      char out[FORMAT_SIZE])
 {
     int64_t best = field_int(trial, "best_epoch", -1);
     int64_t n = field_int(trial, "n_epochs", 0);
-    if (best >= 0) {
+    if (l->is_stepped) {
+        snprintf(out, FORMAT_SIZE, best >= 0 ? "%" PRId64 : "-", best);
+    } else if (best >= 0) {
         snprintf(out, FORMAT_SIZE, "%" PRId64 "/%" PRId64, best + 1, n);
     } else {
         snprintf(out, FORMAT_SIZE, "%" PRId64, n);
@@ -172,8 +175,8 @@ void live_view_trial(struct buf *out, const struct live *l,
     buf_init(&line, LINE_MAX_BYTES);
     snprintf(number, sizeof(number), "%" PRId64,
              field_int(trial, "number", -1));
-    format_number(field_number(trial, "value"), value);
-    epochs_of(trial, epochs);
+    format_metric(field_number(trial, "value"), value);
+    epochs_of(l, trial, epochs);
     short_duration(duration_of(trial), time);
     put_field(&line, term, TERM_DIM, number, 5, true);
     line.data[line.len -= GAP] = '\0';
@@ -214,7 +217,7 @@ static void put_header(struct buf *out, const struct live *l,
             l->counts[TRIAL_FAIL]);
     }
     if (l->best >= 0) {
-        format_number(l->best_value, text);
+        format_metric(l->best_value, text);
         say(&line, term, TERM_PLAIN, "  best ");
         say(&line, term, TERM_GOOD, "%s", text);
         say(&line, term, TERM_DIM, " #%" PRId64, l->best);
@@ -258,38 +261,82 @@ static void put_phase(struct buf *line, const struct live_trial *t,
     }
 }
 
+static void put_silence(struct buf *line, const struct live_trial *t,
+                        const struct term *term, int64_t now_ms)
+{
+    char text[FORMAT_SIZE];
+    short_duration(now_ms - t->last_ms, text);
+    say(line, term, TERM_WARN, "  silent for %s", text);
+}
+
+/* A training: how far, how fast, how good. */
+static void put_training(struct buf *line, const struct live_trial *t,
+                         const char *metric, const struct term *term,
+                         int columns, int64_t now_ms)
+{
+    char text[FORMAT_SIZE];
+    int64_t eta = live_trial_eta(t, now_ms);
+    bars_progress(line, term, t->fraction,
+                  columns < WIDE ? BAR_WIDTH / 2 : BAR_WIDTH, TERM_ACCENT);
+    width_spaces(line, GAP);
+    put_phase(line, t, term, columns >= NARROW);
+    if (!isnan(t->loss)) {
+        format_number(t->loss, text);
+        say(line, term, TERM_PLAIN, "loss %-9s", text);
+    }
+    if (eta > 0) {
+        short_duration(eta, text);
+        say(line, term, TERM_PLAIN, " ETA %-6s", text);
+    }
+    int left = columns - width_of(line->data);
+    if (t->last_ms > 0 && now_ms - t->last_ms > SILENT_MS) {
+        put_silence(line, t, term, now_ms);
+    } else if (!isnan(t->value) && left > (int)strlen(metric) + FIELD_WIDTH) {
+        format_metric(t->value, text);
+        say(line, term, TERM_DIM, " %s %s", metric, text);
+    }
+}
+
+/* Anything else: nobody knows how far it is. */
+static void put_stepped(struct buf *line, const struct live_trial *t,
+                        const char *metric, const struct term *term,
+                        int64_t now_ms)
+{
+    char text[FORMAT_SIZE], step[FORMAT_SIZE] = "";
+    bool is_heard = t->last_ms > 0;
+    int64_t since = is_heard ? now_ms - t->last_ms : 0;
+    short_duration(t->elapsed_ms + since, text);
+    if (is_heard && t->epoch >= 0 && !isnan(t->loss)) {
+        snprintf(step, sizeof(step), "step %" PRId64, t->epoch);
+    }
+    put_field(line, term, TERM_ACCENT, t->phase[0] != '\0' ? t->phase : "start",
+              8, false);
+    put_field(line, term, TERM_DIM, text, 6, true);
+    put_field(line, term, TERM_PLAIN, step, 11, false);
+    if (step[0] != '\0') {
+        format_metric(t->loss, text);
+        say(line, term, TERM_PLAIN, "%s %s", metric, text);
+    }
+    if (is_heard && since > SILENT_MS) {
+        put_silence(line, t, term, now_ms);
+    }
+}
+
 void live_view_running(struct buf *out, const struct live_trial *t,
                        const char *metric, const struct term *term, int columns,
                        int64_t now_ms)
 {
     struct buf line;
-    char text[FORMAT_SIZE], number[FORMAT_SIZE] = "";
-    int64_t eta = live_trial_eta(t, now_ms);
-    int64_t silent = now_ms - t->last_ms;
+    char number[FORMAT_SIZE] = "";
     buf_init(&line, LINE_MAX_BYTES);
     if (t->number >= 0) {
         snprintf(number, sizeof(number), "%" PRId64, t->number);
     }
     put_field(&line, term, TERM_DIM, number, 5, true);
-    bars_progress(&line, term, t->fraction,
-                  columns < WIDE ? BAR_WIDTH / 2 : BAR_WIDTH, TERM_ACCENT);
-    width_spaces(&line, GAP);
-    put_phase(&line, t, term, columns >= NARROW);
-    if (!isnan(t->loss)) {
-        format_number(t->loss, text);
-        say(&line, term, TERM_PLAIN, "loss %-7s", text);
-    }
-    if (eta > 0) {
-        short_duration(eta, text);
-        say(&line, term, TERM_PLAIN, "  ETA %-6s", text);
-    }
-    int left = columns - width_of(line.data);
-    if (silent > SILENT_MS && t->last_ms > 0) {
-        short_duration(silent, text);
-        say(&line, term, TERM_WARN, "  silent for %s", text);
-    } else if (!isnan(t->value) && left > (int)strlen(metric) + FIELD_WIDTH) {
-        format_number(t->value, text);
-        say(&line, term, TERM_DIM, "  %s %s", metric, text);
+    if (t->is_stepped) {
+        put_stepped(&line, t, metric, term, now_ms);
+    } else {
+        put_training(&line, t, metric, term, columns, now_ms);
     }
     put_line(out, &line, columns);
 }
@@ -389,34 +436,42 @@ void live_view_say_trial(struct buf *out, const struct live *l,
     buf_char(out, '\n');
 }
 
+/* ": train-loss 0.1, val-acc 0.9": what an epoch or step brought. */
+static void say_metrics(struct buf *out, const struct json *report,
+                        const char *unit)
+{
+    const char *comma = ": ";
+    const struct json *m = report != NULL ? json_first(report) : NULL;
+    for (; m != NULL; m = json_next(m)) {
+        char text[FORMAT_SIZE];
+        double v = field_number(report, json_key(m));
+        format_number(v, text);
+        if (!isnan(v) && strcmp(json_key(m), unit) != 0) {
+            say(out, &no_term, TERM_PLAIN, "%s%s %s", comma, json_key(m), text);
+            comma = ", ";
+        }
+    }
+}
+
 void live_view_say_epoch(struct buf *out, const struct live *l,
                          const struct json *trial)
 {
-    int64_t number = field_int(trial, "number", -1);
+    const char *unit = l->is_stepped ? "step" : "epoch";
     const struct json *last = NULL;
     for (const struct json *e = field_first(trial, "epochs"); e != NULL;
          e = json_next(e)) {
         last = e;
     }
-    int64_t n = l->max_epochs > 0
+    int64_t n = l->max_epochs > 0 || l->is_stepped
                     ? l->max_epochs
                     : field_int(field_get(trial, "params"), "max_epochs", 0);
-    say(out, &no_term, TERM_PLAIN, "trial %" PRId64 " epoch %" PRId64, number,
-        field_int(last, "epoch", -1) + 1);
+    say(out, &no_term, TERM_PLAIN, "trial %" PRId64 " %s %" PRId64,
+        field_int(trial, "number", -1), unit,
+        field_int(last, unit, 0) + !l->is_stepped);
     if (n > 0) {
         say(out, &no_term, TERM_PLAIN, "/%" PRId64, n);
     }
-    const char *comma = ": ";
-    for (int i = 0; i < RUN_N_METRICS; i++) {
-        char text[FORMAT_SIZE];
-        double v = field_number(last, RUN_METRIC_NAMES[i]);
-        format_number(v, text);
-        if (!isnan(v)) {
-            say(out, &no_term, TERM_PLAIN, "%s%s %s", comma,
-                RUN_METRIC_NAMES[i], text);
-            comma = ", ";
-        }
-    }
+    say_metrics(out, last, unit);
     buf_char(out, '\n');
 }
 

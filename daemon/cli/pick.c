@@ -58,6 +58,11 @@ static int open_trial(const char *study, int64_t asked, const struct json *t,
     return open_files(path, sha256, p, err);
 }
 
+static bool trains_models(const struct json *study)
+{
+    return strcmp(field_text(study, "unit"), "step") != 0;
+}
+
 static int open_study(struct cli *c, const char *study, int64_t trial,
                       struct pick *p, struct err *err)
 {
@@ -73,6 +78,12 @@ static int open_study(struct cli *c, const char *study, int64_t trial,
     }
     if (rc != 0) {
         return rc;
+    }
+    if (trial < 0 && !trains_models(reply)) {
+        json_free(reply);
+        return err_set(err, ERR_IO,
+                       "study '%s' has no models: its trials are no trainings",
+                       study);
     }
     rc = open_trial(study, trial, trial < 0 ? field_get(reply, "best") : reply,
                     p, err);

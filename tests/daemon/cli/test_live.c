@@ -208,13 +208,41 @@ START_TEST(lines_of_the_table)
     live_view_trial(&out, &live, &plain, 80, trial, true);
     ck_assert_str_eq(out.data,
                      "trial   val-acc  epoch    time        lr   emb_dim\n"
-                     "    0 ★     0.5    4/4     42s   0.00123        64\n");
+                     "    0 ★  0.5000    4/4     42s   0.00123        64\n");
     buf_reset(&out);
     live_view_say_trial(&out, &live, trial, true);
     ck_assert_str_eq(out.data, "trial 0 complete: val-acc 0.5 (best so far), "
                                "42 s: lr 0.001235, emb_dim 64\n");
     buf_fini(&out);
     json_free(trial);
+}
+END_TEST
+
+/* Who is no training reports steps, whose numbers are its own. */
+START_TEST(steps_are_called_steps)
+{
+    static const char *const running =
+        "{\"number\":3,\"state\":\"RUNNING\",\"attempt\":1,\"progress\":"
+        "{\"phase\":\"command\",\"epoch\":5,\"step\":2,\"n_steps\":0,"
+        "\"loss\":7.5,\"elapsed_ms\":4000},\"epochs\":[{\"step\":5,"
+        "\"value\":7.5}]}";
+    struct json *node = parsed(running);
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    take_study("{\"name\":\"s\",\"state\":\"running\",\"metric\":\"value\","
+               "\"unit\":\"step\",\"params\":[\"x\"],\"config\":{\"training\":"
+               "{\"max_epochs\":10}}}");
+    ck_assert_int_eq(take_trial(running), LIVE_EPOCH);
+    live_view_titles(&out, &live, &plain, 80);
+    live_view_running(&out, &live.running[0], live.metric, &plain, 80, now);
+    ck_assert_str_eq(out.data,
+                     "trial     value   step    time         x\n"
+                     "    3  command     4.0s  step 5       value 7.5000\n");
+    buf_reset(&out);
+    live_view_say_epoch(&out, &live, node);
+    ck_assert_str_eq(out.data, "trial 3 step 5: value 7.5\n");
+    buf_fini(&out);
+    json_free(node);
 }
 END_TEST
 
@@ -247,6 +275,7 @@ Suite *suite(void)
     tcase_add_test(t, replies_of_any_shape_do_no_harm);
     tcase_add_test(t, the_block_fits_the_terminal);
     tcase_add_test(t, lines_of_the_table);
+    tcase_add_test(t, steps_are_called_steps);
     tcase_add_test(t, a_failure_says_why);
     suite_add_tcase(s, t);
     return s;
