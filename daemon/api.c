@@ -2,6 +2,7 @@
  * (api_user.c: 2xx is said only when it is durable), or a stream
  * (api_stream.c). Routes stand in one table. */
 #include "core/base/mem.h"
+#include "core/base/nearest.h"
 #include "daemon/api_priv.h"
 #include "daemon/daemon.h"
 #include "daemon/mirror.h"
@@ -175,6 +176,22 @@ static bool path_matches(const struct route *route,
     return r->n_segments == HTTP_MAX_SEGMENTS;
 }
 
+static void refuse_unknown(struct call *c, const char *name)
+{
+    const struct mirror *m = daemon_mirror(c->api->daemon);
+    const char **known = mem_alloc(m->n_studies + 1, sizeof(*known));
+    for (size_t i = 0; i < m->n_studies; i++) {
+        known[i] = m->studies[i]->spec.name;
+    }
+    const char *meant = nearest(name, known, m->n_studies);
+    struct err err;
+    err_set(&err, ERR_NOTFOUND, "no study named '%s'%s%s%s", name,
+            meant != NULL ? " (did you mean '" : "", meant != NULL ? meant : "",
+            meant != NULL ? "'?)" : "");
+    free(known);
+    api_refuse(c, &err);
+}
+
 /* Find the study that the route names; false: refused. */
 static bool find_study(struct call *c, const struct route *route)
 {
@@ -185,9 +202,7 @@ static bool find_study(struct call *c, const struct route *route)
     const char *name = c->request->segments[1];
     c->study = mirror_study_by_name(daemon_mirror(c->api->daemon), name);
     if (c->study == NULL) {
-        struct err err;
-        err_set(&err, ERR_NOTFOUND, "no study named '%s'", name);
-        api_refuse(c, &err);
+        refuse_unknown(c, name);
     }
     return c->study != NULL;
 }

@@ -1,6 +1,7 @@
 /* What users change: each is one event; the reply is said only when
  * daemon_handle returned, and then it is durable. */
 #include "core/base/mem.h"
+#include "core/base/nearest.h"
 #include "core/spec/spec_json.h"
 #include "daemon/api_priv.h"
 #include "daemon/daemon.h"
@@ -197,6 +198,22 @@ void api_post_stop(struct call *c)
     json_free(root);
 }
 
+static int no_such_param(const struct space *space, const char *name,
+                         struct err *err)
+{
+    const char **known = mem_alloc(space->n + 1, sizeof(*known));
+    for (size_t i = 0; i < space->n; i++) {
+        known[i] = space->params[i].name;
+    }
+    const char *meant = nearest(name, known, space->n);
+    err_set(err, ERR_INVALID,
+            "params.%s: the study has no such parameter%s%s%s", name,
+            meant != NULL ? " (did you mean '" : "", meant != NULL ? meant : "",
+            meant != NULL ? "'?)" : "");
+    free(known);
+    return ERR_INVALID;
+}
+
 /* {"params": {"lr": 0.001}} to values in the space's order, NaN where free. */
 static int fixed_values(const struct study *s, const struct json *root,
                         double *values, struct err *err)
@@ -215,9 +232,7 @@ static int fixed_values(const struct study *s, const struct json *root,
          p = json_next(p)) {
         int at = space_find(space, json_key(p));
         if (at < 0) {
-            return err_set(err, ERR_INVALID,
-                           "params.%s: the study has no such parameter",
-                           json_key(p));
+            return no_such_param(space, json_key(p), err);
         }
         int rc =
             dist_value_from_json(&space->params[at].dist, p, &values[at], err);
@@ -229,6 +244,16 @@ static int fixed_values(const struct study *s, const struct json *root,
     return 0;
 }
 
+/* A trial as it is now. */
+static void put_trial(struct call *c, int64_t study, int64_t number)
+{
+    const struct mirror *m = daemon_mirror(c->api->daemon);
+    struct views_time t = api_time();
+    views_trial(mirror_study(m, study), mirror_trial(m, study, number),
+                api_state_dir(c), true, &t, &c->out);
+}
+
+/* The reply is the trial that it became. */
 void api_post_enqueue(struct call *c)
 {
     static const char *const keys[] = {"params"};
@@ -238,14 +263,33 @@ void api_post_enqueue(struct call *c)
     }
     double *values = mem_alloc(c->study->spec.space.n + 1, sizeof(*values));
     struct err err;
-    if (fixed_values(c->study, root, values, &err) != 0) {
+    struct event e = {.kind = EVENT_ENQUEUE,
+                      .slot = -1,
+                      .study = c->study->id,
+                      .enqueue = {.values = values}};
+    int64_t number = (int64_t)c->study->n_trials; /* that it becomes */
+    if (fixed_values(c->study, root, values, &err) != 0 ||
+        daemon_handle(c->api->daemon, &e, &err) != 0) {
         api_refuse(c, &err);
     } else {
-        handle_study(c, (struct event){.kind = EVENT_ENQUEUE,
-                                       .enqueue = {.values = values}});
+        put_trial(c, e.study, number);
     }
     free(values);
     json_free(root);
+}
+
+/* Say which causes there are. */
+static void refuse_cause(struct call *c)
+{
+    struct buf message;
+    buf_init(&message, 4096);
+    buf_str(&message, "cause: expected one of");
+    for (int i = TRIAL_CAUSE_NONE + 1; i < TRIAL_N_CAUSES; i++) {
+        buf_printf(&message, "%s%s", i > TRIAL_CAUSE_NONE + 1 ? ", " : " ",
+                   trial_cause_name((enum trial_cause)i));
+    }
+    api_refuse_as(c, 400, "INVALID", message.data, "cause");
+    buf_fini(&message);
 }
 
 void api_post_retry(struct call *c)
@@ -268,7 +312,7 @@ void api_post_retry(struct call *c)
         api_refuse_as(c, 400, "INVALID",
                       "state: only FAIL trials can be retried", "state");
     } else if (cause != NULL && (!is_string || e.retry.cause < 0)) {
-        api_refuse_as(c, 400, "INVALID", "cause: no such cause", "cause");
+        refuse_cause(c);
     } else {
         handle_study(c, e);
     }

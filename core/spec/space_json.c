@@ -1,5 +1,6 @@
 /* The JSON forms of distributions and their values: Optuna's columns
  * distribution_json and param_value (optuna/distributions.py). */
+#include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/spec/space.h"
@@ -78,6 +79,24 @@ void dist_put_value(const struct dist *d, double value, struct json_out *w)
     }
 }
 
+/* Say which choices there are. */
+static int refuse_choice(const struct dist *d, struct err *err)
+{
+    struct buf list;
+    struct json_out w;
+    buf_init(&list, 1024);
+    json_out_init(&w, &list, JSON_COMPACT);
+    json_open(&w, '[');
+    for (size_t i = 0; i < d->n_choices; i++) {
+        dist_put_value(d, (double)i, &w);
+    }
+    json_close(&w, ']');
+    err_set(err, ERR_INVALID, "is not one of the choices%s%s",
+            list.overflow ? "" : " ", list.overflow ? "" : list.data);
+    buf_fini(&list);
+    return ERR_INVALID;
+}
+
 int dist_value_from_json(const struct dist *d, const struct json *node,
                          double *out, struct err *err)
 {
@@ -107,7 +126,7 @@ int dist_value_from_json(const struct dist *d, const struct json *node,
     int at = choice_find(d, &c);
     choice_fini(&c);
     if (at < 0) {
-        return err_set(err, ERR_INVALID, "is not one of the choices");
+        return refuse_choice(d, err);
     }
     *out = at;
     return 0;

@@ -189,7 +189,8 @@ START_TEST(test_states)
            "\"state\":\"stopped\"");
     expect("POST /studies/s/pause", "", 409, "nothing to pause");
     expect("POST /studies/s/retry", "{\"state\": \"COMPLETE\"}", 400, "FAIL");
-    expect("POST /studies/s/retry", "{\"cause\": \"bad luck\"}", 400, "cause");
+    expect("POST /studies/s/retry", "{\"cause\": \"bad luck\"}", 400,
+           "cause: expected one of daemon, ");
     expect("POST /studies/s/retry", "", 409, "no failed trial");
     expect("DELETE /studies/s", "", 200, "{}");
     expect("GET /studies/s", "", 404, "no study");
@@ -200,7 +201,8 @@ START_TEST(test_enqueue)
 {
     expect("POST /studies", CONFIG, 201, "");
     expect("POST /studies/s/enqueue", "{\"params\": {\"lr\": 0.0001}}", 200,
-           "\"WAITING\":1");
+           "{\"number\":0,");
+    expect("GET /studies/s/trials/0", "", 200, "\"params\":{\"lr\":0.0001}");
     expect("GET /studies/s/trials", "", 200, "\"enqueued\":true");
     expect("GET /studies/s/trials/0", "", 200, "\"number\":0");
     expect("GET /studies/s/trials/1", "", 404, "no trial 1");
@@ -213,6 +215,8 @@ START_TEST(test_enqueue)
            "no such parameter");
     expect("POST /studies/s/enqueue", "{\"params\": {\"lr\": \"a\"}}", 400,
            "lr");
+    expect("POST /studies/s/enqueue", "{\"params\": {\"lrr\": 1}}", 400,
+           "did you mean 'lr'?");
 }
 END_TEST
 
