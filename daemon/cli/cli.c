@@ -2,6 +2,7 @@
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/base/nearest.h"
 #include "core/base/paths.h"
 #include "daemon/cli/client.h"
 #include "daemon/cli/program.h"
@@ -105,18 +106,29 @@ void cli_put_json(const struct json *value)
 
 enum { KEY_JSON = 0x1000, KEY_STATE, KEY_DB };
 
+#define OPTION_DB                                                              \
+    {                                                                          \
+        "db", KEY_DB, "FILE", 0,                                               \
+            "look at this database, ours or Optuna's, instead of asking a "    \
+            "daemon; it is only read",                                         \
+            100                                                                \
+    }
+#define OPTION_JSON                                                            \
+    {                                                                          \
+        "json", KEY_JSON, NULL, 0, "print one JSON value on stdout", 100       \
+    }
 static const struct argp_option everyones[] = {
     {"state", KEY_STATE, "DIR", 0,
      "state directory (default: $PARZEN_STATE, $XDG_STATE_HOME/parzen, "
      "~/.local/state/parzen)",
      100},
-    {"db", KEY_DB, "FILE", 0,
-     "look at this database, ours or Optuna's, instead of asking a daemon; it "
-     "is only read",
-     100},
-    {"json", KEY_JSON, NULL, 0, "print one JSON value on stdout", 100},
+    OPTION_DB,
+    OPTION_JSON,
     {0},
 };
+/* Of commands whose own --state is a trial's: the directory's stands before
+ * the command then. */
+static const struct argp_option without_state[] = {OPTION_DB, OPTION_JSON, {0}};
 
 static error_t take_everyones(int key, char *arg, struct argp_state *state)
 {
@@ -142,7 +154,22 @@ static error_t take_everyones(int key, char *arg, struct argp_state *state)
 
 static const struct argp everyones_argp = {.options = everyones,
                                            .parser = take_everyones};
+static const struct argp without_state_argp = {.options = without_state,
+                                               .parser = take_everyones};
 static const struct argp_child children[] = {{.argp = &everyones_argp}, {0}};
+static const struct argp_child children_without_state[] = {
+    {.argp = &without_state_argp}, {0}};
+
+static bool has_own_state(const struct cli_command *command)
+{
+    const struct argp_option *o = command->options;
+    for (; o != NULL && o->name != NULL; o++) {
+        if (strcmp(o->name, "state") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 /* A command line on its way through argp. */
 struct line {
@@ -161,6 +188,20 @@ static void take_argument(struct line *l, char *arg, struct argp_state *state)
         argp_error(state, "'%s' is one argument too many", arg);
     }
     l->argv[++l->n] = arg;
+}
+
+/* "STUDY N" with one given: N is missing. */
+static void say_missing(const struct line *l, struct argp_state *state)
+{
+    const char *word = l->command->args;
+    if (strchr(word, '\n') != NULL) { /* several forms */
+        argp_error(state, "an argument is missing");
+    }
+    for (int i = 0; i < l->n; i++) {
+        word += strcspn(word, " ");
+        word += strspn(word, " ");
+    }
+    argp_error(state, "%.*s is missing", (int)strcspn(word, " "), word);
 }
 
 static error_t take(int key, char *arg, struct argp_state *state)
@@ -185,7 +226,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (l->command != NULL && l->n < l->command->n_min) {
-            argp_error(state, "an argument is missing");
+            say_missing(l, state);
         }
         return 0;
     default:
@@ -198,18 +239,60 @@ static error_t take(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* The names of all long options that the command has. */
+static size_t option_names(const struct cli_command *command,
+                           const char **names, size_t max)
+{
+    static const char *const of_all[] = {"json", "state", "db",
+                                         "help", "usage", "version"};
+    size_t n = 0;
+    for (; n < ARRAY_LEN(of_all); n++) {
+        names[n] = of_all[n];
+    }
+    const struct argp_option *o = command != NULL ? command->options : NULL;
+    for (; o != NULL && o->name != NULL && n < max; o++) {
+        names[n++] = o->name;
+    }
+    return n;
+}
+
+/* getopt says that an option is unknown; we say which one was meant. */
+static void check_options(struct cli *c, const char *program,
+                          const struct cli_command *command, char **words,
+                          int n_words)
+{
+    const char *names[64];
+    size_t n = option_names(command, names, ARRAY_LEN(names));
+    for (int i = 1; i < n_words && strcmp(words[i], "--") != 0; i++) {
+        char *word = mem_strndup(words[i], strcspn(words[i], "="));
+        bool is_known = strncmp(word, "--", 2) != 0;
+        for (size_t k = 0; k < n && !is_known; k++) {
+            is_known = strncmp(names[k], word + 2, strlen(word + 2)) == 0;
+        }
+        const char *meant = is_known ? NULL : nearest(word + 2, names, n);
+        free(word);
+        if (meant != NULL) {
+            cli_say(c, "%s: there is no option %s (did you mean --%s?)",
+                    program, words[i], meant);
+            exit(CLI_USAGE);
+        }
+    }
+}
+
 int cli_parse(struct cli *c, const struct cli_command *command, int argc,
               char **argv, void *input)
 {
-    struct argp argp = {.options = command->options,
-                        .parser = take,
-                        .args_doc = command->args,
-                        .doc = command->doc,
-                        .children = children};
+    struct argp argp = {
+        .options = command->options,
+        .parser = take,
+        .args_doc = command->args,
+        .doc = command->doc,
+        .children = has_own_state(command) ? children_without_state : children};
     char *name = mem_printf("parzen %s", command->name);
     char **words = mem_alloc((size_t)argc + 1, sizeof(*words));
     memcpy(words, argv, (size_t)argc * sizeof(*words));
     words[0] = name;
+    check_options(c, name, command, words, argc);
     struct line line = {
         .cli = c, .command = command, .input = input, .argv = argv};
     argp_parse(&argp, argc, words, 0, NULL, &line);
@@ -225,7 +308,10 @@ int cli_parse_global(struct cli *c, const char *doc, int argc, char **argv)
                         .doc = doc,
                         .children = children};
     struct line line = {.cli = c, .index = argc};
+    char *path = argv[0];
+    argv[0] = (char *)"parzen"; /* getopt names it */
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &line);
+    argv[0] = path;
     return line.index;
 }
 

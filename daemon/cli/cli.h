@@ -55,6 +55,11 @@ struct cli_command {
     void (*on_option)(int key, const char *arg, struct argp_state *state,
                       void *input);
 };
+/* For the help of commands that have a --state of their own (a trial's): the
+ * directory's --state is then not theirs. */
+#define CLI_STATE_BEFORE                                                       \
+    "\vTwo options are called --state: after the command it is the trials' "   \
+    "state, before it (parzen --state DIR ...) the state directory."
 /* Parse argv (argv[0] is the command's word). Usage errors and --help end the
  * program (2, 0). The arguments are moved to argv[1] .. argv[n]; returns n. */
 int cli_parse(struct cli *c, const struct cli_command *command, int argc,

@@ -1,9 +1,11 @@
 /* Commands that only look: studies, status, best. */
+#include "core/base/buf.h"
 #include "core/base/json.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/field.h"
 #include "daemon/cli/format.h"
+#include "daemon/cli/launch.h"
 #include "daemon/cli/summary.h"
 #include "daemon/cli/table.h"
 
@@ -18,6 +20,33 @@ static enum term_style style_of_state(const char *state)
            : strcmp(state, "finished") == 0 ? TERM_GOOD
            : strcmp(state, "failed") == 0   ? TERM_BAD
                                             : TERM_WARN;
+}
+
+/* --- what the daemon suffers from
+ * ------------------------------------------- */
+
+/* Of /health: its trouble, and each of its alarms, a line each. */
+static void say_alarms(struct cli *c, bool with_trouble)
+{
+    struct json *health;
+    struct err err;
+    if (launch_health(c, &health, &err) != 0) {
+        return;
+    }
+    const char *trouble = field_string(health, "trouble");
+    if (with_trouble && trouble != NULL) {
+        cli_say(c, "trouble: %s", trouble);
+    }
+    for (const struct json *a = field_first(health, "alarms"); a != NULL;
+         a = json_next(a)) {
+        const char *text = json_kind(a) == JSON_STRING
+                               ? json_string(a)
+                               : field_text(a, "message");
+        if (text[0] != '\0') {
+            cli_say(c, "alarm: %s", text);
+        }
+    }
+    json_free(health);
 }
 
 /* --- studies -------------------------------------------------------------- */
@@ -73,6 +102,7 @@ int cmd_studies(struct cli *c, int argc, char **argv)
         cli_put_json(field_get(reply, "studies"));
     } else {
         print_studies(c, reply);
+        say_alarms(c, true);
     }
     json_free(reply);
     return CLI_OK;
@@ -102,6 +132,9 @@ static void put_data(struct table *t, const struct json *s)
 {
     const struct json *data = field_get(s, "data");
     const char *sha = field_string(data, "sha256");
+    if (strcmp(field_text(s, "unit"), "step") == 0) {
+        return; /* it needs none */
+    }
     table_cell(t, TERM_DIM, "data");
     if (sha == NULL) {
         table_cell(t, TERM_PLAIN, "not prepared yet");
@@ -127,20 +160,44 @@ static void put_best(struct table *t, const struct json *s)
                 value, field_int(best, "number", -1));
 }
 
+/* "train, epoch 2, 30/119, loss 0.4, for 12 s"; what is not known is left out.
+ */
+static void put_progress_of(struct table *t, const struct json *s,
+                            const struct json *p)
+{
+    char text[FORMAT_SIZE];
+    struct buf line;
+    bool is_stepped = strcmp(field_text(s, "unit"), "step") == 0;
+    double loss = field_number(p, "loss");
+    const char *phase = field_text(p, "phase");
+    buf_init(&line, 1024);
+    buf_str(&line, phase[0] != '\0' ? phase : "starting");
+    if (!is_stepped && phase[0] != '\0') {
+        buf_printf(&line, ", epoch %" PRId64, field_int(p, "epoch", 0) + 1);
+    } else if (!isnan(loss)) {
+        buf_printf(&line, ", step %" PRId64, field_int(p, "epoch", 0));
+    }
+    if (field_int(p, "n_steps", 0) > 0) {
+        buf_printf(&line, ", %" PRId64 "/%" PRId64, field_int(p, "step", 0),
+                   field_int(p, "n_steps", 0));
+    }
+    if (!isnan(loss)) {
+        format_number(loss, text);
+        buf_printf(&line, ", %s %s",
+                   is_stepped ? field_text(s, "metric") : "loss", text);
+    }
+    format_duration(field_int(p, "elapsed_ms", -1), text);
+    buf_printf(&line, ", for %s", text);
+    table_cell(t, TERM_PLAIN, line.data);
+    buf_fini(&line);
+}
+
 static void put_running(struct table *t, const struct json *s)
 {
     for (const struct json *r = field_first(s, "running"); r != NULL;
          r = json_next(r)) {
-        const struct json *p = field_get(r, "progress");
-        char loss[FORMAT_SIZE], elapsed[FORMAT_SIZE];
-        format_number(field_number(p, "loss"), loss);
-        format_duration(field_int(p, "elapsed_ms", -1), elapsed);
         table_cellf(t, TERM_DIM, "trial %" PRId64, field_int(r, "number", -1));
-        table_cellf(
-            t, TERM_PLAIN,
-            "%s, epoch %" PRId64 ", %" PRId64 "/%" PRId64 ", loss %s, for %s",
-            field_text(p, "phase"), field_int(p, "epoch", 0) + 1,
-            field_int(p, "step", 0), field_int(p, "n_steps", 0), loss, elapsed);
+        put_progress_of(t, s, field_get(r, "progress"));
     }
 }
 
@@ -221,6 +278,7 @@ int cmd_status(struct cli *c, int argc, char **argv)
         cli_put_json(study);
     } else {
         print_status(c, study);
+        say_alarms(c, false); /* the trouble is part of the study's view */
     }
     json_free(study);
     return CLI_OK;

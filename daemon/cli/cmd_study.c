@@ -56,19 +56,25 @@ static int tell(struct cli *c, struct json *study)
         cli_put_json(study);
     } else {
         const char *reason = field_string(study, "reason");
-        int64_t n = field_int(field_get(study, "counts"), "RUNNING", 0);
-        char running[64] = "";
+        const struct json *counts = field_get(study, "counts");
+        int64_t n = field_int(counts, "RUNNING", 0);
+        int64_t n_waiting = field_int(counts, "WAITING", 0);
+        char running[64] = "", waiting[64] = "";
         if (n > 0) {
             snprintf(running, sizeof(running), ", %" PRId64 " running", n);
         }
+        if (n_waiting > 0) {
+            snprintf(waiting, sizeof(waiting), ", %" PRId64 " waiting",
+                     n_waiting);
+        }
         cli_say(c,
                 "study '%s' %s%s%s: %" PRId64 " of %" PRId64
-                " trials finished%s",
+                " trials finished%s%s",
                 field_text(study, "name"),
                 live_view_state(field_text(study, "state")),
                 reason != NULL ? " - " : "", reason != NULL ? reason : "",
                 field_int(study, "finished", 0),
-                field_int(study, "n_trials", 0), running);
+                field_int(study, "n_trials", 0), running, waiting);
     }
     json_free(study);
     return CLI_OK;
@@ -162,7 +168,9 @@ int cmd_pause(struct cli *c, int argc, char **argv)
         .name = "pause",
         .args = "STUDY",
         .doc = "Lets the running trials end and starts no new ones until "
-               "`resume`.",
+               "`parzen resume`. A paused study is meant to go on: `parzen "
+               "run` of its config continues it, too. (`parzen stop` ends it "
+               "instead, and with --now at once.)",
         .n_min = 1,
         .n_max = 1};
     cli_parse(c, &command, argc, argv, NULL);
@@ -176,13 +184,17 @@ int cmd_stop(struct cli *c, int argc, char **argv)
          "do not wait for running trials: checkpoint them and put them back",
          0},
         {0}};
-    static const struct cli_command command = {.name = "stop",
-                                               .args = "STUDY",
-                                               .doc = "Ends a study.",
-                                               .n_min = 1,
-                                               .n_max = 1,
-                                               .options = options,
-                                               .on_option = on_option};
+    static const struct cli_command command = {
+        .name = "stop",
+        .args = "STUDY",
+        .doc = "Ends a study: no new trials are started; those that run end, "
+               "or with --now are checkpointed and wait. Nothing is lost: "
+               "`parzen resume` goes on from there. (`parzen pause` does the "
+               "same without --now, and marks the study as one that goes on.)",
+        .n_min = 1,
+        .n_max = 1,
+        .options = options,
+        .on_option = on_option};
     struct input in = {.now = false};
     cli_parse(c, &command, argc, argv, &in);
     return post(c, argv[1], "/stop", in.now ? "{\"now\":true}" : NULL);
@@ -193,14 +205,16 @@ int cmd_stop(struct cli *c, int argc, char **argv)
 int cmd_retry(struct cli *c, int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        {"state", KEY_STATE, "STATE", 0, "only FAIL can be retried", 0},
+        {"state", KEY_STATE, "STATE", 0,
+         "FAIL, the only state that can be retried, and the default", 0},
         {"cause", KEY_CAUSE, "CAUSE", 0,
-         "only trials that failed of this cause, as `trials` shows it", 0},
+         "only trials that failed of this cause, as `parzen trials` shows it",
+         0},
         {0}};
     static const struct cli_command command = {
         .name = "retry",
         .args = "STUDY",
-        .doc = "Puts failed trials back, to be tried again.",
+        .doc = "Puts failed trials back, to be tried again." CLI_STATE_BEFORE,
         .n_min = 1,
         .n_max = 1,
         .options = options,
@@ -283,6 +297,30 @@ static int put_assignment(struct json_out *w, const char *word, struct err *err)
     return 0;
 }
 
+/* Say which trial it became; takes it. */
+static int tell_enqueued(struct cli *c, const char *name, struct json *trial)
+{
+    struct json *study;
+    struct err err;
+    if (c->json) {
+        cli_put_json(trial);
+    } else {
+        cli_say(c, "study '%s': this is trial %" PRId64 ", tried next", name,
+                field_int(trial, "number", -1));
+    }
+    json_free(trial);
+    if (!c->json &&
+        cli_study_call(c, "GET", name, "", NULL, &study, &err) == 0) {
+        const char *state = field_text(study, "state");
+        if (strcmp(state, "running") != 0) {
+            cli_say(c, "The study %s: parzen resume '%s' lets it go on.",
+                    live_view_state(state), name);
+        }
+        json_free(study);
+    }
+    return CLI_OK;
+}
+
 int cmd_enqueue(struct cli *c, int argc, char **argv)
 {
     static const struct cli_command command = {
@@ -306,8 +344,11 @@ int cmd_enqueue(struct cli *c, int argc, char **argv)
     }
     json_close(&w, '}');
     json_close(&w, '}');
-    int code =
-        rc != 0 ? cli_fail(c, &err) : post(c, argv[1], "/enqueue", body.data);
+    struct json *trial;
+    if (rc == 0) {
+        rc = cli_study_call(c, "POST", argv[1], "/enqueue", body.data, &trial,
+                            &err);
+    }
     buf_fini(&body);
-    return code;
+    return rc != 0 ? cli_fail(c, &err) : tell_enqueued(c, argv[1], trial);
 }

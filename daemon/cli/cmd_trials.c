@@ -3,7 +3,7 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/nearest.h"
-#include "core/spec/run.h"
+#include "core/spec/spec.h"
 #include "core/spec/trial.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/client.h"
@@ -12,6 +12,7 @@
 #include "daemon/cli/format.h"
 #include "daemon/cli/last_words.h"
 #include "daemon/cli/table.h"
+#include "daemon/cli/width.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,24 +22,38 @@
 
 /* --- trials --------------------------------------------------------------- */
 
-enum { KEY_TRIAL_STATE = 1, KEY_SORT };
+enum { KEY_TRIAL_STATE = 1, KEY_SORT, KEY_REVERSE, KEY_LIMIT };
+
+enum { WORDS_WIDTH = 72 };
 
 struct trials_input {
     const char *state, *sort;
+    bool reverse;
+    int64_t limit; /* 0: all */
 };
 
 static void on_option(int key, const char *arg, struct argp_state *state,
                       void *ctx)
 {
     struct trials_input *in = ctx;
-    if (key == KEY_SORT) {
+    switch (key) {
+    case KEY_SORT:
         in->sort = arg;
         return;
+    case KEY_REVERSE:
+        in->reverse = true;
+        return;
+    case KEY_LIMIT:
+        in->limit = cli_number(state, "limit", arg, 1, SPEC_MAX_TRIALS);
+        return;
+    default:
+        break;
     }
     if (trial_state_by_name(arg) < 0) {
         argp_error(state,
                    "--state: '%s' is not one of WAITING, RUNNING, "
-                   "COMPLETE, PRUNED, FAIL",
+                   "COMPLETE, PRUNED, FAIL (the --state of a directory "
+                   "stands before the command)",
                    arg);
     }
     in->state = trial_state_name((enum trial_state)trial_state_by_name(arg));
@@ -59,14 +74,17 @@ static int64_t duration_of(const struct json *trial)
 struct key {
     double number; /* NaN: none, comes last */
     const char *text;
+    int sign; /* -1: the other way round */
     int64_t trial;
     const struct json *node;
 };
 
-static struct key key_of(const struct json *trial, const char *column)
+static struct key key_of(const struct json *trial, const char *column, int sign)
 {
-    struct key k = {
-        .number = NAN, .trial = field_int(trial, "number", 0), .node = trial};
+    struct key k = {.number = NAN,
+                    .sign = sign,
+                    .trial = field_int(trial, "number", 0),
+                    .node = trial};
     const struct json *p = field_get(field_get(trial, "params"), column);
     if (p != NULL) {
         k.number = field_number(field_get(trial, "params"), column);
@@ -89,17 +107,17 @@ static int compare(const void *a, const void *b)
     const struct key *x = a, *y = b;
     int order = 0;
     if (x->text != NULL && y->text != NULL) {
-        order = strcmp(x->text, y->text);
+        order = x->sign * strcmp(x->text, y->text);
     } else if (isnan(x->number) != isnan(y->number)) {
         order = isnan(x->number) ? 1 : -1;
     } else if (!isnan(x->number)) {
-        order = (x->number > y->number) - (x->number < y->number);
+        order = x->sign * ((x->number > y->number) - (x->number < y->number));
     }
     return order != 0 ? order : (x->trial > y->trial) - (x->trial < y->trial);
 }
 
 static struct key *sorted(const struct json *reply, const char *column,
-                          size_t *n)
+                          int sign, size_t *n)
 {
     const struct json *list = field_get(reply, "trials");
     struct key *keys = mem_alloc(
@@ -107,7 +125,7 @@ static struct key *sorted(const struct json *reply, const char *column,
     *n = 0;
     for (const struct json *t = field_first(reply, "trials"); t != NULL;
          t = json_next(t)) {
-        keys[(*n)++] = key_of(t, column);
+        keys[(*n)++] = key_of(t, column, sign);
     }
     qsort(keys, *n, sizeof(*keys), compare);
     return keys;
@@ -137,6 +155,26 @@ static enum term_style style_of(const char *state)
                                            : TERM_PLAIN;
 }
 
+/* Why it failed, in brief also where lines may be long: `show` has it all. */
+static void put_words(struct table *t, const char *cause, const char *message)
+{
+    struct buf safe, brief;
+    buf_init(&safe, BUF_MAX_CONFIG);
+    buf_init(&brief, BUF_MAX_CONFIG);
+    width_printable(&safe, message, strcspn(message, "\n"));
+    width_fit(&brief, safe.data != NULL ? safe.data : "", WORDS_WIDTH);
+    table_cellf(t, TERM_DIM, "%s%s%s", cause, brief.len > 0 ? ": " : "",
+                brief.data != NULL ? brief.data : "");
+    buf_fini(&safe);
+    buf_fini(&brief);
+}
+
+/* Do its trials report steps, not epochs? */
+static bool is_stepped(const struct json *study)
+{
+    return strcmp(field_text(study, "unit"), "step") == 0;
+}
+
 static void put_row(struct table *t, const struct json *study,
                     const struct json *trial)
 {
@@ -147,10 +185,13 @@ static void put_row(struct table *t, const struct json *study,
     char text[256];
     table_cellf(t, TERM_PLAIN, "%" PRId64, field_int(trial, "number", -1));
     table_cell(t, style_of(state), state);
-    format_number(field_number(trial, "value"), text);
+    format_metric(field_number(trial, "value"), text);
     table_cell(t, is_best ? TERM_GOOD : TERM_PLAIN, text);
     int64_t n_epochs = field_int(trial, "n_epochs", 0);
-    if (best >= 0) {
+    if (is_stepped(study)) {
+        snprintf(text, sizeof(text), best >= 0 ? "%" PRId64 : "-", best);
+        table_cell(t, TERM_PLAIN, text);
+    } else if (best >= 0) {
         table_cellf(t, TERM_PLAIN, "%" PRId64 "/%" PRId64, best + 1, n_epochs);
     } else {
         table_cellf(t, TERM_PLAIN, "-/%" PRId64, n_epochs);
@@ -165,8 +206,7 @@ static void put_row(struct table *t, const struct json *study,
     }
     const char *cause = field_text(trial, "cause");
     const char *message = field_text(trial, "message");
-    table_cellf(t, TERM_DIM, "%s%s%s", cause, message[0] != '\0' ? ": " : "",
-                message);
+    put_words(t, cause, message);
 }
 
 static void print_trials(const struct cli *c, const struct json *study,
@@ -176,7 +216,7 @@ static void print_trials(const struct cli *c, const struct json *study,
     table_right(t, "trial");
     table_left(t, "state");
     table_right(t, field_text(study, "metric"));
-    table_right(t, "epoch");
+    table_right(t, is_stepped(study) ? "step" : "epoch");
     table_right(t, "duration");
     for (const struct json *p = field_first(study, "params"); p != NULL;
          p = json_next(p)) {
@@ -213,6 +253,14 @@ static int check_sort(const struct json *study, const char *sort,
                    meant != NULL ? meant : "", meant != NULL ? "'?)" : "");
 }
 
+/* Values are sorted from the best on, all else from the least. */
+static int sign_of(const struct json *study, const struct trials_input *in)
+{
+    bool falls = strcmp(in->sort, "value") == 0 &&
+                 strcmp(field_text(study, "direction"), "maximize") == 0;
+    return falls != in->reverse ? -1 : 1;
+}
+
 static int list_trials(struct cli *c, const char *name,
                        const struct trials_input *in, const struct json *study,
                        struct err *err)
@@ -231,7 +279,8 @@ static int list_trials(struct cli *c, const char *name,
         return rc;
     }
     size_t n;
-    struct key *keys = sorted(reply, in->sort, &n);
+    struct key *keys = sorted(reply, in->sort, sign_of(study, in), &n);
+    n = in->limit > 0 && (size_t)in->limit < n ? (size_t)in->limit : n;
     if (c->json) {
         put_json(keys, n);
     } else if (n == 0) {
@@ -248,19 +297,25 @@ static int list_trials(struct cli *c, const char *name,
 int cmd_trials(struct cli *c, int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        {"state", KEY_TRIAL_STATE, "STATE", 0, "only trials in this state", 0},
-        {"sort", KEY_SORT, "COLUMN", 0,
-         "number (default), state, value, epoch, duration, attempt, start or "
-         "a parameter",
+        {"state", KEY_TRIAL_STATE, "STATE", 0,
+         "only trials in this state: WAITING, RUNNING, COMPLETE, PRUNED or "
+         "FAIL",
          0},
+        {"sort", KEY_SORT, "COLUMN", 0,
+         "number (default), state, value (the best first), epoch, duration, "
+         "attempt, start or a parameter (the least first)",
+         0},
+        {"reverse", KEY_REVERSE, NULL, 0, "the other way round", 0},
+        {"limit", KEY_LIMIT, "N", 0, "only the first N of these", 0},
         {0}};
-    static const struct cli_command command = {.name = "trials",
-                                               .args = "STUDY",
-                                               .doc = "Lists trials.",
-                                               .n_min = 1,
-                                               .n_max = 1,
-                                               .options = options,
-                                               .on_option = on_option};
+    static const struct cli_command command = {
+        .name = "trials",
+        .args = "STUDY",
+        .doc = "Lists trials." CLI_STATE_BEFORE,
+        .n_min = 1,
+        .n_max = 1,
+        .options = options,
+        .on_option = on_option};
     struct trials_input in = {.sort = "number"};
     struct json *study;
     struct err err;
@@ -316,9 +371,10 @@ static void put_facts(struct table *t, const struct json *trial)
         put_pair(t, "value", text);
     }
     int64_t best = field_int(trial, "best_epoch", -1);
+    bool is_step = field_get(field_first(trial, "epochs"), "step") != NULL;
     if (best >= 0) {
-        table_cell(t, TERM_DIM, "best epoch");
-        table_cellf(t, TERM_PLAIN, "%" PRId64, best + 1);
+        table_cell(t, TERM_DIM, is_step ? "best step" : "best epoch");
+        table_cellf(t, TERM_PLAIN, "%" PRId64, best + !is_step);
     }
     put_memory(t, trial);
     table_cell(t, TERM_DIM, "attempt");
@@ -343,29 +399,37 @@ static void put_facts(struct table *t, const struct json *trial)
     }
 }
 
+/* The reports of an epoch or a step each; their keys are the columns. */
 static void print_epochs(const struct cli *c, const struct json *trial)
 {
-    int64_t best = field_int(trial, "best_epoch", -1);
-    struct table *t = table_new();
-    table_right(t, "epoch");
-    for (int i = 0; i < RUN_N_METRICS; i++) {
-        table_right(t, RUN_METRIC_NAMES[i]);
+    const struct json *first = field_first(trial, "epochs");
+    if (first == NULL) {
+        return;
     }
-    for (const struct json *e = field_first(trial, "epochs"); e != NULL;
-         e = json_next(e)) {
-        int64_t epoch = field_int(e, "epoch", -1);
-        enum term_style style = epoch == best ? TERM_GOOD : TERM_PLAIN;
-        table_cellf(t, style, "%" PRId64, epoch + 1);
-        for (int i = 0; i < RUN_N_METRICS; i++) {
+    int64_t best = field_int(trial, "best_epoch", -1);
+    bool is_epoch = field_get(first, "epoch") != NULL;
+    const char *unit = is_epoch ? "epoch" : "step";
+    struct table *t = table_new();
+    for (const struct json *k = json_first(first); k != NULL;
+         k = json_next(k)) {
+        table_right(t, json_key(k));
+    }
+    for (const struct json *e = first; e != NULL; e = json_next(e)) {
+        int64_t at = field_int(e, unit, -1);
+        enum term_style style = at == best ? TERM_GOOD : TERM_PLAIN;
+        for (const struct json *k = json_first(first); k != NULL;
+             k = json_next(k)) {
             char text[FORMAT_SIZE];
-            format_number(field_number(e, RUN_METRIC_NAMES[i]), text);
+            if (strcmp(json_key(k), unit) == 0) {
+                snprintf(text, sizeof(text), "%" PRId64, at + is_epoch);
+            } else {
+                format_metric(field_number(e, json_key(k)), text);
+            }
             table_cell(t, style, text);
         }
     }
-    if (table_n_rows(t) > 0) {
-        printf("\n");
-        table_print(t, &c->out);
-    }
+    printf("\n");
+    table_print(t, &c->out);
     table_free(t);
 }
 

@@ -55,8 +55,8 @@ static void put_lost(struct follow *f, struct buf *block)
     const struct term *t = &f->c->err;
     int64_t left = RETRY_MS - (now_ms() - f->lost_ms);
     buf_printf(block,
-               "%s      the daemon is gone; waiting %" PRId64
-               " s for one to come back%s\n",
+               "%s      the daemon is gone, what stands above is old; waiting "
+               "%" PRId64 " s for it to come back%s\n",
                term_on(t, TERM_WARN), left > 0 ? (left + 999) / 1000 : 0,
                term_off(t, TERM_WARN));
 }
@@ -171,8 +171,7 @@ static bool wait_for_daemon(struct follow *f)
         f->lost_ms = now_ms();
         if (!f->is_live) {
             cli_say(f->c,
-                    "the daemon is gone; waiting %d s for one to come "
-                    "back",
+                    "the daemon is gone; waiting %d s for it to come back",
                     RETRY_MS / 1000);
         }
     }

@@ -1,10 +1,12 @@
 /* parzen: the command line. */
+#include "core/base/buf.h"
 #include "core/base/nearest.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -16,10 +18,22 @@ static const struct {
 #undef X
 };
 
-#define X(word, function, help) "\n  " word "\t" help
-static const char doc[] = "Finds good hyperparameters and can be left alone."
-                          "\vCommands (each has --help):" CMD_LIST(X) "\n";
+static char *make_doc(void)
+{
+    static const char *const helps[] = {
+#define X(word, function, help) help,
+        CMD_LIST(X)
 #undef X
+    };
+    struct buf doc;
+    buf_init(&doc, 16 << 10);
+    buf_str(&doc, "Finds good hyperparameters and can be left alone."
+                  "\vCommands (each has --help):\n");
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        buf_printf(&doc, "  %-12s %s\n", commands[i].word, helps[i]);
+    }
+    return buf_take(&doc);
+}
 
 static int unknown(struct cli *c, const char *word)
 {
@@ -53,7 +67,9 @@ int main(int argc, char **argv)
     argp_err_exit_status = CLI_USAGE;
     signal(SIGPIPE, SIG_IGN); /* a write to a dead daemon is an error */
     cli_init(&c);
+    char *doc = make_doc();
     int at = cli_parse_global(&c, doc, argc, argv);
+    free(doc);
     int code = dispatch(&c, argc - at, argv + at);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         code = code == CLI_OK ? CLI_FAILED : code;

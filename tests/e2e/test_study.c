@@ -59,6 +59,21 @@ static void params_are_inside(void)
         0);
 }
 
+static void best_comes_first(const char *study)
+{
+    char *best = home_expect(
+        &h, 0, NULL, (const char *const[]){"--json", "best", study, NULL});
+    char *first =
+        home_expect(&h, 0, NULL,
+                    (const char *const[]){"--json", "trials", study, "--sort",
+                                          "value", "--limit", "1", NULL});
+    size_t n = strcspn(best, ","); /* {"number":5 */
+    ck_assert_msg(strncmp(first + 1, best, n + 1) == 0, "%s is not %s", first,
+                  best);
+    free(first);
+    free(best);
+}
+
 START_TEST(run_ends_with_its_trials)
 {
     begin(200, two);
@@ -66,6 +81,7 @@ START_TEST(run_ends_with_its_trials)
     EXPECT(&h, 0, NULL, "run", config);
     ck_assert_int_eq(home_count(&h, TRIALS " WHERE state = 'COMPLETE'"), 6);
     params_are_inside();
+    best_comes_first("tiny");
     char *best = home_expect(
         &h, 0, NULL, (const char *const[]){"--json", "best", "tiny", NULL});
     char *expected = home_sql(
@@ -99,8 +115,14 @@ START_TEST(another_config_of_the_same_name_is_refused)
     EXPECT(&h, 0, NULL, "resume", "same", "--trials", "3");
     home_wait_state(&h, "same", "finished", FINISH_S);
     ck_assert_int_eq(home_count(&h, TRIALS), 3);
-    EXPECT(&h, 0, NULL, "run", quick("same", "\"n_trials\": 1,"));
+    const char *less = quick("same", "\"n_trials\": 1,");
+    EXPECT(&h, 0, "n_trials: 3 is kept, the config says 1", "run", less);
+    EXPECT(&h, 0, "workers: 0 is kept, the config says 2", "run", less,
+           "--workers", "2");
     ck_assert_int_eq(home_count(&h, TRIALS), 3);
+    EXPECT(&h, 0, "n_trials: raised from 3 to 4", "run", less, "--trials", "4");
+    ck_assert_int_eq(home_count(&h, TRIALS), 4);
+    EXPECT(&h, 4, "did you mean 'same'?", "status", "sane");
     EXPECT(&h, 1, "larger target", "resume", "same");
     end("same");
 }
@@ -112,7 +134,11 @@ START_TEST(an_enqueued_point_is_tried_once)
     EXPECT(&h, 0, NULL, "run", "--detach", slow("queue", "\"n_trials\": 4,"));
     ck_assert(home_wait(&h, TRIALS " WHERE state = 'RUNNING'", 2, 20000));
     home_hold(&h);
-    EXPECT(&h, 0, NULL, "enqueue", "queue", "lr=0.00123", "emb_dim=16");
+    EXPECT(&h, 0, "this is trial 2", "enqueue", "queue", "lr=0.00123",
+           "emb_dim=16");
+    EXPECT(&h, 0, "0.00123", "trials", "queue", "--state", "waiting");
+    EXPECT(&h, 2, "stands before the command", "trials", "queue", "--state",
+           h.state);
     EXPECT(&h, 2, "emb_dim", "enqueue", "queue", "emb_dim=17");
     EXPECT(&h, 2, "lrr", "enqueue", "queue", "lrr=0.1");
     home_go_on(&h);
