@@ -58,6 +58,10 @@ export async function post(path, body) {
   return (await ask("POST", path, { body })).json();
 }
 
+export async function remove(path) {
+  return (await ask("DELETE", path)).json();
+}
+
 export function studyPath(name, rest = "") {
   return `studies/${encodeURIComponent(name)}${rest}`;
 }

@@ -7,7 +7,10 @@ import { StudyPage } from "./study.js";
 const main = document.getElementById("main");
 const banner = document.getElementById("banner");
 let page = null;
-let isTold = false; // the daemon's version is shown
+const alarms = document.getElementById("alarms");
+const HEALTH_MS = 10000;
+let isConnected = false;
+let askedAt = -Infinity; // for /health
 
 /** "#/study/NAME/trial/3" -> {study, trial}; anything else is the list. */
 function route() {
@@ -30,17 +33,26 @@ function askForToken() {
     h("pre", {}, "parzen daemon url")));
 }
 
-async function tellVersion() {
-  if (isTold) {
-    return;
-  }
-  isTold = true;
+async function askHealth() {
   try {
     const health = await get("health");
     setText(document.getElementById("daemon"),
       `parzend ${health.version}, ${health.workers.length} workers`);
+    const own = page instanceof StudyPage ? null : health.trouble; // a study says it itself
+    const words = [own, ...(health.alarms ?? []).map((a) => a.message ?? a)]
+      .filter((w) => typeof w === "string");
+    setText(alarms, words.join(" · "));
+    alarms.hidden = words.length === 0;
   } catch {
-    isTold = false;
+    askedAt = -Infinity;
+  }
+}
+
+/** Now and then. */
+function tellHealth() {
+  if (performance.now() - askedAt > HEALTH_MS && !document.hidden) {
+    askedAt = performance.now();
+    askHealth();
   }
 }
 
@@ -48,11 +60,13 @@ async function tellVersion() {
 function onConnection(error) {
   if (error === null) {
     banner.hidden = true;
-    tellVersion();
+    isConnected = true;
+    tellHealth();
   } else if (error.status === 401) {
     askForToken();
   } else {
-    isTold = false;
+    isConnected = false;
+    askedAt = -Infinity;
     setText(banner, error.status === 0
       ? "parzend does not answer. What you see is how it stood; the page goes on by itself when it is back."
       : `parzend refused: ${error.message}`);
@@ -74,5 +88,10 @@ function show() {
   page.select?.(trial);
 }
 
+setInterval(() => {
+  if (isConnected) {
+    tellHealth();
+  }
+}, HEALTH_MS / 2);
 addEventListener("hashchange", show);
 show();

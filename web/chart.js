@@ -1,5 +1,6 @@
 // The two charts. Tooltips are drawn as text on the canvas, never as HTML.
 import * as format from "./format.js";
+import { thinned } from "./thin.js";
 
 // The chart library empties its element by writing "" into it as HTML, which the page's
 // policy lets pass; any other HTML from a string is an error.
@@ -174,6 +175,9 @@ export class HistoryChart extends Chart {
     const foot = !Number.isFinite(low) ? (this.isLog ? 1 : 0) : this.isLog
       ? low / (high > low ? (high / low) ** 0.08 : 1.1) : low - 0.08 * (high - low || 1);
     groups.FAIL.push(...failed.map((n) => ({ value: [n, foot], number: n })));
+    for (const state of Object.keys(groups)) {
+      groups[state] = thinned(groups[state], selected);
+    }
     const ring = Object.values(groups).flat().filter((p) => p.number === selected);
     const isLong = model.trials.size > FEW;
     const names = [["complete", groups.COMPLETE], ["pruned", groups.PRUNED],
@@ -187,46 +191,53 @@ export class HistoryChart extends Chart {
   }
 }
 
-/** Losses and accuracies over a trial's epochs. */
+/** What a trial reported over its epochs or steps: accuracies have an axis of
+ * their own beside losses. */
 export class EpochChart extends Chart {
+  #epochs = [];
+  #unit = "epoch";
+
   rebuild() {
     if (this.chart) {
-      this.chart.setOption(this.#base());
+      this.draw(this.#epochs, this.#unit);
     }
   }
 
-  #base() {
+  #line(c, name, isSecond, epochs, unit) {
+    const isTrain = name.startsWith("train");
+    const colour = name === "test-acc" ? c.running : name.endsWith("-acc") ? c.second : c.accent;
+    const plus = unit === "epoch" ? 1 : 0;
+    return { name, type: "line", yAxisIndex: isSecond ? 1 : 0,
+      symbolSize: epochs.length > FEW ? 0 : 5, itemStyle: { color: colour },
+      lineStyle: { color: colour, width: 2, type: isTrain ? "dashed" : "solid" },
+      data: epochs.map((e) => [e[unit] + plus, typeof e[name] === "number" ? e[name] : null]) };
+  }
+
+  draw(epochs, unit) {
+    this.#epochs = epochs;
+    this.#unit = unit;
     const c = colours();
-    const line = (name, colour, second, dashed) => ({ name, type: "line",
-      yAxisIndex: second ? 1 : 0, symbolSize: 5, itemStyle: { color: colour },
-      lineStyle: { color: colour, width: 2, type: dashed ? "dashed" : "solid" } });
-    return {
+    const isAccuracy = (n) => n.endsWith("-acc");
+    const names = Object.keys(epochs[0]).filter((n) => n !== unit
+      && epochs.some((e) => typeof e[n] === "number"));
+    const isMixed = names.some(isAccuracy) && !names.every(isAccuracy);
+    const left = names.filter((n) => !isMixed || !isAccuracy(n));
+    const y = (name, extra) => axis(c, { type: "value", scale: true, name, ...extra });
+    this.open().setOption({
       animation: false,
       aria: { enabled: true },
       grid: { left: 8, right: 8, top: 52, bottom: 24, containLabel: true },
       legend: { top: 0, left: 0, itemHeight: 9, itemWidth: 16,
         textStyle: { color: c.muted } },
       tooltip: tooltip(c, { trigger: "axis", formatter: (items) =>
-        [`epoch ${items[0].value[0]}`, ...items.map((i) =>
+        [`${unit} ${items[0].value[0]}`, ...items.map((i) =>
           `${i.seriesName} ${format.number(i.value[1])}`)].join("\n") }),
-      xAxis: axis(c, { type: "value", minInterval: 1, name: "epoch",
+      xAxis: axis(c, { type: "value", minInterval: 1, name: unit,
         nameLocation: "middle", nameGap: 24, splitLine: { show: false },
         min: "dataMin", max: "dataMax" }),
-      yAxis: [axis(c, { type: "value", scale: true, name: "loss" }),
-        axis(c, { type: "value", scale: true, name: "accuracy",
-          splitLine: { show: false } })],
-      series: [line("train-loss", c.muted, false, true), line("val-loss", c.accent, false),
-        line("val-acc", c.second, true)],
-    };
-  }
-
-  draw(epochs) {
-    if (!this.chart) {
-      this.open().setOption(this.#base());
-    }
-    const data = (name) => epochs.map((e) =>
-      [e.epoch + 1, typeof e[name] === "number" ? e[name] : null]);
-    this.chart.setOption({ series: [{ data: data("train-loss") }, { data: data("val-loss") },
-      { data: data("val-acc") }] });
+      yAxis: isMixed ? [y("loss"), y("accuracy", { splitLine: { show: false } })]
+        : [y(left.length === 1 ? left[0] : "")],
+      series: names.map((n) => this.#line(c, n, isMixed && isAccuracy(n), epochs, unit)),
+    }, true);
   }
 }

@@ -106,10 +106,11 @@ export function compareBy(get, descending, tie) {
   };
 }
 
-/** Say something that went wrong; it goes by itself, or by a click. */
-export function notify(message) {
+/** Say something that went wrong, or well; it goes by itself, or by a click. */
+export function notify(message, isGood = false) {
   const node = document.getElementById("notice");
   node.textContent = message;
+  node.classList.toggle("good", isGood);
   node.hidden = false;
   clearTimeout(notify.timer);
   notify.timer = setTimeout(() => { node.hidden = true; }, 12000);

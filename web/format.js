@@ -33,6 +33,9 @@ export function duration(ms) {
     return "–";
   }
   const s = Math.max(0, ms) / 1000;
+  if (ms > 0 && s < 1) {
+    return `${Math.round(ms)} ms`;
+  }
   if (s < 60) {
     return `${s < 10 ? s.toFixed(1) : Math.round(s)} s`;
   }

@@ -30,6 +30,17 @@ export class Model {
     this.heard.set(trial.number, performance.now());
   }
 
+  /** What its trials report after: epochs, which people count from 1, or steps
+   * with numbers of their own. */
+  get unit() {
+    return this.study.unit ?? "epoch";
+  }
+
+  /** An epoch's or step's number as people see it. */
+  at(v) {
+    return typeof v !== "number" ? "–" : String(this.unit === "epoch" ? v + 1 : v);
+  }
+
   get isMaximized() {
     return this.study.direction === "maximize";
   }
@@ -60,7 +71,7 @@ export class Model {
   }
 
   maxEpochs() {
-    const n = this.study.config?.training?.max_epochs;
+    const n = this.unit === "epoch" ? this.study.config?.training?.max_epochs : null;
     return typeof n === "number" ? n : null;
   }
 

@@ -1,22 +1,15 @@
 // One study: how it stands, its history, its trials; live.
-import { follow, post, studyPath } from "./api.js";
+import { Actions } from "./actions.js";
+import { follow, post, remove, studyPath } from "./api.js";
 import { HistoryChart } from "./chart.js";
 import { h, notify, progressBar, setBadge, setText, throttled } from "./dom.js";
 import * as format from "./format.js";
+import { ImportancePanel } from "./importances.js";
 import { Model } from "./model.js";
 import { TrialTable } from "./table.js";
 import { facts, TrialPanel } from "./trial.js";
 
 const MANY = 1000; // trials, from which on redrawing is rarer
-
-/** Which buttons a state has. */
-const ACTIONS = {
-  running: ["pause", "stop"],
-  paused: ["resume", "stop"],
-  stopped: ["resume"],
-  failed: ["resume"],
-  finished: [],
-};
 
 export class StudyPage {
   #model = new Model();
@@ -44,7 +37,8 @@ export class StudyPage {
       }
     }, 1000);
     this.#cleanUp = [stop, () => clearInterval(clock), () => this.table.close(),
-      () => this.panel.close(), () => this.chart.close(), this.draw.cancel,
+      () => this.panel.close(), () => this.chart.close(), () => this.importances.close(),
+      this.draw.cancel,
       this.drawChart.cancel];
   }
 
@@ -74,13 +68,11 @@ export class StudyPage {
     this.badge = h("span");
     this.reason = h("span", { class: "muted" });
     this.trouble = h("p", { class: "trouble", role: "alert", hidden: true });
-    this.buttons = Object.fromEntries([["pause", "Pause"], ["resume", "Resume"], ["stop", "Stop…"]]
-      .map(([what, label]) => [what, h("button", { type: "button", hidden: true,
-        on: { click: () => this.#act(what) } }, label)]));
-    this.#buildDialog();
+    this.actions = new Actions(this.#model, { send: (what, body) => this.#send(what, body),
+      enqueue: (params) => this.#enqueue(params), remove: () => this.#remove() });
     const heading = h("h1", {}, this.name);
     this.head = h("div", { class: "title" }, heading, this.badge, this.reason,
-      h("span", { class: "push" }), ...Object.values(this.buttons));
+      h("span", { class: "push" }), ...Object.values(this.actions.buttons));
     this.bar = progressBar("finished trials");
     this.stats = facts();
     this.overview = h("section", { class: "panel overview", hidden: true }, this.bar, this.stats);
@@ -89,11 +81,14 @@ export class StudyPage {
     this.table = new TrialTable(this.#model, this.link);
     this.trials = h("section", { class: "panel", hidden: true }, h("h2", {}, "Trials"),
       this.table.node);
-    this.panel = new TrialPanel(this.#model, () => { location.hash = this.link(null); });
+    this.panel = new TrialPanel(this.#model, () => { location.hash = this.link(null); },
+      (params) => this.actions.openEnqueue(params));
+    this.importances = new ImportancePanel(this.name);
     this.empty = h("section", { class: "empty" }, h("p", {}, "Waiting for parzend…"));
     root.replaceChildren(this.head, this.trouble, this.overview,
-      h("div", { class: "columns" }, this.history, this.best),
-      this.trials, this.empty, this.panel.node, this.dialog);
+      h("div", { class: "columns" }, this.history,
+        h("div", { class: "side" }, this.best, this.importances.node)),
+      this.trials, this.empty, this.panel.node, ...this.actions.dialogs);
   }
 
   #buildBest() {
@@ -112,27 +107,9 @@ export class StudyPage {
     this.chart = new HistoryChart(this.chartNode, this.#model, (number) => {
       location.hash = this.link(number);
     });
-    this.history = h("section", { class: "panel", hidden: true },
+    this.history = h("section", { class: "panel history", hidden: true },
       h("div", { class: "title" }, h("h2", {}, "History"), h("span", { class: "push" }),
         h("label", { for: "log-scale" }, this.log, " Logarithmic")), this.chartNode);
-  }
-
-  #buildDialog() {
-    const stop = (now) => {
-      this.dialog.close();
-      this.#send("stop", { now });
-    };
-    this.dialog = h("dialog", { "aria-labelledby": "stop-title" },
-      h("h2", { id: "stop-title" }, "Stop this study?"),
-      h("p", {}, "No new trials are started. Everything so far is kept, and Resume goes on "
-        + "from here."),
-      h("div", { class: "choices" },
-        h("button", { type: "button", on: { click: () => stop(false) } },
-          "Stop after the running trials"),
-        h("button", { type: "button", class: "danger", on: { click: () => stop(true) } },
-          "Stop now: running trials keep their checkpoints"),
-        h("button", { type: "button", class: "quiet", autofocus: true,
-          on: { click: () => this.dialog.close() } }, "Cancel")));
   }
 
   // --- what happens ---
@@ -162,10 +139,11 @@ export class StudyPage {
     if (e?.status === 404) {
       this.#model.trials.clear();
       this.select(null);
-      for (const node of [this.overview, this.history, this.best, this.trials, this.badge]) {
+      for (const node of [this.overview, this.history, this.best, this.importances.node,
+        this.trials, this.badge]) {
         node.hidden = true;
       }
-      Object.values(this.buttons).forEach((b) => { b.hidden = true; });
+      this.actions.draw(null);
       this.empty.hidden = false;
       this.empty.replaceChildren(h("h2", {}, "No such study"),
         h("p", {}, `There is no study named "${this.name}". `,
@@ -176,21 +154,37 @@ export class StudyPage {
     }
   }
 
-  #act(what) {
-    if (what === "stop") {
-      this.dialog.showModal();
-    } else {
-      this.#send(what, {});
-    }
-  }
-
-  async #send(what, body) {
+  /** Ask parzend; what it refuses is said. */
+  async #try(ask) {
     try {
-      this.#model.setStudy(await post(studyPath(this.name, `/${what}`), body));
-      this.draw();
+      await ask();
     } catch (e) {
       notify(e.message);
     }
+  }
+
+  #send(what, body) {
+    return this.#try(async () => {
+      this.#model.setStudy(await post(studyPath(this.name, `/${what}`), body));
+      this.draw();
+    });
+  }
+
+  #enqueue(params) {
+    return this.#try(async () => {
+      const trial = await post(studyPath(this.name, "/enqueue"), { params });
+      notify(this.#model.study.state === "running"
+        ? `This is trial ${trial.number}, tried next.`
+        : `This is trial ${trial.number}; Resume lets the study go on.`, true);
+    });
+  }
+
+  #remove() {
+    return this.#try(async () => {
+      await remove(studyPath(this.name));
+      location.hash = "#/";
+      notify(`Study "${this.name}" is deleted.`, true);
+    });
   }
 
   // --- drawing ---
@@ -205,9 +199,8 @@ export class StudyPage {
     setText(this.reason, s.reason ?? "");
     setText(this.trouble, s.trouble ?? "");
     this.trouble.hidden = !s.trouble;
-    for (const [what, button] of Object.entries(this.buttons)) {
-      button.hidden = !(ACTIONS[s.state] ?? []).includes(what);
-    }
+    this.actions.draw(s);
+    this.importances.update(s.counts.COMPLETE);
     this.overview.hidden = false;
     this.#drawStats(s);
     this.#drawBest(s);
@@ -258,7 +251,9 @@ export class StudyPage {
     const t = s.best;
     setText(this.bestValue, `${s.metric} ${format.number(t.value, 6)}`);
     this.bestParams.set(Object.entries(t.params).map(([k, v]) => [k, format.number(v, 6)]));
-    this.bestFacts.set([["Epoch", format.epoch(t.best_epoch)],
+    this.bestFacts.set([
+      ...(t.best_epoch === null ? [] : [[this.#model.unit === "step" ? "Step" : "Epoch",
+        this.#model.at(t.best_epoch)]]),
       ...(t.checkpoint ? [["Checkpoint", t.checkpoint]] : [])]);
     setText(this.bestLink, `Trial ${t.number} in detail`);
     this.bestLink.href = this.link(t.number);
@@ -269,7 +264,8 @@ export class StudyPage {
     if (!hasTrials) {
       this.empty.replaceChildren(h("h2", {}, "No trials yet"), ...s.preparing
         ? this.#preparation(s) : [], h("p", {},
-        s.preparing ? "The first trial appears here by itself."
+        s.preparing || s.state === "running" && s.unit === "step"
+          ? "The first trial appears here by itself."
           : s.state === "running" ? "The data set is being prepared; the first trial appears here by itself."
           : "Nothing has run so far."));
     }

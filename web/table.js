@@ -1,6 +1,7 @@
 // The trials of a study: only the rows in view exist.
 import { compareBy, h, progressBar, setAttribute, setBadge, setText, sortHeader } from "./dom.js";
 import * as format from "./format.js";
+import { parseFilter } from "./space.js";
 
 const ROW_PX = 34; // style.css says the same
 const BEYOND = 8; // rows kept above and below the view
@@ -11,7 +12,12 @@ const byNumber = (a, b) => a.number - b.number;
 function progressText(model, t) {
   const p = t.progress;
   if (t.state !== "RUNNING" || !p) {
-    return String(t.n_epochs);
+    return model.unit === "epoch" ? String(t.n_epochs) : model.at(t.best_epoch);
+  }
+  if (model.unit === "step") {
+    return typeof p.loss === "number"
+      ? `step ${p.epoch}, ${model.study.metric} ${format.number(p.loss, 4)}`
+      : p.phase || "starting";
   }
   const loss = typeof p.loss === "number" ? `, loss ${format.number(p.loss, 4)}` : "";
   const step = p.n_steps > 0 ? ` ${p.step}/${p.n_steps}` : "";
@@ -30,7 +36,9 @@ function columnsFor(model) {
     ...study.params.map((name) => ({ key: `param ${name}`, label: name, numeric: true,
       get: (t) => t.params[name] ?? null,
       show: (t) => format.number(t.params[name]) })),
-    { key: "epochs", label: "Epochs", get: (t) => t.n_epochs },
+    model.unit === "epoch"
+      ? { key: "epochs", label: "Epochs", get: (t) => t.n_epochs }
+      : { key: "epochs", label: "Best step", get: (t) => t.best_epoch },
     { key: "duration", label: "Duration", numeric: true,
       get: (t) => model.duration(t), show: (t) => format.duration(model.duration(t)) },
     { key: "attempt", label: "Attempt", numeric: true, get: (t) => t.attempt },
@@ -75,7 +83,7 @@ function makeRow(model, columns, link) {
   });
   row.show = (t, best, selected) => {
     shows.forEach((show) => show(t));
-    row.classList.toggle("best", best);
+    setAttribute(row, "class", `${t.state.toLowerCase()}${best ? " best" : ""}`);
     setAttribute(row, "aria-current", selected ? "true" : null);
   };
   return row;
@@ -88,6 +96,7 @@ export class TrialTable {
   #rows = new Map(); // by number: those in view
   #sort = { key: "number", descending: true };
   #state = null; // shown alone, null: all
+  #conditions = []; // of the filter's text
   #selected = null;
   #order = []; // the trials shown, sorted
 
@@ -98,6 +107,10 @@ export class TrialTable {
     this.filters = new Map([null, ...STATES].map((state) => [state,
       h("button", { type: "button", class: "chip", "aria-pressed": "false",
         on: { click: () => this.#filter(state) } })]));
+    this.filter = h("input", { type: "search", id: "filter", spellcheck: "false",
+      placeholder: "Filter: value>0.9 lr<1e-3 cause=oom", "aria-label": "Filter the trials",
+      "aria-describedby": "filter-wrong", on: { input: () => this.#filterBy() } });
+    this.wrong = h("p", { class: "muted", id: "filter-wrong", role: "status", hidden: true });
     this.head = h("tr");
     this.above = h("tr", { class: "spacer", "aria-hidden": "true" });
     this.below = h("tr", { class: "spacer", "aria-hidden": "true" });
@@ -108,10 +121,10 @@ export class TrialTable {
       "aria-label": "Trials", on: {
         scroll: () => this.#drawRows(), keydown: (e) => this.#onKey(e) } }, this.table);
     this.body.addEventListener("click", (e) => this.#onClick(e));
-    this.none = h("p", { class: "muted pad", hidden: true }, "No trials in this state.");
+    this.none = h("p", { class: "muted pad", hidden: true }, "No trials like this.");
     this.node = h("div", {},
       h("div", { class: "chips", role: "group", "aria-label": "Filter by state" },
-        ...this.filters.values()), this.view, this.none);
+        ...this.filters.values(), this.filter), this.wrong, this.view, this.none);
     this.resize = new ResizeObserver(() => this.#drawRows());
     this.resize.observe(this.view);
   }
@@ -131,9 +144,9 @@ export class TrialTable {
     this.#drawFilters();
     const column = this.#columns.find((c) => c.key === this.#sort.key);
     this.#order = [...this.#model.trials.values()]
-      .filter((t) => this.#state === null || t.state === this.#state)
+      .filter((t) => (this.#state === null || t.state === this.#state) && this.#holds(t))
       .sort(compareBy(column.get, this.#sort.descending, byNumber));
-    this.none.hidden = this.#order.length > 0 || this.#state === null;
+    this.none.hidden = this.#order.length > 0;
     this.#drawRows();
   }
 
@@ -211,6 +224,35 @@ export class TrialTable {
 
   #filter(state) {
     this.#state = state;
+    this.view.scrollTop = 0;
+    this.draw();
+  }
+
+  /** "value", "lr", ...: what conditions may name, and how a trial has it. */
+  #value(t, name) {
+    if (name === null) {
+      return `${t.cause ?? ""} ${t.message ?? ""}`;
+    }
+    const own = { trial: t.number, value: this.#model.value(t), state: t.state, cause: t.cause,
+      attempt: t.attempt, epochs: t.n_epochs };
+    return Object.hasOwn(own, name) && !Object.hasOwn(t.params, name) ? own[name]
+      : t.params[name];
+  }
+
+  #holds(t) {
+    return this.#conditions.every((c) => c.holds(this.#value(t, c.name)));
+  }
+
+  #filterBy() {
+    try {
+      this.#conditions = parseFilter(this.filter.value, ["value", ...this.#model.study.params,
+        "trial", "state", "cause", "attempt", "epochs"]);
+      this.wrong.hidden = true;
+    } catch (e) {
+      this.#conditions = [];
+      setText(this.wrong, e.message);
+      this.wrong.hidden = false;
+    }
     this.view.scrollTop = 0;
     this.draw();
   }

@@ -24,8 +24,10 @@ export class TrialPanel {
   #model;
   #number = null;
   #drawn = ""; // what the epochs showed last
+  #logOf = null; // the trial whose log was asked for
 
-  constructor(model, onClose) {
+  /** onEnqueue(params): the user wants something like this trial. */
+  constructor(model, onClose, onEnqueue) {
     this.#model = model;
     this.title = h("h2", { tabindex: -1 });
     this.badge = h("span");
@@ -35,16 +37,20 @@ export class TrialPanel {
     this.chartNode = h("div", { class: "epoch-chart" });
     this.head = h("tr");
     this.body = h("tbody");
-    this.epochs = h("section", {}, h("h3", {}, "Epochs"), this.chartNode,
+    this.heading = h("h3");
+    this.epochs = h("section", {}, this.heading, this.chartNode,
       h("div", { class: "scroll" },
         h("table", { class: "small" }, h("thead", {}, this.head), this.body)));
+    this.similar = h("button", { type: "button", on: { click: () =>
+      onEnqueue(this.#model.trials.get(this.#number).params) } }, "Enqueue one like this…");
     this.log = h("pre", { class: "log", hidden: true, tabindex: 0, "aria-label": "Log" });
     this.node = h("aside", { class: "trial", hidden: true, "aria-label": "Trial" },
       h("header", {}, this.title, this.badge,
         h("button", { type: "button", class: "quiet close", on: { click: onClose } }, "Close")),
       this.message, h("h3", {}, "Parameters"), this.params, this.facts, this.epochs,
-      h("p", {}, h("button", { type: "button", on: { click: () => this.#showLog() } },
-        "Show the end of the log")), this.log);
+      h("div", { class: "row" },
+        h("button", { type: "button", on: { click: () => this.#showLog() } },
+          "Show the end of the log"), this.similar), this.log);
     this.chart = new EpochChart(this.chartNode);
     this.onKey = (e) => {
       if (e.key === "Escape" && !this.node.hidden && !document.querySelector("dialog[open]")) {
@@ -66,6 +72,7 @@ export class TrialPanel {
       this.#drawn = "";
       this.log.hidden = true;
       this.log.textContent = "";
+      this.#logOf = null;
     }
     this.draw();
   }
@@ -76,10 +83,16 @@ export class TrialPanel {
     if (t === undefined) {
       return;
     }
+    const study = this.#model.study;
     setText(this.title, `Trial ${t.number}`);
     setBadge(this.badge, t.state);
     setText(this.message, [t.cause, t.message].filter(Boolean).join(": "));
     this.message.hidden = this.message.textContent === "";
+    this.message.classList.toggle("bad", t.state === "FAIL");
+    this.similar.hidden = study.foreign || !["running", "paused", "stopped"].includes(study.state);
+    if (t.state === "FAIL" && this.#logOf !== t.number) {
+      this.#showLog(); // what it said is what is wanted
+    }
     this.params.set(Object.entries(t.params).map(([k, v]) => [k, format.number(v, 8)]));
     this.facts.set(this.#factsOf(t));
     this.#drawEpochs(t);
@@ -89,7 +102,8 @@ export class TrialPanel {
     const study = this.#model.study;
     return [
       [study.metric, format.number(this.#model.value(t), 8)],
-      ["Best epoch", format.epoch(t.best_epoch)],
+      ...(t.best_epoch === null ? [] : [[`Best ${this.#model.unit}`,
+        this.#model.at(t.best_epoch)]]),
       ["Duration", format.duration(this.#model.duration(t))],
       ["Started", format.time(t.start)],
       ...(t.peak_bytes ? [["Memory", format.memory(t)]] : []),
@@ -107,17 +121,20 @@ export class TrialPanel {
       return;
     }
     this.#drawn = drawn;
-    this.chart.draw(t.epochs);
+    const { unit } = this.#model;
+    setText(this.heading, unit === "step" ? "Steps" : "Epochs");
+    this.chart.draw(t.epochs, unit);
     const names = Object.keys(t.epochs[0]);
     this.head.replaceChildren(...names.map((n) => h("th", { scope: "col", class: "number" }, n)));
     this.body.replaceChildren(...t.epochs.map((e) => h("tr",
-      { class: e.epoch === t.best_epoch ? "best" : null },
+      { class: e[unit] === t.best_epoch ? "best" : null },
       ...names.map((n) => h("td", { class: "number" },
-        n === "epoch" ? format.epoch(e[n]) : format.metric(e[n]))))));
+        n === unit ? this.#model.at(e[n]) : format.metric(e[n]))))));
   }
 
   async #showLog() {
     const number = this.#number;
+    this.#logOf = number;
     try {
       const text = await getText(studyPath(this.#model.study.name, `/trials/${number}/log`));
       if (number === this.#number) {

@@ -23,6 +23,10 @@
     X(table, "/table.js", "web/table.js", JAVASCRIPT)                          \
     X(trial, "/trial.js", "web/trial.js", JAVASCRIPT)                          \
     X(chart, "/chart.js", "web/chart.js", JAVASCRIPT)                          \
+    X(space, "/space.js", "web/space.js", JAVASCRIPT)                          \
+    X(actions, "/actions.js", "web/actions.js", JAVASCRIPT)                    \
+    X(importances, "/importances.js", "web/importances.js", JAVASCRIPT)        \
+    X(thin, "/thin.js", "web/thin.js", JAVASCRIPT)                             \
     X(theme, "/theme.js", "web/theme.js", JAVASCRIPT)                          \
     X(echarts, "/echarts.min.js", "build/web/echarts.min.js", JAVASCRIPT)
 

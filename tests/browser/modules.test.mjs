@@ -5,6 +5,8 @@ import { EventParser } from "../../web/api.js";
 import { compareBy } from "../../web/dom.js";
 import * as format from "../../web/format.js";
 import { Model } from "../../web/model.js";
+import { describe, distributions, parseFilter } from "../../web/space.js";
+import { thinned } from "../../web/thin.js";
 
 test("events are found however their bytes are cut", () => {
   const text = "retry: 1000\n\n: ping\n\nid: 7\nevent: trial\ndata: {\"a\": \"x: y\"}\n\n"
@@ -28,6 +30,7 @@ test("numbers are short and exact enough", () => {
   for (const [v, text] of cases) {
     assert.equal(format.number(v), text);
   }
+  assert.equal(format.duration(70), "70 ms");
   assert.equal(format.duration(5400), "5.4 s");
   assert.equal(format.duration(65000), "1 min 5 s");
   assert.equal(format.duration(3.7e6), "1 h 1 min");
@@ -58,4 +61,52 @@ test("progress keeps the epochs that are known", () => {
   assert.equal(m.setStudy({ id: 1 }), false);
   assert.equal(m.setStudy({ id: 2 }), true);
   assert.equal(m.trials.size, 0);
+});
+
+test("steps have numbers of their own, epochs are counted from 1", () => {
+  const m = new Model();
+  m.setStudy({ id: 1, metric: "value", unit: "step", direction: "maximize",
+    config: { training: { max_epochs: 10 } } });
+  m.setTrial({ number: 0, state: "RUNNING", value: null, progress: { phase: "command", epoch: 5 },
+    epochs: [{ step: 1, value: 3 }, { step: 5, value: 2 }] });
+  assert.equal(m.at(5), "5");
+  assert.equal(m.value(m.trials.get(0)), 3);
+  assert.equal(m.fraction(m.trials.get(0)), null);
+  m.setStudy({ id: 1, unit: "epoch" });
+  assert.equal(m.at(5), "6");
+  assert.equal(m.at(null), "–");
+});
+
+test("what a config searches is found wherever it stands", () => {
+  const found = distributions({ stop: { value: null }, data: { splits: ["a"] },
+    params: { x: { float: [1, 9] }, k: { choice: ["a", 2] } },
+    training: { lr: { float: [1e-5, 1e-3], log: true, name: "rate" },
+      early_stopping: { patience: { int: [1, 5] } } } });
+  assert.deepEqual([...found.keys()].sort(), ["k", "patience", "rate", "x"]);
+  assert.equal(describe(found.get("rate")), "0.00001 to 0.001, log");
+  assert.equal(describe(found.get("patience")), "1 to 5, whole");
+  assert.deepEqual(found.get("k").choices, ["a", 2]);
+  assert.equal(distributions(null).size, 0);
+});
+
+test("filters are conditions on columns, or words of the cause", () => {
+  const names = ["value", "lr", "cause"];
+  const [low, oom, word] = parseFilter(" lr<=1e-3  cause=OOM memory ", names);
+  assert.ok(low.holds(0.001) && !low.holds(0.01) && !low.holds(null) && low.name === "lr");
+  assert.ok(oom.holds("oom") && !oom.holds("nan"));
+  assert.ok(word.name === null && word.holds("out of Memory") && !word.holds("nan: "));
+  assert.deepEqual(parseFilter("", names), []);
+  for (const [text, why] of [["lrr<1", /no column "lrr"/], ["lr<", /no condition/],
+    ["lr>x", /no number/]]) {
+    assert.throws(() => parseFilter(text, names), why);
+  }
+});
+
+test("of many points few are drawn, the chosen one always", () => {
+  const points = Array.from({ length: 100000 }, (_, i) =>
+    ({ value: [i, (i * 7919) % 1000], number: i }));
+  const few = thinned(points, 77777);
+  assert.ok(few.length < 401 * 122 && few.length > 1000, String(few.length));
+  assert.ok(few.some((p) => p.number === 77777));
+  assert.equal(thinned(points.slice(0, 100), null).length, 100);
 });

@@ -149,6 +149,50 @@ test("columns sort and states filter", async () => {
   await assertQuiet(page);
 });
 
+test("a filter keeps the trials that hold, and says what is wrong with it", async () => {
+  const page = await browser.open(daemon.address("/study/small"));
+  await page.waitForSelector("tr[data-number]");
+  const rows = () => page.$$eval("tr[data-number]", (r) => r.length);
+  await page.fill("#filter", "trial>=1 trial<3 state=complete");
+  assert.equal(await rows(), 2);
+  await page.fill("#filter", "valeu>0");
+  assert.match(await text(page, "#filter-wrong"), /no column "valeu"/);
+  assert.equal(await rows(), 4);
+  await page.fill("#filter", "value>2");
+  await page.waitForSelector("text=No trials like this.");
+  await assertQuiet(page);
+});
+
+test("importances are bars", async () => {
+  const page = await browser.open(daemon.address("/study/small"));
+  await page.waitForSelector(".bars dt");
+  const shares = await page.$$eval(".bars [role=progressbar]",
+    (bars) => bars.map((b) => Number(b.getAttribute("aria-valuenow"))));
+  assert.ok(shares.length > 0 && shares.every((v) => v >= 0 && v <= 100), String(shares));
+  assert.deepEqual(shares, [...shares].sort((a, b) => b - a));
+  await assertQuiet(page);
+});
+
+test("steps, failures and their logs of a command; retry asks which", async () => {
+  await daemon.api("POST", "studies", { study: "command", n_trials: 9, stop: { max_failures: 2 },
+    objective: { type: "command", command: ["sh", "-c",
+      "echo 'parzen: {\"step\": 5, \"value\": 2}'; echo it is broken >&2; exit 3"] },
+    params: { x: { float: [1, 9] } } });
+  const page = await browser.open(daemon.address("/study/command/trial/0"));
+  await page.waitForSelector("aside .badge.fail");
+  await page.waitForSelector("aside h3:has-text('Steps')");
+  assert.ok(await until(async () => /it is broken/.test(await text(page, "pre.log"))));
+  assert.deepEqual(await page.$$eval("aside thead th", (n) => n.map((c) => c.textContent)),
+    ["step", "value"]);
+  assert.ok(await until(async () => await text(page, ".title .badge") === "failed", 30000));
+  await page.click("aside .close");
+  await page.click("button:text-is('Retry…')");
+  assert.match(await text(page, "#retry-cause"), /all 2.*exit: 2/);
+  await shot(page, "retry.png");
+  await page.keyboard.press("Escape");
+  await assertQuiet(page);
+});
+
 test("names are text, whatever they say", async () => {
   await daemon.study(HOSTILE, LONG);
   const page = await browser.open(daemon.address());
@@ -184,22 +228,44 @@ test("buttons pause, resume and, when confirmed, stop", async () => {
   await page.click("button:text-is('Resume')");
   assert.ok(await state("running"));
   await page.click("button:text-is('Stop…')");
-  await page.click("dialog >> text=Cancel");
+  await page.click("dialog[open] >> text=Cancel");
   assert.equal((await daemon.api("GET", `studies/${encodeURIComponent(HOSTILE)}`)).state, "running");
   await page.click("button:text-is('Stop…')");
-  await page.click("dialog >> text=Stop now");
+  await page.click("dialog[open] >> text=Stop now");
   assert.ok(await state("stopped"));
   assert.equal((await daemon.api("GET", `studies/${encodeURIComponent(HOSTILE)}`)).state, "stopped");
   await assertQuiet(page);
 });
 
+test("a point is enqueued, like another or by hand", async () => {
+  const at = `studies/${encodeURIComponent(HOSTILE)}`;
+  const page = await browser.open(daemon.address(`/study/${encodeURIComponent(HOSTILE)}/trial/0`));
+  await page.waitForSelector("aside .badge");
+  await page.click("text=Enqueue one like this…");
+  const lr = page.getByLabel("lr", { exact: true });
+  const [first] = (await daemon.api("GET", `${at}/trials`)).trials;
+  assert.equal(Number(await lr.inputValue()), first.params.lr);
+  await lr.fill("0.00123");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#notice.good:not([hidden])");
+  const number = Number(/trial (\d+)/.exec(await text(page, "#notice"))[1]);
+  const trial = await daemon.api("GET", `${at}/trials/${number}`);
+  assert.deepEqual([trial.state, trial.params.lr], ["WAITING", 0.00123]);
+  await assertQuiet(page);
+});
+
 test("a study that is deleted is gone, and said to be", async () => {
-  const page = await browser.open(daemon.address(`/study/${encodeURIComponent(HOSTILE)}`));
+  const address = daemon.address(`/study/${encodeURIComponent(HOSTILE)}`);
+  const page = await browser.open(address);
+  const other = await browser.open(address);
   await page.waitForSelector("tr[data-number]");
-  const gone = async () => (await daemon.ask("DELETE",
-    `/api/v1/studies/${encodeURIComponent(HOSTILE)}`,
-    { headers: { Authorization: `Bearer ${daemon.token}` } })).status === 200;
-  assert.ok(await until(gone, 30000));
+  await other.waitForSelector("tr[data-number]");
+  await other.click("button:text-is('Delete…')");
+  await other.click("dialog[open] >> text=Cancel");
+  await other.click("button:text-is('Delete…')");
+  await other.click("dialog[open] >> text=Delete it");
+  await other.waitForSelector("h1:text-is('Studies')");
+  await assertQuiet(other);
   await page.waitForSelector("text=No such study");
   await assertQuiet(page);
 });
