@@ -138,7 +138,7 @@ START_TEST(optuna_sees_the_same)
     home_data(&h, 300, 4);
     home_start(&h, two);
     EXPECT(&h, 0, NULL, "run", "--detach",
-           home_config(&h, "shared", "\"n_trials\": 10,",
+           home_config(&h, "shared", "\"n_trials\": 16,",
                        "\"max_epochs\": 60, \"batch_size\": 2,"));
     int n_reads = 0;
     do { /* a reader beside the writer disturbs neither */
