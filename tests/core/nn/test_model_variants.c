@@ -446,6 +446,91 @@ START_TEST(clipping_scales_the_whole_gradient)
 }
 END_TEST
 
+/* --- with dropout: the step's own gradient -------------------------------- */
+
+/* One step that moves nothing (rate 0): the mean loss that it had; its moments
+ * are (1 - beta1) times the gradient. The mask is that of step 0. */
+static double dropped_loss(struct model *m)
+{
+    static const struct model_adamw still = {
+        .beta1 = 0.9f, .beta2 = 0.99f, .eps = 1e-8f};
+    struct model_result r;
+    model_set_step(m, 0);
+    model_train_step(m, &batch, &still, 3, 1, &r);
+    return r.loss_sum / B;
+}
+
+static void check_dropped_slope(struct model *m, struct model_tensor *t,
+                                const float *grad, struct rng *rng, int number)
+{
+    static const float steps[] = {1e-3f, 3e-4f, 3e-3f};
+    float *start = mem_alloc(t->n, sizeof(float));
+    float *direction = mem_alloc(t->n, sizeof(float));
+    double slope = 0, size = 0, found = 0;
+    memcpy(start, t->weight, t->n * sizeof(float));
+    for (size_t i = 0; i < t->n; i++) {
+        direction[i] = rng_double(rng) < 0.5 ? -1.0f : 1.0f;
+        slope += (double)grad[i] * direction[i];
+        size += fabs(grad[i]);
+    }
+    bool agrees = false;
+    for (size_t k = 0; k < ARRAY_LEN(steps) && !agrees; k++) {
+        double value[2];
+        for (int side = 0; side < 2; side++) {
+            float by = side == 0 ? steps[k] : -steps[k];
+            for (size_t i = 0; i < t->n; i++) {
+                t->weight[i] = start[i] + by * direction[i];
+            }
+            value[side] = dropped_loss(m);
+        }
+        found = (value[0] - value[1]) / (2 * (double)steps[k]);
+        agrees = fabs(found - slope) <= 2e-2 * size + 1e-3;
+    }
+    ck_assert_msg(agrees,
+                  "variant %d, %s: slope %g by gradient, %g by differences "
+                  "(of %g)",
+                  number, t->name, slope, found, size);
+    memcpy(t->weight, start, t->n * sizeof(float));
+    free(start);
+    free(direction);
+}
+
+START_TEST(gradients_under_dropout_are_slopes)
+{
+    for (int i = _i; i < N_VARIANTS; i += 7 * N_HEADS) {
+        struct model_config c = variant(i);
+        float *places[] = {&c.embedding_dropout, &c.attention_dropout,
+                           &c.ffn_dropout, &c.head_dropout};
+        *places[i / N_HEADS % 4] = 0.3f; /* one place, or all of them */
+        for (size_t k = 0; k < 4 && i % 3 == 0; k++) {
+            *places[k] = 0.25f;
+        }
+        c.label_smoothing = 0; /* the loss that is told knows neither */
+        /* Differences of float32 losses are too coarse for ReLU's kinks. */
+        c.activation = MODEL_ACTIVATION_GELU;
+        struct model *m = make(&c);
+        model_set_class_weights(m, NULL);
+        struct rng rng;
+        rng_stream(&rng, 1, 3, RNG_SAMPLER, (uint32_t)i);
+        (void)dropped_loss(m);
+        struct gradients g = {0};
+        for (size_t t = 0; t < model_n_tensors(m); t++) {
+            struct model_tensor from = model_tensor_at(m, t);
+            g.at[t] = mem_alloc(from.n, sizeof(float));
+            for (size_t j = 0; j < from.n; j++) {
+                g.at[t][j] = from.m[j] / 0.1f;
+            }
+        }
+        for (size_t t = 0; t < model_n_tensors(m); t++) {
+            struct model_tensor to = model_tensor_at(m, t);
+            check_dropped_slope(m, &to, g.at[t], &rng, i);
+        }
+        free_gradients(&g);
+        model_free(m);
+    }
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("model_variants");
@@ -453,6 +538,7 @@ Suite *suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, is_what_the_formulas_say, 0, N_HEADS);
     tcase_add_loop_test(t, gradients_are_slopes, 0, N_HEADS);
+    tcase_add_loop_test(t, gradients_under_dropout_are_slopes, 0, N_HEADS);
     tcase_add_loop_test(t, clipping_scales_the_whole_gradient, 0, N_HEADS);
     suite_add_tcase(s, t);
     return s;
