@@ -283,6 +283,12 @@ START_TEST(test_14_threads_are_capped)
 {
     pid_t pids[HOME_MAX_WORKERS];
     start("2");
+    home_post(&h, function_config("both", "\"n_trials\":20,",
+                                  "\"x\":{\"float\":[0,1]}"));
+    home_wait_state(&h, "both", "finished", FINISH_S);
+    for (int i = 0; i < 500 && home_workers(&h, pids) < 2; i++) {
+        home_sleep_ms(20); /* they are started one after the other */
+    }
     ck_assert_int_eq(home_workers(&h, pids), 2);
     for (int i = 0; i < 2; i++) {
         char *command = mem_printf(
