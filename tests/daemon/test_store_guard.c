@@ -322,13 +322,14 @@ START_TEST(after_a_kill_the_file_is_looked_at_closely)
     struct err err;
     work_and_die(40);
     expect_whole();
+    ck_assert_int_gt(ask("SELECT count(*) FROM trials"), 2);
     sqlite3 *db;
     ck_assert_int_eq(sqlite3_open(fix.path, &db), SQLITE_OK);
     ck_assert_int_eq(sqlite3_exec(db,
                                   "PRAGMA writable_schema = ON;"
                                   "UPDATE sqlite_master SET sql = replace(sql,"
-                                  " '(study_name)', '(study_name DESC)')"
-                                  " WHERE name = 'ix_studies_study_name'",
+                                  " '(study_id)', '(number)')"
+                                  " WHERE name = 'ix_trials_study_id'",
                                   NULL, NULL, NULL),
                      SQLITE_OK);
     ck_assert_int_eq(sqlite3_changes(db), 1);
