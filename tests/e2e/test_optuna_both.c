@@ -214,7 +214,7 @@ START_TEST(a_file_of_optuna_5_is_looked_at)
     copy_golden(&h, "o.db");
     char *db = mem_printf("%s/o.db", h.dir);
     EXPECT(&h, 0, "8/8", "studies", "--db", db);
-    EXPECT(&h, 0, "66.48", "trials", "s1", "--db", db);
+    EXPECT(&h, 0, "66.475", "trials", "s1", "--db", db);
     EXPECT(&h, 0, "PRUNED", "trials", "s1", "--state", "PRUNED", "--db", db);
     EXPECT(&h, 0, "0.5187", "importances", "s1", "--db", db);
     EXPECT(&h, 0, "\"number\":7", "--json", "show", "s1", "7", "--db", db);
