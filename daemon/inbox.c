@@ -30,6 +30,7 @@ static int texts_of(struct event *e, const char **texts[TEXTS_MAX])
     }
 }
 
+/* Without a default: whoever adds an event decides here. */
 static bool is_kept(enum event_kind kind)
 {
     switch (kind) {
@@ -40,13 +41,28 @@ static bool is_kept(enum event_kind kind)
     case EVENT_REPORT:
     case EVENT_CHECKPOINT:
     case EVENT_DISCARD:
+    case EVENT_CONSTRAINTS:
     case EVENT_DONE:
     case EVENT_FAILED:
     case EVENT_STOPPED:
         return true;
-    default:
+    case EVENT_PREPARING:
+    case EVENT_PROGRESS:
+    case EVENT_START:
+    case EVENT_ORPHAN:
+    case EVENT_IMPORTANCES:
+    case EVENT_ADD_STUDY:
+    case EVENT_ADOPT:
+    case EVENT_PAUSE:
+    case EVENT_RESUME:
+    case EVENT_STOP:
+    case EVENT_ENQUEUE:
+    case EVENT_RETRY:
+    case EVENT_DELETE:
+    case EVENT_TICK:
         return false;
     }
+    return false;
 }
 
 bool inbox_add(struct inbox *box, const struct event *e)

@@ -30,6 +30,10 @@ START_TEST(words_wait)
     ck_assert_str_eq(box.events[1].checkpoint.file.file, "7.ckpt");
     ck_assert_int_eq(box.events[1].id.number, 2);
     ck_assert_ptr_null(box.events[2].failed.message);
+    struct event constraints = event(EVENT_CONSTRAINTS);
+    constraints.constraints.values[constraints.constraints.n++] = -0.5;
+    ck_assert(inbox_add(&box, &constraints));
+    ck_assert_double_eq(box.events[3].constraints.values[0], -0.5);
     inbox_clear(&box);
     ck_assert_uint_eq(box.n, 0);
     ck_assert(inbox_add(&box, &failed));
