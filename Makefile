@@ -128,7 +128,7 @@ $(B)/obj/daemon/store%.o: $(wildcard schema/*.sql)
 DEB_BUILD := gcc libc6-dev make pkg-config npm libuv1-dev libsqlite3-dev libmicrohttpd-dev \
              libopenblas-pthread-dev libcjson-dev libcurl4-openssl-dev libssl-dev libpcre2-dev
 DEB_TEST  := $(DEB_BUILD) git check clang-format-14 sqlite3 curl chromium procps
-DEB_PEERS := python3-torch python3-optuna python3-sklearn nodejs npm
+DEB_PEERS := python3-torch python3-optuna python3-sklearn nodejs npm protobuf-c-compiler libprotobuf-c-dev
 PKG_CONFIG_NAMES := libuv sqlite3 libmicrohttpd openblas libcjson libcurl libcrypto libpcre2-8
 
 # $(call install,PACKAGES): through sudo when not root; elsewhere than on
