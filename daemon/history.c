@@ -142,6 +142,17 @@ void history_set_param(struct history *h, int64_t number, const char *name,
                state_is_used(h->state[i]));
 }
 
+void history_set_space(struct history *h, const struct space *space)
+{
+    for (size_t i = 0; i < space->n; i++) {
+        const struct param *p = &space->params[i];
+        int at = history_find_param(h, p->name);
+        if (at >= 0 && p->dist.kind == DIST_CATEGORICAL) {
+            column_set_choices(&h->params[at], &p->dist);
+        }
+    }
+}
+
 /* --- states and reports -----------------------------------------------------
  */
 

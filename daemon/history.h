@@ -30,6 +30,10 @@ void history_add(struct history *h);
 /* Copies name and dist on first sight. A NaN takes the parameter away. */
 void history_set_param(struct history *h, int64_t number, const char *name,
                        const struct dist *dist, double value);
+/* The categorical parameters of all trials have the choices of this space from
+ * now on: some were appended to those they were seen under (or, in a replay,
+ * are not there yet). */
+void history_set_space(struct history *h, const struct space *space);
 /* value: the objective, NaN when there is none (may be +-inf). */
 void history_set_state(struct history *h, int64_t number,
                        enum trial_state state, double value);

@@ -216,6 +216,14 @@ void column_set(struct param_column *c, size_t i, const struct dist *dist,
     c->dists[c->dist[i]]->n_finished += is_used;
 }
 
+void column_set_choices(struct param_column *c, const struct dist *dist)
+{
+    for (size_t i = 0; i < c->n_dists; i++) {
+        dist_fini(&c->dists[i]->dist);
+        dist_copy(&c->dists[i]->dist, dist);
+    }
+}
+
 void column_count(struct param_column *c, size_t i, int change)
 {
     if (!isnan(c->value[i])) {

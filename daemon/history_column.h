@@ -34,6 +34,8 @@ void column_copy(struct param_column *to, const struct param_column *from,
 /* NaN: trial i has it no more. is_used: the trial is COMPLETE or PRUNED. */
 void column_set(struct param_column *c, size_t i, const struct dist *dist,
                 double value, bool is_used);
+/* Categorical: it was seen under one distribution, and now under this. */
+void column_set_choices(struct param_column *c, const struct dist *dist);
 /* Trial i becomes a used one (+1) or is one no more (-1). */
 void column_count(struct param_column *c, size_t i, int change);
 /* All of order by (value, number). */

@@ -351,6 +351,38 @@ int space_find(const struct space *s, const char *name)
     return -1;
 }
 
+static bool begins_with(const struct dist *d, const struct dist *first)
+{
+    bool begins = d->kind == DIST_CATEGORICAL && first->kind == d->kind &&
+                  d->n_choices >= first->n_choices;
+    for (size_t i = 0; begins && i < first->n_choices; i++) {
+        begins = choice_equal(&d->choices[i], &first->choices[i]);
+    }
+    return begins;
+}
+
+static void append_choices(struct dist *d, const struct dist *wider)
+{
+    d->choices = mem_grow(d->choices, wider->n_choices, sizeof(*d->choices));
+    for (size_t i = d->n_choices; i < wider->n_choices; i++) {
+        d->choices[i] = wider->choices[i];
+        d->choices[i].string = mem_strdup(wider->choices[i].string);
+    }
+    d->n_choices = wider->n_choices;
+    d->high = wider->high;
+}
+
+void space_append_choices(struct space *s, const struct space *wider)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        struct dist *d = &s->params[i].dist;
+        int at = space_find(wider, s->params[i].name);
+        if (at >= 0 && begins_with(&wider->params[at].dist, d)) {
+            append_choices(d, &wider->params[at].dist);
+        }
+    }
+}
+
 static bool holds(const struct condition *c, double value)
 {
     for (size_t i = 0; i < c->n; i++) {

@@ -104,6 +104,9 @@ void space_fini(struct space *s);
 void space_copy(struct space *to, const struct space *from);
 bool space_equal(const struct space *a, const struct space *b);
 int space_find(const struct space *s, const char *name); /* -1: none */
+/* Where `wider` has the choices of a parameter of s and then others, s gets
+ * those, too. What s has keeps its index. */
+void space_append_choices(struct space *s, const struct space *wider);
 /* Is parameter i there, where the others have these values (NaN: absent)? */
 bool space_is_active(const struct space *s, const double *values, size_t i);
 bool space_has_conditions(const struct space *s);

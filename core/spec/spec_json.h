@@ -34,6 +34,10 @@ void spec_point_to_json(const struct spec *s, const double *values,
  * 0 if equal, 1 if out was written. */
 int spec_difference(const struct spec *study, const struct spec *config,
                     struct buf *out);
+/* What keeps a living study from getting this config: the same, but choices may
+ * be appended, too: what trials have had keeps its index. */
+int spec_change_difference(const struct spec *study, const struct spec *config,
+                           struct buf *out);
 /* The other way round: each difference in what a study may change, one line
  * each: "workers: 2 is kept, the config says 4". Returns how many. */
 int spec_kept(const struct spec *study, const struct spec *config,

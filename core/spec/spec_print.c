@@ -212,6 +212,17 @@ int spec_difference(const struct spec *study, const struct spec *config,
     return found;
 }
 
+int spec_change_difference(const struct spec *study, const struct spec *config,
+                           struct buf *out)
+{
+    struct spec wider;
+    spec_copy(&wider, study);
+    space_append_choices(&wider.space, &config->space);
+    int found = spec_difference(&wider, config, out);
+    spec_fini(&wider);
+    return found;
+}
+
 int spec_kept(const struct spec *study, const struct spec *config,
               struct buf *out)
 {

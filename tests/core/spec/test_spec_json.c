@@ -396,6 +396,35 @@ START_TEST(differences_name_path_and_values)
 }
 END_TEST
 
+static void check_change(const char *from, const char *to, bool may)
+{
+    struct spec a, b;
+    struct err err;
+    struct buf out;
+    buf_init(&out, 10000);
+    ck_assert_int_eq(parse_with("training.batch_size", from, &a, &err), 0);
+    ck_assert_int_eq(parse_with("training.batch_size", to, &b, &err), 0);
+    ck_assert_int_eq(spec_change_difference(&a, &b, &out), !may);
+    ck_assert(may || strncmp(out.data, "training.batch_size: ", 21) == 0);
+    ck_assert_int_eq(spec_difference(&a, &b, &out), strcmp(from, to) != 0);
+    spec_fini(&a);
+    spec_fini(&b);
+    buf_fini(&out);
+}
+
+START_TEST(choices_may_be_appended)
+{
+    check_change("{\"choice\":[8,16]}", "{\"choice\":[8,16]}", true);
+    check_change("{\"choice\":[8,16]}", "{\"choice\":[8,16,4,2]}", true);
+    check_change("{\"choice\":[8]}", "{\"choice\":[8,16]}", true);
+    check_change("{\"choice\":[8,16]}", "{\"choice\":[4,8,16]}", false);
+    check_change("{\"choice\":[8,16]}", "{\"choice\":[16,8]}", false);
+    check_change("{\"choice\":[8,16]}", "{\"choice\":[8]}", false);
+    check_change("{\"int\":[8,16]}", "{\"int\":[8,17]}", false);
+    check_change("8", "{\"choice\":[8,16]}", false);
+}
+END_TEST
+
 START_TEST(relative_paths_are_resolved)
 {
     struct spec s;
@@ -452,6 +481,7 @@ Suite *suite(void)
     tcase_add_test(t, long_names_are_bounded_in_bytes);
     tcase_add_test(t, random_specs_return_exactly);
     tcase_add_test(t, differences_name_path_and_values);
+    tcase_add_test(t, choices_may_be_appended);
     tcase_add_test(t, what_is_kept_is_said);
     tcase_add_test(t, relative_paths_are_resolved);
     tcase_add_test(t, the_committed_schema_is_the_tables);
