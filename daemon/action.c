@@ -8,6 +8,7 @@ void action_fini(struct action *a)
     switch (a->kind) {
     case ACTION_ADD_STUDY:
     case ACTION_ADOPT_STUDY:
+    case ACTION_CHANGE_STUDY:
         if (a->add_study.spec != NULL) {
             spec_fini(a->add_study.spec);
             free(a->add_study.spec);

@@ -13,6 +13,7 @@
 #define ACTIONS(X)                                                             \
     X(ADD_STUDY, 1, 0, "a new study, RUNNING")                                 \
     X(ADOPT_STUDY, 1, 0, "one that Optuna made gets a config, RUNNING")        \
+    X(CHANGE_STUDY, 1, 0, "its config, what its trials had stays true")        \
     X(SET_STUDY, 1, 0, "its state and reason")                                 \
     X(SET_TARGET, 1, 0, "its n_trials")                                        \
     X(SET_DATA, 1, 0, "its prepared data set")                                 \
@@ -66,6 +67,7 @@ enum slot_state {
  * SET_IMPORTANCES the study's):
  * ADD_STUDY     state RUNNING, created_ms = running_since_ms = at_ms
  * ADOPT_STUDY   the same; its trials stay, each is told by ADOPT_TRIAL
+ * CHANGE_STUDY  the spec, but for n_trials; distribution_json of all its trials
  * START_TRIAL   attempt; start_ms = at_ms unless it is set; the values
  * END_ATTEMPT   cause, message, place, n_at_place; nothing else
  * FINISH_TRIAL  the same, and value, best_epoch, memory, end_ms = at_ms.
@@ -93,7 +95,7 @@ struct action {
     union {
         struct {
             struct spec *spec; /* owned */
-        } add_study;           /* and ADOPT_STUDY */
+        } add_study;           /* and ADOPT_STUDY, CHANGE_STUDY */
         struct {
             enum study_state state;
             char *reason;                        /* owned, may be NULL */

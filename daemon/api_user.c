@@ -37,6 +37,16 @@ static void handle_study(struct call *c, struct event e)
     handle(c, &e);
 }
 
+/* Would `parzen resume STUDY --config CONFIG` take this config? */
+static bool may_become(const struct study *s, const struct spec *spec)
+{
+    struct buf difference;
+    buf_init(&difference, 4096);
+    bool may = spec_change_difference(&s->spec, spec, &difference) == 0;
+    buf_fini(&difference);
+    return may;
+}
+
 /* The same name and the same config: the study goes on, nothing is made. */
 static void continue_study(struct call *c, const struct spec *spec)
 {
@@ -45,11 +55,15 @@ static void continue_study(struct call *c, const struct spec *spec)
     if (c->study->is_foreign ||
         spec_difference(&c->study->spec, spec, &difference) != 0) {
         char *message = mem_printf(
-            "a study named '%s' exists and its config differs: %s", spec->name,
+            "a study named '%s' exists and its config differs: %s%s",
+            spec->name,
             c->study->is_foreign
                 ? "Optuna made it (parzen resume STUDY --config CONFIG goes "
                   "on with it)"
-                : difference.data);
+                : difference.data,
+            !c->study->is_foreign && may_become(c->study, spec)
+                ? " (parzen resume STUDY --config CONFIG appends choices)"
+                : "");
         char *path =
             difference.data != NULL ? api_path_in(difference.data) : NULL;
         api_refuse_as(c, 409, "CONFLICT", message, path);
@@ -122,11 +136,12 @@ void api_post_pause(struct call *c)
     handle_study(c, (struct event){.kind = EVENT_PAUSE});
 }
 
-/* With a config: one for a study that Optuna made, or the study's own. */
+/* With a config: one for a study that Optuna made, or the study's own, with
+ * what may change. */
 static void resume_with(struct call *c, const struct json *config,
                         int64_t n_trials)
 {
-    struct event e = {.kind = EVENT_RESUME, .resume = {.n_trials = n_trials}};
+    struct event e = {.kind = EVENT_CHANGE};
     struct spec spec;
     struct err err;
     if (spec_from_json(config, &spec, &err) != 0) {
@@ -134,25 +149,15 @@ static void resume_with(struct call *c, const struct json *config,
         return;
     }
     spec.n_trials = n_trials != 0 ? n_trials : spec.n_trials;
-    struct buf difference;
-    buf_init(&difference, 4096);
     if (strcmp(spec.name, c->study->spec.name) != 0) {
         api_refuse_as(c, 400, "INVALID",
                       "study: the config is of a study of another name",
                       "study");
-    } else if (c->study->is_foreign) {
-        e.kind = EVENT_ADOPT;
+    } else {
+        e.kind = c->study->is_foreign ? EVENT_ADOPT : EVENT_CHANGE;
         e.add_study.spec = &spec;
         handle_study(c, e);
-    } else if (spec_difference(&c->study->spec, &spec, &difference) != 0) {
-        char *message = mem_printf("study '%s' has another config: %s",
-                                   spec.name, difference.data);
-        api_refuse_as(c, 409, "CONFLICT", message, NULL);
-        free(message);
-    } else {
-        handle_study(c, e);
     }
-    buf_fini(&difference);
     spec_fini(&spec);
 }
 

@@ -29,7 +29,8 @@ enum event_kind {
     EVENT_IMPORTANCES,
     /* from users */
     EVENT_ADD_STUDY,
-    EVENT_ADOPT, /* a config (add_study.spec) for a study that Optuna made */
+    EVENT_ADOPT,  /* a config (add_study.spec) for a study that Optuna made */
+    EVENT_CHANGE, /* another config (add_study.spec) for a study, and resume */
     EVENT_PAUSE,
     EVENT_RESUME,
     EVENT_STOP,

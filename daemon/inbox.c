@@ -53,6 +53,7 @@ static bool is_kept(enum event_kind kind)
     case EVENT_IMPORTANCES:
     case EVENT_ADD_STUDY:
     case EVENT_ADOPT:
+    case EVENT_CHANGE:
     case EVENT_PAUSE:
     case EVENT_RESUME:
     case EVENT_STOP:

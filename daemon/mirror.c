@@ -128,6 +128,15 @@ static void adopt_study(struct study *s, const struct action *a)
     }
 }
 
+static void change_study(struct study *s, const struct action *a)
+{
+    int64_t n_trials = s->spec.n_trials;
+    spec_fini(&s->spec);
+    spec_copy(&s->spec, a->add_study.spec);
+    s->spec.n_trials = n_trials;
+    history_set_space(s->history, &s->spec.space);
+}
+
 static void set_study(struct study *s, const struct action *a)
 {
     s->state = a->set_study.state;
@@ -159,6 +168,9 @@ static void apply_study(struct mirror *m, struct study *s,
     switch (a->kind) {
     case ACTION_ADOPT_STUDY:
         adopt_study(s, a);
+        break;
+    case ACTION_CHANGE_STUDY:
+        change_study(s, a);
         break;
     case ACTION_SET_STUDY:
         set_study(s, a);
@@ -550,6 +562,7 @@ void mirror_apply(struct mirror *m, const struct action *a)
         hear_preparation(m, s, a);
         break;
     case ACTION_ADOPT_STUDY:
+    case ACTION_CHANGE_STUDY:
     case ACTION_SET_STUDY:
     case ACTION_SET_TARGET:
     case ACTION_SET_DATA:

@@ -107,7 +107,7 @@ static int replay_loaded(struct store *s, const struct mirror *m,
     if (rc == 0) {
         put_replay(study, &result, w);
     }
-    free(events);
+    replay_events_free(events, n);
     return rc;
 }
 

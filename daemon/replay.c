@@ -1,6 +1,8 @@
 #include "daemon/replay.h"
 
+#include "core/base/buf.h"
 #include "core/base/mem.h"
+#include "core/spec/spec_json.h"
 #include "daemon/history.h"
 #include "daemon/search/sampler.h"
 #include "daemon/study.h"
@@ -11,7 +13,9 @@
 
 struct replay {
     const struct study *s;
-    struct history *then; /* what was known at the event at hand */
+    const struct spec *spec; /* in force at the event at hand */
+    struct history *then;    /* what was known at it */
+    struct history *params;  /* of all trials, under the choices of spec */
     struct replay_result *out;
 };
 
@@ -23,7 +27,7 @@ static bool is_equal(double a, double b)
 /* Ask the sampler again; false: it says something else than is stored. */
 static bool compare(const struct replay *r, const struct replay_event *e)
 {
-    const struct spec *spec = &r->s->spec;
+    const struct spec *spec = r->spec;
     size_t n = spec->space.n;
     double *stored = mem_alloc(2 * n + 1, sizeof(*stored));
     double *again = stored + n;
@@ -83,7 +87,7 @@ static void start(const struct replay *r, const struct replay_event *e)
     if (e->suggests) {
         suggest(r, e);
         history_forget_reports(r->then, e->number);
-        history_copy_params(r->then, r->s->history, e->number);
+        history_copy_params(r->then, r->params, e->number);
     }
     set_state(r, e->number, TRIAL_RUNNING);
 }
@@ -99,7 +103,7 @@ static void report(const struct replay *r, const struct replay_event *e)
 static void adopt(const struct replay *r, const struct replay_event *e)
 {
     const struct history *now = r->s->history;
-    history_copy_params(r->then, now, e->number);
+    history_copy_params(r->then, r->params, e->number);
     for (size_t i = 0; i < history_n_reports(now, e->number); i++) {
         double value;
         int64_t step = history_report_at(now, e->number, i, &value);
@@ -128,9 +132,50 @@ static int check(const struct replay *r, const struct replay_event *e,
     return 0;
 }
 
+/* --- configs -------------------------------------------------------------- */
+
+static void put_in_force(struct replay *r, const struct spec *spec)
+{
+    r->spec = spec;
+    history_set_space(r->params, &spec->space);
+    history_set_space(r->then, &spec->space);
+}
+
+/* The config from event i on: what the next change found, or the study's. */
+static const struct spec *spec_from(const struct study *s,
+                                    const struct replay_event *events, size_t n,
+                                    size_t i)
+{
+    while (i < n && events[i].kind != REPLAY_CHANGE) {
+        i++;
+    }
+    return i < n ? events[i].before : &s->spec;
+}
+
+static int change(struct replay *r, const struct replay_event *e,
+                  const struct spec *after, struct err *err)
+{
+    struct buf difference;
+    int rc = 0;
+    buf_init(&difference, BUF_MAX_CONFIG);
+    if (spec_change_difference(e->before, after, &difference) != 0) {
+        rc = err_set(err, ERR_CORRUPT,
+                     "study '%s': event %" PRId64
+                     ": its config could not become the next: %s",
+                     r->s->spec.name, e->seq, difference.data);
+    } else {
+        put_in_force(r, after);
+    }
+    buf_fini(&difference);
+    return rc;
+}
+
+/* --- all ------------------------------------------------------------------ */
+
 static void apply(const struct replay *r, const struct replay_event *e)
 {
     switch (e->kind) {
+    case REPLAY_CHANGE: /* change() */
     case REPLAY_ADD:
         break;
     case REPLAY_ADOPT:
@@ -151,15 +196,36 @@ static void apply(const struct replay *r, const struct replay_event *e)
 int replay_study(const struct study *s, const struct replay_event *events,
                  size_t n, struct replay_result *out, struct err *err)
 {
-    struct replay r = {.s = s, .then = history_new(), .out = out};
+    struct replay r = {.s = s,
+                       .then = history_new(),
+                       .params = history_copy(s->history),
+                       .out = out};
     *out = (struct replay_result){.first = {.number = -1}};
+    put_in_force(&r, spec_from(s, events, n, 0));
     int rc = 0;
     for (size_t i = 0; rc == 0 && out->first.number < 0 && i < n; i++) {
-        rc = check(&r, &events[i], err);
+        const struct replay_event *e = &events[i];
+        if (e->kind == REPLAY_CHANGE) {
+            rc = change(&r, e, spec_from(s, events, n, i + 1), err);
+            continue;
+        }
+        rc = check(&r, e, err);
         if (rc == 0) {
-            apply(&r, &events[i]);
+            apply(&r, e);
         }
     }
     history_free(r.then);
+    history_free(r.params);
     return rc;
+}
+
+void replay_events_free(struct replay_event *events, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (events[i].before != NULL) {
+            spec_fini(events[i].before);
+            free(events[i].before);
+        }
+    }
+    free(events);
 }

@@ -4,13 +4,15 @@
  * came about: the number of a first START_TRIAL is the watermark of its
  * suggestion, which knew the events before it and nothing after. So the history
  * as of then is built again, event by event, with the values that the rows
- * hold, and the same sampler code is asked again. */
+ * hold, and the same sampler code is asked again, with the config that was in
+ * force then. */
 #ifndef DAEMON_REPLAY_H
 #define DAEMON_REPLAY_H
 #include "core/base/err.h"
 #include "core/spec/trial.h"
 #include <stdbool.h>
 #include <stddef.h>
+struct spec;
 struct study;
 
 enum replay_kind {
@@ -18,6 +20,7 @@ enum replay_kind {
     REPLAY_ADOPT,  /* a trial of Optuna's is known, in `state` */
     REPLAY_START,  /* WAITING -> RUNNING */
     REPLAY_REPORT, /* `step` was reported */
+    REPLAY_CHANGE, /* the study got another config: `before` was in force */
     REPLAY_STATE   /* it ended, or was put back: `state` */
 };
 
@@ -30,7 +33,9 @@ struct replay_event {
      * had parameters before, from Optuna, and no sampler was asked */
     bool suggests, is_given;
     int64_t version;
+    struct spec *before; /* of a CHANGE, else NULL; owned */
 };
+void replay_events_free(struct replay_event *events, size_t n);
 
 struct replay_difference {
     int64_t number, seq;       /* trial, event; -1: no difference */

@@ -1,6 +1,8 @@
 /* What users ask for. Each request is checked wholly before the first action:
  * an error appends nothing. Asking twice for what is so already is no error. */
+#include "core/base/buf.h"
 #include "core/base/mem.h"
+#include "core/spec/spec_json.h"
 #include "daemon/sched_priv.h"
 
 #include <inttypes.h>
@@ -102,16 +104,15 @@ static int check_finished(const struct study *s, int64_t target,
     return 0;
 }
 
-static int resume_study(const struct turn *t, const struct study *s,
-                        int64_t target, struct err *err)
+static int check_resume(const struct study *s, int64_t target, struct err *err)
 {
     int rc = check_finished(s, target, err);
-    if (rc == 0) {
-        rc = check_target(s, target, err);
-    }
-    if (rc != 0) {
-        return rc;
-    }
+    return rc != 0 ? rc : check_target(s, target, err);
+}
+
+static void do_resume(const struct turn *t, const struct study *s,
+                      int64_t target)
+{
     int64_t n_trials = target != 0 ? target : s->spec.n_trials;
     if (n_trials != s->spec.n_trials) {
         turn_add(t, ACTION_SET_TARGET, s->id)->set_target.n_trials = n_trials;
@@ -123,6 +124,70 @@ static int resume_study(const struct turn *t, const struct study *s,
     } else if (s->state != STUDY_RUNNING) {
         turn_set_study(t, s, STUDY_RUNNING, NULL);
     }
+}
+
+static int resume_study(const struct turn *t, const struct study *s,
+                        int64_t target, struct err *err)
+{
+    int rc = check_resume(s, target, err);
+    if (rc == 0) {
+        do_resume(t, s, target);
+    }
+    return rc;
+}
+
+/* --- another config ------------------------------------------------------- */
+
+static int check_change(const struct study *s, const struct spec *spec,
+                        struct err *err)
+{
+    struct buf difference;
+    buf_init(&difference, BUF_MAX_CONFIG);
+    int rc = 0;
+    if (spec_change_difference(&s->spec, spec, &difference) != 0) {
+        rc = err_set(err, ERR_CONFLICT,
+                     "%s; a study's choices may be appended to, and n_trials, "
+                     "workers, threads_per_worker and stop may change",
+                     difference.data);
+    }
+    buf_fini(&difference);
+    return rc;
+}
+
+static bool is_same(const struct spec *a, const struct spec *b)
+{
+    struct buf x, y;
+    buf_init(&x, BUF_MAX_CONFIG);
+    buf_init(&y, BUF_MAX_CONFIG);
+    spec_to_json(a, &x);
+    spec_to_json(b, &y);
+    bool same = strcmp(x.data, y.data) == 0;
+    buf_fini(&x);
+    buf_fini(&y);
+    return same;
+}
+
+/* Nothing that its trials had becomes untrue: it goes on, and they inform. */
+static int change_study(const struct turn *t, const struct study *s,
+                        const struct spec *spec, struct err *err)
+{
+    int rc = check_change(s, spec, err);
+    if (rc == 0) {
+        rc = check_resume(s, spec->n_trials, err);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    struct spec *changed = mem_alloc(1, sizeof(*changed));
+    spec_copy(changed, spec);
+    changed->n_trials = s->spec.n_trials; /* a SET_TARGET of its own */
+    if (is_same(&s->spec, changed)) {
+        spec_fini(changed);
+        free(changed);
+    } else {
+        turn_add(t, ACTION_CHANGE_STUDY, s->id)->add_study.spec = changed;
+    }
+    do_resume(t, s, spec->n_trials);
     return 0;
 }
 
@@ -252,6 +317,8 @@ int sched_user(const struct turn *t, const struct event *e, struct err *err)
                        s->spec.name);
     }
     switch (e->kind) {
+    case EVENT_CHANGE:
+        return change_study(t, s, e->add_study.spec, err);
     case EVENT_PAUSE:
         return pause_study(t, s, err);
     case EVENT_RESUME:

@@ -48,8 +48,8 @@ MUST_CHECK int store_probe(struct store *s, struct err *err);
 MUST_CHECK int store_load(struct store *s, struct mirror *m, struct err *err);
 
 /* The study's log as replay_study wants it, up to an event number; *out is
- * owned. `before`: next_seq of the mirror that was loaded, for what came later
- * is not in it. */
+ * owned (replay_events_free). `before`: next_seq of the mirror that was loaded,
+ * for what came later is not in it. */
 MUST_CHECK int store_load_events(struct store *s, int64_t study_id,
                                  int64_t before, struct replay_event **out,
                                  size_t *n, struct err *err);

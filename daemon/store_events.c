@@ -1,5 +1,7 @@
 /* Rows of the log -> what a replay goes by. */
 #include "core/base/mem.h"
+#include "core/spec/spec.h"
+#include "core/spec/spec_json.h"
 #include "daemon/replay.h"
 #include "daemon/store_priv.h"
 
@@ -8,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DETAIL_MAX = 64 << 10 };
 enum event_column {
     EVENT_SEQ,
     EVENT_NUMBER,
@@ -19,8 +20,9 @@ enum event_column {
 
 static const char SELECT_EVENTS[] =
     "SELECT seq, number, attempt, kind, detail FROM parzen_events"
-    " WHERE study_id = ? AND kind IN ('ADD_TRIAL', 'ADOPT_TRIAL',"
-    " 'START_TRIAL', 'REPORT', 'END_ATTEMPT', 'FINISH_TRIAL', 'RETRY_TRIAL')"
+    " WHERE study_id = ? AND kind IN ('CHANGE_STUDY', 'ADD_TRIAL',"
+    " 'ADOPT_TRIAL', 'START_TRIAL', 'REPORT', 'END_ATTEMPT', 'FINISH_TRIAL', "
+    "'RETRY_TRIAL')"
     " ORDER BY seq";
 
 static int read_state(const struct store_row *r, const char *detail,
@@ -51,6 +53,19 @@ static int read_start(const struct store_row *r, const char *detail,
         e->version = strtoll(detail + 8, NULL, 10);
     }
     return rc;
+}
+
+static int read_change(const struct store_row *r, const char *detail,
+                       struct replay_event *e)
+{
+    struct spec spec;
+    struct err reason;
+    if (spec_parse(detail, strlen(detail), &spec, &reason) != 0) {
+        return store_row_bad(r, "detail: %s", reason.msg);
+    }
+    e->before = mem_alloc(1, sizeof(*e->before));
+    *e->before = spec;
+    return 0;
 }
 
 static int read_kind(const struct store_row *r, const char *kind,
@@ -84,16 +99,19 @@ static int read_event(const struct store_row *r, struct replay_event *e)
 {
     const char *kind;
     char *detail = NULL;
-    int rc = store_row_int(r, EVENT_NUMBER, 0, INT64_MAX, &e->number);
-    if (rc == 0) {
-        rc = store_row_text_or_null(r, EVENT_DETAIL, DETAIL_MAX, &detail);
-    }
-    if (rc == 0) {
-        rc = store_row_text(r, EVENT_KIND, 32, &kind);
-    }
     e->seq = r->id;
+    int rc = store_row_text(r, EVENT_KIND, 32, &kind);
+    e->kind = rc == 0 && strcmp(kind, "CHANGE_STUDY") == 0 ? REPLAY_CHANGE
+                                                           : REPLAY_STATE;
     if (rc == 0) {
-        rc = read_kind(r, kind, detail != NULL ? detail : "", e);
+        rc = store_row_text_or_null(r, EVENT_DETAIL, STORE_TEXT_MAX, &detail);
+    }
+    const char *text = detail != NULL ? detail : "";
+    if (rc == 0 && e->kind == REPLAY_CHANGE) {
+        rc = read_change(r, text, e);
+    } else if (rc == 0) {
+        rc = store_row_int(r, EVENT_NUMBER, 0, INT64_MAX, &e->number);
+        rc = rc != 0 ? rc : read_kind(r, kind, text, e);
     }
     free(detail);
     return rc;
@@ -120,7 +138,7 @@ int store_load_events(struct store *s, int64_t study_id, int64_t before,
     }
     store_row_close(&r);
     if (rc != 0) {
-        free(list);
+        replay_events_free(list, len);
         return rc;
     }
     *out = list;

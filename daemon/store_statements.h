@@ -18,6 +18,11 @@
                     " value_json) VALUES (?, 'study:metric_names', ?)")        \
     X(CONFIG, "INSERT INTO parzen_configs VALUES"                              \
               " (?1, ?2, ?3, ?4, 'running', NULL, ?5, 0, ?5, '', 0, 0, 0, 0)") \
+    X(SET_SPEC, "UPDATE parzen_configs SET seq = ?2, spec = ?3"                \
+                " WHERE study_id = ?1")                                        \
+    X(SET_CHOICES,                                                             \
+      "UPDATE trial_params SET distribution_json = ?3 WHERE param_name = ?2"   \
+      " AND trial_id IN (SELECT trial_id FROM trials WHERE study_id = ?1)")    \
     X(SET_STUDY,                                                               \
       "UPDATE parzen_configs SET seq = ?2, state = ?3, reason = ?4,"           \
       " active_ms = ?5, running_since_ms = ?6 WHERE study_id = ?1")            \

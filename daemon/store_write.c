@@ -5,6 +5,7 @@
  * another program (Optuna's optimize on the same study) moved on meanwhile is
  * an error, not a silent overwrite. */
 #include "core/base/buf.h"
+#include "core/base/json.h"
 #include "core/spec/spec_json.h"
 #include "daemon/store_priv.h"
 
@@ -73,13 +74,8 @@ static int64_t trial_id_of(const struct store_write *w)
 
 /* --- events --------------------------------------------------------------- */
 
-int store_put_event(const struct store_write *w, const char *fmt, ...)
+static int put_event(const struct store_write *w, const char *detail)
 {
-    char detail[DETAIL_MAX];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(detail, sizeof(detail), fmt, ap);
-    va_end(ap);
     const struct action *a = w->a;
     w->s->put_seq = a->seq;
     struct store_arg none = {.type = SQLITE_NULL};
@@ -88,6 +84,16 @@ int store_put_event(const struct store_write *w, const char *fmt, ...)
                a->attempt <= 0 ? none : STORE_I(a->attempt),
                STORE_T(action_name(a->kind)),
                detail[0] == '\0' ? none : STORE_T(detail), STORE_I(w->s->life));
+}
+
+int store_put_event(const struct store_write *w, const char *fmt, ...)
+{
+    char detail[DETAIL_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(detail, sizeof(detail), fmt, ap);
+    va_end(ap);
+    return put_event(w, detail);
 }
 
 /* --- studies -------------------------------------------------------------- */
@@ -105,6 +111,46 @@ static int put_config(const struct store_write *w)
                        STORE_I(w->a->seq), STORE_T(json.data),
                        STORE_I(spec->n_trials), STORE_I(w->a->at_ms));
     buf_fini(&json);
+    return rc;
+}
+
+/* Optuna demands one list of choices of all trials of a study. */
+static int rewrite_choices(const struct store_write *w, const struct param *p)
+{
+    struct buf json;
+    struct json_out out;
+    buf_init(&json, STORE_TEXT_MAX);
+    json_out_init(&out, &json, JSON_PYTHON);
+    dist_put_optuna(&p->dist, &out);
+    int rc = RUN(w, SET_CHOICES, NULL, STORE_I(w->a->study), STORE_T(p->name),
+                 STORE_T(json.data));
+    buf_fini(&json);
+    return rc;
+}
+
+/* The event keeps the config that was in force before it: replay.h. */
+static int change_study(const struct store_write *w)
+{
+    const struct spec *spec = w->a->add_study.spec;
+    const struct spec *old = store_spec_of(w);
+    struct buf before, after;
+    buf_init(&before, STORE_TEXT_MAX);
+    buf_init(&after, STORE_TEXT_MAX);
+    spec_to_json(old, &before);
+    spec_to_json(spec, &after);
+    int rc = CHANGE_ONE(w, SET_SPEC, STORE_I(w->a->study), STORE_I(w->a->seq),
+                        STORE_T(after.data));
+    for (size_t i = 0; rc == 0 && i < spec->space.n; i++) {
+        const struct param *p = &spec->space.params[i];
+        if (p->dist.kind == DIST_CATEGORICAL) {
+            rc = rewrite_choices(w, p);
+        }
+    }
+    if (rc == 0) {
+        rc = put_event(w, before.data);
+    }
+    buf_fini(&before);
+    buf_fini(&after);
     return rc;
 }
 
@@ -236,6 +282,7 @@ static int delete_study(const struct store_write *w)
 static int (*const WRITERS[ACTION_N_KINDS])(const struct store_write *) = {
     [ACTION_ADD_STUDY] = add_study,
     [ACTION_ADOPT_STUDY] = adopt_study,
+    [ACTION_CHANGE_STUDY] = change_study,
     [ACTION_SET_STUDY] = set_study,
     [ACTION_SET_TARGET] = set_target,
     [ACTION_SET_DATA] = set_data,

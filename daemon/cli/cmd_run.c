@@ -219,8 +219,12 @@ static int run_study(struct cli *c, const struct spec *spec, bool detach)
     }
     if (rc == ERR_CONFLICT) {
         cli_fail(c, &err);
-        cli_say(c, "Give the new study another name with --name, or delete "
-                   "the old one.");
+        cli_say(c,
+                "Give the new study another name with --name, or delete "
+                "the old one. What its trials stay true under (appended "
+                "choices, n_trials, workers, stop) can be changed: parzen "
+                "resume '%s' --config CONFIG",
+                spec->name);
         return CLI_USAGE;
     }
     if (rc != 0) {

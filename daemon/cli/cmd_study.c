@@ -135,14 +135,19 @@ int cmd_resume(struct cli *c, int argc, char **argv)
     static const struct argp_option options[] = {
         {"trials", KEY_TRIALS, "N", 0, "finish so many trials in all", 0},
         {"config", KEY_CONFIG, "FILE", 0,
-         "the config with which a study that Optuna made goes on here", 0},
+         "go on with this config: choices may be appended to the study's, and "
+         "n_trials, workers, threads_per_worker and stop may change; a study "
+         "that Optuna made needs one",
+         0},
         {0}};
     static const struct cli_command command = {
         .name = "resume",
         .args = "STUDY",
-        .doc = "Continues an interrupted, paused, stopped or failed study, or "
-               "a finished one to a larger target, or one made by Optuna with "
-               "a config that fits it. Starts the daemon if none runs.",
+        .doc =
+            "Continues an interrupted, paused, stopped or failed study, or "
+            "a finished one to a larger target; or with a changed config, as "
+            "far as it keeps its trials true. Starts the daemon if none "
+            "runs.",
         .n_min = 1,
         .n_max = 1,
         .options = options,

@@ -184,6 +184,10 @@ START_TEST(test_states)
     expect("POST /studies/s/resume", "{\"n_trials\": 1.5}", 400, "n_trials");
     expect("POST /studies/s/resume", "{\"n\": 9}", 400, "unknown key");
     expect("POST /studies/s/resume", "[]", 400, "JSON object");
+    expect("POST /studies/s/resume",
+           "{\"n_trials\": 7, \"config\": " CONFIG "}", 200, "\"n_trials\":7");
+    expect("POST /studies/s/resume", "{\"config\": {\"study\": \"other\"}}",
+           400, "data.source");
     expect("POST /studies/s/stop", "{\"now\": 1}", 400, "true or false");
     expect("POST /studies/s/stop", "{\"now\": true}", 200,
            "\"state\":\"stopped\"");

@@ -278,6 +278,139 @@ START_TEST(test_10_the_process_group_is_gone)
 }
 END_TEST
 
+static bool has_optuna(void)
+{
+    bool there = system("/usr/bin/python3 -c 'import optuna' 2>/dev/null") == 0;
+    if (!there) {
+        printf("SKIPPED: e2e/field, Optuna reads it: needs python3-optuna\n");
+    }
+    return there;
+}
+
+/* c is the best of the choices. */
+static const char *grown(const char *members, const char *choices)
+{
+    (void)home_file(&h, "grown.sh",
+                    "[ $2 = c ] && v=$1 || v=$((100 + $1))\n"
+                    "echo 'parzen: {\"value\": '$v'}'\n");
+    char *text = mem_printf(
+        "{\"study\":\"grown\",%s\"objective\":{\"type\":\"command\","
+        "\"command\":[\"sh\",\"%s/grown.sh\",\"{x}\",\"{k}\"]},\"params\":{"
+        "\"x\":{\"int\":[0,99]},\"k\":{\"choice\":[%s]}}}",
+        members, h.dir, choices);
+    const char *path = home_file(&h, "grown.json", text);
+    free(text);
+    return path;
+}
+
+/* Optuna's own check: one distribution per parameter over all trials. */
+static void optuna_agrees(void)
+{
+    char *command = mem_printf(
+        "/usr/bin/python3 -c '\n"
+        "import sys, warnings; warnings.filterwarnings(\"ignore\")\n"
+        "import optuna\n"
+        "s = optuna.load_study(study_name=\"grown\", storage="
+        "optuna.storages.RDBStorage(\"sqlite:///%s/parzen.db\","
+        " skip_compatibility_check=True))\n"
+        "seen = [t.distributions[\"k\"] for t in s.trials]\n"
+        "for d in seen:\n"
+        "    optuna.distributions.check_distribution_compatibility(seen[0], d)"
+        "\n"
+        "assert list(seen[0].choices) == [\"a\", \"b\", \"c\"], seen[0]\n"
+        "assert {t.params[\"k\"] for t in s.trials[:20]} == {\"a\", \"b\"}\n"
+        "assert any(t.params[\"k\"] == \"c\" for t in s.trials[20:])\n"
+        "t = s.ask(); k = t.suggest_categorical(\"k\", [\"a\", \"b\", \"c\"])"
+        "\n' 2>&1 >/dev/null",
+        h.state);
+    ck_assert_msg(system(command) == 0, "%s", command);
+    free(command);
+}
+
+/* 13: optuna#2199, optuna#2328 */
+START_TEST(test_13_a_choice_is_added_to_a_finished_study)
+{
+    static const char first[] = "\"n_trials\":20,\"seed\":3,",
+                      more[] = "\"n_trials\":40,\"seed\":3,\"workers\":1,";
+    start("2");
+    EXPECT(&h, 0, NULL, "run", grown(first, "\"a\",\"b\""));
+    char *before = home_results(&h, "grown");
+    EXPECT(&h, 2, "resume 'grown' --config", "run",
+           grown(more, "\"a\",\"b\",\"c\""));
+    EXPECT(&h, 1, "larger target", "resume", "grown", "--config",
+           grown(first, "\"a\",\"b\",\"c\""));
+    /* what would make trials untrue, each with the place */
+    EXPECT(&h, 1, "params", "resume", "grown", "--config",
+           grown(more, "\"b\",\"a\",\"c\""));
+    EXPECT(&h, 1, "params", "resume", "grown", "--config",
+           grown(more, "\"a\""));
+    EXPECT(&h, 1, "seed: 3 in the study, 4 in the config", "resume", "grown",
+           "--config",
+           grown("\"n_trials\":40,\"seed\":4,", "\"a\",\"b\",\"c\""));
+    char *same = home_results(&h, "grown");
+    home_same(before, same, "refused configs");
+    EXPECT(&h, 0, NULL, "resume", "grown", "--config",
+           grown(more, "\"a\",\"b\",\"c\""));
+    home_wait_state(&h, "grown", "finished", FINISH_S);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trials WHERE state ="
+                                    " 'COMPLETE'"),
+                     40);
+    /* old trials inform: no random phase again, and c is found to be best */
+    ck_assert_int_eq(home_count(&h, "SELECT count(DISTINCT distribution_json)"
+                                    " FROM trial_params WHERE param_name ="
+                                    " 'k'"),
+                     1);
+    ck_assert_int_ge(home_count(&h, "SELECT count(*) FROM trials JOIN"
+                                    " trial_params USING (trial_id) WHERE"
+                                    " param_name = 'k' AND param_value = 2"
+                                    " AND number >= 20"),
+                     8);
+    EXPECT(&h, 0, "40 of 40 suggestions equal", "replay", "grown");
+    home_kill_daemon(&h); /* and after a restart */
+    home_start(&h, (const char *const[]){"--workers", "2", NULL});
+    EXPECT(&h, 0, "40 of 40 suggestions equal", "replay", "grown");
+    EXPECT(&h, 0, "exists with this config", "run",
+           grown(more, "\"a\",\"b\",\"c\""));
+    free(before);
+    free(same);
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    home_check(&h, "a choice added");
+    EXPECT(&h, 0, NULL, "doctor");
+    if (has_optuna()) {
+        optuna_agrees();
+    }
+    home_fini(&h);
+}
+END_TEST
+
+/* The log's configs must lead to one another. */
+START_TEST(a_false_config_in_the_log_is_named)
+{
+    start("1");
+    EXPECT(&h, 0, NULL, "run",
+           function_config("log", "\"n_trials\":12,",
+                           "\"x\":{\"float\":[0,1]},\"y\":{\"choice\":[1,2]}"));
+    EXPECT(
+        &h, 0, NULL, "resume", "log", "--config",
+        function_config("log", "\"n_trials\":24,",
+                        "\"x\":{\"float\":[0,1]},\"y\":{\"choice\":[1,2,-7]}"));
+    home_wait_state(&h, "log", "finished", FINISH_S);
+    EXPECT(&h, 0, "24 of 24", "replay", "log");
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    home_check(&h, "a config in the log");
+    home_exec(&h, "UPDATE parzen_events SET detail = replace(detail,"
+                  " '[1,2]', '[1,2,-7]') WHERE kind = 'CHANGE_STUDY'");
+    EXPECT(&h, 1, "is stored as", "replay", "log"); /* drawn from too many */
+    home_exec(&h, "UPDATE parzen_events SET detail = replace(detail,"
+                  " '[1,2,-7]', '[2,1]') WHERE kind = 'CHANGE_STUDY'");
+    EXPECT(&h, 1, "could not become", "replay", "log");
+    home_exec(&h, "UPDATE parzen_events SET detail = 'x' WHERE kind ="
+                  " 'CHANGE_STUDY'");
+    EXPECT(&h, 1, "detail", "replay", "log");
+    home_fini(&h);
+}
+END_TEST
+
 /* 14: katib#2716, optuna#6753 */
 START_TEST(test_14_threads_are_capped)
 {
@@ -355,6 +488,8 @@ Suite *suite(void)
     tcase_add_test(c, test_07_a_small_space_is_exhausted);
     tcase_add_test(c, test_08_failures_are_learned_from);
     tcase_add_loop_test(c, test_10_the_process_group_is_gone, 0, 2);
+    tcase_add_test(c, test_13_a_choice_is_added_to_a_finished_study);
+    tcase_add_test(c, a_false_config_in_the_log_is_named);
     tcase_add_test(c, test_14_threads_are_capped);
     tcase_add_test(c, constraints_are_kept_and_obeyed);
     suite_add_tcase(s, c);
