@@ -1,5 +1,5 @@
 /* The daemon's loop (daemon.c's: decide, commit, apply, perform, and again
- * until nothing starts), its deaths, and the users. */
+ * until nothing starts), and its deaths. */
 #include "tests/sim/sim.h"
 #include "core/base/mem.h"
 #include "core/spec/spec_json.h"
@@ -318,108 +318,6 @@ int sim_event(struct sim *s, struct event e)
     return rc;
 }
 
-/* --- users ---------------------------------------------------------------- */
-
-static void add_study(struct sim *s)
-{
-    if (s->n_studies == SIM_MAX_STUDIES || s->m->n_studies >= 3) {
-        return;
-    }
-    char stop_value[32] = "null";
-    if (sim_below(s, 4) == 0) {
-        snprintf(stop_value, sizeof(stop_value), "0.8");
-    }
-    static const char *const PRUNERS[] = {
-        "{}", "{\"type\":\"median\",\"n_startup_trials\":1}",
-        "{\"type\":\"asha\",\"reduction_factor\":2}",
-        "{\"type\":\"hyperband\",\"reduction_factor\":2}",
-        "{\"type\":\"patient\",\"patience\":0,\"wrapped\":\"threshold\","
-        "\"lower\":0.5}"};
-    char *text = mem_printf(
-        "{\"study\":\"s%u\",\"n_trials\":%u,\"seed\":%u,\"workers\":%u,"
-        "\"objective\":{\"direction\":\"%s\"},"
-        "\"sampler\":{\"type\":\"%s\",\"n_startup_trials\":2},"
-        "\"pruner\":%s,"
-        "\"stop\":{\"max_failures\":%u,\"value\":%s,\"hours\":%s},"
-        "\"data\":{\"source\":\"/d.jsonl\"},"
-        "\"model\":{\"dropout\":{\"float\":[0,0.5]}},"
-        "\"training\":{\"max_epochs\":%u,"
-        "\"lr\":{\"float\":[1e-5,1e-3],\"log\":true}}}",
-        sim_below(s, 4), 1 + sim_below(s, 6), sim_below(s, 1000),
-        sim_below(s, 3), sim_below(s, 2) == 0 ? "minimize" : "maximize",
-        sim_below(s, 2) == 0 ? "random" : "tpe",
-        PRUNERS[sim_below(s, ARRAY_LEN(PRUNERS))], 1 + sim_below(s, 4),
-        stop_value, sim_below(s, 5) == 0 ? "0.05" : "null",
-        1 + sim_below(s, 4));
-    struct spec spec;
-    struct err err;
-    if (spec_parse(text, strlen(text), &spec, &err) != 0) {
-        sim_fail(s, "%s: %s", err.msg, text);
-    }
-    free(text);
-    sim_event(s, (struct event){.kind = EVENT_ADD_STUDY,
-                                .slot = -1,
-                                .add_study = {&spec}});
-    spec_fini(&spec);
-}
-
-static void enqueue(struct sim *s, int64_t study)
-{
-    double values[SIM_N_PARAMS] = {0.25, NAN};
-    if (sim_below(s, 4) == 0) {
-        values[1] = 2; /* beyond its range: allowed to who asks for it */
-    }
-    if (sim_below(s, 8) == 0) {
-        values[0] = INFINITY;
-    }
-    sim_event(s, (struct event){.kind = EVENT_ENQUEUE,
-                                .slot = -1,
-                                .study = study,
-                                .enqueue = {values}});
-}
-
-static void user(struct sim *s)
-{
-    s->seen.users++;
-    if (s->m->n_studies == 0 || sim_below(s, 6) == 0) {
-        add_study(s);
-        return;
-    }
-    uint32_t which = sim_below(s, (uint32_t)s->m->n_studies);
-    const struct study *study = s->m->studies[which];
-    struct event e = {.slot = -1, .study = study->id};
-    switch (sim_below(s, 12)) {
-    case 0:
-        e.kind = EVENT_PAUSE;
-        break;
-    case 1:
-        e.kind = EVENT_STOP;
-        break;
-    case 2:
-        e.kind = EVENT_STOP;
-        e.stop.now = true;
-        break;
-    case 3:
-        e.kind = EVENT_RETRY;
-        e.retry.cause = sim_below(s, 2) == 0 ? -1 : TRIAL_CAUSE_POISON;
-        break;
-    case 4:
-    case 5:
-        enqueue(s, study->id);
-        return;
-    case 6:
-        e.kind = sim_below(s, 3) == 0 ? EVENT_DELETE : EVENT_PAUSE;
-        break;
-    default:
-        e.kind = EVENT_RESUME;
-        e.resume.n_trials = sim_below(s, 3) == 0 ? 1 + sim_below(s, 10) : 0;
-        break;
-    }
-    if (study->n_trials < SIM_MAX_TRIALS - 16) { /* room for what follows */
-        sim_event(s, e);
-    }
-}
-
 /* --- steps ---------------------------------------------------------------- */
 
 static void pass(struct sim *s, int64_t ms)
@@ -456,7 +354,7 @@ void sim_step(struct sim *s)
     } else if (what < 950) {
         some_time(s);
     } else if (what < 980) {
-        user(s);
+        sim_user(s);
     } else if (what < 988) {
         sim_worker_die(s, slot);
     } else if (what < 994) {
@@ -560,7 +458,7 @@ void sim_init(struct sim *s, uint64_t seed, bool with_store)
     if (with_store && store_open(":memory:", &s->store, &err) != 0) {
         sim_fail(s, "store_open: %s", err.msg);
     }
-    add_study(s);
+    sim_add_study(s);
 }
 
 void sim_fini(struct sim *s)

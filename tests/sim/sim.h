@@ -20,7 +20,8 @@ enum {
     SIM_MAX_SLOTS = 4,
     SIM_MAX_STUDIES = 8, /* ever made in one history */
     SIM_MAX_TRIALS = 64, /* of one study */
-    SIM_N_PARAMS = 2,    /* of every study: dropout, lr */
+    SIM_N_PARAMS = 3,    /* of every study: dropout, batch_size, lr */
+    SIM_CHOICE = 1,      /* batch_size's place */
     SIM_MAX_WORDS = 64,  /* under way, one worker, one direction */
     SIM_EVENTS = 30      /* kept for the failure's message */
 };
@@ -86,7 +87,8 @@ struct sim {
     char events[SIM_EVENTS][200];
     uint64_t n_events, n_steps;
     struct { /* what the histories went through, for the report */
-        int64_t trials, attempts, deaths, restarts, failed_commits, users;
+        int64_t trials, attempts, deaths, restarts, failed_commits, users,
+            changes;
     } seen;
 };
 
@@ -104,6 +106,9 @@ void sim_note(struct sim *s, const char *fmt, ...)
 
 /* Let an event happen to the daemon. Returns what sched_decide returned. */
 int sim_event(struct sim *s, struct event e);
+/* One user asks for something; for a new study. */
+void sim_user(struct sim *s);
+void sim_add_study(struct sim *s);
 /* A mirror as a new daemon would load it; owned. */
 struct mirror *sim_load(struct sim *s);
 
