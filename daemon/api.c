@@ -155,6 +155,7 @@ static const struct route {
     {"POST", {"studies", "*", "enqueue"}, api_post_enqueue},
     {"POST", {"studies", "*", "retry"}, api_post_retry},
     {"POST", {"shutdown"}, api_post_shutdown},
+    {"POST", {"rotate-token"}, api_post_rotate_token},
 };
 
 static bool path_matches(const struct route *route,

@@ -55,6 +55,7 @@ void api_post_stop(struct call *c);
 void api_post_enqueue(struct call *c);
 void api_post_retry(struct call *c);
 void api_post_shutdown(struct call *c);
+void api_post_rotate_token(struct call *c);
 void api_get_events(struct call *c);
 /* The daemon's watcher. */
 void api_on_action(void *ctx, const struct action *action);

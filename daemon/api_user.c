@@ -337,3 +337,18 @@ void api_post_shutdown(struct call *c)
     json_close(&c->out, '}');
     c->api->options.on_shutdown(c->api->options.ctx);
 }
+
+/* The new token is in the file, not in the reply. */
+void api_post_rotate_token(struct call *c)
+{
+    struct err err;
+    if (!c->request->is_local || c->api->server == NULL) {
+        api_refuse_as(c, 403, "FORBIDDEN",
+                      "only the Unix socket may rotate the token", NULL);
+    } else if (http_server_rotate_token(c->api->server, &err) != 0) {
+        api_refuse(c, &err);
+    } else {
+        json_open(&c->out, '{');
+        json_close(&c->out, '}');
+    }
+}

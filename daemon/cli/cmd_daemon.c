@@ -32,10 +32,11 @@ static void on_option(int key, const char *arg, struct argp_state *state,
 
 static const struct cli_command command = {
     .name = "daemon",
-    .args = "start|stop|status|url",
+    .args = "start|stop|status|url|rotate-token",
     .doc = "Starts, ends or finds the daemon of the state directory. status "
            "exits with 3 when none runs; url prints the page's address with "
-           "its token.",
+           "its token; rotate-token makes a new one (the old one opens nothing "
+           "any more) and prints the new address.",
     .n_min = 1,
     .n_max = 1,
     .options = options,
@@ -154,6 +155,17 @@ static int url(struct cli *c)
     return CLI_OK;
 }
 
+static int rotate_token(struct cli *c)
+{
+    struct json *reply;
+    struct err err;
+    if (cli_call(c, "POST", "/rotate-token", NULL, &reply, &err) != 0) {
+        return cli_fail(c, &err);
+    }
+    json_free(reply);
+    return url(c);
+}
+
 int cmd_daemon(struct cli *c, int argc, char **argv)
 {
     struct launch_options o = {.port = -1};
@@ -170,8 +182,12 @@ int cmd_daemon(struct cli *c, int argc, char **argv)
     if (strcmp(argv[1], "url") == 0) {
         return url(c);
     }
+    if (strcmp(argv[1], "rotate-token") == 0) {
+        return rotate_token(c);
+    }
     struct err err;
     err_set(&err, ERR_INVALID,
-            "daemon: '%s' is not one of start, stop, status, url", argv[1]);
+            "daemon: '%s' is not one of start, stop, status, url, rotate-token",
+            argv[1]);
     return cli_fail(c, &err);
 }

@@ -62,12 +62,13 @@ static int read_token(const char *path, char token[TOKEN_CHARS + 1],
     return rc;
 }
 
-int auth_load(struct auth *a, const char *state_dir, struct err *err)
+static int load(struct auth *a, const char *state_dir, bool is_new,
+                struct err *err)
 {
     char token[TOKEN_CHARS + 1];
     char *path = paths_in_state(state_dir, "token");
-    int rc = file_exists(path) ? read_token(path, token, err)
-                               : make_token(path, token, err);
+    int rc = !is_new && file_exists(path) ? read_token(path, token, err)
+                                          : make_token(path, token, err);
     free(path);
     if (rc == 0) {
         *a = (struct auth){0};
@@ -75,6 +76,16 @@ int auth_load(struct auth *a, const char *state_dir, struct err *err)
         explicit_bzero(token, sizeof(token));
     }
     return rc;
+}
+
+int auth_load(struct auth *a, const char *state_dir, struct err *err)
+{
+    return load(a, state_dir, false, err);
+}
+
+int auth_rotate(struct auth *a, const char *state_dir, struct err *err)
+{
+    return load(a, state_dir, true, err);
 }
 
 /* Digests are compared, so the time tells nothing of the token's bytes. */

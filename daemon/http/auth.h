@@ -1,7 +1,8 @@
 /* auth: who may speak: names of this host, origins, and the token.
  *
  * STATE/token holds 32 random bytes in base64url (43 characters, no newline),
- * mode 0600; it is made once. In memory is only its digest. */
+ * mode 0600; it is made once, and when it is rotated. In memory is only its
+ * digest. */
 #ifndef DAEMON_HTTP_AUTH_H
 #define DAEMON_HTTP_AUTH_H
 #include "core/base/err.h"
@@ -25,6 +26,10 @@ enum auth_verdict {
 /* Read STATE/token, or make it. CORRUPT when it is no token. */
 MUST_CHECK int auth_load(struct auth *a, const char *state_dir,
                          struct err *err);
+/* Make another, in the file and here: the old one is wrong from now on. On an
+ * error nothing has changed. */
+MUST_CHECK int auth_rotate(struct auth *a, const char *state_dir,
+                           struct err *err);
 /* Judge the value of an Authorization header (NULL: absent). The right token
  * is always right: who floods us with wrong ones locks nobody out. */
 enum auth_verdict auth_check(struct auth *a, const char *authorization,

@@ -186,6 +186,16 @@ void events_ping(struct http_server *s)
     }
 }
 
+void events_end_tcp(struct http_server *s)
+{
+    for (struct stream *t = s->streams; t != NULL; t = t->next) {
+        if (!t->peer->door->is_local) {
+            t->is_ending = true;
+            resume(t);
+        }
+    }
+}
+
 void events_end_all(struct http_server *s)
 {
     for (struct stream *t = s->streams; t != NULL; t = t->next) {

@@ -115,6 +115,8 @@ struct stream;
 enum MHD_Result events_open(struct http_server *s, struct peer *p,
                             struct MHD_Connection *c, struct http_reply *reply);
 void events_ping(struct http_server *s);
+/* Those that a token opened. */
+void events_end_tcp(struct http_server *s);
 void events_end_all(struct http_server *s);
 
 /* --- the server --- */

@@ -155,6 +155,15 @@ int http_server_new(struct uv_loop_s *loop,
     return 0;
 }
 
+int http_server_rotate_token(struct http_server *s, struct err *err)
+{
+    int rc = auth_rotate(&s->auth, s->state_dir, err);
+    if (rc == 0) {
+        events_end_tcp(s);
+    }
+    return rc;
+}
+
 int http_server_port(const struct http_server *s)
 {
     return s->port;

@@ -57,6 +57,9 @@ MUST_CHECK int http_server_new(struct uv_loop_s *loop,
                                const struct http_server_options *options,
                                struct http_server **out, struct err *err);
 int http_server_port(const struct http_server *s);
+/* Make another STATE/token: the old one opens nothing from now on, and streams
+ * that it opened end. On an error nothing has changed. */
+MUST_CHECK int http_server_rotate_token(struct http_server *s, struct err *err);
 /* Give these bytes (whole events, "id: 7\nevent: trial\ndata: {...}\n\n") to
  * every stream of this topic. A stream that does not read is closed once it is
  * too far behind; it comes back with its Last-Event-ID. */

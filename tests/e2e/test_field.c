@@ -442,6 +442,46 @@ START_TEST(test_14_threads_are_capped)
 }
 END_TEST
 
+/* What the daemon's port answers to the token in this page address. */
+static int answer_to(const char *url)
+{
+    char *command = mem_printf(
+        "u='%s'; curl -s -o %s/answer -w '%%{http_code}' -H \"Authorization: "
+        "Bearer ${u##*=}\" \"${u%%%%#*}api/v1/health\"",
+        url, h.dir);
+    FILE *f = popen(command, "re");
+    int status = 0;
+    ck_assert_msg(fscanf(f, "%d", &status) == 1, "%s", command);
+    pclose(f);
+    free(command);
+    return status;
+}
+
+static char *address(const char *what)
+{
+    char *url =
+        home_expect(&h, 0, NULL, (const char *const[]){"daemon", what, NULL});
+    url[strcspn(url, "\n")] = '\0';
+    return url;
+}
+
+START_TEST(an_old_token_opens_nothing)
+{
+    start("1");
+    char *old = address("url");
+    ck_assert_int_eq(answer_to(old), 200);
+    char *new = address("rotate-token");
+    ck_assert_str_ne(old, new);
+    ck_assert_int_eq(answer_to(old), 401);
+    ck_assert_int_eq(answer_to(new), 200);
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    EXPECT(&h, 3, NULL, "daemon", "rotate-token");
+    home_fini(&h);
+    free(old);
+    free(new);
+}
+END_TEST
+
 /* Constraints, end to end: what is infeasible is never the best. */
 START_TEST(constraints_are_kept_and_obeyed)
 {
@@ -491,6 +531,7 @@ Suite *suite(void)
     tcase_add_test(c, test_13_a_choice_is_added_to_a_finished_study);
     tcase_add_test(c, a_false_config_in_the_log_is_named);
     tcase_add_test(c, test_14_threads_are_capped);
+    tcase_add_test(c, an_old_token_opens_nothing);
     tcase_add_test(c, constraints_are_kept_and_obeyed);
     suite_add_tcase(s, c);
     return s;

@@ -55,6 +55,32 @@ START_TEST(test_token_is_made_once)
 }
 END_TEST
 
+START_TEST(test_a_rotated_token_is_another)
+{
+    struct auth a, before;
+    struct err err;
+    struct buf token;
+    struct stat st;
+    char value[128];
+    buf_init(&token, 4096);
+    write_token("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP-");
+    ck_assert_int_eq(auth_load(&a, dir, &err), 0);
+    before = a;
+    ck_assert_int_eq(auth_rotate(&a, dir, &err), 0);
+    ck_assert_str_ne(a.digest, before.digest);
+    ck_assert_int_eq(file_read(path, &token, &err), 0);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_int_eq(st.st_mode & 0777, 0600);
+    snprintf(value, sizeof(value), "Bearer %s", token.data);
+    ck_assert_int_eq(auth_check(&a, value, 0), AUTH_OK);
+    ck_assert_int_eq(auth_check(&before, value, 0), AUTH_WRONG);
+    before = a;
+    ck_assert_int_ne(auth_rotate(&a, "/nowhere", &err), 0);
+    ck_assert_str_eq(a.digest, before.digest);
+    buf_fini(&token);
+}
+END_TEST
+
 START_TEST(test_damaged_token_is_told)
 {
     static const char *const bad[] = {
@@ -153,6 +179,7 @@ Suite *suite(void)
     TCase *t = tcase_create("auth");
     tcase_add_checked_fixture(t, start, stop);
     tcase_add_test(t, test_token_is_made_once);
+    tcase_add_test(t, test_a_rotated_token_is_another);
     tcase_add_test(t, test_damaged_token_is_told);
     tcase_add_test(t, test_only_the_token_is_right);
     tcase_add_test(t, test_failures_are_counted_by_the_second);
