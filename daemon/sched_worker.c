@@ -256,6 +256,22 @@ static void checkpoint(const struct turn *t, const struct event *e,
     set_progress(t, e->slot, s, trial, moved_on(t, &trial->progress));
 }
 
+/* Written while its trial was being pruned: nobody will ever refer to it. (A
+ * trial that failed may be retried and keeps what it has.) */
+static void late_checkpoint(const struct turn *t, const struct event *e,
+                            const struct study *s)
+{
+    const struct study_trial *trial =
+        mirror_trial(t->m, e->id.study, e->id.number);
+    const char *file = e->checkpoint.file.file;
+    bool is_over = trial != NULL && (trial->state == TRIAL_PRUNED ||
+                                     trial->state == TRIAL_COMPLETE);
+    if (is_over && !study_trial_has_file(trial, file)) {
+        struct action *a = turn_add_trial(t, ACTION_REMOVE_FILE, s, trial);
+        a->remove_file.file = mem_strdup(file);
+    }
+}
+
 /* The worker has put the file aside already. */
 static void discard(const struct turn *t, const struct event *e,
                     const struct study *s, const struct study_trial *trial)
@@ -414,6 +430,8 @@ static void word(const struct turn *t, const struct event *e)
     case EVENT_CHECKPOINT:
         if (trial != NULL) {
             checkpoint(t, e, s, trial);
+        } else {
+            late_checkpoint(t, e, s);
         }
         break;
     default: /* EVENT_DISCARD */

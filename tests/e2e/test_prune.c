@@ -1,6 +1,8 @@
 /* A pruned trial: its worker ends it within an epoch and takes the next one. */
-#include "tests/lib/home.h"
+#include "tests/lib/home_study.h"
 #include "tests/lib/test_main.h"
+
+#include <stdlib.h>
 
 START_TEST(hopeless_trials_end_within_an_epoch)
 {
@@ -27,6 +29,8 @@ START_TEST(hopeless_trials_end_within_an_epoch)
                                 " WHERE i.step = 1 AND"
                                 " i.intermediate_value = v.value"),
                      4);
+    /* what a worker wrote while it was being stopped is gone, too */
+    EXPECT(&h, 0, NULL, "doctor");
     /* no worker died of it */
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_attempts"), 4);
     home_fini(&h);
