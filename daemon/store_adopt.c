@@ -17,7 +17,8 @@
     " WHEN e.kind IN ('ADD_TRIAL', 'END_ATTEMPT', 'RETRY_TRIAL')"              \
     "  THEN 'WAITING'"                                                         \
     " WHEN e.kind IN ('START_TRIAL', 'REPORT', 'RUNG', 'CHECKPOINT',"          \
-    "  'FLAG_TRIAL') THEN 'RUNNING' ELSE t.state END"
+    "  'FLAG_TRIAL', 'CONSTRAINTS', 'DISCARD') THEN 'RUNNING'"                 \
+    " ELSE t.state END"
 
 static const char ADOPT[] =
     "BEGIN IMMEDIATE;"
@@ -34,6 +35,16 @@ static const char ADOPT[] =
     "UPDATE parzen_trials SET cause = 'none', message = NULL"
     " WHERE trial_id IN (SELECT trial_id FROM temp.adopted"
     "  WHERE state IN ('COMPLETE', 'PRUNED'));"
+    "UPDATE parzen_trials SET cause = 'daemon',"
+    "  message = 'another program failed it'"
+    " WHERE cause = 'none' AND trial_id IN (SELECT trial_id FROM temp.adopted"
+    "  WHERE state = 'FAIL');"
+    /* An attempt of ours that it took over. */
+    "UPDATE parzen_attempts SET cause = 'daemon',"
+    "  ended_ms = CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER),"
+    "  message = 'another program went on with it'"
+    " WHERE ended_ms IS NULL"
+    " AND trial_id IN (SELECT trial_id FROM temp.adopted);"
     "DROP TABLE temp.adopted;"
     "COMMIT";
 
