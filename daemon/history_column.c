@@ -203,6 +203,9 @@ void column_set(struct param_column *c, size_t i, const struct dist *dist,
         order_remove(c, i);
         c->dists[c->dist[i]]->n_finished -= is_used;
         c->value[i] = NAN;
+        if (c->log_value != NULL) {
+            c->log_value[i] = NAN;
+        }
     }
     if (isnan(value)) {
         return;
