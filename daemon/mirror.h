@@ -43,6 +43,9 @@ struct study_trial *mirror_trial(const struct mirror *m, int64_t study_id,
 /* Carry out one action on memory. Actions come from the scheduler or from the
  * store's rows, which were checked: it cannot fail. Takes nothing. */
 void mirror_apply(struct mirror *m, const struct action *a);
+/* m was loaded anew, with its slots, in the same life: what no row knows of its
+ * studies is as it was before (clocks, backoffs, verified data). */
+void mirror_remember(struct mirror *m, const struct mirror *before);
 /* Append the first difference in what is durable; 0 if none, 1 if written.
  * The next ids are not compared: a deleted row's id may come again in another
  * life, when nobody remembers it. */

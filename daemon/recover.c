@@ -73,6 +73,7 @@ static int load_committed(struct daemon *d, struct err *err)
     }
     if (d->kept_slots != NULL) {
         copy_slots(fresh->slots, d->kept_slots, d->options.n_workers);
+        mirror_remember(fresh, d->mirror);
     }
     mirror_free(d->mirror);
     d->mirror = fresh;
