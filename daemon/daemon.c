@@ -207,10 +207,21 @@ static void on_prepare(uv_prepare_t *p)
 
 /* --- the clock --- */
 
+static void look_at_files(struct daemon *d)
+{
+    struct err err;
+    if (store_still_there(d->store, &err) != 0) {
+        daemon_enter_trouble(d, &err);
+    }
+}
+
 static void on_tick(uv_timer_t *t)
 {
     struct daemon *d = t->data;
     int64_t now = daemon_mono_ms();
+    if (d->trouble == NULL) {
+        look_at_files(d);
+    }
     if (d->trouble != NULL && now >= d->recover_ms && !d->is_closing) {
         if (d->is_restarting && pool_has_condemned(d->pool)) {
             d->recover_ms = now + REAP_MS; /* stuck in the kernel: not yet */

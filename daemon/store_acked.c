@@ -10,8 +10,10 @@
  *
  * A file that is removed or replaced while it is open goes on taking commits
  * that nobody will ever find: store_still_there looks at the names after each
- * commit, before anything is said. What is open holds every row then, so it is
- * copied to PATH.rescued-SEQ before the daemon ends.
+ * commit, before anything is said, and at every tick. (Without the WAL's index
+ * another program does not see us at work, and moves the WAL under our feet.)
+ * What is open holds every row then, so it is copied to PATH.rescued-SEQ before
+ * the daemon ends.
  *
  * Failure modes of PATH-acked itself: missing, unreadable or no numbers says
  * nothing, and nothing is refused; a disk that takes no more bytes leaves it
@@ -114,7 +116,7 @@ void store_acked_tell(struct store *s)
 
 /* --- names ---------------------------------------------------------------- */
 
-static const char *const SUFFIX[STORE_N_FILES] = {"", "-wal"};
+static const char *const SUFFIX[STORE_N_FILES] = {"", "-wal", "-shm"};
 
 static struct store_place place_of(const struct store *s, int which)
 {

@@ -43,7 +43,7 @@ struct store_place { /* which file a name means; 0: none */
     dev_t device;
     ino_t inode;
 };
-enum { STORE_N_FILES = 2 }; /* the database, its WAL */
+enum { STORE_N_FILES = 3 }; /* the database, its WAL, the WAL's index */
 
 struct store {
     sqlite3 *db;
@@ -129,8 +129,6 @@ MUST_CHECK int store_acked_judge(const struct store *s,
 /* Note that all that was put is committed. */
 void store_acked_tell(struct store *s);
 void store_remember_places(struct store *s);
-/* CORRUPT when the names no longer mean the open files; they are copied. */
-MUST_CHECK int store_still_there(struct store *s, struct err *err);
 
 /* --- store_schema.c ------------------------------------------------------- */
 /* Before SQLite sees the file: a regular file, SQLite's magic, a local disk.

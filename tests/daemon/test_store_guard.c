@@ -242,7 +242,7 @@ END_TEST
  */
 START_TEST(what_vanishes_is_rescued)
 {
-    static const char *const GONE[] = {"-wal", ""};
+    static const char *const GONE[] = {"-wal", "", "-shm"};
     struct actions a;
     struct err err;
     actions_init(&a);
@@ -401,7 +401,7 @@ Suite *suite(void)
     tcase_add_test(t, a_lost_start_is_noticed);
     tcase_add_loop_test(t, the_mark_may_be_behind, 0, 5);
     tcase_add_test(t, without_the_mark_we_go_on);
-    tcase_add_loop_test(t, what_vanishes_is_rescued, 0, 2);
+    tcase_add_loop_test(t, what_vanishes_is_rescued, 0, 3);
     tcase_add_test(t, a_life_that_is_over_writes_nothing);
     tcase_add_test(t, rows_say_in_which_life_they_were_written);
     tcase_add_test(t, a_large_wal_is_an_alarm);
