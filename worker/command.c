@@ -4,7 +4,8 @@
  *
  * Possible failures: it ends otherwise than well, tells no value, tells one
  * that is no number, takes too long, too much memory, writes too much (FAILED,
- * each with its cause); it does not end when asked (killed after a while). */
+ * each with its cause); it does not end when asked (killed after a while); its
+ * guardian is killed, which is no fault of the program (tried again). */
 #include "worker/command.h"
 #include "core/base/buf.h"
 #include "core/base/file.h"
@@ -63,8 +64,7 @@ struct command {
     char why[256];
 };
 
-/* --- lists of strings
- * ----------------------------------------------------------- */
+/* --- lists of strings --- */
 
 static void add(struct strings *s, char *item)
 {
@@ -81,8 +81,7 @@ static void strings_fini(struct strings *s)
     free(s->items);
 }
 
-/* --- words
- * -------------------------------------------------------------------- */
+/* --- words --- */
 
 static enum objective_turn say_failed(struct command *c, int cause,
                                       const char *message)
@@ -129,8 +128,7 @@ static void end_it(struct command *c, int cause, const char *why)
     }
 }
 
-/* --- what it tells ----------------------------------------------------------
- */
+/* --- what it tells --- */
 
 /* Python writes NaN and Infinity, which are not JSON: as strings they are. */
 static void quote_non_finite(const char *text, struct buf *out)
@@ -313,8 +311,7 @@ static void read_output(struct command *c, int wait_ms)
     }
 }
 
-/* --- limits
- * ------------------------------------------------------------------- */
+/* --- limits --- */
 
 static void check_limits(struct command *c, int64_t mono_ms)
 {
@@ -340,8 +337,7 @@ static void check_limits(struct command *c, int64_t mono_ms)
     }
 }
 
-/* --- its end
- * ------------------------------------------------------------------ */
+/* --- its end --- */
 
 static enum objective_turn say_done(struct command *c)
 {
@@ -378,6 +374,10 @@ static enum objective_turn say_ended(struct command *c)
     }
     if (c->cause != 0) {
         return say_failed(c, c->cause, c->why);
+    }
+    if (c->process.is_lost) {
+        return say_failed(c, TRIAL_CAUSE_LOST,
+                          "the process that guards it was killed");
     }
     if (WIFSIGNALED(status)) {
         snprintf(why, sizeof(why), "it was killed by signal %d (%s)",
@@ -434,8 +434,7 @@ void command_free(void *job)
     free(c);
 }
 
-/* --- its beginning
- * -------------------------------------------------------------- */
+/* --- its beginning --- */
 
 /* A parameter as a program reads it: 0.001, 64, adam, true; "" for null. */
 static char *text_of(const struct json *value)

@@ -4,8 +4,9 @@
  *
  * Possible failures: the program cannot be executed (exit code 127, the reason
  * in the log); the worker dies: the kernel sends the guardian SIGTERM
- * (PR_SET_PDEATHSIG) and it kills the group; the guardian is killed: the
- * program dies by the same means, and the pipe ends without a word.
+ * (PR_SET_PDEATHSIG) and it kills the group; the guardian is killed: the pipe
+ * ends without a word, the program dies by the same means, and the worker kills
+ * the rest of the group, which no such signal reaches.
  *
  * Between fork and exec only functions that are safe there (signal-safety(7))
  * are called: the worker has threads. */
@@ -169,7 +170,8 @@ bool process_has_ended(struct process *p)
     if (!p->has_ended && poll(&fd, 1, 0) > 0) {
         p->has_ended = true;
         if (!read_int(p->status_fd, &p->status)) {
-            p->status = SIGKILL; /* the guardian was killed, and all with it */
+            p->is_lost = true;
+            kill(-p->group, SIGKILL);
         }
     }
     return p->has_ended;

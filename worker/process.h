@@ -15,7 +15,8 @@ struct process {
     int out_fd;    /* its standard output, not blocking */
     int status_fd; /* the guardian's word */
     bool has_ended;
-    int status; /* of waitpid, once has_ended */
+    bool is_lost; /* ended because the guardian was killed: no status */
+    int status;   /* of waitpid, once has_ended and not is_lost */
 };
 
 /* Borrows all. argv[0] is looked up in PATH. Standard error stays the worker's.

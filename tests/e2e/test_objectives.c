@@ -206,7 +206,8 @@ START_TEST(an_interrupted_command_goes_on)
 }
 END_TEST
 
-static bool is_alive(const struct home *h, const char *file)
+/* The number that a script wrote into a file of its folder. */
+static pid_t pid_in(const struct home *h, const char *file)
 {
     char *path = mem_printf("%s/%s", h->dir, file);
     FILE *f = fopen(path, "r");
@@ -214,7 +215,20 @@ static bool is_alive(const struct home *h, const char *file)
     ck_assert_msg(f != NULL && fscanf(f, "%d", &pid) == 1, "%s", path);
     fclose(f);
     free(path);
-    return home_is_alive(pid);
+    return pid;
+}
+
+static bool is_alive(const struct home *h, const char *file)
+{
+    return home_is_alive(pid_in(h, file));
+}
+
+static bool is_soon_gone(pid_t pid)
+{
+    for (int i = 0; i < 100 && home_is_alive(pid); i++) {
+        home_sleep_ms(20);
+    }
+    return !home_is_alive(pid);
 }
 
 /* Whatever ends the worker ends the command and its children. */
@@ -244,6 +258,37 @@ START_TEST(nothing_of_a_killed_command_is_left)
     home_sleep_ms(200);
     ck_assert(!is_alive(
         &h, "child")); /* the next attempt writes anew in its own time */
+    home_fini(&h);
+}
+END_TEST
+
+/* The parent of the command is the guardian between it and the worker. */
+START_TEST(a_killed_guardian_is_not_the_commands_fault)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, (const char *const[]){"--workers", "1", NULL});
+    struct outcome o = CLI(
+        &h, 30, "run", "--detach",
+        command_config(&h, "guarded", "\"n_trials\":1,", "",
+                       "if test $PARZEN_ATTEMPT = 1; then\n"
+                       "  echo $PPID >guardian\n"
+                       "  sh -c 'echo $$ >child;"
+                       " echo \"parzen: {\\\"step\\\": 0, \\\"value\\\": 1}\";"
+                       " sleep 9999; true'\n"
+                       "fi\n"
+                       "echo 'parzen: {\"value\": 5}'\n"));
+    ck_assert_msg(o.code == 0, "%s", o.err);
+    outcome_fini(&o);
+    ck_assert(home_wait(&h, "SELECT count(*) FROM parzen_epochs", 1, 20000));
+    pid_t child = pid_in(&h, "child");
+    ck_assert(home_is_alive(child));
+    ck_assert_int_eq(kill(pid_in(&h, "guardian"), SIGKILL), 0);
+    ck_assert(is_soon_gone(child));
+    ck_assert(home_wait(&h,
+                        "SELECT count(*) FROM parzen_trials JOIN trials USING"
+                        " (trial_id) WHERE state = 'COMPLETE' AND attempt = 2",
+                        1, 20000));
     home_fini(&h);
 }
 END_TEST
@@ -288,6 +333,7 @@ Suite *suite(void)
                         sizeof(ENDS) / sizeof(ENDS[0]));
     tcase_add_test(t, an_interrupted_command_goes_on);
     tcase_add_test(t, nothing_of_a_killed_command_is_left);
+    tcase_add_test(t, a_killed_guardian_is_not_the_commands_fault);
     tcase_add_test(t, a_stopped_command_is_asked_to_end);
     suite_add_tcase(s, t);
     return s;
