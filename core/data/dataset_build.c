@@ -189,6 +189,10 @@ int dataset_build(struct rows *r, int min_class_count, struct dataset **out,
     if (rc == 0 && c.n_kept < MIN_CLASSES) {
         rc = few_classes(&c, min_class_count, err);
     }
+    if (rc == 0 && c.text_bytes == 0) {
+        rc = err_set(err, ERR_INVALID,
+                     "every text is empty: there is nothing to learn from");
+    }
     if (rc == 0) {
         rc = make_dataset(r, &c, min_class_count, out, err);
     }

@@ -10,8 +10,8 @@ enum { ROWS_MAX = INT32_MAX }; /* so that class ids cannot run out */
 static bool pile_add(struct pile *p, struct span s, size_t n_zeros)
 {
     size_t need = p->len + s.len + n_zeros;
-    if (need > p->cap) {
-        size_t cap = need + need / 2;
+    if (need >= p->cap) { /* with nothing in it too: bytes is never NULL */
+        size_t cap = need + need / 2 + 64;
         char *bytes = mem_try_grow(p->bytes, cap, 1);
         if (bytes == NULL) {
             return false;

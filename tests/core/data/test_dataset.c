@@ -184,6 +184,19 @@ START_TEST(too_little_is_refused)
 }
 END_TEST
 
+START_TEST(texts_that_are_all_empty_are_refused)
+{
+    put("empty.csv", "t,l\n,a\n,b\n");
+    put("one.csv", "t,l\n,a\n,b\nx,b\n");
+    expect_refused("empty.csv", 0, ERR_INVALID,
+                   "every text is empty: there is nothing to learn from");
+    struct dataset *d = must_read("one.csv", 0);
+    expect_row(d, 0, "", "a");
+    expect_row(d, 2, "x", "b");
+    dataset_free(d);
+}
+END_TEST
+
 START_TEST(a_long_list_of_counts_is_cut)
 {
     char *path = mem_printf("%s/many.csv", dir);
@@ -485,6 +498,7 @@ Suite *suite(void)
     tcase_add_test(read, classes_are_sorted_by_code_point);
     tcase_add_test(read, small_classes_are_filtered_and_counted);
     tcase_add_test(read, too_little_is_refused);
+    tcase_add_test(read, texts_that_are_all_empty_are_refused);
     tcase_add_test(read, a_long_list_of_counts_is_cut);
     tcase_add_test(read, sources_that_cannot_be_read_are_named);
     tcase_add_test(read, a_file_beyond_the_limit_is_not_loaded);
