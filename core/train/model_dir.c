@@ -35,8 +35,9 @@ enum { FILE_MODE = 0644, DIR_MODE = 0755 };
 /* --- writing ----------------------------------------------------------------
  */
 
+/* sha256 may be NULL; else it gets the digest of what is in the file. */
 static int write_file(const char *dir, const char *name, const struct buf *text,
-                      struct err *err)
+                      char sha256[65], struct err *err)
 {
     if (text->overflow) {
         return err_set(err, ERR_LIMIT, "%s would be longer than %zu bytes",
@@ -44,12 +45,16 @@ static int write_file(const char *dir, const char *name, const struct buf *text,
     }
     char *path = mem_printf("%s/%s", dir, name);
     int rc = file_write_atomic(path, text->data, text->len, FILE_MODE, err);
+    if (rc == 0 && sha256 != NULL) {
+        uint64_t size;
+        rc = file_sha256(path, sha256, &size, err);
+    }
     free(path);
     return rc;
 }
 
 static int write_labels(const struct checkpoint *c, const char *dir,
-                        struct err *err)
+                        char sha256[65], struct err *err)
 {
     struct buf text;
     struct json_out w;
@@ -61,7 +66,7 @@ static int write_labels(const struct checkpoint *c, const char *dir,
     }
     json_close(&w, ']');
     buf_char(&text, '\n');
-    int rc = write_file(dir, LABELS, &text, err);
+    int rc = write_file(dir, LABELS, &text, sha256, err);
     buf_fini(&text);
     return rc;
 }
@@ -72,13 +77,7 @@ static int write_tokenizer(const struct checkpoint *c, const char *dir,
     struct buf text;
     buf_init(&text, BUF_MAX_TOKENIZER);
     tokenizer_json_write(c->tokenizer, &text);
-    int rc = write_file(dir, TOKENIZER, &text, err);
-    if (rc == 0) {
-        char *path = mem_printf("%s/" TOKENIZER, dir);
-        uint64_t size;
-        rc = file_sha256(path, sha256, &size, err);
-        free(path);
-    }
+    int rc = write_file(dir, TOKENIZER, &text, sha256, err);
     buf_fini(&text);
     return rc;
 }
@@ -128,9 +127,12 @@ static void put_origin(const struct checkpoint *c, struct json_out *w)
     json_close(w, '}');
 }
 
+struct hashes { /* SHA-256 of the files beside config.json */
+    char labels[65], tokenizer[65], weights[65];
+};
+
 static int write_config(const struct checkpoint *c, const char *dir,
-                        const char *tokenizer_sha256,
-                        const char *weights_sha256, struct err *err)
+                        const struct hashes *sha256, struct err *err)
 {
     struct buf text;
     struct json_out w;
@@ -146,12 +148,13 @@ static int write_config(const struct checkpoint *c, const char *dir,
     run_put_json(&c->run, &w);
     json_put_key(&w, "sha256");
     json_open(&w, '{');
-    put_word(&w, TOKENIZER, tokenizer_sha256);
-    put_word(&w, WEIGHTS, weights_sha256);
+    put_word(&w, LABELS, sha256->labels);
+    put_word(&w, TOKENIZER, sha256->tokenizer);
+    put_word(&w, WEIGHTS, sha256->weights);
     json_close(&w, '}');
     json_close(&w, '}');
     buf_char(&text, '\n');
-    int rc = write_file(dir, CONFIG, &text, err);
+    int rc = write_file(dir, CONFIG, &text, NULL, err);
     buf_fini(&text);
     return rc;
 }
@@ -159,11 +162,11 @@ static int write_config(const struct checkpoint *c, const char *dir,
 static int write_all(const struct checkpoint *c, struct model *m,
                      const char *dir, struct err *err)
 {
-    char tokenizer[65], weights[65];
-    int rc = write_labels(c, dir, err);
-    rc = rc == 0 ? write_tokenizer(c, dir, tokenizer, err) : rc;
-    rc = rc == 0 ? write_weights(m, dir, weights, err) : rc;
-    return rc == 0 ? write_config(c, dir, tokenizer, weights, err) : rc;
+    struct hashes sha256;
+    int rc = write_labels(c, dir, sha256.labels, err);
+    rc = rc == 0 ? write_tokenizer(c, dir, sha256.tokenizer, err) : rc;
+    rc = rc == 0 ? write_weights(m, dir, sha256.weights, err) : rc;
+    return rc == 0 ? write_config(c, dir, &sha256, err) : rc;
 }
 
 /* Everything before the last name of a path: a new string. */
@@ -353,8 +356,9 @@ static int get_labels(const struct json *list, int64_t n_classes,
     return 0;
 }
 
-/* Is the file the one that config.json was written for? A config without
- * hashes asks for none. */
+/* Is the file the one that config.json was written for? One whose hash it does
+ * not name may be any: labels.json's is missing in older folders, and where
+ * the owner renamed the classes. */
 static int check_hash(const struct json *root, const char *dir,
                       const char *name, struct err *err)
 {
@@ -443,6 +447,7 @@ static int read_files(const struct json *root, const char *dir, int max_batch,
     rc = get_labels(labels, int_member(root, "n_classes"), c, err);
     rc = rc == 0 ? 0 : err_wrap(err, "%s/" LABELS, dir);
     json_free(labels);
+    rc = rc == 0 ? check_hash(root, dir, LABELS, err) : rc;
     rc = rc == 0 ? check_hash(root, dir, WEIGHTS, err) : rc;
     rc = rc == 0 ? read_tokenizer(dir, c, err) : rc;
     rc = rc == 0 ? check_hash(root, dir, TOKENIZER, err) : rc;

@@ -1,12 +1,14 @@
 /* model_dir: a trained model as a folder that needs nothing else.
  *
  *   config.json        what it is: format, version, the run, its metrics, and
- *                      the SHA-256 of the two files below
+ *                      the SHA-256 of the files below
  *   labels.json        class names, a list; a class's id is its place
  *   tokenizer.json     in Hugging Face's format (tokenizer_json.h)
  *   model.safetensors  the weights under PyTorch's names
  *
- * The folder may be moved and its labels renamed. */
+ * The folder may be moved. A labels.json that was changed is refused, since in
+ * another order it names the wrong classes; who renames classes takes its
+ * entry out of config.json's sha256. */
 #ifndef CORE_TRAIN_MODEL_DIR_H
 #define CORE_TRAIN_MODEL_DIR_H
 #include "core/base/err.h"

@@ -196,9 +196,31 @@ START_TEST(test_config_that_does_not_fit)
 }
 END_TEST
 
-START_TEST(test_labels)
+/* In another order they would name the wrong classes. */
+START_TEST(test_changed_labels)
 {
-    change("labels.json", "music", "noise"); /* a name is the owner's affair */
+    char *path = path_of("labels.json");
+    struct buf text;
+    struct err err = {0};
+    buf_init(&text, BUF_MAX_TOKENIZER);
+    ck_assert_int_eq(file_read(path, &text, &err), 0);
+    change("labels.json", "music", "noise");
+    must_refuse(ERR_CORRUPT, "labels.json: damaged, or another file");
+    replace("labels.json", text.data);
+    struct predictor *p;
+    ck_assert_int_eq(predictor_open(dir, NULL, &p, &err), 0);
+    predictor_free(p);
+    buf_fini(&text);
+    free(path);
+}
+END_TEST
+
+/* A config that does not hash them, as older ones, leaves the names to the
+ * owner, not their number and kind. */
+START_TEST(test_labels_without_hash)
+{
+    change("config.json", "\"labels.json\"", "\"none\"");
+    change("labels.json", "music", "noise");
     struct predictor *p;
     struct err err = {0};
     ck_assert_int_eq(predictor_open(dir, NULL, &p, &err), 0);
@@ -255,7 +277,8 @@ Suite *suite(void)
     tcase_add_test(t, test_never_overwrites);
     tcase_add_test(t, test_config_of_another_kind);
     tcase_add_test(t, test_config_that_does_not_fit);
-    tcase_add_test(t, test_labels);
+    tcase_add_test(t, test_changed_labels);
+    tcase_add_test(t, test_labels_without_hash);
     tcase_add_test(t, test_tokenizer_of_another_kind);
     tcase_add_test(t, test_damaged_weights);
     suite_add_tcase(s, t);
