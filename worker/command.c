@@ -32,6 +32,7 @@ enum {
     GRACE_MS = 10000, /* from SIGTERM to SIGKILL */
     GRACE_DROPPED_MS = 2000,
     LINE_MAX_BYTES = 64 << 10,
+    STEP_END = 1000000000, /* the daemon ends who reports it (sched.h) */
     EXIT_INTERRUPTED = 130
 };
 
@@ -236,8 +237,9 @@ static void take_told(struct command *c, const struct json *told)
     } else if (step == NULL) {
         c->value = value;
         c->has_value = c->is_final = true;
-    } else if (!json_integer(step, &at) || at < 0) {
-        end_it(c, TRIAL_CAUSE_METRIC, "\"step\" must be a whole number, >= 0");
+    } else if (!json_integer(step, &at) || at < 0 || at >= STEP_END) {
+        end_it(c, TRIAL_CAUSE_METRIC,
+               "\"step\" must be a whole number from 0 to 999999999");
     } else if (at > c->step) { /* a step told again holds as it was */
         c->step = at;
         take_value(c, at, value);
@@ -506,13 +508,6 @@ static void make_environment(const struct objective_task *task,
     }
 }
 
-static int write_params(const struct objective_task *task, const char *path,
-                        struct err *err)
-{
-    const char *text = task->assign->params;
-    return file_write_atomic(path, text, strlen(text), 0600, err);
-}
-
 static double number_of(const struct json *spec, const char *key, double absent)
 {
     const struct json *node = json_get(spec, key);
@@ -578,10 +573,11 @@ int command_begin(const struct objective_task *task, void **job,
 {
     char *checkpoints = mem_printf("%s/command", task->assign->dir);
     char *params_file = mem_printf("%s/params.json", checkpoints);
+    const char *text = task->assign->params;
     struct command *c = command_new(task);
     int rc = file_mkdirs(checkpoints, 0700, err);
     if (rc == 0) {
-        rc = write_params(task, params_file, err);
+        rc = file_write_atomic(params_file, text, strlen(text), 0600, err);
     }
     if (rc == 0) {
         rc = start(task, c, params_file, checkpoints, err);

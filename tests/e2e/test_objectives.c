@@ -157,6 +157,7 @@ static const struct {
     {"echo done", "", "no-metric"},
     {"echo 'parzen: {\"value\": NaN}'", "", "nan"},
     {"echo 'parzen: {value}'", "", "no-metric"},
+    {"echo 'parzen: {\"step\": 1000000000, \"value\": 1}'", "", "no-metric"},
     {"sleep 1000 & sleep 1000", "\"timeout_seconds\":0.3,", "timeout"},
     {"exec awk 'BEGIN { for (i = 0; i < 2000000; i++) a[i] = i;"
      " system(\"sleep 60\") }'",
