@@ -174,7 +174,8 @@ test("importances are bars", async () => {
 });
 
 test("steps, failures and their logs of a command; retry asks which", async () => {
-  await daemon.api("POST", "studies", { study: "command", n_trials: 9, stop: { max_failures: 2 },
+  await daemon.api("POST", "studies", { study: "command", n_trials: 9, workers: 1,
+    stop: { max_failures: 2 },
     objective: { type: "command", command: ["sh", "-c",
       "echo 'parzen: {\"step\": 5, \"value\": 2}'; echo it is broken >&2; exit 3"] },
     params: { x: { float: [1, 9] } } });
