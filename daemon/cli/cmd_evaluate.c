@@ -10,6 +10,7 @@
 #include "daemon/cli/interrupt.h"
 #include "daemon/cli/pick.h"
 #include "daemon/cli/report_text.h"
+#include "daemon/cli/target.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -203,7 +204,9 @@ int cmd_evaluate(struct cli *c, int argc, char **argv)
         err_set(&err, ERR_INVALID, "--part and --data exclude each other");
         return cli_fail(c, &err);
     }
-    int rc = pick_open(c, argv[1], e.trial, &p, &err);
+    int rc = target_file(c, e.csv, &err);
+    rc = rc == 0 ? target_file(c, e.html, &err) : rc;
+    rc = rc == 0 ? pick_open(c, argv[1], e.trial, &p, &err) : rc;
     if (rc == 0) {
         e.interrupted = interrupt_watch();
         rc = evaluate(&e, &p, &err);

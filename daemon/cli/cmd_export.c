@@ -8,6 +8,7 @@
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/field.h"
 #include "daemon/cli/pick.h"
+#include "daemon/cli/target.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -54,7 +55,8 @@ static int export_model(struct cli *c, const char *what, int64_t trial,
                         const char *dir, struct err *err)
 {
     struct pick p;
-    int rc = pick_open(c, what, trial, &p, err);
+    int rc = target_folder(c, dir, err);
+    rc = rc == 0 ? pick_open(c, what, trial, &p, err) : rc;
     if (rc != 0) {
         return rc;
     }
@@ -203,7 +205,8 @@ static int export_trials(struct cli *c, const char *name, const char *path,
                          bool as_json, struct err *err)
 {
     struct json *study, *trials;
-    int rc = cli_study_call(c, "GET", name, "", NULL, &study, err);
+    int rc = target_file(c, path, err);
+    rc = rc == 0 ? cli_study_call(c, "GET", name, "", NULL, &study, err) : rc;
     if (rc != 0) {
         return rc;
     }
@@ -237,7 +240,8 @@ static int export_optuna(struct cli *c, const char *name,
     if (in->force) {
         more[n++] = "--overwrite";
     }
-    int rc = cli_ask_parzend(c, "--export", name, more, &reply, err);
+    int rc = target_file(c, in->optuna, err);
+    rc = rc == 0 ? cli_ask_parzend(c, "--export", name, more, &reply, err) : rc;
     if (rc == ERR_CONFLICT) {
         return err_set(err, ERR_CONFLICT,
                        "%s is there already: --force replaces it", in->optuna);

@@ -10,6 +10,7 @@
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/format.h"
 #include "daemon/cli/table.h"
+#include "daemon/cli/target.h"
 #include "daemon/cli/texts.h"
 #include "daemon/cli/width.h"
 
@@ -122,7 +123,9 @@ static int train(struct cli *c, const char *path, const struct input *in,
 {
     struct texts texts;
     struct bpe *t;
-    int rc = texts_read(path, in->field, (size_t)in->n_texts, &texts, err);
+    int rc = target_file(c, in->out, err);
+    rc = rc == 0 ? texts_read(path, in->field, (size_t)in->n_texts, &texts, err)
+                 : rc;
     if (rc != 0) {
         return rc;
     }

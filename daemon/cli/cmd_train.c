@@ -12,6 +12,7 @@
 #include "daemon/cli/config.h"
 #include "daemon/cli/format.h"
 #include "daemon/cli/table.h"
+#include "daemon/cli/target.h"
 #include "daemon/cli/training.h"
 
 #include <inttypes.h>
@@ -230,6 +231,7 @@ int cmd_train(struct cli *c, int argc, char **argv)
     if (rc == 0) {
         rc = config_check_sources(argv[1], &spec, &err);
     }
+    rc = rc == 0 ? target_folder(c, in.out, &err) : rc;
     int code = rc != 0 ? cli_fail(c, &err) : train(c, &spec, in.out);
     spec_fini(&spec);
     return code;

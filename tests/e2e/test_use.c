@@ -305,6 +305,58 @@ START_TEST(test_bad_input)
 }
 END_TEST
 
+/* --- where commands must not write --- */
+
+static void must_not_write(const char *words, const char *path)
+{
+    EXPECT(&home, 2, words, "export", "used", "--csv", path);
+    EXPECT(&home, 2, words, "export", "used", "--json", path);
+    EXPECT(&home, 2, words, "export", "used", "--optuna", path, "--force");
+    EXPECT(&home, 2, words, "evaluate", "used", "--csv", path);
+    EXPECT(&home, 2, words, "evaluate", "used", "--html", path);
+    EXPECT(&home, 2, words, "tokenizer", "train", data, "--out", path);
+}
+
+/* Paths of the database: plain, through .., through a linked folder. */
+START_TEST(test_targets)
+{
+    struct stat before, after;
+    make_study();
+    char *db = mem_printf("%s/parzen.db", home.state),
+         *around = mem_printf("%s/cache/../parzen.db", home.state),
+         *folder = mem_printf("%s/linked", home.dir),
+         *linked = mem_printf("%s/parzen.db", folder),
+         *link = mem_printf("%s/link.csv", home.dir),
+         *new = mem_printf("%s/new/model", home.state),
+         *later = mem_printf("%s/new/../state/x", home.dir);
+    ck_assert_int_eq(symlink(home.state, folder), 0);
+    ck_assert_int_eq(symlink(data, link), 0);
+    ck_assert_int_eq(stat(db, &before), 0);
+    must_not_write("in the state directory", db);
+    must_not_write("in the state directory", around);
+    must_not_write("in the state directory", linked);
+    must_not_write("a symbolic link", link);
+    must_not_write("a folder", home.dir);
+    must_not_write("a device", "/dev/null");
+    EXPECT(&home, 2, "in the state directory", "export", "used", new);
+    EXPECT(&home, 2, "in the state directory", "export", "used", folder);
+    EXPECT(&home, 2, "by ..", "export", "used", later);
+    ck_assert_int_eq(stat(db, &after), 0);
+    ck_assert(before.st_ino == after.st_ino);
+    char *csv = mem_printf("%s/trials.csv", home.dir);
+    EXPECT(&home, 0, NULL, "export", "used", "--csv", csv);
+    EXPECT(&home, 0, NULL, "export", "used", "--csv", csv); /* replaced */
+    free(csv);
+    free(later);
+    free(new);
+    free(link);
+    free(linked);
+    free(folder);
+    free(around);
+    free(db);
+}
+END_TEST
+
 /* A text of 10 MB costs what its head costs; a line of output each. */
 START_TEST(test_long_texts)
 {
@@ -402,6 +454,7 @@ Suite *suite(void)
     tcase_add_test(t, test_study_to_folder);
     tcase_add_test(t, test_trials_and_tensorboard);
     tcase_add_test(t, test_bad_input);
+    tcase_add_test(t, test_targets);
     tcase_add_test(t, test_long_texts);
     tcase_add_test(t, test_study_from_the_hub);
     suite_add_tcase(s, t);
