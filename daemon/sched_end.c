@@ -67,15 +67,16 @@ static void maybe_end_study(const struct turn *t, const struct study *s,
                                   trial->number, s->spec.stop.value);
         turn_finish_study(t, s, reason, slot);
     } else if (finished >= s->spec.n_trials && open == 0) {
-        char *reason = mem_printf("%" PRId64 " trials finished", finished);
+        char *reason = mem_printf("%" PRId64 " trial%s finished", finished,
+                                  finished == 1 ? "" : "s");
         turn_finish_study(t, s, reason, slot);
     } else if (failed && failures >= s->spec.stop.max_failures &&
                (s->state == STUDY_RUNNING || s->state == STUDY_PAUSED)) {
         char *reason = mem_printf(
-            "%" PRId64 " trials failed (stop.max_failures is %" PRId64
+            "%" PRId64 " trial%s failed (stop.max_failures is %" PRId64
             "); the last, trial %" PRId64 ": %s: %s",
-            failures, s->spec.stop.max_failures, trial->number,
-            trial_cause_name(end->end.cause), end->end.message);
+            failures, failures == 1 ? "" : "s", s->spec.stop.max_failures,
+            trial->number, trial_cause_name(end->end.cause), end->end.message);
         turn_set_study(t, s, STUDY_FAILED, reason);
         turn_stop_trials(t, s, true, slot);
     }

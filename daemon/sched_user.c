@@ -118,9 +118,10 @@ static void do_resume(const struct turn *t, const struct study *s,
         turn_add(t, ACTION_SET_TARGET, s->id)->set_target.n_trials = n_trials;
     }
     if (!has_work(s, n_trials)) {
-        turn_set_study(
-            t, s, STUDY_FINISHED,
-            mem_printf("%" PRId64 " trials finished", study_n_finished(s)));
+        int64_t finished = study_n_finished(s);
+        turn_set_study(t, s, STUDY_FINISHED,
+                       mem_printf("%" PRId64 " trial%s finished", finished,
+                                  finished == 1 ? "" : "s"));
     } else if (s->state != STUDY_RUNNING) {
         turn_set_study(t, s, STUDY_RUNNING, NULL);
     }

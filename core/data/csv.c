@@ -246,8 +246,8 @@ static int read_record(struct csv *c, const struct row_sink *sink,
     }
     if (n != c->n_columns) {
         return row_fail(c->file, start, err,
-                        "%zu columns where the header has %zu", n,
-                        c->n_columns);
+                        "%zu column%s where the header has %zu", n,
+                        n == 1 ? "" : "s", c->n_columns);
     }
     int rc = c->at - start > ROW_MAX
                  ? err_set(err, ERR_LIMIT, "a row of more than %d MiB",

@@ -16,13 +16,16 @@ static void explain_end(const struct trainer *t, char *out, size_t size)
                  "the training loss is not a number: epoch %" PRId64
                  " (the first is 0), optimiser step %" PRId64,
                  t->state.epoch - 1, t->state.nan_step);
+    } else if (t->state.end == TRAINER_END_EPOCHS && t->run.max_epochs == 1) {
+        snprintf(out, size, "the one epoch is done");
     } else if (t->state.end == TRAINER_END_EPOCHS) {
         snprintf(out, size, "all %" PRId64 " epochs are done",
                  t->run.max_epochs);
     } else if (t->stopping.n_waited >= t->stopping.patience) {
         snprintf(out, size,
-                 "early stopping: %s has not improved for %" PRId64 " epochs",
-                 metric, t->stopping.n_waited);
+                 "early stopping: %s has not improved for %" PRId64 " epoch%s",
+                 metric, t->stopping.n_waited,
+                 t->stopping.n_waited == 1 ? "" : "s");
     } else {
         snprintf(out, size, "early stopping: %s is not finite", metric);
     }

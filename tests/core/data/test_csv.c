@@ -101,7 +101,7 @@ END_TEST
 START_TEST(every_record_has_the_columns_of_the_header)
 {
     expect_error("t,l\na,A\nb\n",
-                 "x: line 3, byte 8: 1 columns where the header has 2");
+                 "x: line 3, byte 8: 1 column where the header has 2");
     expect_error("t,l\n\"a\n\",A\n\nb,B,\n",
                  "x: line 5, byte 12: 3 columns where the header has 2");
     expect_error("t,l\na,\n", "x: line 2, byte 4: the label is empty");

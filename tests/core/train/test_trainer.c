@@ -293,7 +293,7 @@ START_TEST(test_an_empty_test_part_is_nan)
     }
     ck_assert(isnan(e.result.value));
     ck_assert_str_eq(e.result.why,
-                     "all 1 epochs are done, but test-acc never was a number");
+                     "the one epoch is done, but test-acc never was a number");
     trainer_free(t);
 }
 END_TEST
