@@ -171,12 +171,13 @@ demo: setup
 test: setup-test
 	@$(MAKE) --no-print-directory test-all
 
-.PHONY: test-all test-unit test-e2e test-page lint
+.PHONY: test-all test-unit test-e2e test-page test-install lint
 test-all: lint
 	@$(MAKE) --no-print-directory programs bench-tools test-fuzz quick-data
 	@$(MAKE) --no-print-directory test-unit
 	@$(MAKE) --no-print-directory test-e2e
 	@$(MAKE) --no-print-directory test-page
+	@$(MAKE) --no-print-directory test-install
 
 E2E_BINS  := $(filter $(B)/tests/e2e/%,$(TEST_BINS))
 UNIT_BINS := $(filter-out $(E2E_BINS),$(TEST_BINS))
@@ -190,6 +191,11 @@ test-e2e: programs $(E2E_BINS)
 	@$(RUN_TESTS) $(E2E_BINS)
 test-page: programs
 	@PARZEN_BIN=$(B)/bin tests/browser/run.sh
+# What is installed runs from where it was put.
+test-install: programs
+	@$(MAKE) -s install PREFIX=/x DESTDIR=$(B)/installed
+	@test -x $(B)/installed/x/bin/parzend
+	@grep -qx 'ExecStart=/x/bin/parzend' $(B)/installed/x/share/parzen/parzend.service
 
 lint:
 	@CC=$(CC) tests/lint/lint.sh
@@ -237,8 +243,11 @@ bench-peers:
 install: programs
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/parzen
 	install -m 755 $(B)/bin/parzend $(B)/bin/parzen-worker $(B)/bin/parzen $(DESTDIR)$(PREFIX)/bin
-	install -m 644 configs/*.json configs/*.jsonl configs/parzend.service schema/study.schema.json LICENSE \
+	install -m 644 configs/*.json configs/*.jsonl schema/study.schema.json LICENSE \
 	    build/web/echarts.LICENSE build/web/echarts.NOTICE $(DESTDIR)$(PREFIX)/share/parzen
+	sed 's|^ExecStart=/usr/local/|ExecStart=$(PREFIX)/|' configs/parzend.service \
+	    > $(DESTDIR)$(PREFIX)/share/parzen/parzend.service
+	chmod 644 $(DESTDIR)$(PREFIX)/share/parzen/parzend.service
 uninstall:
 	cd $(DESTDIR)$(PREFIX)/bin && rm -f parzend parzen-worker parzen
 	rm -rf $(DESTDIR)$(PREFIX)/share/parzen
