@@ -106,30 +106,18 @@ void cli_put_json(const struct json *value)
 
 enum { KEY_JSON = 0x1000, KEY_STATE, KEY_DB };
 
-#define OPTION_DB                                                              \
-    {                                                                          \
-        "db", KEY_DB, "FILE", 0,                                               \
-            "look at this database, ours or Optuna's, instead of asking a "    \
-            "daemon; it is only read",                                         \
-            100                                                                \
-    }
-#define OPTION_JSON                                                            \
-    {                                                                          \
-        "json", KEY_JSON, NULL, 0, "print one JSON value on stdout", 100       \
-    }
 static const struct argp_option everyones[] = {
     {"state", KEY_STATE, "DIR", 0,
      "state directory (default: $PARZEN_STATE, $XDG_STATE_HOME/parzen, "
      "~/.local/state/parzen)",
      100},
-    OPTION_DB,
-    OPTION_JSON,
+    {"db", KEY_DB, "FILE", 0,
+     "look at this database, ours or Optuna's, instead of asking a daemon; it "
+     "is only read",
+     100},
+    {"json", KEY_JSON, NULL, 0, "print one JSON value on stdout", 100},
     {0},
 };
-/* Of commands whose own --state is a trial's: the directory's stands before
- * the command then. */
-static const struct argp_option without_state[] = {OPTION_DB, OPTION_JSON, {0}};
-
 static error_t take_everyones(int key, char *arg, struct argp_state *state)
 {
     struct cli *c = state->input;
@@ -152,19 +140,11 @@ static error_t take_everyones(int key, char *arg, struct argp_state *state)
     }
 }
 
-static const struct argp everyones_argp = {.options = everyones,
-                                           .parser = take_everyones};
-static const struct argp without_state_argp = {.options = without_state,
-                                               .parser = take_everyones};
-static const struct argp_child children[] = {{.argp = &everyones_argp}, {0}};
-static const struct argp_child children_without_state[] = {
-    {.argp = &without_state_argp}, {0}};
-
-static bool has_own_state(const struct cli_command *command)
+static bool has_own(const struct cli_command *command, const char *name)
 {
     const struct argp_option *o = command->options;
     for (; o != NULL && o->name != NULL; o++) {
-        if (strcmp(o->name, "state") == 0) {
+        if (strcmp(o->name, name) == 0) {
             return true;
         }
     }
@@ -282,12 +262,22 @@ static void check_options(struct cli *c, const char *program,
 int cli_parse(struct cli *c, const struct cli_command *command, int argc,
               char **argv, void *input)
 {
-    struct argp argp = {
-        .options = command->options,
-        .parser = take,
-        .args_doc = command->args,
-        .doc = command->doc,
-        .children = has_own_state(command) ? children_without_state : children};
+    /* What a command has under the same name (a trial's --state, export's
+     * --json FILE) is its own; everyone's stands before the command then. */
+    struct argp_option left[ARRAY_LEN(everyones)] = {{0}};
+    size_t n_left = 0;
+    for (const struct argp_option *o = everyones; o->name != NULL; o++) {
+        if (!has_own(command, o->name)) {
+            left[n_left++] = *o;
+        }
+    }
+    struct argp left_argp = {.options = left, .parser = take_everyones};
+    struct argp_child children[] = {{.argp = &left_argp}, {0}};
+    struct argp argp = {.options = command->options,
+                        .parser = take,
+                        .args_doc = command->args,
+                        .doc = command->doc,
+                        .children = children};
     char *name = mem_printf("parzen %s", command->name);
     char **words = mem_alloc((size_t)argc + 1, sizeof(*words));
     memcpy(words, argv, (size_t)argc * sizeof(*words));
@@ -303,6 +293,9 @@ int cli_parse(struct cli *c, const struct cli_command *command, int argc,
 
 int cli_parse_global(struct cli *c, const char *doc, int argc, char **argv)
 {
+    struct argp everyones_argp = {.options = everyones,
+                                  .parser = take_everyones};
+    struct argp_child children[] = {{.argp = &everyones_argp}, {0}};
     struct argp argp = {.parser = take,
                         .args_doc = "COMMAND [ARGUMENTS]",
                         .doc = doc,

@@ -45,8 +45,9 @@ void cli_put_json(const struct json *value);
 
 /* --- command lines --- */
 
-/* What a command takes. --json, --state, --help and --version are everyone's.
- */
+/* What a command takes. --json, --state, --db, --help and --version are
+ * everyone's; an option of its own with such a name is the command's behind its
+ * word, and everyone's before it. */
 struct cli_command {
     const char *name, *args, *doc;     /* "STUDY N"; one sentence of help */
     int n_min, n_max;                  /* arguments; n_max -1: any number */

@@ -15,11 +15,11 @@
 #include <string.h>
 #include <time.h>
 
-enum { KEY_TRIAL = 1, KEY_CSV, KEY_OPTUNA, KEY_STAMP, KEY_FORCE };
+enum { KEY_TRIAL = 1, KEY_CSV, KEY_JSON, KEY_OPTUNA, KEY_STAMP, KEY_FORCE };
 
 struct input {
     int64_t trial;
-    const char *csv, *optuna, *stamp;
+    const char *csv, *json, *optuna, *stamp;
     bool force;
 };
 
@@ -33,6 +33,9 @@ static void on_option(int key, const char *arg, struct argp_state *state,
         return;
     case KEY_CSV:
         in->csv = arg;
+        return;
+    case KEY_JSON:
+        in->json = arg;
         return;
     case KEY_OPTUNA:
         in->optuna = arg;
@@ -48,8 +51,35 @@ static void on_option(int key, const char *arg, struct argp_state *state,
     }
 }
 
-/* --- the model
- * ---------------------------------------------------------------- */
+/* Say what was written where: a model (n_trials: -1) or a study's trials. With
+ * the global --json that is a value on stdout. */
+static void say_written(const struct cli *c, const char *name, int64_t n_trials,
+                        const char *path)
+{
+    struct buf text;
+    struct json_out w;
+    if (!c->json) {
+        cli_say(c, "%s: written to %s", name, path);
+        return;
+    }
+    buf_init(&text, BUF_MAX_CONFIG);
+    json_out_init(&w, &text, JSON_COMPACT);
+    json_open(&w, '{');
+    json_put_key(&w, n_trials < 0 ? "dir" : "file");
+    json_put_string(&w, path);
+    if (n_trials < 0) {
+        json_put_key(&w, "model");
+        json_put_string(&w, name);
+    } else {
+        json_put_key(&w, "trials");
+        json_put_int(&w, n_trials);
+    }
+    json_close(&w, '}');
+    puts(text.data);
+    buf_fini(&text);
+}
+
+/* --- the model ------------------------------------------------------------ */
 
 static int export_model(struct cli *c, const char *what, int64_t trial,
                         const char *dir, struct err *err)
@@ -62,7 +92,7 @@ static int export_model(struct cli *c, const char *what, int64_t trial,
     }
     rc = predictor_export(p.predictor, dir, err);
     if (rc == 0) {
-        cli_say(c, "%s: written to %s", p.name, dir);
+        say_written(c, p.name, -1, dir);
     } else if (rc == ERR_NOTFOUND) {
         rc = err->code = ERR_IO;
     }
@@ -70,8 +100,7 @@ static int export_model(struct cli *c, const char *what, int64_t trial,
     return rc;
 }
 
-/* --- the trials
- * --------------------------------------------------------------- */
+/* --- the trials ----------------------------------------------------------- */
 
 static void put_text(struct buf *out, const char *s)
 {
@@ -216,6 +245,10 @@ static int export_trials(struct cli *c, const char *name, const char *path,
         buf_init(&text, BUF_MAX_RESPONSE);
         (as_json ? put_json : put_csv)(&text, study, trials);
         rc = write_out(path, &text, err);
+        if (rc == 0 && strcmp(path, "-") != 0) {
+            const struct json *list = field_get(trials, "trials");
+            say_written(c, name, list != NULL ? json_size(list) : 0, path);
+        }
         buf_fini(&text);
         json_free(trials);
     }
@@ -223,8 +256,7 @@ static int export_trials(struct cli *c, const char *name, const char *path,
     return rc;
 }
 
-/* --- for Optuna
- * -------------------------------------------------------------- */
+/* --- for Optuna ----------------------------------------------------------- */
 
 /* parzend writes it: the database is its alone. */
 static int export_optuna(struct cli *c, const char *name,
@@ -252,14 +284,14 @@ static int export_optuna(struct cli *c, const char *name,
     if (c->json) {
         cli_put_json(reply);
     }
-    cli_say(c, "%s: %" PRId64 " trials written to %s", name,
-            field_int(reply, "trials", 0), in->optuna);
+    int64_t n_trials = field_int(reply, "trials", 0);
+    cli_say(c, "%s: %" PRId64 " trial%s written to %s", name, n_trials,
+            n_trials == 1 ? "" : "s", in->optuna);
     json_free(reply);
     return 0;
 }
 
-/* --- the command
- * -------------------------------------------------------------- */
+/* --- the command ---------------------------------------------------------- */
 
 int cmd_export(struct cli *c, int argc, char **argv)
 {
@@ -267,6 +299,10 @@ int cmd_export(struct cli *c, int argc, char **argv)
         {"trial", KEY_TRIAL, "N", 0, "this trial's model, not the best's", 0},
         {"csv", KEY_CSV, "FILE", 0,
          "write the table of trials to FILE instead (- is standard output)", 0},
+        {"json", KEY_JSON, "FILE", 0,
+         "write study and trials to FILE as JSON instead (- is standard "
+         "output)",
+         0},
         {"optuna", KEY_OPTUNA, "FILE", 0,
          "write the study to FILE, a database for Optuna 5 and its dashboard",
          0},
@@ -278,10 +314,15 @@ int cmd_export(struct cli *c, int argc, char **argv)
         .name = "export",
         .args = "STUDY|MODEL_DIR DIR\nSTUDY --csv FILE\nSTUDY --json FILE\n"
                 "STUDY --optuna FILE",
-        .doc = "Writes a model as a folder (config.json, labels.json, "
-               "tokenizer.json, model.safetensors) that predict and evaluate "
-               "use without a daemon, or a study's trials as CSV or JSON, or "
-               "the study as a database for Optuna.",
+        .doc =
+            "Writes a model as a folder (config.json, labels.json, "
+            "tokenizer.json, model.safetensors) that predict and evaluate "
+            "use without a daemon, or a study's trials as CSV or JSON, or "
+            "the study as a database for Optuna."
+            "\vTwo options are called --json: after the command it names the "
+            "file for the trials, before it (parzen --json export ...) it "
+            "asks for one JSON value on stdout that names what was "
+            "written.",
         .n_min = 1,
         .n_max = 2,
         .options = options,
@@ -289,19 +330,22 @@ int cmd_export(struct cli *c, int argc, char **argv)
     struct input in = {.trial = -1};
     struct err err;
     int n = cli_parse(c, &command, argc, argv, &in), rc;
-    bool is_table = in.csv != NULL || in.optuna != NULL;
-    if (is_table == (n == 2) || (in.csv != NULL && in.optuna != NULL) ||
-        ((is_table || c->json) && in.trial >= 0) ||
-        (in.csv != NULL && c->json)) {
+    int n_targets =
+        (n == 2) + (in.csv != NULL) + (in.json != NULL) + (in.optuna != NULL);
+    if (n_targets != 1 || (n != 2 && in.trial >= 0)) {
         rc = err_set(&err, ERR_INVALID,
                      "export takes one of DIR, --csv FILE, --json FILE and "
                      "--optuna FILE, and --trial only with DIR");
+    } else if (c->json && in.csv != NULL && strcmp(in.csv, "-") == 0) {
+        rc = err_set(&err, ERR_INVALID,
+                     "--csv - writes to standard output, where --json before "
+                     "the command promises one JSON value");
     } else if (in.optuna != NULL) {
         rc = export_optuna(c, argv[1], &in, &err);
     } else if (in.csv != NULL) {
         rc = export_trials(c, argv[1], in.csv, false, &err);
-    } else if (c->json) {
-        rc = export_trials(c, argv[1], argv[2], true, &err);
+    } else if (in.json != NULL) {
+        rc = export_trials(c, argv[1], in.json, true, &err);
     } else {
         rc = export_model(c, argv[1], in.trial, argv[2], &err);
     }

@@ -181,6 +181,37 @@ START_TEST(test_study_to_folder)
 }
 END_TEST
 
+/* --json before the command is one value that names what was written, --json
+ * FILE after it the trials. */
+START_TEST(test_what_an_export_says)
+{
+    make_study();
+    char *file = mem_printf("%s/trials", home.dir);
+    char *wanted = mem_printf("{\"dir\":\"%s\",\"model\":\"study 'used', "
+                              "trial 1\"}\n",
+                              model);
+    char *said = RUN("--json", "export", "used", model, "--trial", "1");
+    ck_assert_str_eq(said, wanted);
+    EXPECT(&home, 0, "probability", "--json", "predict", model, "red red 1");
+    free(said);
+    free(wanted);
+    wanted = mem_printf("{\"file\":\"%s\",\"trials\":2}\n", file);
+    const char *const forms[] = {"--csv", "--json", "--optuna"};
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        said = RUN("--json", "export", "used", forms[i], file, "--force");
+        ck_assert_str_eq(said, wanted);
+        free(said);
+    }
+    EXPECT(&home, 0, "used: written to", "export", "used", "--json", file);
+    EXPECT(&home, 0, "{\"study\":", "--json", "export", "used", "--json", "-");
+    EXPECT(&home, 2, "promises one JSON value", "--json", "export", "used",
+           "--csv", "-");
+    EXPECT(&home, 2, "takes one of", "export", "used", model, "--json", file);
+    free(wanted);
+    free(file);
+}
+END_TEST
+
 START_TEST(test_trials_and_tensorboard)
 {
     make_study();
@@ -452,6 +483,7 @@ Suite *suite(void)
     tcase_set_timeout(t, 180);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, test_study_to_folder);
+    tcase_add_test(t, test_what_an_export_says);
     tcase_add_test(t, test_trials_and_tensorboard);
     tcase_add_test(t, test_bad_input);
     tcase_add_test(t, test_targets);
