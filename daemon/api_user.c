@@ -116,6 +116,8 @@ void api_post_studies(struct call *c)
     c->study = mirror_study_by_name(daemon_mirror(c->api->daemon), spec.name);
     if (c->study != NULL && !may_replace(c->study, &spec)) {
         continue_study(c, &spec);
+    } else if (spec_check_new(&spec, &err) != 0) {
+        api_refuse(c, &err);
     } else {
         create_study(c, &spec);
     }
@@ -153,6 +155,8 @@ static void resume_with(struct call *c, const struct json *config,
         api_refuse_as(c, 400, "INVALID",
                       "study: the config is of a study of another name",
                       "study");
+    } else if (c->study->is_foreign && spec_check_new(&spec, &err) != 0) {
+        api_refuse(c, &err);
     } else {
         e.kind = c->study->is_foreign ? EVENT_ADOPT : EVENT_CHANGE;
         e.add_study.spec = &spec;

@@ -1,8 +1,7 @@
 #include "worker/functions.h"
-#include "core/base/buf.h"
+#include "core/spec/function.h"
 
 #include <math.h>
-#include <string.h>
 
 static double square(double x)
 {
@@ -135,47 +134,25 @@ static const struct {
     size_t n_min, n_max;
     double (*value)(const double *x, size_t n);
 } FUNCTIONS[] = {
-    {"sphere", 1, SIZE_MAX, sphere},
-    {"branin", 2, 2, branin},
-    {"hartmann6", 6, 6, hartmann6},
-    {"rosenbrock", 2, SIZE_MAX, rosenbrock},
-    {"rastrigin", 1, SIZE_MAX, rastrigin},
-    {"ackley", 1, SIZE_MAX, ackley},
-    {"levy", 1, SIZE_MAX, levy},
-    {"styblinski-tang", 1, SIZE_MAX, styblinski_tang},
-    {"michalewicz", 1, SIZE_MAX, michalewicz},
-    {"shekel10", 4, 4, shekel10},
+#define X(name, function, fewest, most) {name, fewest, most, function},
+    SPEC_FUNCTIONS(X)
+#undef X
 };
-
-static int unknown(const char *name, struct err *err)
-{
-    struct buf list;
-    buf_init(&list, sizeof(err->msg));
-    for (size_t i = 0; i < ARRAY_LEN(FUNCTIONS); i++) {
-        buf_printf(&list, "%s%s", i > 0 ? ", " : "", FUNCTIONS[i].name);
-    }
-    int rc = err_set(err, ERR_INVALID,
-                     "objective.function: must be one of %s, not '%.100s'",
-                     list.data, name);
-    buf_fini(&list);
-    return rc;
-}
 
 int function_value(const char *name, const double *x, size_t n, double *out,
                    struct err *err)
 {
-    for (size_t i = 0; i < ARRAY_LEN(FUNCTIONS); i++) {
-        if (strcmp(FUNCTIONS[i].name, name) != 0) {
-            continue;
-        }
-        if (n < FUNCTIONS[i].n_min || n > FUNCTIONS[i].n_max) {
-            return err_set(err, ERR_INVALID,
-                           "params: %s takes %s%zu numbers, not %zu", name,
-                           FUNCTIONS[i].n_max == SIZE_MAX ? "at least " : "",
-                           FUNCTIONS[i].n_min, n);
-        }
-        *out = FUNCTIONS[i].value(x, n);
-        return 0;
+    size_t i;
+    int rc = spec_find_function(name, &i, err);
+    if (rc != 0) {
+        return rc;
     }
-    return unknown(name, err);
+    if (n < FUNCTIONS[i].n_min || n > FUNCTIONS[i].n_max) {
+        return err_set(err, ERR_INVALID,
+                       "params: %s takes %s%zu numbers, not %zu", name,
+                       FUNCTIONS[i].n_max == SIZE_MAX ? "at least " : "",
+                       FUNCTIONS[i].n_min, n);
+    }
+    *out = FUNCTIONS[i].value(x, n);
+    return 0;
 }

@@ -1,6 +1,9 @@
 /* What must fit together in a config whose values are right one by one. */
+#include "core/spec/function.h"
+#include "core/spec/spec_json.h"
 #include "core/spec/spec_table.h"
 
+#include <math.h>
 #include <string.h>
 
 /* --- objectives other than the built-in training ---------------------------
@@ -166,4 +169,22 @@ int spec_check(const struct spec *s, struct err *err)
                        "data.fractions gives them 0");
     }
     return run_validate(&probe, err);
+}
+
+/* --- what only new studies must be ---------------------------------------- */
+
+int spec_check_new(const struct spec *s, struct err *err)
+{
+    bool by_threshold = s->pruner == SPEC_PRUNER_THRESHOLD ||
+                        (s->pruner == SPEC_PRUNER_PATIENT &&
+                         s->pruning.wrapped == SPEC_PRUNER_THRESHOLD);
+    if (by_threshold && isnan(s->pruning.lower) && isnan(s->pruning.upper)) {
+        return err_set(err, ERR_INVALID,
+                       "pruner.lower: missing: a threshold needs it, or "
+                       "pruner.upper");
+    }
+    size_t at;
+    return s->objective == SPEC_OBJECTIVE_FUNCTION
+               ? spec_find_function(s->work.function, &at, err)
+               : 0;
 }

@@ -543,15 +543,20 @@ static int read_all_conditions(const struct json *root, struct spec *s,
     return rc;
 }
 
-/* Loss metrics are minimised unless the config says otherwise. */
+/* It follows the metric where one is written. Where none is, the training's
+ * default metric is an accuracy, and any other objective is minimised, as
+ * Optuna does. */
 static void default_direction(const struct json *root, struct spec *s)
 {
     const struct json *objective = json_get(root, "objective");
-    if (objective == NULL || json_get(objective, "direction") == NULL) {
-        bool is_loss = s->objective != SPEC_OBJECTIVE_CLASSIFIER ||
-                       run_metric_is_loss(s->metric);
-        s->direction = is_loss ? SPEC_MINIMIZE : SPEC_MAXIMIZE;
+    if (objective != NULL && json_get(objective, "direction") != NULL) {
+        return;
     }
+    bool has_metric =
+        s->objective == SPEC_OBJECTIVE_CLASSIFIER ||
+        (objective != NULL && json_get(objective, "metric") != NULL);
+    bool is_loss = !has_metric || run_metric_is_loss(s->metric);
+    s->direction = is_loss ? SPEC_MINIMIZE : SPEC_MAXIMIZE;
 }
 
 int spec_from_json(const struct json *root, struct spec *out, struct err *err)

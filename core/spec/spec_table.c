@@ -10,7 +10,9 @@
     X("objective", "objective.path", path, TEXT, work.path, 0, 0, 0, 0,        \
       "table: its file")                                                       \
     X("objective", "objective.function", function, TEXT, work.function, 0, 0,  \
-      0, 0, "function: its name (sphere, branin, ...)")                        \
+      0, 0,                                                                    \
+      "function: its name: sphere, branin, hartmann6, rosenbrock, rastrigin, " \
+      "ackley, levy, styblinski-tang, michalewicz or shekel10")                \
     X("objective", "objective.command", command, COMMAND, work, 0, 0, 0, 0,    \
       "command: program and arguments; {NAME} becomes a parameter's value")    \
     X("objective", "objective.directory", directory, TEXT, work.directory, 0,  \
@@ -29,7 +31,10 @@
     X("objective", "objective.metric", metric, METRIC, metric, 0, 0, 0, 0,     \
       "epoch metric that the search improves")                                 \
     X("objective", "objective.direction", direction, DIRECTION, direction, 0,  \
-      0, 0, 0, "default: minimize a loss, maximize anything else")             \
+      0, 0, 0,                                                                 \
+      "default: minimize a loss, maximize any other metric; a table, "         \
+      "function "                                                              \
+      "or command whose metric is not written is minimized")                   \
     X("objective", "objective.of", of, OF, of, 0, 0, 0, 0,                     \
       "the value of a trial is its best epoch's or its last epoch's")          \
     X("", "n_trials", n_trials, INT, n_trials, 1, SPEC_MAX_TRIALS, 0, 1,       \

@@ -208,6 +208,40 @@ static void say_begin(struct cli *c, int status, const struct json *study)
     }
 }
 
+/* A {NAME} of the command that is no parameter: mistyped, or awk's. Not asked:
+ * the shell's ${NAME}, and what could be no name. */
+static void say_unknown_names(const struct cli *c, const struct spec *spec)
+{
+    static const char word[] = "abcdefghijklmnopqrstuvwxyz"
+                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    struct buf said; /* {a}{b} */
+    buf_init(&said, BUF_MAX_CONFIG);
+    for (size_t i = 0; i < spec->work.n_command; i++) {
+        const char *arg = spec->work.command[i];
+        for (const char *at = strchr(arg, '{'); at != NULL;
+             at = strchr(at + 1, '{')) {
+            size_t n = strspn(at + 1, word);
+            bool is_shells = at > arg && at[-1] == '$';
+            if (n == 0 || at[1 + n] != '}' || is_shells) {
+                continue;
+            }
+            char *name = mem_strndup(at + 1, n);
+            char *braced = mem_printf("{%s}", name);
+            bool is_new = said.len == 0 || strstr(said.data, braced) == NULL;
+            if (space_find(&spec->space, name) < 0 && is_new) {
+                cli_say(c,
+                        "objective.command: %s is no parameter of this "
+                        "study; it is passed on as it stands",
+                        braced);
+                buf_str(&said, braced);
+            }
+            free(braced);
+            free(name);
+        }
+    }
+    buf_fini(&said);
+}
+
 static int run_study(struct cli *c, const struct spec *spec, bool detach)
 {
     struct err err;
@@ -265,6 +299,7 @@ int cmd_run(struct cli *c, int argc, char **argv)
     if (rc != 0) {
         return cli_fail(c, &err);
     }
+    say_unknown_names(c, &spec);
     rc = config_check_sources(argv[1], &spec, &err);
     int code = rc != 0 ? cli_fail(c, &err) : run_study(c, &spec, in.detach);
     spec_fini(&spec);

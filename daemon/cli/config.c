@@ -199,6 +199,18 @@ static int read_root(const char *file, struct json **out, struct err *err)
     return rc;
 }
 
+static int read_spec(const struct json *root, struct spec *out, struct err *err)
+{
+    int rc = spec_from_json(root, out, err);
+    if (rc == 0) {
+        rc = spec_check_new(out, err);
+        if (rc != 0) {
+            spec_fini(out);
+        }
+    }
+    return rc;
+}
+
 static int resolve(const char *file, struct spec *spec, struct err *err)
 {
     char *real = realpath(file, NULL);
@@ -221,7 +233,7 @@ int config_read(const char *file, const struct config_flags *f,
     }
     rc = apply_flags(root, f, err);
     if (rc == 0) {
-        rc = spec_from_json(root, out, err);
+        rc = read_spec(root, out, err);
         if (rc != 0) {
             err_wrap(err, "%s", file);
         }

@@ -1,6 +1,7 @@
 /* Tables, functions and commands, from the config to the database. */
 #include "core/base/mem.h"
 #include "tests/lib/home.h"
+#include "tests/lib/home_study.h"
 #include "tests/lib/test_main.h"
 
 #include <signal.h>
@@ -184,6 +185,63 @@ START_TEST(every_bad_end_has_its_cause)
              ENDS[_i].cause);
     ck_assert_msg(home_count(&h, sql) == 1, "%s",
                   home_sql(&h, "SELECT cause, message FROM parzen_trials"));
+    EXPECT(&h, 0, "1 trial failed (", "status", "bad");
+    home_fini(&h);
+}
+END_TEST
+
+/* What is no parameter reaches the program as it stands, and a mistyped one is
+ * not searched in vain without a word. */
+START_TEST(names_of_no_parameter_are_said)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, two_workers);
+    const char *config = home_file(
+        &h, "n.json",
+        "{\"study\":\"n\",\"n_trials\":1,\"objective\":{\"type\":\"command\","
+        "\"command\":[\"sh\",\"-c\",\"echo 1 | awk '{print}' && test "
+        "$0$1 = '{lr_}{lr_}'0.5 && echo 'parzen: {\\\"value\\\": 1}' "
+        "&& : ${HOME}\",\"{lr_}{lr_}\",\"{lr}\"]},"
+        "\"params\":{\"lr\":{\"choice\":[0.5]}}}");
+    struct outcome o = CLI(&h, 60, "--json", "run", config);
+    ck_assert_msg(o.code == 0, "%d: %s%s", o.code, o.out, o.err);
+    ck_assert_int_eq(o.out[0], '{');
+    ck_assert_ptr_null(strstr(o.out, "is no parameter"));
+    const char *at =
+        strstr(o.err, "objective.command: {lr_} is no parameter of this study; "
+                      "it is passed on as it stands\n");
+    ck_assert_msg(at != NULL, "%s", o.err);
+    ck_assert_msg(strstr(strchr(at, '\n'), "{lr_}") == NULL, "%s", o.err);
+    ck_assert_ptr_nonnull(strstr(o.err, "{print} is no parameter"));
+    ck_assert_ptr_null(strstr(o.err, "{HOME}"));
+    ck_assert_ptr_null(strstr(o.err, "{lr} "));
+    outcome_fini(&o);
+    home_fini(&h);
+}
+END_TEST
+
+START_TEST(wrong_names_burn_no_trials)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, two_workers);
+    const char *const function =
+        "{\"study\":\"w\",\"objective\":{\"type\":\"function\","
+        "\"function\":\"spere\"},\"params\":{\"x\":{\"float\":[0,1]}}}";
+    EXPECT(&h, 2,
+           "w.json: objective.function: must be one of sphere, branin, "
+           "hartmann6, rosenbrock, rastrigin, ackley, levy, styblinski-tang, "
+           "michalewicz, shekel10, not 'spere'",
+           "run", home_file(&h, "w.json", function));
+    EXPECT(&h, 2, "w.json: pruner.lower: missing", "run",
+           home_file(&h, "w.json", function), "--set",
+           "objective.function=sphere", "--set", "pruner.type=threshold");
+    char *reply;
+    ck_assert_int_eq(home_http(&h, "POST", "/studies", function, &reply), 400);
+    ck_assert_ptr_nonnull(strstr(reply, "not 'spere'"));
+    free(reply);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM studies"), 0);
     home_fini(&h);
 }
 END_TEST
@@ -332,6 +390,8 @@ Suite *suite(void)
     tcase_add_test(t, a_command_reports_and_is_given_its_parameters);
     tcase_add_loop_test(t, every_bad_end_has_its_cause, 0,
                         sizeof(ENDS) / sizeof(ENDS[0]));
+    tcase_add_test(t, names_of_no_parameter_are_said);
+    tcase_add_test(t, wrong_names_burn_no_trials);
     tcase_add_test(t, an_interrupted_command_goes_on);
     tcase_add_test(t, nothing_of_a_killed_command_is_left);
     tcase_add_test(t, a_killed_guardian_is_not_the_commands_fault);

@@ -187,6 +187,40 @@ START_TEST(direction_follows_the_metric)
 }
 END_TEST
 
+/* Whatever the objective is: a metric that is written has its direction. */
+START_TEST(direction_of_objectives_without_a_training)
+{
+    static const struct {
+        const char *objective;
+        enum spec_direction direction;
+    } cases[] = {
+        {"\"type\":\"command\",\"command\":[\"true\"]", SPEC_MINIMIZE},
+        {"\"type\":\"command\",\"command\":[\"true\"],\"metric\":\"val-acc\"",
+         SPEC_MAXIMIZE},
+        {"\"type\":\"command\",\"command\":[\"true\"],\"metric\":\"val-loss\"",
+         SPEC_MINIMIZE},
+        {"\"type\":\"function\",\"function\":\"sphere\"", SPEC_MINIMIZE},
+        {"\"type\":\"function\",\"function\":\"sphere\",\"metric\":"
+         "\"val-acc\"",
+         SPEC_MAXIMIZE},
+        {"\"type\":\"function\",\"function\":\"sphere\",\"metric\":"
+         "\"val-acc\",\"direction\":\"minimize\"",
+         SPEC_MINIMIZE},
+        {"\"type\":\"table\",\"path\":\"t.csv\",\"metric\":\"test-acc\"",
+         SPEC_MAXIMIZE},
+    };
+    struct spec s;
+    struct err err;
+    char *text = mem_printf("{\"study\":\"s\",\"params\":{\"x\":{\"float\":"
+                            "[0,1]}},\"objective\":{%s}}",
+                            cases[_i].objective);
+    ck_assert_msg(spec_parse(text, strlen(text), &s, &err) == 0, "%s", err.msg);
+    ck_assert_int_eq(s.direction, cases[_i].direction);
+    spec_fini(&s);
+    free(text);
+}
+END_TEST
+
 START_TEST(long_names_are_bounded_in_bytes)
 {
     char text[SPEC_NAME_MAX + 4];
@@ -478,6 +512,7 @@ Suite *suite(void)
     tcase_add_loop_test(t, right_configs_are_accepted_and_return, 0,
                         (int)ARRAY_LEN(ACCEPTED));
     tcase_add_test(t, direction_follows_the_metric);
+    tcase_add_loop_test(t, direction_of_objectives_without_a_training, 0, 7);
     tcase_add_test(t, long_names_are_bounded_in_bytes);
     tcase_add_test(t, random_specs_return_exactly);
     tcase_add_test(t, differences_name_path_and_values);

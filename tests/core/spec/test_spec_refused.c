@@ -1,9 +1,11 @@
 /* Every way to get a config wrong, and the sentence that it gets. */
 #include "core/base/json.h"
+#include "core/base/mem.h"
 #include "core/spec/spec.h"
 #include "core/spec/spec_json.h"
 #include "tests/lib/test_main.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char MINIMAL[] =
@@ -22,6 +24,49 @@ static int parse_with(const char *path, const char *value, struct spec *out,
     json_free(root);
     return rc;
 }
+
+/* Right in a store that is older than the rule, refused of a new study. */
+static const struct {
+    const char *config, *sentence; /* NULL: it is right */
+} REFUSED_NEW[] = {
+    {"\"objective\":{\"type\":\"function\",\"function\":\"spere\"}",
+     "objective.function: must be one of sphere, branin, hartmann6, "
+     "rosenbrock, rastrigin, ackley, levy, styblinski-tang, michalewicz, "
+     "shekel10, not 'spere'"},
+    {"\"objective\":{\"type\":\"function\",\"function\":\"shekel10\"}", NULL},
+    {"\"objective\":{\"type\":\"function\",\"function\":\"levy\"},"
+     "\"pruner\":{\"type\":\"threshold\"}",
+     "pruner.lower: missing: a threshold needs it, or pruner.upper"},
+    {"\"objective\":{\"type\":\"function\",\"function\":\"levy\"},"
+     "\"pruner\":{\"type\":\"patient\",\"wrapped\":\"threshold\"}",
+     "pruner.lower: missing: a threshold needs it, or pruner.upper"},
+    {"\"objective\":{\"type\":\"function\",\"function\":\"levy\"},"
+     "\"pruner\":{\"type\":\"threshold\",\"upper\":3}",
+     NULL},
+    {"\"objective\":{\"type\":\"function\",\"function\":\"levy\"},"
+     "\"pruner\":{\"type\":\"threshold\",\"lower\":3}",
+     NULL},
+};
+
+START_TEST(new_studies_must_be_more)
+{
+    struct spec s;
+    struct err err;
+    char *text = mem_printf("{\"study\":\"s\",\"params\":{\"x\":{\"float\":"
+                            "[0,1]}},%s}",
+                            REFUSED_NEW[_i].config);
+    ck_assert_msg(spec_parse(text, strlen(text), &s, &err) == 0, "%s", err.msg);
+    int rc = spec_check_new(&s, &err);
+    if (REFUSED_NEW[_i].sentence == NULL) {
+        ck_assert_int_eq(rc, 0);
+    } else {
+        ck_assert_int_eq(rc, ERR_INVALID);
+        ck_assert_str_eq(err.msg, REFUSED_NEW[_i].sentence);
+    }
+    spec_fini(&s);
+    free(text);
+}
+END_TEST
 
 static const struct {
     const char *path, *value, *sentence;
@@ -249,6 +294,8 @@ Suite *suite(void)
     TCase *t = tcase_create("spec_refused");
     tcase_add_loop_test(t, wrong_configs_are_refused_with_path_and_reason, 0,
                         (int)ARRAY_LEN(REFUSED));
+    tcase_add_loop_test(t, new_studies_must_be_more, 0,
+                        (int)ARRAY_LEN(REFUSED_NEW));
     tcase_add_test(t, test_accuracy_needs_test_rows);
     tcase_add_test(t, no_config_at_all);
     suite_add_tcase(s, t);
