@@ -13,6 +13,7 @@
 #include "core/base/mem.h"
 #include "core/wire/msg.h"
 #include "worker/process.h"
+#include "worker/quote.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -31,6 +32,7 @@ enum {
     MEMORY_EVERY_MS = 200,
     GRACE_MS = 10000, /* from SIGTERM to SIGKILL */
     GRACE_DROPPED_MS = 2000,
+    MS_PER_REPORT = 2, /* more are a flood to the daemon (channel.h) */
     LINE_MAX_BYTES = 64 << 10,
     STEP_END = 1000000000, /* the daemon ends who reports it (sched.h) */
     EXIT_INTERRUPTED = 130
@@ -59,6 +61,7 @@ struct command {
     bool has_value, is_final, has_constraints;
 
     int64_t begun_ms, progress_ms, memory_ms, stop_ms; /* 0: not yet */
+    int64_t now_ms, reads_ms; /* of this turn; not read before */
     bool is_stopping;
     int64_t grace_ms;
     int cause; /* why we killed it, 0: we did not */
@@ -102,6 +105,15 @@ static void say_report(struct command *c, int64_t step, double value)
         m.report.metrics.value[i] = i == c->metric ? value : (double)NAN;
     }
     c->out.say(c->out.ctx, &m);
+    c->reads_ms =
+        MS_PER_REPORT + (c->reads_ms > c->now_ms ? c->reads_ms : c->now_ms);
+}
+
+/* It tells faster than the daemon takes: the pipe holds it back. */
+static bool is_ahead(const struct command *c)
+{
+    bool is_dropped = c->cause != 0 || (c->is_stopping && c->process.has_ended);
+    return c->reads_ms > c->now_ms && !is_dropped;
 }
 
 static void say_progress(struct command *c, int64_t mono_ms)
@@ -130,33 +142,6 @@ static void end_it(struct command *c, int cause, const char *why)
 }
 
 /* --- what it tells --- */
-
-/* Python writes NaN and Infinity, which are not JSON: as strings they are. */
-static void quote_non_finite(const char *text, struct buf *out)
-{
-    static const char *const words[] = {"NaN", "-Infinity", "Infinity"};
-    bool in_string = false;
-    while (*text != '\0') {
-        size_t n = 0;
-        for (size_t i = 0; !in_string && n == 0 && i < ARRAY_LEN(words); i++) {
-            size_t len = strlen(words[i]);
-            n = strncmp(text, words[i], len) == 0 ? len : 0;
-        }
-        if (n > 0) {
-            buf_char(out, '"');
-            buf_add(out, text, n);
-            buf_char(out, '"');
-            text += n;
-            continue;
-        }
-        if (in_string && *text == '\\' && text[1] != '\0') {
-            buf_char(out, *text++);
-        } else if (*text == '"') {
-            in_string = !in_string;
-        }
-        buf_char(out, *text++);
-    }
-}
 
 static bool read_value(const struct json *node, double *value)
 {
@@ -304,7 +289,10 @@ static void read_output(struct command *c, int wait_ms)
     ssize_t n = read(c->process.out_fd, bytes, sizeof(bytes));
     while (n > 0) {
         take_bytes(c, bytes, (size_t)n);
-        n = c->cause == 0 ? read(c->process.out_fd, bytes, sizeof(bytes)) : 0;
+        if (is_ahead(c) || c->cause != 0) {
+            break;
+        }
+        n = read(c->process.out_fd, bytes, sizeof(bytes));
     }
     fflush(stdout);
     if (n == 0 && c->cause == 0 && !process_has_ended(&c->process)) {
@@ -404,9 +392,16 @@ enum objective_turn command_step(void *job, int64_t mono_ms)
     if (c->is_stopping && c->stop_ms == 0) {
         c->stop_ms = mono_ms;
     }
-    read_output(c, WAIT_MS);
-    if (process_has_ended(&c->process)) {
+    c->now_ms = mono_ms;
+    if (is_ahead(c)) {
+        poll(NULL, 0, MS_PER_REPORT);
+    } else {
+        read_output(c, WAIT_MS);
+    }
+    if (process_has_ended(&c->process) && !is_ahead(c)) {
         read_output(c, 0); /* its last words */
+    }
+    if (c->process.has_ended && !is_ahead(c)) {
         if (c->line.len > 0 && !c->line.overflow) {
             take_line(c, c->line.data);
         }

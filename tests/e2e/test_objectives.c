@@ -246,6 +246,28 @@ START_TEST(wrong_names_burn_no_trials)
 }
 END_TEST
 
+/* Two bursts, each more than the daemon lets a worker say in a second. */
+START_TEST(a_command_may_tell_fast)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, two_workers);
+    run(&h,
+        command_config(
+            &h, "fast", "\"n_trials\":1,", "",
+            "tell() {\n"
+            "  seq -f 'parzen: {\"step\": %.0f, \"value\": 1}' $1 $2\n"
+            "}\n"
+            "tell 1 1400\nsleep 1\ntell 1401 2800\n"),
+        0);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_trials JOIN"
+                                    " trial_intermediate_values USING"
+                                    " (trial_id) WHERE attempt = 1"),
+                     2800);
+    home_fini(&h);
+}
+END_TEST
+
 /* Exit 130 is tried again, with the folder that it left. */
 START_TEST(an_interrupted_command_goes_on)
 {
@@ -392,6 +414,7 @@ Suite *suite(void)
                         sizeof(ENDS) / sizeof(ENDS[0]));
     tcase_add_test(t, names_of_no_parameter_are_said);
     tcase_add_test(t, wrong_names_burn_no_trials);
+    tcase_add_test(t, a_command_may_tell_fast);
     tcase_add_test(t, an_interrupted_command_goes_on);
     tcase_add_test(t, nothing_of_a_killed_command_is_left);
     tcase_add_test(t, a_killed_guardian_is_not_the_commands_fault);
