@@ -1,15 +1,24 @@
 /* command: any program as an objective.
  *
- * The program gets its parameters as arguments ({NAME} in the command line), in
- * the environment (PARZEN_PARAM_NAME) and in the JSON file that
- * PARZEN_PARAMS_FILE names; PARZEN_CHECKPOINT_DIR is a folder that survives
- * into the next attempt; PARZEN_TRIAL, PARZEN_ATTEMPT and PARZEN_SEED say which
- * one it is. It tells with lines on its standard output parzen: {"step": 3,
- * "value": 0.71}     an intermediate value; steps ascend parzen: {"value": 0.7}
- * the final value, instead of the best (or last) intermediate one SIGTERM asks
- * it to stop; exit code 0 means done, 130 interrupted (tried again), any other
- * failed. Its whole process group ends with it, also when the worker is killed;
- * time, memory and output are limited. */
+ * It gets its parameters
+ *   as arguments        {NAME} in the command line, any other brace stays;
+ *   in the environment  PARZEN_PARAM_NAME (what is no letter or digit is _);
+ *   as a JSON file      that PARZEN_PARAMS_FILE names.
+ * A parameter that the trial does not have ("when") is in none of them.
+ * PARZEN_CHECKPOINT_DIR is a folder that survives into the next attempt;
+ * PARZEN_TRIAL, PARZEN_ATTEMPT and PARZEN_SEED say which one it is.
+ *
+ * It tells, with lines on its standard output,
+ *   parzen: {"step": 3, "value": 0.71}  an intermediate value; steps ascend;
+ *   parzen: {"value": 0.7}              the final value, instead of the best
+ *                                       (or last) intermediate one;
+ *   parzen: {"constraints": [-1, 0.5]}  one number for each name of
+ *                                       objective.constraints, in that order
+ *                                       or as an object by name.
+ *
+ * SIGTERM asks it to stop. Exit code 0 means done, 130 interrupted (tried
+ * again), any other failed. Its whole process group ends with it, also when the
+ * worker is killed; time, memory and output are limited. */
 #ifndef WORKER_COMMAND_H
 #define WORKER_COMMAND_H
 #include "worker/objective.h"
