@@ -118,7 +118,7 @@ static void survive(off_t room)
     home_start(&h, two);
     EXPECT(&h, 0, NULL, "run", "--detach",
            home_config(&h, "full", "\"n_trials\": 5,",
-                       "\"max_epochs\": 10, \"batch_size\": 2,"));
+                       "\"max_epochs\": 40, \"batch_size\": 2,"));
     ck_assert(home_wait(&h, "SELECT count(*) FROM parzen_epochs", 4, 20000));
     const char *ballast = fill(room);
     ck_assert_msg(health_says("\"status\":\"trouble\"", 20000),
@@ -160,7 +160,7 @@ START_TEST(a_start_on_a_full_disk_loses_nothing)
     home_start(&h, two);
     EXPECT(&h, 0, NULL, "run", "--detach",
            home_config(&h, "full", "\"n_trials\": 4,",
-                       "\"max_epochs\": 10, \"batch_size\": 2,"));
+                       "\"max_epochs\": 40, \"batch_size\": 2,"));
     ck_assert(home_wait(&h, "SELECT count(*) FROM parzen_epochs", 4, 20000));
     home_kill_daemon(&h);
     const char *ballast = fill(0);
