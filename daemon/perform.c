@@ -49,12 +49,7 @@ static void perform_prepare(struct daemon *d, const struct action *a)
     char *tests = joined(data->test_sources, data->n_test_sources);
     char *splits = joined(data->splits, data->n_splits);
     char *cache = paths_in_state(d->options.state_dir, "cache");
-    char *dir = paths_study_dir(d->options.state_dir, s->id);
     char *log = paths_prepare_log(d->options.state_dir, s->id);
-    struct err err;
-    if (file_mkdirs(dir, 0700, &err) != 0) {
-        LOG_WARN("study folder", "%s", err.msg); /* the log goes nowhere */
-    }
     struct msg m = {.type = MSG_PREPARE,
                     .prepare = {.study = s->id,
                                 .sources = sources,
@@ -68,7 +63,6 @@ static void perform_prepare(struct daemon *d, const struct action *a)
                                 .run = s->spec.base}};
     LOG_INFO("preparing", "study=%s slot=%d", s->spec.name, a->slot);
     tell(d, a->slot, &m, log);
-    free(dir);
     free(log);
     free(sources);
     free(tests);
@@ -94,11 +88,6 @@ static void perform_assign(struct daemon *d, const struct action *a)
     char *log = paths_trial_file(d->options.state_dir, s->id, t->number, "log");
     char *cache = paths_in_state(d->options.state_dir, "cache");
     char *tb = paths_tb_trial_dir(d->options.state_dir, s->id, t->number);
-    struct err err;
-    if (file_mkdirs(dir, 0700, &err) != 0) {
-        /* The worker tries again, and fails with the same sentence. */
-        LOG_ERROR("trial folder", "%s", err.msg);
-    }
     struct msg m = {.type = MSG_ASSIGN,
                     .assign = {.id = {s->id, t->number, a->attempt},
                                .metric = s->spec.metric,

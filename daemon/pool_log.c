@@ -1,8 +1,10 @@
 #include "daemon/pool_log.h"
+#include "core/base/file.h"
 #include "core/base/mem.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,16 +62,32 @@ void pool_log_close(struct pool_log *l)
         }
         close(l->fd);
     }
+    free(l->path);
     free(l->tail);
     pool_log_init(l);
 }
 
 void pool_log_open(struct pool_log *l, const char *path)
 {
-    struct stat st;
     pool_log_close(l);
-    if (path != NULL) {
-        l->fd = open(path,
+    l->path = mem_strdup(path);
+}
+
+static bool make_folder_of(const char *path)
+{
+    struct err err;
+    char *copy = mem_strdup(path);
+    int rc = file_mkdirs(dirname(copy), 0700, &err);
+    free(copy);
+    return rc == 0;
+}
+
+/* Once: where it cannot be done, the output goes nowhere. */
+static void open_now(struct pool_log *l)
+{
+    struct stat st;
+    if (make_folder_of(l->path)) {
+        l->fd = open(l->path,
                      O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW |
                          O_NONBLOCK,
                      0600);
@@ -77,10 +95,15 @@ void pool_log_open(struct pool_log *l, const char *path)
     if (l->fd >= 0 && fstat(l->fd, &st) == 0) {
         l->size = (uint64_t)st.st_size; /* earlier attempts wrote to it, too */
     }
+    free(l->path);
+    l->path = NULL;
 }
 
 void pool_log_add(struct pool_log *l, const char *at, size_t n)
 {
+    if (l->path != NULL) {
+        open_now(l);
+    }
     if (l->fd < 0) {
         return;
     }

@@ -3,7 +3,10 @@
  * A file takes POOL_LOG_MAX bytes of all attempts together; of what comes after
  * that only the end is kept, and written when the log is closed: a mark that
  * says how much was dropped, then the last POOL_LOG_TAIL bytes. So the last
- * words of a dead worker are always at the file's end. */
+ * words of a dead worker are always at the file's end.
+ *
+ * File and folder are made when there is something to write: thousands of short
+ * trials that print nothing cost no file each. */
 #ifndef DAEMON_POOL_LOG_H
 #define DAEMON_POOL_LOG_H
 #include <stddef.h>
@@ -16,15 +19,16 @@ enum {
 };
 
 struct pool_log { /* zeroed by pool_log_init */
-    int fd;       /* -1: output goes nowhere */
+    int fd;       /* -1: not open yet, or output goes nowhere */
+    char *path;   /* to be opened at the first byte; NULL: nothing to open */
     uint64_t size;
     uint64_t n_dropped;
     char *tail; /* ring of the last dropped bytes; NULL: none yet. Owned */
 };
 
 void pool_log_init(struct pool_log *l);
-/* Close what is open, and go on at the end of this file (NULL: nowhere). A file
- * that cannot be written loses the output, nothing else. */
+/* Close what is open, and go on at the end of this file (copied; NULL: nowhere).
+ * A file that cannot be written loses the output, nothing else. */
 void pool_log_open(struct pool_log *l, const char *path);
 void pool_log_add(struct pool_log *l, const char *at, size_t n);
 void pool_log_close(struct pool_log *l);

@@ -21,7 +21,8 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-    unlink(path);
+    struct err err;
+    ck_assert_int_eq(file_remove_tree(path, &err), 0);
 }
 
 static char *content(size_t *n)
@@ -62,6 +63,29 @@ START_TEST(little_output_is_kept_whole)
     ck_assert_int_eq(strncmp(text, "line 0000000\n", 13), 0);
     ck_assert_str_eq(text + n - 13, "line 0000199\n");
     free(text);
+}
+END_TEST
+
+START_TEST(what_prints_nothing_leaves_nothing)
+{
+    struct pool_log l;
+    size_t n;
+    unlink(path); /* now the name of a folder */
+    char *file = mem_printf("%s/7/log", path);
+    pool_log_init(&l);
+    pool_log_open(&l, file);
+    pool_log_close(&l);
+    ck_assert(!file_exists(path));
+    pool_log_open(&l, file);
+    pool_log_add(&l, "said", 4);
+    pool_log_close(&l);
+    struct err err;
+    char *text;
+    ck_assert_int_eq(file_load(file, 64, &text, &n, &err), 0);
+    ck_assert_str_eq(text, "said");
+    ck_assert_int_eq(file_remove_tree(path, &err), 0);
+    free(text);
+    free(file);
 }
 END_TEST
 
@@ -110,6 +134,7 @@ Suite *suite(void)
     TCase *c = tcase_create("log");
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_test(c, little_output_is_kept_whole);
+    tcase_add_test(c, what_prints_nothing_leaves_nothing);
     tcase_add_test(c, of_much_output_the_beginning_and_the_end_are_kept);
     tcase_add_test(c, attempts_without_end_do_not_fill_the_disk);
     suite_add_tcase(s, c);
