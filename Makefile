@@ -163,17 +163,19 @@ setup-test:
 	$(call install,$(DEB_TEST))
 
 # --- the two commands of the README -------------------------------------------
+# As many jobs as there are processors, unless make was told already.
+PARALLEL = --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 .PHONY: demo test
 demo: setup
-	@$(MAKE) --no-print-directory programs
+	@$(MAKE) $(PARALLEL) programs
 	@configs/demo.sh $(B)/bin
 
 test: setup-test
 	@$(MAKE) --no-print-directory test-all
 
 .PHONY: test-all test-unit test-e2e test-page test-install lint
-test-all: lint
-	@$(MAKE) --no-print-directory programs bench-tools test-fuzz quick-data
+test-all:
+	@$(MAKE) $(PARALLEL) lint programs bench-tools test-fuzz quick-data $(TEST_BINS)
 	@$(MAKE) --no-print-directory test-unit
 	@$(MAKE) --no-print-directory test-e2e
 	@$(MAKE) --no-print-directory test-page
@@ -230,7 +232,7 @@ fuzz-run: $(FUZZERS)
 # --- figures, side by side with the peers that are there ------------------------
 .PHONY: bench bench-peers
 bench: setup
-	@$(MAKE) --no-print-directory programs bench-tools
+	@$(MAKE) $(PARALLEL) programs bench-tools
 	@B=$(B) tests/bench/run.sh
 bench-peers:
 	$(call install,$(DEB_PEERS))
