@@ -192,7 +192,10 @@ int daemon_load(struct daemon *d, struct err *err)
     if (rc == 0) {
         rc = hand_back_orphans(d, err);
     }
-    return rc == 0 ? daemon_commit(d, err) : rc;
+    if (rc == 0) {
+        rc = daemon_commit(d, err);
+    }
+    return rc == 0 ? store_give_digests(d->store, d->mirror, err) : rc;
 }
 
 /* Workers that came up meanwhile are announced. */

@@ -47,6 +47,12 @@ MUST_CHECK int store_probe(struct store *s, struct err *err);
  * checked, never asserted. On failure m is to be thrown away. */
 MUST_CHECK int store_load(struct store *s, struct mirror *m, struct err *err);
 
+/* A finished trial that has no digest yet is given one: it ended before digests
+ * were kept, or under Optuna. m as the rows are; in a transaction of its own.
+ */
+MUST_CHECK int store_give_digests(struct store *s, const struct mirror *m,
+                                  struct err *err);
+
 /* The study's log as replay_study wants it, up to an event number; *out is
  * owned (replay_events_free). `before`: next_seq of the mirror that was loaded,
  * for what came later is not in it. */

@@ -5,20 +5,21 @@
  * ours did not run has attempt 0. */
 #include "daemon/store_priv.h"
 
-/* Trials whose last event does not lead to their state. */
+/* Trials whose last event does not lead to their state. One that has ended
+ * here is not Optuna's to change: damage, which the next load finds. */
 #define CHANGED                                                                \
     "SELECT t.trial_id, t.study_id, t.number, t.state FROM parzen_configs c"   \
     " JOIN trials t ON t.study_id = c.study_id"                                \
     " LEFT JOIN parzen_trials x ON x.trial_id = t.trial_id"                    \
     " LEFT JOIN parzen_events e ON e.seq = x.seq"                              \
-    " WHERE e.seq IS NULL OR t.state <> CASE"                                  \
+    " WHERE x.end_digest IS NULL AND (e.seq IS NULL OR t.state <> CASE"        \
     " WHEN e.kind IN ('FINISH_TRIAL', 'ADOPT_TRIAL')"                          \
     "  THEN substr(e.detail, 1, instr(e.detail || ' ', ' ') - 1)"              \
     " WHEN e.kind IN ('ADD_TRIAL', 'END_ATTEMPT', 'RETRY_TRIAL')"              \
     "  THEN 'WAITING'"                                                         \
     " WHEN e.kind IN ('START_TRIAL', 'REPORT', 'RUNG', 'CHECKPOINT',"          \
     "  'FLAG_TRIAL', 'CONSTRAINTS', 'DISCARD') THEN 'RUNNING'"                 \
-    " ELSE t.state END"
+    " ELSE t.state END)"
 
 static const char ADOPT[] =
     "BEGIN IMMEDIATE;"
@@ -30,7 +31,7 @@ static const char ADOPT[] =
     "  number, NULL, 'ADOPT_TRIAL', state,"
     "  (SELECT coalesce(max(life), 0) FROM parzen_lives) FROM temp.adopted;"
     "INSERT INTO parzen_trials SELECT trial_id, seq, 0, 'none', NULL, -1, NULL,"
-    "  -1, 0, 0 FROM temp.adopted WHERE true"
+    "  -1, 0, 0, NULL, NULL, NULL, NULL FROM temp.adopted WHERE true"
     " ON CONFLICT (trial_id) DO UPDATE SET seq = excluded.seq;"
     "UPDATE parzen_trials SET cause = 'none', message = NULL"
     " WHERE trial_id IN (SELECT trial_id FROM temp.adopted"

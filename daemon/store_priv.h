@@ -13,6 +13,7 @@
  *   store_row.c     one row's columns, checked
  *   store_events.c  rows -> the log for a replay
  *   store_adopt.c   what Optuna did to our studies
+ *   store_digest.c  finished trials say what they said when they ended
  *   store_copy.c, store_export.c   a copy to look at, one for Optuna
  *   store_check.c   findings for `parzen doctor` */
 #ifndef DAEMON_STORE_PRIV_H
@@ -22,6 +23,7 @@
 #include "daemon/store_statements.h"
 #include <sqlite3.h>
 #include <sys/types.h>
+struct digest;
 
 enum {
     STORE_APPLICATION_ID = 0x50525A4E, /* "PRZN" */
@@ -50,9 +52,10 @@ struct store {
     char *path;
     char *dir; /* absolute folder of the file; NULL in memory */
     bool is_readonly;
-    bool was_killed; /* its last life had no end (store_life.c) */
-    int wal_pages;   /* in the WAL after the last commit */
-    int next_move;   /* wal_pages at which pages are moved */
+    bool was_killed;     /* its last life had no end (store_life.c) */
+    bool has_undigested; /* a load found a finished trial without a digest */
+    int wal_pages;       /* in the WAL after the last commit */
+    int next_move;       /* wal_pages at which pages are moved */
     char warning[256];
     bool is_open;     /* a transaction, between store_put and store_flush */
     bool move_failed; /* pages are no longer moved: store.c */
@@ -204,6 +207,19 @@ MUST_CHECK int store_finish_trial(const struct store_write *w);
 MUST_CHECK int store_retry_trial(const struct store_write *w);
 MUST_CHECK int store_flag_trial(const struct store_write *w);
 
+/* --- store_digest.c ------------------------------------------------------- */
+/* What the trial says once the action, a FINISH_TRIAL, has ended it. */
+void store_digest_of_end(const struct store_write *w, struct digest *d);
+/* A digest's parts as arguments, in the order of their columns. */
+#define DIGEST_ARGS(d)                                                         \
+    STORE_I((d)->part[DIGEST_END]), STORE_I((d)->part[DIGEST_PARAMS]),         \
+        STORE_I((d)->part[DIGEST_REPORTS]),                                    \
+        STORE_I((d)->part[DIGEST_CONSTRAINTS])
+struct store_loading;
+/* CORRUPT when the loaded trial does not say what it said when it ended. */
+MUST_CHECK int store_check_digest(const struct store_loading *l,
+                                  const struct study_trial *t);
+
 /* --- store_row.c ---------------------------------------------------------- */
 /* A statement being walked. Rows come from outside: each getter checks type
  * and bounds; its sentence names table, row and column. */
@@ -265,7 +281,8 @@ enum store_walk { /* tables walked beside `trials`, in its order */
 };
 enum { /* columns of the walk along `trials` */
        STORE_TRIAL_ATTEMPT = 7,
-       STORE_TRIAL_FIXED = 11
+       STORE_TRIAL_FIXED = 11,
+       STORE_TRIAL_DIGEST = 15
 };
 
 struct store_loading { /* the trials of one study */

@@ -33,9 +33,11 @@ EMBED(schema_001_optuna, "001_optuna.sql");
 EMBED(schema_002_parzen, "002_parzen.sql");
 EMBED(schema_003_lives, "003_lives.sql");
 EMBED(schema_004_previous, "004_previous_checkpoint.sql");
+EMBED(schema_005_digests, "005_digests.sql");
 
 static const char *const STEPS[] = {schema_001_optuna, schema_002_parzen,
-                                    schema_003_lives, schema_004_previous};
+                                    schema_003_lives, schema_004_previous,
+                                    schema_005_digests};
 enum {
     N_STEPS = ARRAY_LEN(STEPS),
     OPTUNA_STEPS = 1, /* what Optuna's own file has */

@@ -36,7 +36,8 @@
     X(IMPORTANCE, "INSERT INTO parzen_importances VALUES (?, ?, ?, ?, ?)")     \
     X(TRIAL, "INSERT INTO trials VALUES (?, ?, ?, 'WAITING', NULL, NULL)")     \
     X(TRIAL_EXTRA, "INSERT INTO parzen_trials VALUES"                          \
-                   " (?, ?, 0, 'none', NULL, -1, ?, -1, 0, 0)")                \
+                   " (?, ?, 0, 'none', NULL, -1, ?, -1, 0, 0,"                 \
+                   " NULL, NULL, NULL, NULL)")                                 \
     X(FIXED, "INSERT INTO trial_system_attributes (trial_id, key, value_json)" \
              " VALUES (?, 'fixed_params', ?)")                                 \
     X(START, "UPDATE trials SET state = 'RUNNING', datetime_start ="           \
@@ -75,8 +76,12 @@
     X(END_EXTRA,                                                               \
       "UPDATE parzen_trials SET seq = ?2, cause = ?3, message = ?4,"           \
       " place = ?5, n_at_place = ?6 WHERE trial_id = ?1")                      \
-    X(BEST_EPOCH, "UPDATE parzen_trials SET best_epoch = ?2"                   \
-                  " WHERE trial_id = ?1")                                      \
+    X(BEST_EPOCH, "UPDATE parzen_trials SET best_epoch = ?2, end_digest = ?3," \
+                  " params_digest = ?4, reports_digest = ?5,"                  \
+                  " constraints_digest = ?6 WHERE trial_id = ?1")              \
+    X(GIVE_DIGEST, "UPDATE parzen_trials SET end_digest = ?2,"                 \
+                   " params_digest = ?3, reports_digest = ?4,"                 \
+                   " constraints_digest = ?5 WHERE trial_id = ?1")             \
     X(DROP_LAST, "DELETE FROM parzen_checkpoints"                              \
                  " WHERE trial_id = ? AND kind <> 'best'")                     \
     X(END_ATTEMPT, "UPDATE parzen_attempts SET ended_ms = ?2, cause = ?3,"     \
@@ -94,7 +99,9 @@
              " WHERE trial_id = ? AND state = 'FAIL'")                         \
     X(RETRY_EXTRA, "UPDATE parzen_trials SET seq = ?2, cause = 'none',"        \
                    " message = NULL, best_epoch = -1, place = -1,"             \
-                   " n_at_place = 0 WHERE trial_id = ?1")                      \
+                   " n_at_place = 0, end_digest = NULL, params_digest = NULL," \
+                   " reports_digest = NULL, constraints_digest = NULL"         \
+                   " WHERE trial_id = ?1")                                     \
     X(RETRY_ATTRIBUTES, "DELETE FROM trial_user_attributes WHERE trial_id = ?" \
                         " AND key IN ('best_ckpt', 'epoch', 'val-loss',"       \
                         " 'cause', 'peak_bytes', 'planned_bytes',"             \

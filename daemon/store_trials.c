@@ -33,12 +33,14 @@ enum trial_column {
     TRIAL_FIXED, /* STORE_TRIAL_FIXED */
     TRIAL_PLACE,
     TRIAL_N_AT_PLACE,
-    TRIAL_NONDETERMINISTIC
+    TRIAL_NONDETERMINISTIC,
+    TRIAL_DIGEST /* STORE_TRIAL_DIGEST, and its parts after it */
 };
 
 _Static_assert((int)TRIAL_FIXED == (int)STORE_TRIAL_FIXED &&
-                   (int)TRIAL_ATTEMPT == (int)STORE_TRIAL_ATTEMPT,
-               "store_params.c reads it");
+                   (int)TRIAL_ATTEMPT == (int)STORE_TRIAL_ATTEMPT &&
+                   (int)TRIAL_DIGEST == (int)STORE_TRIAL_DIGEST,
+               "store_params.c and store_digest.c read them");
 
 #define SELECT_OF(columns, table)                                              \
     "SELECT t.trial_id, " columns " FROM trials t JOIN " table                 \
@@ -100,7 +102,8 @@ static const struct {
 static const char SELECT_TRIALS[] =
     "SELECT t.trial_id, t.number, t.state, t.datetime_start,"
     " t.datetime_complete, x.trial_id, x.seq, x.attempt, x.cause, x.message,"
-    " x.best_epoch, x.fixed, x.place, x.n_at_place, x.nondeterministic"
+    " x.best_epoch, x.fixed, x.place, x.n_at_place, x.nondeterministic,"
+    " x.end_digest, x.params_digest, x.reports_digest, x.constraints_digest"
     " FROM trials t LEFT JOIN parzen_trials x ON x.trial_id = t.trial_id"
     " WHERE t.study_id = ? ORDER BY t.trial_id";
 
@@ -490,7 +493,10 @@ static int load_trial(struct store_loading *l)
     if (rc == 0 && !store_row_is_null(&l->trials, TRIAL_EXTRA)) {
         rc = read_extra(&l->trials, t);
     }
-    return rc == 0 ? store_check_params(l, t) : rc;
+    if (rc == 0) {
+        rc = store_check_params(l, t);
+    }
+    return rc == 0 ? store_check_digest(l, t) : rc;
 }
 
 /* --- all ------------------------------------------------------------------ */

@@ -8,6 +8,7 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/paths.h"
+#include "daemon/digest.h"
 #include "daemon/history.h"
 #include "daemon/search/sampler.h"
 #include "daemon/store_priv.h"
@@ -472,7 +473,9 @@ static int put_value(const struct store_write *w)
 int store_finish_trial(const struct store_write *w)
 {
     char now[STORE_TIME_SIZE];
+    struct digest d;
     store_time_text(w->a->at_ms, now);
+    store_digest_of_end(w, &d);
     enum trial_state state = w->a->end.state;
     int rc = CHANGE_ONE(w, FINISH, STORE_I(w->trial_id),
                         STORE_T(trial_state_name(state)), STORE_T(now));
@@ -481,7 +484,7 @@ int store_finish_trial(const struct store_write *w)
     }
     if (rc == 0) {
         rc = CHANGE_ONE(w, BEST_EPOCH, STORE_I(w->trial_id),
-                        STORE_I(w->a->end.best_epoch));
+                        STORE_I(w->a->end.best_epoch), DIGEST_ARGS(&d));
     }
     if (rc == 0) {
         rc = put_value(w);

@@ -63,7 +63,7 @@ START_TEST(test_a_new_store_is_an_optuna_database)
                 "12|parzen 0.1.0\n");
     expect_rows("SELECT version_num FROM alembic_version", "v3.2.0.a\n");
     expect_rows("PRAGMA application_id", "1347574350\n");
-    expect_rows("PRAGMA user_version", "4\n");
+    expect_rows("PRAGMA user_version", "5\n");
     expect_rows("PRAGMA journal_mode", "wal\n");
     struct stat st;
     ck_assert_int_eq(stat(fix.path, &st), 0);

@@ -210,7 +210,7 @@ START_TEST(test_optunas_database_is_adopted)
     fix_store_reopen(&fix);
     fix_store_expect_equal(&fix);
     char backup[128];
-    snprintf(backup, sizeof(backup), "%s.before-4", fix.path);
+    snprintf(backup, sizeof(backup), "%s.before-5", fix.path);
     ck_assert(file_exists(backup));
 }
 END_TEST
@@ -530,6 +530,9 @@ static const struct {
     {"UPDATE trials SET datetime_complete = '2001-01-01 00:00:00.000000'",
      "[6] study 1, trial 0: ended before"},
     {"UPDATE trial_params SET param_value = 1.0 WHERE param_name = 'lr'",
+     "trial 0: a parameter is not what it was"},
+    {"UPDATE parzen_trials SET end_digest = NULL;"
+     "UPDATE trial_params SET param_value = 1.0 WHERE param_name = 'lr'",
      "[7] study 1, trial 0: 'lr' = 1 is outside"},
     {"UPDATE trial_intermediate_values SET intermediate_value = 0.125,"
      " intermediate_value_type = 'FINITE'",

@@ -1,0 +1,126 @@
+/* What finished trials say (digest.h), kept in their rows and compared by every
+ * load: a bit that flips in a value, a parameter or a reported number of the
+ * past would else go on into every suggestion to come. */
+#include "daemon/digest.h"
+#include "daemon/store_priv.h"
+
+#include <inttypes.h>
+
+static bool is_of_trial(const struct action *a, const struct action *of)
+{
+    return a->study == of->study && a->number == of->number;
+}
+
+/* As in memory, and after the actions of the list that come before its end: a
+ * report and the pruning that follows are one decision. */
+void store_digest_of_end(const struct store_write *w, struct digest *d)
+{
+    const struct study *study = mirror_study(w->m, w->a->study);
+    const struct study_trial *t = mirror_trial(w->m, w->a->study, w->a->number);
+    const struct spec *spec = store_spec_of(w);
+    *d = (struct digest){0};
+    if (t != NULL) {
+        digest_of_trial(study, t, d);
+    }
+    for (size_t i = 0; spec != NULL && i <= w->at; i++) {
+        if (is_of_trial(&w->list->items[i], w->a)) {
+            digest_apply(d, spec, &w->list->items[i]);
+        }
+    }
+}
+
+int store_check_digest(const struct store_loading *l,
+                       const struct study_trial *t)
+{
+    struct digest kept, now;
+    if (store_row_is_null(&l->trials, STORE_TRIAL_DIGEST)) {
+        l->trials.store->has_undigested |=
+            !l->study->is_foreign && trial_state_is_final(t->state);
+        return 0;
+    }
+    for (int i = 0; i < DIGEST_N_PARTS; i++) {
+        int rc = store_row_int(&l->trials, STORE_TRIAL_DIGEST + i, INT64_MIN,
+                               INT64_MAX, &kept.part[i]);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    digest_of_trial(l->study, t, &now);
+    const char *differs = digest_difference(&kept, &now);
+    return differs == NULL
+               ? 0
+               : store_row_bad(&l->trials,
+                               "study '%s', trial %" PRId64
+                               ": %s is not what it was when the trial ended: "
+                               "the file is damaged, or another program has "
+                               "changed it",
+                               l->study->spec.name, t->number, differs);
+}
+
+/* --- trials that have none ------------------------------------------------ */
+
+static int give(struct store *s, const struct study *study,
+                const struct study_trial *t, struct err *err)
+{
+    struct digest d;
+    digest_of_trial(study, t, &d);
+    return store_run(s, STORE_GIVE_DIGEST,
+                     ARGS(STORE_I(t->id), DIGEST_ARGS(&d)), NULL, err);
+}
+
+/* The row's trial, and on to the next. */
+static int give_row(struct store *s, const struct mirror *m,
+                    struct store_row *r, struct err *err)
+{
+    int64_t study_id, number;
+    int rc = store_row_int(r, 1, 1, INT64_MAX, &study_id);
+    if (rc == 0) {
+        rc = store_row_int(r, 2, 0, INT64_MAX, &number);
+    }
+    const struct study_trial *t =
+        rc == 0 ? mirror_trial(m, study_id, number) : NULL;
+    if (t != NULL) {
+        rc = give(s, mirror_study(m, study_id), t, err);
+    }
+    return rc == 0 ? store_row_next(r) : rc;
+}
+
+static int give_all(struct store *s, const struct mirror *m, struct err *err)
+{
+    struct store_row r;
+    int rc = store_row_open(&r, s, "parzen_trials",
+                            "SELECT t.trial_id, t.study_id, t.number"
+                            " FROM parzen_trials x JOIN trials t"
+                            " ON t.trial_id = x.trial_id"
+                            " WHERE x.end_digest IS NULL AND t.state IN"
+                            " ('COMPLETE', 'PRUNED', 'FAIL')",
+                            0, err);
+    while (rc == 0 && r.has_row) {
+        rc = give_row(s, m, &r, err);
+    }
+    store_row_close(&r);
+    return rc;
+}
+
+int store_give_digests(struct store *s, const struct mirror *m, struct err *err)
+{
+    if (!s->has_undigested) {
+        return 0;
+    }
+    int rc = store_run(s, STORE_BEGIN, NULL, 0, NULL, err);
+    if (rc == 0) {
+        rc = store_life_holds(s, err);
+    }
+    if (rc == 0) {
+        rc = give_all(s, m, err);
+    }
+    if (rc == 0) {
+        rc = store_run(s, STORE_COMMIT, NULL, 0, NULL, err);
+    }
+    if (rc != 0) {
+        store_rollback(s);
+        return rc;
+    }
+    s->has_undigested = false;
+    return 0;
+}
