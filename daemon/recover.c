@@ -192,6 +192,9 @@ int daemon_load(struct daemon *d, struct err *err)
     if (rc == 0) {
         rc = hand_back_orphans(d, err);
     }
+    if (rc == 0) { /* before anything of this life is committed */
+        rc = store_verify(d->store, d->mirror, err);
+    }
     if (rc == 0) {
         rc = daemon_commit(d, err);
     }

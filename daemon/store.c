@@ -246,8 +246,8 @@ void store_checkpoint(struct store *s)
 }
 
 /* The last words, and the WAL into the database. Not after an I/O error, nor
- * into files that our names no longer mean: then not by sqlite3_close either.
- */
+ * into what is damaged or files that our names no longer mean: then not by
+ * sqlite3_close either. */
 static void end_life(struct store *s)
 {
     struct err err;
@@ -255,13 +255,14 @@ static void end_life(struct store *s)
     if (!s->is_lost && store_still_there(s, &err) != 0) {
         LOG_ERROR("store", "%s", err.msg);
     }
-    if (!s->is_lost && !s->move_failed) {
+    bool is_left = s->is_lost || s->is_refused;
+    if (!is_left && !s->move_failed) {
         store_life_end(s);
         if (s->wal_pages > 0) {
             move_pages(s, SQLITE_CHECKPOINT_TRUNCATE);
         }
     }
-    if (s->is_lost || s->move_failed) {
+    if (is_left || s->move_failed) {
         sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     }
 }

@@ -47,6 +47,13 @@ MUST_CHECK int store_probe(struct store *s, struct err *err);
  * checked, never asserted. On failure m is to be thrown away. */
 MUST_CHECK int store_load(struct store *s, struct mirror *m, struct err *err);
 
+/* After a life that was killed, once: do the rows keep what the daemon's own
+ * conduct promises (the invariants of store_check)? m as they are, with what
+ * was put and not flushed. CORRUPT with the first finding; closing then leaves
+ * them as a kill would, so that the next start looks again. */
+MUST_CHECK int store_verify(struct store *s, const struct mirror *m,
+                            struct err *err);
+
 /* A finished trial that has no digest yet is given one: it ended before digests
  * were kept, or under Optuna. m as the rows are; in a transaction of its own.
  */
@@ -107,7 +114,7 @@ MUST_CHECK int store_backup(const char *path, const char *folder,
                             struct err *err);
 /* The path (owned) of the nth newest backup, 0 is the newest; NULL: none. */
 char *store_backup_newest(const char *folder, int nth);
-/* .. of the newest that can be opened and is whole. */
+/* .. of the newest that can be opened and in which nothing is found. */
 char *store_backup_newest_whole(const char *folder);
 
 #endif

@@ -40,6 +40,10 @@ static const char ADOPT[] =
     "  message = 'another program failed it'"
     " WHERE cause = 'none' AND trial_id IN (SELECT trial_id FROM temp.adopted"
     "  WHERE state = 'FAIL');"
+    /* What it finished needs nothing to continue from. */
+    "DELETE FROM parzen_checkpoints WHERE kind <> 'best' AND trial_id IN"
+    "  (SELECT trial_id FROM temp.adopted"
+    "   WHERE state IN ('COMPLETE', 'PRUNED'));"
     /* An attempt of ours that it took over. */
     "UPDATE parzen_attempts SET cause = 'daemon',"
     "  ended_ms = CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER),"

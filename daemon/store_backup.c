@@ -11,6 +11,7 @@
  * be what fills the disk), any error, or being told to stop: the copy is
  * removed, those before it stay. What a killed daemon left is removed by the
  * next backup. */
+#include "core/base/buf.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "daemon/store_priv.h"
@@ -95,14 +96,27 @@ char *store_backup_newest(const char *folder, int nth)
     return path;
 }
 
+/* Its pages, and what its rows say. */
+static bool is_whole(const char *path)
+{
+    struct store *s;
+    struct buf found;
+    struct err err;
+    if (store_open_readonly(path, &s, &err) != 0) {
+        return false;
+    }
+    buf_init(&found, STORE_TEXT_MAX);
+    int n = store_check_rows(s, &found);
+    buf_fini(&found);
+    store_close(s);
+    return n == 0;
+}
+
 char *store_backup_newest_whole(const char *folder)
 {
     char *path;
     for (int i = 0; (path = store_backup_newest(folder, i)) != NULL; i++) {
-        struct store *s;
-        struct err err;
-        if (store_open_readonly(path, &s, &err) == 0) {
-            store_close(s);
+        if (is_whole(path)) {
             return path;
         }
         free(path);

@@ -279,5 +279,6 @@ int store_load(struct store *s, struct mirror *m, struct err *err)
         rc = load_counters(s, m, err);
     }
     store_rollback(s);
+    s->is_refused |= rc == ERR_CORRUPT;
     return rc;
 }

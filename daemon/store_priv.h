@@ -15,7 +15,8 @@
  *   store_adopt.c   what Optuna did to our studies
  *   store_digest.c  finished trials say what they said when they ended
  *   store_copy.c, store_export.c   a copy to look at, one for Optuna
- *   store_check.c   findings for `parzen doctor` */
+ *   store_check.c, store_check_log.c     findings: for `parzen doctor`, and for
+ *                   the start after a kill */
 #ifndef DAEMON_STORE_PRIV_H
 #define DAEMON_STORE_PRIV_H
 #include "daemon/mirror.h"
@@ -60,6 +61,7 @@ struct store {
     bool is_open;     /* a transaction, between store_put and store_flush */
     bool move_failed; /* pages are no longer moved: store.c */
     bool is_lost;     /* its names mean other files: store_acked.c */
+    bool is_refused;  /* its rows are damaged: it ends as if killed */
     int64_t life;     /* ours; 0: none begun (read-only) */
     int64_t put_seq;  /* of the last event that was put */
     int acked_fd;     /* of PATH-acked, -1: none */
@@ -219,6 +221,23 @@ struct store_loading;
 /* CORRUPT when the loaded trial does not say what it said when it ended. */
 MUST_CHECK int store_check_digest(const struct store_loading *l,
                                   const struct study_trial *t);
+
+/* --- store_check.c, store_check_log.c ------------------------------------- */
+enum { STORE_N_INVARIANTS = 21 }; /* numbered from 1 */
+
+struct store_check { /* one look at all of it */
+    struct store *s;
+    const struct mirror *m; /* what the rows load as; NULL: they do not */
+    struct buf *out;
+    bool with_files;
+    int n, n_of[STORE_N_INVARIANTS]; /* findings */
+    int rc;                          /* of a look that could not be taken */
+    struct err why;
+};
+void store_check_say(struct store_check *c, int invariant, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+/* Findings of the log; an error when it cannot be read. m is not NULL. */
+MUST_CHECK int store_check_log(struct store_check *c, struct err *err);
 
 /* --- store_row.c ---------------------------------------------------------- */
 /* A statement being walked. Rows come from outside: each getter checks type

@@ -388,6 +388,48 @@ START_TEST(a_large_wal_is_an_alarm)
 }
 END_TEST
 
+/* --- what a kill leaves --------------------------------------------------- */
+
+static void tamper(const char *sql)
+{
+    sqlite3 *db;
+    ck_assert_int_eq(sqlite3_open(fix.path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* As a start does; closes again. */
+static int open_and_verify(struct err *err)
+{
+    struct mirror *m = mirror_new(1);
+    ck_assert_msg(store_open(fix.path, &fix.store, err) == 0, "%s", err->msg);
+    ck_assert_msg(store_load(fix.store, m, err) == 0, "%s", err->msg);
+    int rc = store_verify(fix.store, m, err);
+    mirror_free(m);
+    store_close(fix.store);
+    fix.store = NULL;
+    return rc;
+}
+
+/* Every start refuses it, until it is put right; a clean end is believed. */
+START_TEST(rows_are_verified_after_a_kill)
+{
+    struct err err;
+    work_and_die(40);
+    tamper("UPDATE parzen_attempts SET life = life + 7");
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(open_and_verify(&err), ERR_CORRUPT);
+        ck_assert_msg(strstr(err.msg, "which is still to come") != NULL, "%s",
+                      err.msg);
+        ck_assert_msg(strstr(err.msg, fix.path) != NULL, "%s", err.msg);
+    }
+    tamper("UPDATE parzen_attempts SET life = life - 7");
+    ck_assert_msg(open_and_verify(&err) == 0, "%s", err.msg);
+    tamper("UPDATE parzen_attempts SET life = life + 7");
+    ck_assert_msg(open_and_verify(&err) == 0, "%s", err.msg);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("store guard");
@@ -395,6 +437,7 @@ Suite *suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, a_lost_wal_is_noticed);
+    tcase_add_test(t, rows_are_verified_after_a_kill);
     tcase_add_test(t, a_damaged_wal_is_noticed);
     tcase_add_test(t, an_older_copy_is_noticed);
     tcase_add_test(t, a_removed_database_is_noticed);

@@ -526,7 +526,10 @@ static const struct {
     {"UPDATE parzen_events SET kind = 'END_ATTEMPT'"
      " WHERE kind = 'START_TRIAL'",
      "[4] event"},
-    {"UPDATE trials SET state = 'PRUNED'", "[4] study 1, trial 0: is PRUNED"},
+    {"UPDATE trials SET state = 'PRUNED'", "trial 0: its state, value"},
+    {"UPDATE parzen_trials SET end_digest = NULL;"
+     "UPDATE trials SET state = 'PRUNED'",
+     "[4] study 1, trial 0: is PRUNED"},
     {"UPDATE trials SET datetime_complete = '2001-01-01 00:00:00.000000'",
      "[6] study 1, trial 0: ended before"},
     {"UPDATE trial_params SET param_value = 1.0 WHERE param_name = 'lr'",

@@ -84,6 +84,36 @@ START_TEST(a_lost_wal_stops_the_daemon)
 }
 END_TEST
 
+/* Damage that SQLite does not see: rows that contradict each other. */
+START_TEST(rows_that_are_wrong_stop_the_daemon)
+{
+    begin();
+    home_kill_daemon(&h);
+    home_exec(&h, "UPDATE parzen_events SET attempt = 9"
+                  " WHERE kind = 'REPORT'");
+    start_is_refused(1, "REPORT by attempt 9");
+    EXPECT(&h, 1, "REPORT by attempt 9", "doctor");
+    start_is_refused(1, "REPORT by attempt 9"); /* looking changed nothing */
+    home_exec(&h, "UPDATE parzen_events SET attempt = 1"
+                  " WHERE kind = 'REPORT'");
+    finish("rows that were put right");
+}
+END_TEST
+
+/* A finished trial's number, whether the daemon was killed or not. */
+START_TEST(a_changed_result_stops_the_daemon)
+{
+    begin();
+    home_wait_state(&h, "kept", "finished", FINISH_S);
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    home_exec(&h, "UPDATE parzen_epochs SET val_loss = val_loss + 1e-9"
+                  " WHERE trial_id = 2 AND epoch = 0");
+    start_is_refused(1, "study 'kept', trial 1: a reported value is not what");
+    EXPECT(&h, 1, "study 'kept', trial 1: a reported value is not", "doctor");
+    home_fini(&h);
+}
+END_TEST
+
 static int daemon_ends(void)
 {
     int status;
@@ -265,6 +295,8 @@ Suite *suite(void)
     TCase *c = tcase_create("guard");
     tcase_set_timeout(c, 120);
     tcase_add_test(c, a_lost_wal_stops_the_daemon);
+    tcase_add_test(c, rows_that_are_wrong_stop_the_daemon);
+    tcase_add_test(c, a_changed_result_stops_the_daemon);
     tcase_add_test(c, a_database_removed_under_a_daemon_is_rescued);
     tcase_add_test(c, a_daemon_whose_life_is_over_writes_nothing);
     tcase_add_test(c, the_lock_file_is_not_the_lock);
