@@ -94,7 +94,8 @@ export class HistoryChart extends Chart {
         if (!t) {
           return "";
         }
-        return [`trial ${t.number}: ${t.state.toLowerCase()}${t.cause ? `, ${t.cause}` : ""}`,
+        const why = t.cause ?? (model.isInfeasible(t) ? "infeasible" : null);
+        return [`trial ${t.number}: ${t.state.toLowerCase()}${why ? `, ${why}` : ""}`,
           `${model.study.metric} ${format.number(model.value(t))}`,
           ...Object.entries(t.params).map(([k, v]) => `${k} ${format.number(v)}`)].join("\n");
       } }),
@@ -109,6 +110,7 @@ export class HistoryChart extends Chart {
           labelFormatter: (v) => String(Math.round(v)) }],
       series: [
         points("complete", "circle", c.accent, 8),
+        points("infeasible", "circle", c.muted, 6, { itemStyle: { color: c.muted, opacity: 0.5 } }),
         points("pruned", "triangle", c.pruned, 8),
         points("failed", "path://M0 0L3 3M3 0L0 3", c.fail, 9,
           { itemStyle: { color: c.fail, borderColor: c.fail, borderWidth: 2 } }),
@@ -146,10 +148,9 @@ export class HistoryChart extends Chart {
       });
     }
     const model = this.#model;
-    const groups = { COMPLETE: [], PRUNED: [], FAIL: [], RUNNING: [] };
-    const bestLine = [];
+    const groups = { COMPLETE: [], INFEASIBLE: [], PRUNED: [], FAIL: [], RUNNING: [] };
+    const bestLine = model.bestSoFar();
     const failed = [];
-    let best = null;
     let low = Infinity;
     let high = -Infinity;
     let x = 0;
@@ -157,19 +158,16 @@ export class HistoryChart extends Chart {
       const v = model.value(t);
       x = t.number;
       if (typeof v === "number") {
-        groups[t.state]?.push({ value: [x, v], number: x });
+        const group = t.state === "COMPLETE" && model.isInfeasible(t) ? "INFEASIBLE" : t.state;
+        groups[group]?.push({ value: [x, v], number: x });
         low = Math.min(low, v);
         high = Math.max(high, v);
-        if (t.state === "COMPLETE" && (best === null || model.isBetter(v, best))) {
-          best = v;
-          bestLine.push([x, v]);
-        }
       } else if (t.state === "FAIL") {
         failed.push(x);
       }
     }
-    if (best !== null) {
-      bestLine.push([x, best]);
+    if (bestLine.length > 0) {
+      bestLine.push([x, bestLine.at(-1)[1]]);
     }
     // Trials without a value stand at the foot of the chart.
     const foot = !Number.isFinite(low) ? (this.isLog ? 1 : 0) : this.isLog
@@ -180,14 +178,15 @@ export class HistoryChart extends Chart {
     }
     const ring = Object.values(groups).flat().filter((p) => p.number === selected);
     const isLong = model.trials.size > FEW;
-    const names = [["complete", groups.COMPLETE], ["pruned", groups.PRUNED],
-      ["failed", groups.FAIL], ["running", groups.RUNNING], ["best so far", bestLine]]
+    const names = [["complete", groups.COMPLETE], ["infeasible", groups.INFEASIBLE],
+      ["pruned", groups.PRUNED], ["failed", groups.FAIL], ["running", groups.RUNNING],
+      ["best so far", bestLine]]
       .filter(([, data]) => data.length > 0).map(([name]) => name);
     this.chart.setOption({ legend: { data: names }, grid: { bottom: isLong ? 52 : 28 },
       dataZoom: [{ id: "slider", show: isLong }],
       series: [{ data: groups.COMPLETE, symbolSize: model.trials.size > MANY ? 4 : 8 },
-        { data: groups.PRUNED },
-      { data: groups.FAIL }, { data: groups.RUNNING }, { data: bestLine }, { data: ring }] });
+        { data: groups.INFEASIBLE }, { data: groups.PRUNED }, { data: groups.FAIL },
+        { data: groups.RUNNING }, { data: bestLine }, { data: ring }] });
   }
 }
 

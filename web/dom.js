@@ -89,8 +89,9 @@ export function sortHeader(label, key, onSort, props = {}) {
   return th;
 }
 
-/** For Array.sort: missing last, numbers before text, ties by `tie`. */
-export function compareBy(get, descending, tie) {
+/** For Array.sort: missing last, before them what isBehind, numbers before
+ * text, ties by `tie`. */
+export function compareBy(get, descending, tie, isBehind = () => false) {
   const sign = descending ? -1 : 1;
   return (a, b) => {
     const x = get(a);
@@ -98,6 +99,9 @@ export function compareBy(get, descending, tie) {
     const missing = (v) => v === null || v === undefined;
     if (missing(x) || missing(y)) {
       return missing(x) - missing(y) || tie(a, b);
+    }
+    if (isBehind(a) !== isBehind(b)) {
+      return isBehind(a) - isBehind(b);
     }
     const order = typeof x === "number" && typeof y === "number" ? x - y
       : typeof x === "number" ? -1 : typeof y === "number" ? 1

@@ -49,6 +49,23 @@ export class Model {
     return this.isMaximized ? a > b : a < b;
   }
 
+  /** It told a constraint above 0: whatever its value, it is never the best. */
+  isInfeasible(trial) {
+    return trial.feasible === false;
+  }
+
+  /** What became the best, one after the other: [[number, value]]. */
+  bestSoFar() {
+    const found = [];
+    for (const t of this.inOrder()) {
+      if (t.state === "COMPLETE" && typeof t.value === "number" && !this.isInfeasible(t)
+        && (found.length === 0 || this.isBetter(t.value, found.at(-1)[1]))) {
+        found.push([t.number, t.value]);
+      }
+    }
+    return found;
+  }
+
   /** In order of their numbers. */
   inOrder() {
     return [...this.trials.values()].sort((a, b) => a.number - b.number);

@@ -32,7 +32,7 @@ function columnsFor(model) {
     { key: "number", label: "Trial", numeric: true, get: (t) => t.number },
     { key: "state", label: "State", get: (t) => t.state },
     { key: "value", label: study.metric, numeric: true, get: (t) => model.value(t),
-      show: (t) => format.metric(model.value(t)) },
+      show: (t) => format.metric(model.value(t)), isBehind: (t) => model.isInfeasible(t) },
     ...study.params.map((name) => ({ key: `param ${name}`, label: name, numeric: true,
       get: (t) => t.params[name] ?? null,
       show: (t) => format.number(t.params[name]) })),
@@ -65,7 +65,7 @@ function makeRow(model, columns, link) {
       td.append(badge, cause);
       return (t) => {
         setBadge(badge, t.state);
-        setText(cause, t.cause ?? "");
+        setText(cause, t.cause ?? (model.isInfeasible(t) ? "infeasible" : ""));
         setAttribute(td, "title", t.message);
       };
     }
@@ -83,7 +83,8 @@ function makeRow(model, columns, link) {
   });
   row.show = (t, best, selected) => {
     shows.forEach((show) => show(t));
-    setAttribute(row, "class", `${t.state.toLowerCase()}${best ? " best" : ""}`);
+    setAttribute(row, "class", [t.state.toLowerCase(), best ? "best" : "",
+      model.isInfeasible(t) ? "infeasible" : ""].filter(Boolean).join(" "));
     setAttribute(row, "aria-current", selected ? "true" : null);
   };
   return row;
@@ -145,7 +146,7 @@ export class TrialTable {
     const column = this.#columns.find((c) => c.key === this.#sort.key);
     this.#order = [...this.#model.trials.values()]
       .filter((t) => (this.#state === null || t.state === this.#state) && this.#holds(t))
-      .sort(compareBy(column.get, this.#sort.descending, byNumber));
+      .sort(compareBy(column.get, this.#sort.descending, byNumber, column.isBehind));
     this.none.hidden = this.#order.length > 0;
     this.#drawRows();
   }
@@ -234,7 +235,7 @@ export class TrialTable {
       return `${t.cause ?? ""} ${t.message ?? ""}`;
     }
     const own = { trial: t.number, value: this.#model.value(t), state: t.state, cause: t.cause,
-      attempt: t.attempt, epochs: t.n_epochs };
+      attempt: t.attempt, epochs: t.n_epochs, feasible: t.feasible };
     return Object.hasOwn(own, name) && !Object.hasOwn(t.params, name) ? own[name]
       : t.params[name];
   }
@@ -246,7 +247,7 @@ export class TrialTable {
   #filterBy() {
     try {
       this.#conditions = parseFilter(this.filter.value, ["value", ...this.#model.study.params,
-        "trial", "state", "cause", "attempt", "epochs"]);
+        "trial", "state", "cause", "attempt", "epochs", "feasible"]);
       this.wrong.hidden = true;
     } catch (e) {
       this.#conditions = [];

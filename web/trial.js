@@ -104,6 +104,9 @@ export class TrialPanel {
       [study.metric, format.number(this.#model.value(t), 8)],
       ...(t.best_epoch === null ? [] : [[`Best ${this.#model.unit}`,
         this.#model.at(t.best_epoch)]]),
+      ...(t.constraints ? [[this.#model.isInfeasible(t) ? "Infeasible" : "Constraints",
+        Object.entries(t.constraints).map(([k, v]) => `${k} ${format.number(v)}`).join(", ")]]
+        : []),
       ["Duration", format.duration(this.#model.duration(t))],
       ["Started", format.time(t.start)],
       ...(t.peak_bytes ? [["Memory", format.memory(t)]] : []),

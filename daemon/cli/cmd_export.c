@@ -151,8 +151,8 @@ static void put_trial(struct buf *out, const struct json *study,
                       const struct json *t)
 {
     static const char *const before[] = {"number", "state", "value"};
-    static const char *const after[] = {"best_epoch", "attempt", "cause",
-                                        "message", "checkpoint"};
+    static const char *const after[] = {"best_epoch", "attempt",    "cause",
+                                        "message",    "checkpoint", "feasible"};
     for (size_t i = 0; i < ARRAY_LEN(before); i++) {
         put_value(out, field_get(t, before[i]));
         buf_char(out, ',');
@@ -189,7 +189,7 @@ static void put_csv(struct buf *out, const struct json *study,
         free(name);
     }
     buf_str(out, "start,end,duration_ms,best_epoch,attempt,cause,message,"
-                 "checkpoint\r\n");
+                 "checkpoint,feasible\r\n");
     for (const struct json *t = field_first(trials, "trials"); t != NULL;
          t = json_next(t)) {
         put_trial(out, study, t);

@@ -74,7 +74,8 @@ static int64_t duration_of(const struct json *trial)
 struct key {
     double number; /* NaN: none, comes last */
     const char *text;
-    int sign; /* -1: the other way round */
+    bool is_behind; /* the others come first, whatever the sign */
+    int sign;       /* -1: the other way round */
     int64_t trial;
     const struct json *node;
 };
@@ -98,6 +99,8 @@ static struct key key_of(const struct json *trial, const char *column, int sign)
         k.number = field_number(trial, "best_epoch");
     } else {
         k.number = field_number(trial, column);
+        k.is_behind =
+            strcmp(column, "value") == 0 && field_is_infeasible(trial);
     }
     return k;
 }
@@ -110,6 +113,8 @@ static int compare(const void *a, const void *b)
         order = x->sign * strcmp(x->text, y->text);
     } else if (isnan(x->number) != isnan(y->number)) {
         order = isnan(x->number) ? 1 : -1;
+    } else if (x->is_behind != y->is_behind) {
+        order = x->is_behind ? 1 : -1;
     } else if (!isnan(x->number)) {
         order = x->sign * ((x->number > y->number) - (x->number < y->number));
     }
@@ -155,16 +160,46 @@ static enum term_style style_of(const char *state)
                                            : TERM_PLAIN;
 }
 
-/* Why it failed, in brief also where lines may be long: `show` has it all. */
-static void put_words(struct table *t, const char *cause, const char *message)
+/* "size 0.5, gb -1": all constraints, or those that are violated. */
+static void list_constraints(struct buf *out, const struct json *trial,
+                             bool all)
 {
-    struct buf safe, brief;
+    for (const struct json *c = field_first(trial, "constraints"); c != NULL;
+         c = json_next(c)) {
+        double value =
+            field_number(field_get(trial, "constraints"), json_key(c));
+        char text[FORMAT_SIZE];
+        if (all || value > 0.0) {
+            format_number(value, text);
+            buf_printf(out, "%s%s %s", out->len > 0 ? ", " : "", json_key(c),
+                       text);
+        }
+    }
+}
+
+/* Why it failed or cannot be the best, in brief also where lines may be long:
+ * `show` has it all. */
+static void put_words(struct table *t, const struct json *trial)
+{
+    bool fails = field_string(trial, "cause") != NULL;
+    bool violates = !fails && field_is_infeasible(trial);
+    const char *message = field_text(trial, "message");
+    struct buf words, safe, brief;
+    buf_init(&words, BUF_MAX_CONFIG);
     buf_init(&safe, BUF_MAX_CONFIG);
     buf_init(&brief, BUF_MAX_CONFIG);
-    width_printable(&safe, message, strcspn(message, "\n"));
+    if (violates) {
+        list_constraints(&words, trial, false);
+    } else {
+        buf_add(&words, message, strcspn(message, "\n"));
+    }
+    width_printable(&safe, words.data != NULL ? words.data : "", words.len);
     width_fit(&brief, safe.data != NULL ? safe.data : "", WORDS_WIDTH);
-    table_cellf(t, TERM_DIM, "%s%s%s", cause, brief.len > 0 ? ": " : "",
+    table_cellf(t, violates ? TERM_WARN : TERM_DIM, "%s%s%s",
+                violates ? "infeasible" : field_text(trial, "cause"),
+                brief.len > 0 ? ": " : "",
                 brief.data != NULL ? brief.data : "");
+    buf_fini(&words);
     buf_fini(&safe);
     buf_fini(&brief);
 }
@@ -186,7 +221,11 @@ static void put_row(struct table *t, const struct json *study,
     table_cellf(t, TERM_PLAIN, "%" PRId64, field_int(trial, "number", -1));
     table_cell(t, style_of(state), state);
     format_metric(field_number(trial, "value"), text);
-    table_cell(t, is_best ? TERM_GOOD : TERM_PLAIN, text);
+    table_cell(t,
+               is_best                      ? TERM_GOOD
+               : field_is_infeasible(trial) ? TERM_DIM
+                                            : TERM_PLAIN,
+               text);
     int64_t n_epochs = field_int(trial, "n_epochs", 0);
     if (is_stepped(study)) {
         snprintf(text, sizeof(text), best >= 0 ? "%" PRId64 : "-", best);
@@ -204,9 +243,7 @@ static void put_row(struct table *t, const struct json *study,
                      text, sizeof(text));
         table_cell(t, TERM_PLAIN, text);
     }
-    const char *cause = field_text(trial, "cause");
-    const char *message = field_text(trial, "message");
-    put_words(t, cause, message);
+    put_words(t, trial);
 }
 
 static void print_trials(const struct cli *c, const struct json *study,
@@ -302,8 +339,9 @@ int cmd_trials(struct cli *c, int argc, char **argv)
          "FAIL",
          0},
         {"sort", KEY_SORT, "COLUMN", 0,
-         "number (default), state, value (the best first), epoch, duration, "
-         "attempt, start or a parameter (the least first)",
+         "number (default), state, value (the best first; infeasible ones "
+         "behind the others), epoch, duration, attempt, start or a parameter "
+         "(the least first)",
          0},
         {"reverse", KEY_REVERSE, NULL, 0, "the other way round", 0},
         {"limit", KEY_LIMIT, "N", 0, "only the first N of these", 0},
@@ -355,6 +393,20 @@ static void put_memory(struct table *t, const struct json *trial)
     }
 }
 
+static void put_feasibility(struct table *t, const struct json *trial)
+{
+    struct buf list;
+    buf_init(&list, BUF_MAX_CONFIG);
+    list_constraints(&list, trial, true);
+    if (list.len > 0) {
+        table_cell(t, TERM_DIM, "constraints");
+        table_cellf(t, field_is_infeasible(trial) ? TERM_WARN : TERM_PLAIN,
+                    "%s%s", list.data,
+                    field_is_infeasible(trial) ? " (infeasible)" : "");
+    }
+    buf_fini(&list);
+}
+
 static void put_facts(struct table *t, const struct json *trial)
 {
     const char *state = field_text(trial, "state");
@@ -370,6 +422,7 @@ static void put_facts(struct table *t, const struct json *trial)
         json_repr(value, text);
         put_pair(t, "value", text);
     }
+    put_feasibility(t, trial);
     int64_t best = field_int(trial, "best_epoch", -1);
     bool is_step = field_get(field_first(trial, "epochs"), "step") != NULL;
     if (best >= 0) {

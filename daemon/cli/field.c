@@ -48,6 +48,12 @@ bool field_bool(const struct json *object, const char *key)
     return v != NULL && json_kind(v) == JSON_BOOL && json_bool(v);
 }
 
+bool field_is_infeasible(const struct json *trial)
+{
+    return field_get(trial, "feasible") != NULL &&
+           !field_bool(trial, "feasible");
+}
+
 const struct json *field_first(const struct json *object, const char *key)
 {
     const struct json *v = field_get(object, key);

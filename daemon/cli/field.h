@@ -15,6 +15,8 @@ const char *field_text(const struct json *object, const char *key);
 double field_number(const struct json *object, const char *key);
 int64_t field_int(const struct json *object, const char *key, int64_t absent);
 bool field_bool(const struct json *object, const char *key);
+/* Of a trial: it told a constraint above 0, so that it is never the best. */
+bool field_is_infeasible(const struct json *trial);
 /* First element of a list or member of an object, NULL when it is none. */
 const struct json *field_first(const struct json *object, const char *key);
 

@@ -271,7 +271,8 @@ static enum live_news take_end(struct live *l, const struct json *trial,
     if (set_told(l, number, true)) {
         return LIVE_NOTHING;
     }
-    if (state == TRIAL_COMPLETE && is_better(l, value)) {
+    if (state == TRIAL_COMPLETE && !field_is_infeasible(trial) &&
+        is_better(l, value)) {
         l->best = number;
         l->best_value = value;
         return LIVE_BEST;

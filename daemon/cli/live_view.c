@@ -171,6 +171,7 @@ void live_view_trial(struct buf *out, const struct live *l,
         time[FORMAT_SIZE];
     const char *state = field_text(trial, "state");
     bool is_complete = strcmp(state, "COMPLETE") == 0;
+    bool is_infeasible = field_is_infeasible(trial);
     struct buf line;
     buf_init(&line, LINE_MAX_BYTES);
     snprintf(number, sizeof(number), "%" PRId64,
@@ -182,7 +183,10 @@ void live_view_trial(struct buf *out, const struct live *l,
     line.data[line.len -= GAP] = '\0';
     say(&line, term, TERM_GOOD, "%s",
         !is_best ? "  " : (term->has_unicode ? " ★" : " *"));
-    put_field(&line, term, is_best ? TERM_GOOD : TERM_PLAIN,
+    put_field(&line, term,
+              is_best         ? TERM_GOOD
+              : is_infeasible ? TERM_DIM
+                              : TERM_PLAIN,
               is_complete ? value : state, 8, true);
     put_field(&line, term, TERM_PLAIN, epochs, 5, true);
     put_field(&line, term, TERM_PLAIN, time, 6, true);
@@ -191,6 +195,7 @@ void live_view_trial(struct buf *out, const struct live *l,
             field_text(trial, "message"));
     } else {
         put_params(&line, l, term, columns, trial);
+        say(&line, term, TERM_WARN, is_infeasible ? "  infeasible" : "");
     }
     put_line(out, &line, columns);
 }
@@ -430,7 +435,11 @@ void live_view_say_trial(struct buf *out, const struct live *l,
     } else {
         say(out, &no_term, TERM_PLAIN, "%s: %s %s%s, %s",
             strcmp(state, "PRUNED") == 0 ? "pruned" : "complete", l->metric,
-            value, is_best ? " (best so far)" : "", time);
+            value,
+            is_best                      ? " (best so far)"
+            : field_is_infeasible(trial) ? " (infeasible)"
+                                         : "",
+            time);
         say_params(out, trial);
     }
     buf_char(out, '\n');

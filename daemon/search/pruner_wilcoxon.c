@@ -83,14 +83,15 @@ static double signed_rank_p(double *d, size_t n, bool greater)
 /* --- the trials -------------------------------------------------------------
  */
 
-/* The best COMPLETE trial, the first of equals; -1: none. */
+/* The best feasible COMPLETE trial, the first of equals; -1: none. */
 static int64_t best_trial(const struct pruning *p)
 {
     const uint8_t *state = history_states(p->history);
     int64_t n = history_n_trials(p->history), best = -1;
     for (int64_t i = 0; i < n; i++) {
         double v = history_value(p->history, i);
-        if (state[i] != TRIAL_COMPLETE || isnan(v)) {
+        if (state[i] != TRIAL_COMPLETE || isnan(v) ||
+            history_violation(p->history, i) > 0.0) {
             continue;
         }
         double best_value = best >= 0 ? history_value(p->history, best) : v;

@@ -63,6 +63,20 @@ test("progress keeps the epochs that are known", () => {
   assert.equal(m.trials.size, 0);
 });
 
+test("what is infeasible is never the best, and stands behind what is feasible", () => {
+  const m = new Model();
+  m.setStudy({ id: 1, metric: "value", unit: "step", direction: "maximize" });
+  const values = [[0.9, false], [0.5, true], [0.4, undefined], [0.8, false], [0.6, true]];
+  values.forEach(([value, feasible], number) =>
+    m.setTrial({ number, state: "COMPLETE", value, feasible }));
+  m.setTrial({ number: 5, state: "FAIL", value: null });
+  assert.deepEqual(m.bestSoFar(), [[1, 0.5], [4, 0.6]]);
+  const order = (descending) => m.inOrder().sort(compareBy((t) => t.value, descending,
+    () => 0, (t) => m.isInfeasible(t))).map((t) => t.number);
+  assert.deepEqual(order(true), [4, 1, 2, 0, 3, 5]);
+  assert.deepEqual(order(false), [2, 1, 4, 3, 0, 5]);
+});
+
 test("steps have numbers of their own, epochs are counted from 1", () => {
   const m = new Model();
   m.setStudy({ id: 1, metric: "value", unit: "step", direction: "maximize",

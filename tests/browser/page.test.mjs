@@ -130,6 +130,32 @@ test("a point of the chart selects its trial", async () => {
   await assertQuiet(page);
 });
 
+test("infeasible trials are grey, last by value, and never the best", async () => {
+  await daemon.api("POST", "studies", { study: "limited", n_trials: 6, seed: 1,
+    sampler: { type: "brute-force" }, params: { x: { int: [0, 5] } },
+    objective: { type: "command", direction: "minimize", directory: "/", constraints: ["room"],
+      command: ["sh", "-c", "echo \"parzen: {\\\"constraints\\\": [$((2 - $1))],"
+        + " \\\"value\\\": $1}\"", "sh", "{x}"] } });
+  const page = await browser.open(daemon.address("/study/limited"));
+  assert.ok(await until(async () => await text(page, ".title .badge") === "finished", 60000));
+  assert.match(await text(page, ".big"), /^value 2$/);
+  await page.click("thead button:has-text('value')");
+  const rows = await page.$$eval("tr[data-number]", (all) => all.map((row) =>
+    [Number(row.children[2].textContent), row.classList.contains("infeasible"),
+      row.children[1].textContent.includes("infeasible")]));
+  assert.deepEqual(rows, [2, 3, 4, 5, 0, 1].map((v) => [v, v < 2, v < 2]));
+  const shown = await page.evaluate(() => {
+    const { series } = window.echarts.getInstanceByDom(
+      document.querySelector(".history-chart")).getOption();
+    const of = (name) => series.find((s) => s.name === name).data;
+    return { grey: of("infeasible").map((d) => d.value[1]).sort(),
+      best: of("best so far").at(-1)[1] };
+  });
+  assert.deepEqual(shown, { grey: [0, 1], best: 2 });
+  await shot(page, "infeasible-light.png");
+  await assertQuiet(page);
+});
+
 test("columns sort and states filter", async () => {
   const page = await browser.open(daemon.address("/study/small"));
   await page.waitForSelector("tr[data-number]");

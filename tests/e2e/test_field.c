@@ -11,6 +11,7 @@
 #include "tests/lib/home_study.h"
 #include "tests/lib/test_main.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -482,6 +483,41 @@ START_TEST(an_old_token_opens_nothing)
 }
 END_TEST
 
+/* `trials --sort value`: the best is the first, what is infeasible is marked
+ * and stands behind all that is feasible, either way round. */
+static void expect_feasible_first(bool reverse)
+{
+    char *text =
+        home_expect(&h, 0, NULL,
+                    (const char *const[]){"trials", "limit", "--sort", "value",
+                                          reverse ? "--reverse" : NULL, NULL});
+    int line = 0;
+    bool was_marked = false;
+    double last = NAN;
+    for (char *at = text, *end; (end = strchr(at, '\n')) != NULL;
+         at = end + 1) {
+        int number;
+        double value;
+        *end = '\0';
+        if (line++ == 0) {
+            continue;
+        }
+        bool is_marked = strstr(at, "infeasible: a 1.5") != NULL;
+        ck_assert_msg(sscanf(at, "%d COMPLETE %lf", &number, &value) == 2, "%s",
+                      at);
+        ck_assert_msg(is_marked == (value < 50.0), "%s", at);
+        ck_assert_msg(is_marked || !was_marked, "%s", at);
+        ck_assert_msg(is_marked != was_marked || isnan(last) ||
+                          (reverse ? value <= last : value >= last),
+                      "%s", at);
+        was_marked = is_marked;
+        last = value;
+    }
+    ck_assert_int_eq(line, 41);
+    ck_assert(was_marked);
+    free(text);
+}
+
 /* Constraints, end to end: what is infeasible is never the best. */
 START_TEST(constraints_are_kept_and_obeyed)
 {
@@ -512,6 +548,8 @@ START_TEST(constraints_are_kept_and_obeyed)
     ck_assert_int_eq(home_http(&h, "GET", "/studies/limit", NULL, &study), 200);
     ck_assert_msg(strstr(study, want) != NULL, "%s: %s", want, study);
     free(study);
+    expect_feasible_first(false);
+    expect_feasible_first(true);
     finish("constraints");
 }
 END_TEST

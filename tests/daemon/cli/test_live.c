@@ -113,6 +113,32 @@ START_TEST(best_follows_the_direction)
 }
 END_TEST
 
+START_TEST(what_is_infeasible_is_never_the_best)
+{
+    static const char *const infeasible =
+        "{\"number\":1,\"state\":\"COMPLETE\",\"value\":0.9,\"constraints\":"
+        "{\"gb\":0.5},\"feasible\":false,\"params\":{}}";
+    static const struct term plain = {.is_tty = true};
+    struct json *trial = parsed(infeasible);
+    struct buf out;
+    take_trial(complete_0);
+    ck_assert_int_eq(take_trial(infeasible), LIVE_FINISHED);
+    ck_assert_int_eq(live.best, 0);
+    ck_assert_int_eq(
+        take_trial("{\"number\":2,\"state\":\"COMPLETE\",\"value\":0.6,"
+                   "\"constraints\":{\"gb\":-1},\"feasible\":true}"),
+        LIVE_BEST);
+    buf_init(&out, 4096); /* and it is marked */
+    live_view_say_trial(&out, &live, trial, false);
+    ck_assert_ptr_nonnull(strstr(out.data, "val-acc 0.9 (infeasible)"));
+    buf_reset(&out);
+    live_view_trial(&out, &live, &plain, 80, trial, false);
+    ck_assert_ptr_nonnull(strstr(out.data, "infeasible"));
+    buf_fini(&out);
+    json_free(trial);
+}
+END_TEST
+
 START_TEST(epochs_are_news)
 {
     static const char *const one =
@@ -269,6 +295,7 @@ Suite *suite(void)
     tcase_add_test(t, an_end_is_news_once);
     tcase_add_test(t, a_retried_trial_may_end_again);
     tcase_add_test(t, best_follows_the_direction);
+    tcase_add_test(t, what_is_infeasible_is_never_the_best);
     tcase_add_test(t, epochs_are_news);
     tcase_add_test(t, pace_and_time_left);
     tcase_add_test(t, over_when_nothing_runs);

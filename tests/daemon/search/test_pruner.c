@@ -14,13 +14,12 @@
 
 enum { N_HISTORIES = 10000, MAX_TRIALS = 24, MAX_STEPS = 12, N_STEPS = 14 };
 
-/* --- random histories: the test's own copy of what is in one ---------------
- */
+/* --- random histories: the test's own copy of what is in one -------------- */
 
 struct model_trial {
     enum trial_state state;
     double value;
-    bool has[N_STEPS];
+    bool is_infeasible, has[N_STEPS];
     double at[N_STEPS];
     size_t n_rungs;
     double rungs[4];
@@ -73,6 +72,7 @@ static void pick_trial(struct rng *r, bool is_tame, struct model_trial *t)
         double v = pick_value(r);
         t->rungs[k] = isnan(v) ? 0.0 : v;
     }
+    t->is_infeasible = rng_below(r, 4) == 0;
 }
 
 static void pick_model(struct rng *r, struct model *m)
@@ -113,13 +113,15 @@ static struct history *history_of(struct rng *r, const struct model *m,
         for (size_t k = 0; k < t->n_rungs; k++) {
             history_set_rung(h, i, (int64_t)k, t->rungs[k]);
         }
+        if (t->is_infeasible) {
+            history_set_constraints(h, i, (const double[]){-1.0, 0.5}, 2);
+        }
         history_set_state(h, i, t->state, t->value);
     }
     return h;
 }
 
-/* --- the rules -------------------------------------------------------------
- */
+/* --- the rules ------------------------------------------------------------ */
 
 static int last_step(const struct model_trial *t)
 {
@@ -383,7 +385,7 @@ static bool rule_wilcoxon(const struct model *m, const struct spec *spec)
     bool maximize = spec->direction == SPEC_MAXIMIZE;
     for (int i = 0; i < m->n; i++) {
         const struct model_trial *u = &m->trials[i];
-        if (u->state == TRIAL_COMPLETE &&
+        if (u->state == TRIAL_COMPLETE && !u->is_infeasible &&
             (best == NULL || better(maximize, u->value, best->value))) {
             best = u;
         }
@@ -474,8 +476,7 @@ static bool rule(const struct model *m, const struct spec *spec,
     return false;
 }
 
-/* --- comparison ------------------------------------------------------------
- */
+/* --- comparison ----------------------------------------------------------- */
 
 static void pick_options(struct rng *r, struct spec *spec)
 {
@@ -551,8 +552,7 @@ START_TEST(test_random_histories)
 }
 END_TEST
 
-/* --- Optuna's own numbers --------------------------------------------------
- */
+/* --- Optuna's own numbers ------------------------------------------------- */
 
 START_TEST(test_brackets_are_optunas)
 {
