@@ -42,6 +42,7 @@ static int status_of(int code)
     case ERR_FULL:
         return 507;
     case ERR_STORE:
+    case ERR_BUSY:
         return 503;
     default:
         return 500;

@@ -1,16 +1,15 @@
 /* The wiring.
  *
- * The happy path of an event: `turn` stamps it, asks the scheduler, puts what
- * it decided into the store's open transaction and applies it to the mirror;
- * `turn_next` lets trials start, one decision at a time, until nothing more
+ * The happy path of an event: `handle` stamps it and has the ledger take its
+ * turn (decide, put into the store's open transaction, apply to the mirror);
+ * `start_all` lets trials start, one decision at a time, until nothing more
  * follows. Nothing of that is said or performed yet. `settle` commits, and then
  * performs: at the end of a user's event, before a request is answered, and
  * before the loop waits. So all that came in one round of the loop (a report,
  * the end of its trial, the start of the next, of every worker) waits for the
  * disk once.
  *
- * When that fails nothing was said, and the mirror is loaded again; recover.c
- * tells how it goes on.
+ * When that fails nothing was said; recover.c tells how it goes on.
  */
 #include "daemon/daemon.h"
 #include "core/base/buf.h"
@@ -55,13 +54,15 @@ int64_t daemon_mono_ms(void)
     return (int64_t)(uv_hrtime() / 1000000);
 }
 
-/* --- decide, commit, apply, perform --- */
+/* --- perform, start, handle --- */
 
-/* Tell and do what is durable now. */
-static void perform_all(struct daemon *d, struct actions *all)
+void daemon_perform_all(struct daemon *d, struct actions *done)
 {
-    for (size_t i = 0; i < all->n; i++) {
-        const struct action *action = &all->items[i];
+    for (size_t i = 0; i < done->n; i++) {
+        const struct action *action = &done->items[i];
+        if (action_is_durable(action->kind)) {
+            d->last_commit_ms = daemon_mono_ms();
+        }
         if (d->on_action != NULL) {
             d->on_action(d->watch_ctx, action);
         }
@@ -72,79 +73,19 @@ static void perform_all(struct daemon *d, struct actions *all)
             daemon_perform(d, action);
         }
     }
-    actions_fini(all);
-}
-
-/* Durable first, visible after. */
-int daemon_commit(struct daemon *d, struct err *err)
-{
-    if (d->trouble != NULL) {
-        return 0; /* nothing is pending; words wait */
-    }
-    if (d->pending.n == 0) {
-        inbox_clear(&d->inbox);
-        return 0;
-    }
-    struct actions all = d->pending;
-    actions_init(&d->pending);
-    int rc = store_flush(d->store, err);
-    if (rc != 0) {
-        actions_fini(&all);
-        daemon_enter_trouble(d, err);
-        return rc;
-    }
-    inbox_clear(&d->inbox);
-    perform_all(d, &all);
-    return 0;
-}
-
-/* Into the transaction and the mirror; takes what the actions own. */
-static int carry_out(struct daemon *d, struct actions *a, struct err *err)
-{
-    if (d->pending.n == 0) {
-        daemon_keep_slots(d);
-    }
-    int rc = store_put(d->store, d->mirror, a, err);
-    if (rc != 0) {
-        daemon_enter_trouble(d, err);
-        return rc;
-    }
-    for (size_t i = 0; i < a->n; i++) {
-        if (action_is_durable(a->items[i].kind)) {
-            d->last_commit_ms = daemon_mono_ms();
-        }
-        mirror_apply(d->mirror, &a->items[i]);
-        actions_add(&d->pending, a->items[i]);
-    }
-    a->n = 0;
-    return 0;
-}
-
-int daemon_turn(struct daemon *d, const struct event *e, struct err *err)
-{
-    struct actions actions;
-    actions_init(&actions);
-    int rc = sched_decide(d->mirror, e, &actions, err);
-    if (rc == 0 && actions.n > 0) {
-        rc = carry_out(d, &actions, err);
-    }
-    actions_fini(&actions);
-    return rc;
+    actions_fini(done);
 }
 
 /* Start what can be started; one trial a round, so that each sampler call sees
  * the trials started before it. */
-static void turn_next(struct daemon *d)
+static void start_all(struct daemon *d)
 {
-    bool more = !d->is_closing;
-    while (more && d->trouble == NULL) {
-        struct actions actions;
-        struct err err;
-        actions_init(&actions);
-        sched_next(d->mirror, daemon_wall_ms(), daemon_mono_ms(), &actions);
-        more = actions.n > 0 && carry_out(d, &actions, &err) == 0;
-        actions_fini(&actions);
+    struct err err;
+    bool more = !d->is_closing && d->trouble == NULL;
+    while (more && ledger_next(&d->ledger, daemon_wall_ms(), daemon_mono_ms(),
+                               &more, &err) == 0) {
     }
+    daemon_heed_trouble(d);
 }
 
 static void on_tick(uv_timer_t *t);
@@ -157,11 +98,16 @@ static void set_timer(struct daemon *d)
     int64_t now = daemon_mono_ms();
     int64_t at = d->is_closing        ? now + DRAIN_TICK_MS
                  : d->trouble != NULL ? d->recover_ms
-                                      : sched_wake_ms(d->mirror, now);
+                                      : sched_wake_ms(d->ledger.mirror, now);
     int64_t wait = at <= now                ? 1
                    : at - now > TICK_MAX_MS ? TICK_MAX_MS
                                             : at - now;
     uv_timer_start(&d->timer, on_tick, (uint64_t)wait, 0);
+}
+
+static int tell_trouble(const struct daemon *d, struct err *err)
+{
+    return err_set(err, d->ledger.trouble.code, "%s", d->trouble);
 }
 
 /* Decide and apply; settled later. */
@@ -171,10 +117,11 @@ static int handle(struct daemon *d, struct event *e, struct err *err)
     e->mono_ms = daemon_mono_ms();
     daemon_keep_word(d, e);
     if (d->trouble != NULL) {
-        return err_set(err, d->trouble_code, "%s", d->trouble);
+        return tell_trouble(d, err);
     }
-    int rc = daemon_turn(d, e, err);
-    turn_next(d);
+    int rc = ledger_turn(&d->ledger, e, err);
+    daemon_heed_trouble(d);
+    start_all(d);
     set_timer(d);
     return rc;
 }
@@ -182,9 +129,16 @@ static int handle(struct daemon *d, struct event *e, struct err *err)
 void daemon_settle(struct daemon *d)
 {
     struct err err;
-    if (daemon_commit(d, &err) != 0) {
-        set_timer(d); /* logged by daemon_enter_trouble */
+    struct actions done;
+    if (d->trouble != NULL) {
+        return; /* nothing is pending; words wait */
     }
+    actions_init(&done);
+    if (ledger_commit(&d->ledger, &done, &err) != 0) {
+        daemon_heed_trouble(d);
+        set_timer(d);
+    }
+    daemon_perform_all(d, &done);
 }
 
 int daemon_handle(struct daemon *d, struct event *e, struct err *err)
@@ -193,8 +147,8 @@ int daemon_handle(struct daemon *d, struct event *e, struct err *err)
     int rc = handle(d, e, err);
     daemon_settle(d);
     if (rc == 0 && d->trouble != NULL) {
-        /* Undone: by its commit, or by what was put beside it (turn_next). */
-        rc = err_set(err, d->trouble_code, "%s", d->trouble);
+        /* Undone: by its commit, or by what was put beside it (start_all). */
+        rc = tell_trouble(d, err);
     }
     set_timer(d);
     return rc;
@@ -211,7 +165,8 @@ static void look_at_files(struct daemon *d)
 {
     struct err err;
     if (store_still_there(d->store, &err) != 0) {
-        daemon_enter_trouble(d, &err);
+        (void)ledger_fail(&d->ledger, &err);
+        daemon_heed_trouble(d);
     }
 }
 
@@ -223,7 +178,7 @@ static void on_tick(uv_timer_t *t)
         look_at_files(d);
     }
     if (d->trouble != NULL && now >= d->recover_ms && !d->is_closing) {
-        if (d->is_restarting && pool_has_condemned(d->pool)) {
+        if (d->ledger.is_lost && pool_has_condemned(d->pool)) {
             d->recover_ms = now + REAP_MS; /* stuck in the kernel: not yet */
         } else {
             daemon_recover(d);
@@ -260,7 +215,7 @@ void daemon_event(struct daemon *d, struct event *e)
 static const struct mirror *mirror_now(void *ctx)
 {
     const struct daemon *d = ctx;
-    return d->trouble == NULL ? d->mirror : NULL;
+    return d->trouble == NULL ? d->ledger.mirror : NULL;
 }
 
 static void on_importances(void *ctx, int64_t study,
@@ -278,8 +233,9 @@ static void on_importances(void *ctx, int64_t study,
 static int64_t state_now(void *ctx)
 {
     const struct daemon *d = ctx;
-    bool is_new = d->mirror->n_studies == 0 && d->mirror->next_study_id <= 1;
-    return d->trouble == NULL && !is_new ? d->mirror->next_seq : 0;
+    bool is_new = d->ledger.mirror->n_studies == 0 &&
+                  d->ledger.mirror->next_study_id <= 1;
+    return d->trouble == NULL && !is_new ? d->ledger.mirror->next_seq : 0;
 }
 
 void daemon_want_importances(struct daemon *d, int64_t study)
@@ -338,9 +294,7 @@ static void daemon_free(struct daemon *d)
     if (d->store != NULL) {
         store_close(d->store);
     }
-    actions_fini(&d->pending);
-    daemon_forget_words(d);
-    mirror_free(d->mirror);
+    ledger_fini(&d->ledger);
     if (d->lock_fd >= 0) {
         close(d->lock_fd);
     }
@@ -355,12 +309,9 @@ int daemon_new(struct uv_loop_s *loop, const struct daemon_options *options,
                struct daemon **out, struct err *err)
 {
     struct daemon *d = mem_alloc(1, sizeof(*d));
-    *d = (struct daemon){.loop = loop,
-                         .options = *options,
-                         .lock_fd = -1,
-                         .folder_fd = -1,
-                         .mirror = mirror_new(options->n_workers)};
-    actions_init(&d->pending);
+    *d = (struct daemon){
+        .loop = loop, .options = *options, .lock_fd = -1, .folder_fd = -1};
+    daemon_init_ledger(d);
     int rc = open_store(d, err);
     if (rc == 0) {
         rc = daemon_load(d, err);
@@ -369,7 +320,7 @@ int daemon_new(struct uv_loop_s *loop, const struct daemon_options *options,
         name_backup(d, err);
     }
     if (rc == 0) {
-        rc = daemon_sweep(d->mirror, options->state_dir, err);
+        rc = daemon_sweep(d->ledger.mirror, options->state_dir, err);
     }
     if (rc == 0) {
         rc = daemon_start_pool(d, HELLO_TIMEOUT_MS, err);
@@ -434,8 +385,8 @@ static void on_pool_closed(void *ctx)
 
 static bool is_drained(const struct daemon *d)
 {
-    for (int i = 0; i < d->mirror->n_slots; i++) {
-        enum slot_state state = d->mirror->slots[i].state;
+    for (int i = 0; i < d->ledger.mirror->n_slots; i++) {
+        enum slot_state state = d->ledger.mirror->slots[i].state;
         if (state == SLOT_BUSY || state == SLOT_STOPPING) {
             return false;
         }
@@ -467,18 +418,20 @@ void daemon_close(struct daemon *d, int grace_ms, void (*on_closed)(void *ctx),
         struct actions actions;
         struct err err;
         actions_init(&actions);
-        sched_drain(d->mirror, daemon_wall_ms(), daemon_mono_ms(), &actions);
-        if (carry_out(d, &actions, &err) != 0) {
+        sched_drain(d->ledger.mirror, daemon_wall_ms(), daemon_mono_ms(),
+                    &actions);
+        if (ledger_put(&d->ledger, &actions, &err) != 0) {
             LOG_ERROR("drain", "%s", err.msg);
         }
         actions_fini(&actions);
+        daemon_heed_trouble(d);
     }
     set_timer(d);
 }
 
 const struct mirror *daemon_mirror(const struct daemon *d)
 {
-    return d->mirror;
+    return d->ledger.mirror;
 }
 
 const char *daemon_state_dir(const struct daemon *d)
@@ -506,8 +459,9 @@ static const char *waiting_trouble(const struct study *s)
 const char *daemon_trouble(const struct daemon *d)
 {
     const char *trouble = d->trouble;
-    for (size_t i = 0; i < d->mirror->n_studies && trouble == NULL; i++) {
-        trouble = waiting_trouble(d->mirror->studies[i]);
+    for (size_t i = 0; i < d->ledger.mirror->n_studies && trouble == NULL;
+         i++) {
+        trouble = waiting_trouble(d->ledger.mirror->studies[i]);
     }
     return trouble == NULL && d->pool != NULL ? pool_trouble(d->pool) : trouble;
 }

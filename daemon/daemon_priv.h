@@ -1,11 +1,10 @@
-/* daemon_priv: shared by daemon.c (decide, commit, apply), recover.c (when the
+/* daemon_priv: shared by daemon.c (the loop's rounds), recover.c (when the
  * store takes nothing) and perform.c (words and files); nobody else includes
  * it. */
 #ifndef DAEMON_DAEMON_PRIV_H
 #define DAEMON_DAEMON_PRIV_H
-#include "daemon/action.h"
 #include "daemon/daemon.h"
-#include "daemon/inbox.h"
+#include "daemon/ledger.h"
 #include <uv.h>
 struct analysis;
 struct backup;
@@ -17,22 +16,17 @@ struct daemon {
     struct daemon_options options;
     int lock_fd, folder_fd; /* of STATE/lock, of STATE itself */
     struct store *store;
-    struct mirror *mirror;
+    struct ledger ledger; /* the mirror is its */
     struct pool *pool;
     struct analysis *analysis;
     struct backup *backup;
     uv_timer_t timer;
     uv_prepare_t settler; /* daemon_settle, each time before the loop waits */
     bool timer_closed;
-    struct actions pending; /* applied, not committed: not performed yet */
     int64_t last_commit_ms; /* monotonic; 0: checkpointed since */
 
-    char *trouble; /* NULL while all is well */
-    int trouble_code;
+    char *trouble; /* the ledger's, as it is told; NULL while all is well */
     int64_t recover_ms, recover_wait_ms;
-    bool is_replaying, is_restarting; /* recover.c */
-    struct inbox inbox;               /* words since the last commit */
-    struct slot *kept_slots;          /* as they were then; NULL: not known */
 
     bool is_closing, is_pool_closing;
     int64_t drain_until_ms;
@@ -45,21 +39,17 @@ struct daemon {
 
 int64_t daemon_wall_ms(void);
 int64_t daemon_mono_ms(void);
-/* Decide; into the transaction and the mirror. */
-MUST_CHECK int daemon_turn(struct daemon *d, const struct event *e,
-                           struct err *err);
-/* Commit what turns have put, then perform it. */
-MUST_CHECK int daemon_commit(struct daemon *d, struct err *err);
+/* Tell and do what is durable now; the actions are freed. */
+void daemon_perform_all(struct daemon *d, struct actions *done);
 
 /* --- recover.c */
+void daemon_init_ledger(struct daemon *d);
 /* Fill the mirror, as at a start. */
 MUST_CHECK int daemon_load(struct daemon *d, struct err *err);
-/* Before the first change since a commit. */
-void daemon_keep_slots(struct daemon *d);
 /* Each event, before it is handled, or instead. */
 void daemon_keep_word(struct daemon *d, const struct event *e);
-void daemon_forget_words(struct daemon *d);
-void daemon_enter_trouble(struct daemon *d, const struct err *why);
+/* Is the ledger in trouble? Then say so, once, and wait. */
+void daemon_heed_trouble(struct daemon *d);
 /* Try to leave it: when recover_ms has come. */
 void daemon_recover(struct daemon *d);
 

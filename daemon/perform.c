@@ -43,7 +43,7 @@ static char *joined(char *const *items, size_t n)
 
 static void perform_prepare(struct daemon *d, const struct action *a)
 {
-    const struct study *s = mirror_study(d->mirror, a->study);
+    const struct study *s = mirror_study(d->ledger.mirror, a->study);
     const struct spec_data *data = &s->spec.data;
     char *sources = joined(data->sources, data->n_sources);
     char *tests = joined(data->test_sources, data->n_test_sources);
@@ -82,7 +82,7 @@ static char *sha_or_empty(struct study_checkpoint *c)
 
 static void perform_assign(struct daemon *d, const struct action *a)
 {
-    const struct study *s = mirror_study(d->mirror, a->study);
+    const struct study *s = mirror_study(d->ledger.mirror, a->study);
     const struct study_trial *t = s->trials[a->number];
     char *dir = paths_trial_dir(d->options.state_dir, s->id, t->number);
     char *log = paths_trial_file(d->options.state_dir, s->id, t->number, "log");
@@ -384,14 +384,14 @@ static bool ends_work(enum msg_type type)
 /* The study that a slot works for; 0: none. */
 static int64_t study_of(const struct daemon *d, int slot)
 {
-    const struct slot *s = &d->mirror->slots[slot];
+    const struct slot *s = &d->ledger.mirror->slots[slot];
     return s->study != 0 ? s->study : s->id.study;
 }
 
 /* A worker may have written after the study's folder was removed. */
 static void clear_after(struct daemon *d, int64_t study)
 {
-    if (study != 0 && mirror_study(d->mirror, study) == NULL) {
+    if (study != 0 && mirror_study(d->ledger.mirror, study) == NULL) {
         remove_study(d, study);
     }
 }

@@ -1,18 +1,15 @@
 /* Trouble, and the way out of it.
  *
- * The store takes nothing (the disk is full, another program holds it). Nothing
- * was said of what it did not take, so the world is where the last commit left
- * it: the mirror is loaded again, with the slots of that moment. Nothing new is
- * started; workers train on, and their words since that commit wait in the
- * inbox, in order. After a while (WAIT_MS, then twice as long each time) a
- * small write is tried; once it is taken, the inbox is handled as if it had
- * just come, and nobody has lost anything.
+ * The store takes nothing (the disk is full, another program holds it): the
+ * ledger is where the last commit left it. Nothing new is started; workers
+ * train on, and their words wait in the ledger. After a while (WAIT_MS, then
+ * twice as long each time) a small write is tried; once it is taken, the words
+ * are replayed, and nobody has lost anything. What may pass again in the midst
+ * of that waits again.
  *
- * When the store takes writes, but not what the inbox says (rows are not as we
- * know them), or the inbox is full, the daemon does what a restart would do, in
- * place: it ends those that work (their trials have committed checkpoints),
- * and once they are reaped loads the mirror and hands the orphans back. There
- * is no third way.
+ * When the ledger has lost the words, the daemon does what a restart would do,
+ * in place: it ends those that work (their trials have committed checkpoints),
+ * and once they are reaped starts the ledger anew. There is no third way.
  *
  * A failing disk (ERR_IO), a damaged database or one that another daemon has
  * taken over (ERR_CONFLICT) is no case for going on: on_fatal ends the program.
@@ -29,79 +26,49 @@
 
 enum { WAIT_MS = 1000, WAIT_MAX_MS = 60000 };
 
-/* --- slots of the last commit --------------------------------------------- */
+/* --- the ledger's store --------------------------------------------------- */
 
-static void forget_slots(struct daemon *d)
+static int put(void *ctx, const struct mirror *m, const struct actions *a,
+               struct err *err)
 {
-    for (int i = 0; d->kept_slots != NULL && i < d->options.n_workers; i++) {
-        free(d->kept_slots[i].kill_message);
-    }
-    free(d->kept_slots);
-    d->kept_slots = NULL;
+    const struct daemon *d = ctx;
+    return store_put(d->store, m, a, err);
 }
 
-static void copy_slots(struct slot *to, const struct slot *from, int n)
+static int flush(void *ctx, struct err *err)
 {
-    for (int i = 0; i < n; i++) {
-        free(to[i].kill_message);
-        to[i] = from[i];
-        if (to[i].kill_message != NULL) {
-            to[i].kill_message = mem_strdup(to[i].kill_message);
-        }
-    }
+    const struct daemon *d = ctx;
+    return store_flush(d->store, err);
 }
 
-void daemon_keep_slots(struct daemon *d)
+static int load(void *ctx, struct mirror *m, struct err *err)
 {
-    int n = d->options.n_workers;
-    if (d->kept_slots == NULL) {
-        d->kept_slots = mem_alloc((size_t)n, sizeof(*d->kept_slots));
-    }
-    copy_slots(d->kept_slots, d->mirror->slots, n);
+    const struct daemon *d = ctx;
+    return store_load(d->store, m, err);
+}
+
+static int verify(void *ctx, const struct mirror *m, struct err *err)
+{
+    const struct daemon *d = ctx;
+    return store_verify(d->store, m, err);
+}
+
+static void on_refused(void *ctx, const struct event *e, const struct err *why)
+{
+    (void)ctx;
+    LOG_ERROR("event", "kind=%d slot=%d %s", (int)e->kind, e->slot, why->msg);
 }
 
 /* --- into trouble --------------------------------------------------------- */
 
-/* A mirror of what is committed, with the slots of that moment. */
-static int load_committed(struct daemon *d, struct err *err)
-{
-    struct mirror *fresh = mirror_new(d->options.n_workers);
-    int rc = store_load(d->store, fresh, err);
-    if (rc != 0) {
-        mirror_free(fresh);
-        return rc;
-    }
-    if (d->kept_slots != NULL) {
-        copy_slots(fresh->slots, d->kept_slots, d->options.n_workers);
-        mirror_remember(fresh, d->mirror);
-    }
-    mirror_free(d->mirror);
-    d->mirror = fresh;
-    return 0;
-}
-
-/* The mirror without what was applied and could not be made durable. */
-static void forget_undone(struct daemon *d)
-{
-    struct err err;
-    actions_fini(&d->pending);
-    actions_init(&d->pending);
-    if (load_committed(d, &err) != 0) {
-        LOG_ERROR("store", "cannot be read either: %s", err.msg);
-    }
-}
-
 static void end_workers(struct daemon *d)
 {
     for (int i = 0; d->pool != NULL && i < d->options.n_workers; i++) {
-        enum slot_state state = d->mirror->slots[i].state;
+        enum slot_state state = d->ledger.mirror->slots[i].state;
         if (state != SLOT_ABSENT && state != SLOT_IDLE) {
             pool_kill(d->pool, i, false);
         }
     }
-    inbox_clear(&d->inbox);
-    forget_slots(d);
-    d->is_restarting = true;
 }
 
 static void wait_longer(struct daemon *d)
@@ -113,20 +80,16 @@ static void wait_longer(struct daemon *d)
     d->recover_ms = daemon_mono_ms() + d->recover_wait_ms;
 }
 
-void daemon_enter_trouble(struct daemon *d, const struct err *why)
+void daemon_heed_trouble(struct daemon *d)
 {
-    LOG_ERROR("store", "code=%s %s", err_name(why->code), why->msg);
-    if (d->trouble != NULL) {
+    const struct err *why = &d->ledger.trouble;
+    if (why->code == 0 || d->trouble != NULL) {
         return;
     }
+    LOG_ERROR("store", "code=%s %s", err_name(why->code), why->msg);
     d->trouble = mem_printf(
         "%s; nothing new is started until it takes writes again", why->msg);
-    d->trouble_code = why->code;
     wait_longer(d);
-    if (d->is_replaying && why->code != ERR_FULL) {
-        end_workers(d);
-    }
-    forget_undone(d);
     bool is_fatal = why->code == ERR_IO || why->code == ERR_CORRUPT ||
                     why->code == ERR_CONFLICT;
     if (is_fatal && d->options.on_fatal != NULL) {
@@ -136,69 +99,34 @@ void daemon_enter_trouble(struct daemon *d, const struct err *why)
 
 void daemon_keep_word(struct daemon *d, const struct event *e)
 {
-    if (d->is_restarting || inbox_add(&d->inbox, e)) {
-        return;
-    }
-    if (d->trouble == NULL) {
+    bool was_lost = d->ledger.is_lost;
+    if (d->ledger.inbox.n == INBOX_MAX && d->trouble == NULL) {
         daemon_settle(d); /* then none of them is needed any more */
     }
-    if (!inbox_add(&d->inbox, e)) {
+    ledger_keep(&d->ledger, e);
+    if (d->ledger.is_lost && !was_lost) {
         LOG_ERROR("store", "the workers have said too much since it took "
                            "nothing; they are ended");
         end_workers(d);
-        forget_undone(d);
     }
 }
 
 /* --- out of it ------------------------------------------------------------ */
 
-/* RUNNING rows without a worker: what the last life left behind. */
-static int hand_back_orphans(struct daemon *d, struct err *err)
+void daemon_init_ledger(struct daemon *d)
 {
-    for (size_t s = 0; s < d->mirror->n_studies; s++) {
-        const struct study *study = d->mirror->studies[s];
-        for (size_t i = 0; i < study->n_trials && !study->is_foreign; i++) {
-            const struct study_trial *t = study->trials[i];
-            if (t->state != TRIAL_RUNNING) {
-                continue;
-            }
-            struct event e = {
-                .kind = EVENT_ORPHAN,
-                .now_ms = daemon_wall_ms(),
-                .mono_ms = daemon_mono_ms(),
-                .slot = -1,
-                .study = study->id,
-                .id = {study->id, t->number, t->attempt},
-            };
-            int rc = daemon_turn(d, &e, err);
-            if (rc != 0) {
-                return rc;
-            }
-        }
-    }
-    return 0;
+    const struct ledger_hooks hooks = {d, put, flush, load, verify, on_refused};
+    ledger_init(&d->ledger, &hooks, d->options.n_workers);
 }
 
 int daemon_load(struct daemon *d, struct err *err)
 {
-    int rc = load_committed(d, err);
-    struct event start = {.kind = EVENT_START,
-                          .now_ms = daemon_wall_ms(),
-                          .mono_ms = daemon_mono_ms(),
-                          .slot = -1};
-    if (rc == 0) {
-        rc = daemon_turn(d, &start, err);
-    }
-    if (rc == 0) {
-        rc = hand_back_orphans(d, err);
-    }
-    if (rc == 0) { /* before anything of this life is committed */
-        rc = store_verify(d->store, d->mirror, err);
-    }
-    if (rc == 0) {
-        rc = daemon_commit(d, err);
-    }
-    return rc == 0 ? store_give_digests(d->store, d->mirror, err) : rc;
+    struct actions done;
+    actions_init(&done);
+    int rc = ledger_start(&d->ledger, daemon_wall_ms(), daemon_mono_ms(), &done,
+                          err);
+    daemon_perform_all(d, &done);
+    return rc == 0 ? store_give_digests(d->store, d->ledger.mirror, err) : rc;
 }
 
 /* Workers that came up meanwhile are announced. */
@@ -212,57 +140,39 @@ static void announce(struct daemon *d)
     }
 }
 
-/* The words that waited. One that the scheduler refuses is refused as ever. */
-static int replay(struct daemon *d, struct err *err)
+static int start_or_replay(struct daemon *d, struct actions *done)
 {
-    struct err refused;
-    int rc = load_committed(d, err);
-    d->is_replaying = true;
-    for (size_t i = 0; rc == 0 && i < d->inbox.n; i++) {
-        struct event e = d->inbox.events[i];
-        if (daemon_turn(d, &e, &refused) != 0) {
-            LOG_ERROR("event", "kind=%d slot=%d %s", (int)e.kind, e.slot,
-                      refused.msg);
-        }
-        rc = d->trouble != NULL
-                 ? err_set(err, d->trouble_code, "%s", d->trouble)
-                 : 0;
+    struct err err;
+    struct ledger *l = &d->ledger;
+    bool was_lost = l->is_lost;
+    if (store_probe(d->store, &err) != 0) {
+        return ledger_fail(l, &err);
     }
-    if (rc == 0) {
-        rc = daemon_commit(d, err);
+    int rc = was_lost ? ledger_start(l, daemon_wall_ms(), daemon_mono_ms(),
+                                     done, &err)
+                      : ledger_replay(l, done, &err);
+    if (l->is_lost && !was_lost) {
+        end_workers(d);
     }
-    d->is_replaying = false;
     return rc;
 }
 
 void daemon_recover(struct daemon *d)
 {
-    struct err err;
+    struct actions done;
     char *trouble = d->trouble;
-    bool was_restarting = d->is_restarting;
+    bool was_lost = d->ledger.is_lost;
     d->trouble = NULL;
-    int rc = store_probe(d->store, &err);
-    if (rc == 0) {
-        rc = was_restarting ? daemon_load(d, &err) : replay(d, &err);
-    }
-    if (rc != 0) {
-        if (d->trouble == NULL) {
-            daemon_enter_trouble(d, &err);
+    actions_init(&done);
+    if (start_or_replay(d, &done) == 0) {
+        LOG_INFO("store works again", "after=%s", trouble);
+        d->recover_wait_ms = 0;
+        daemon_perform_all(d, &done);
+        if (was_lost) {
+            announce(d);
         }
-        free(trouble);
-        return;
     }
-    LOG_INFO("store works again", "after=%s", trouble);
+    actions_fini(&done);
+    daemon_heed_trouble(d);
     free(trouble);
-    d->recover_wait_ms = 0;
-    if (was_restarting) {
-        d->is_restarting = false;
-        announce(d);
-    }
-}
-
-void daemon_forget_words(struct daemon *d)
-{
-    inbox_clear(&d->inbox);
-    forget_slots(d);
 }

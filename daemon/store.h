@@ -1,7 +1,8 @@
 /* store: parzen.db: Optuna 5's schema (design: its tables are read by Optuna
  * itself) with our own tables beside it; one connection, one transaction per
  * decision, WAL, synchronous=FULL. store*.c alone include sqlite3.h; its codes
- * become ERR_STORE, ERR_FULL (disk full), ERR_IO or ERR_CORRUPT here. */
+ * become ERR_STORE, ERR_FULL (disk full), ERR_BUSY (another program's lock, no
+ * memory), ERR_IO or ERR_CORRUPT here. */
 #ifndef DAEMON_STORE_H
 #define DAEMON_STORE_H
 #include "core/base/err.h"

@@ -81,8 +81,8 @@ struct store_arg { /* one bound value */
 #define STORE_D(x) ((struct store_arg){.type = SQLITE_FLOAT, .d = (x)})
 #define STORE_T(x) ((struct store_arg){.type = SQLITE_TEXT, .t = (x)})
 
-/* The connection's last error as ERR_FULL, ERR_IO, ERR_CORRUPT or ERR_STORE,
- * with the file's path and what was being done. */
+/* The connection's last error as ERR_FULL, ERR_BUSY, ERR_IO, ERR_CORRUPT or
+ * ERR_STORE, with the file's path and what was being done. */
 MUST_CHECK int store_fail(const struct store *s, const char *doing,
                           struct err *err);
 /* Prepare, if need be, and bind. The caller steps *out and resets it. */

@@ -36,6 +36,11 @@ static int code_of(int sqlite_code, int errnum)
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return ERR_CORRUPT;
+    case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL: /* a race for the WAL's locks */
+    case SQLITE_NOMEM:
+    case SQLITE_INTERRUPT:
+        return ERR_BUSY;
     default:
         return ERR_STORE;
     }
@@ -50,7 +55,7 @@ int store_fail(const struct store *s, const char *doing, struct err *err)
         return err_set(err, ERR_FULL, "%s: no space left on the disk (%s)",
                        s->path, doing);
     case SQLITE_BUSY:
-        return err_set(err, ERR_STORE,
+        return err_set(err, ERR_BUSY,
                        "%s: another program holds the database (%s)", s->path,
                        doing);
     default:

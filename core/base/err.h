@@ -20,7 +20,8 @@
     X(CANCELED, -8, "somebody asked to stop")                                  \
     X(UNREACHABLE, -9, "no peer answers")                                      \
     X(CORRUPT, -10, "stored bytes are damaged")                                \
-    X(FULL, -11, "no space left")
+    X(FULL, -11, "no space left")                                              \
+    X(BUSY, -12, "taken for now: the same may work later")
 
 enum err_code {
 #define X(name, number, meaning) ERR_##name = number,

@@ -288,7 +288,7 @@ START_TEST(test_another_writer_is_waited_for_then_named)
                      SQLITE_OK);
     actions_init(&a);
     fix_store_add_study(&fix, &a, "late");
-    ck_assert_int_eq(store_commit(fix.store, fix.mirror, &a, &err), ERR_STORE);
+    ck_assert_int_eq(store_commit(fix.store, fix.mirror, &a, &err), ERR_BUSY);
     ck_assert_ptr_nonnull(strstr(err.msg, "another program"));
     ck_assert_ptr_nonnull(strstr(err.msg, fix.path));
     sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);

@@ -74,6 +74,15 @@ struct mirror *fix_store_load(struct fix_store *f)
     return m;
 }
 
+void fix_store_refuse(struct store *s, const struct mirror *m)
+{
+    struct action of_no_study = {
+        .kind = ACTION_SET_TARGET, .study = INT64_MAX, .number = -1};
+    const struct actions a = {&of_no_study, 1, 1};
+    struct err err;
+    ck_assert_int_eq(store_put(s, m, &a, &err), ERR_STORE);
+}
+
 void fix_store_expect_equal(struct fix_store *f)
 {
     struct buf out;

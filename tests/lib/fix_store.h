@@ -27,6 +27,8 @@ void fix_store_reopen(struct fix_store *f);
 int fix_store_do(struct fix_store *f, struct actions *a, struct err *err);
 /* The same, which must work. */
 void fix_store_must(struct fix_store *f, struct actions *a);
+/* Have the store refuse an action, and with it its whole open transaction. */
+void fix_store_refuse(struct store *s, const struct mirror *m);
 /* Load into a fresh mirror and compare with the one in memory. */
 void fix_store_expect_equal(struct fix_store *f);
 /* Load; the mirror is the caller's. Fails the test when loading fails. */

@@ -1,0 +1,232 @@
+#include "daemon/ledger.h"
+#include "core/base/mem.h"
+#include "daemon/event.h"
+#include "daemon/mirror.h"
+#include "daemon/sched.h"
+
+#include <stdlib.h>
+
+/* --- slots of the last commit --------------------------------------------- */
+
+static void forget_slots(struct ledger *l)
+{
+    for (int i = 0; l->kept != NULL && i < l->mirror->n_slots; i++) {
+        free(l->kept[i].kill_message);
+    }
+    free(l->kept);
+    l->kept = NULL;
+}
+
+static void copy_slots(struct slot *to, const struct slot *from, int n)
+{
+    for (int i = 0; i < n; i++) {
+        free(to[i].kill_message);
+        to[i] = from[i];
+        if (to[i].kill_message != NULL) {
+            to[i].kill_message = mem_strdup(to[i].kill_message);
+        }
+    }
+}
+
+static void keep_slots(struct ledger *l)
+{
+    int n = l->mirror->n_slots;
+    if (l->kept == NULL) {
+        l->kept = mem_alloc((size_t)n, sizeof(*l->kept));
+    }
+    copy_slots(l->kept, l->mirror->slots, n);
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+void ledger_init(struct ledger *l, const struct ledger_hooks *hooks,
+                 int n_slots)
+{
+    *l = (struct ledger){.hooks = *hooks, .mirror = mirror_new(n_slots)};
+    actions_init(&l->pending);
+}
+
+void ledger_fini(struct ledger *l)
+{
+    actions_fini(&l->pending);
+    inbox_clear(&l->inbox);
+    forget_slots(l);
+    mirror_free(l->mirror);
+}
+
+/* A mirror of what is committed, with the slots of that moment. */
+static int load(struct ledger *l, struct err *err)
+{
+    struct mirror *fresh = mirror_new(l->mirror->n_slots);
+    int rc = l->hooks.load(l->hooks.ctx, fresh, err);
+    if (rc != 0) {
+        mirror_free(fresh);
+        return rc;
+    }
+    if (l->kept != NULL) {
+        copy_slots(fresh->slots, l->kept, fresh->n_slots);
+        mirror_remember(fresh, l->mirror);
+    }
+    mirror_free(l->mirror);
+    l->mirror = fresh;
+    return 0;
+}
+
+/* RUNNING rows without a worker: what the last life left behind. */
+static int hand_back_orphans(struct ledger *l, int64_t now_ms, int64_t mono_ms,
+                             struct err *err)
+{
+    int rc = 0;
+    for (size_t s = 0; s < l->mirror->n_studies; s++) {
+        const struct study *study = l->mirror->studies[s];
+        size_t n = study->is_foreign ? 0 : study->n_trials;
+        for (size_t i = 0; rc == 0 && i < n; i++) {
+            const struct study_trial *t = study->trials[i];
+            struct event e = {
+                .kind = EVENT_ORPHAN,
+                .now_ms = now_ms,
+                .mono_ms = mono_ms,
+                .slot = -1,
+                .study = study->id,
+                .id = {study->id, t->number, t->attempt},
+            };
+            rc = t->state == TRIAL_RUNNING ? ledger_turn(l, &e, err) : 0;
+        }
+    }
+    return rc;
+}
+
+int ledger_start(struct ledger *l, int64_t now_ms, int64_t mono_ms,
+                 struct actions *done, struct err *err)
+{
+    struct event start = {
+        .kind = EVENT_START, .now_ms = now_ms, .mono_ms = mono_ms, .slot = -1};
+    inbox_clear(&l->inbox);
+    forget_slots(l);
+    l->trouble.code = 0;
+    int rc = load(l, err);
+    if (rc != 0) {
+        return ledger_fail(l, err);
+    }
+    rc = ledger_turn(l, &start, err);
+    rc = rc == 0 ? hand_back_orphans(l, now_ms, mono_ms, err) : rc;
+    /* Before anything of this life is committed. */
+    rc = rc == 0 ? l->hooks.verify(l->hooks.ctx, l->mirror, err) : rc;
+    rc = rc == 0 ? ledger_commit(l, done, err) : rc;
+    if (rc != 0) {
+        return ledger_fail(l, err);
+    }
+    l->is_lost = false;
+    return 0;
+}
+
+/* --- trouble -------------------------------------------------------------- */
+
+/* May the same words be taken later, without anybody's doing? */
+static bool passes(int code)
+{
+    return code == ERR_FULL || code == ERR_BUSY;
+}
+
+static void lose_words(struct ledger *l)
+{
+    inbox_clear(&l->inbox);
+    l->is_lost = true;
+}
+
+int ledger_fail(struct ledger *l, const struct err *why)
+{
+    struct err unread;
+    l->trouble = *why;
+    if (l->pending.n > 0) {
+        actions_fini(&l->pending);
+        actions_init(&l->pending);
+        (void)load(l, &unread); /* else ledger_replay tries again */
+    }
+    return why->code;
+}
+
+void ledger_keep(struct ledger *l, const struct event *e)
+{
+    if (!l->is_lost && !inbox_add(&l->inbox, e)) {
+        lose_words(l);
+    }
+}
+
+/* --- decide, apply, commit ------------------------------------------------ */
+
+int ledger_put(struct ledger *l, struct actions *a, struct err *err)
+{
+    if (l->hooks.put(l->hooks.ctx, l->mirror, a, err) != 0) {
+        return ledger_fail(l, err);
+    }
+    for (size_t i = 0; i < a->n; i++) {
+        mirror_apply(l->mirror, &a->items[i]);
+        actions_add(&l->pending, a->items[i]);
+    }
+    a->n = 0;
+    return 0;
+}
+
+int ledger_turn(struct ledger *l, const struct event *e, struct err *err)
+{
+    struct actions a;
+    actions_init(&a);
+    int rc = sched_decide(l->mirror, e, &a, err);
+    if (rc == 0 && a.n > 0) {
+        rc = ledger_put(l, &a, err);
+    }
+    actions_fini(&a);
+    return rc;
+}
+
+int ledger_next(struct ledger *l, int64_t now_ms, int64_t mono_ms, bool *more,
+                struct err *err)
+{
+    struct actions a;
+    actions_init(&a);
+    sched_next(l->mirror, now_ms, mono_ms, &a);
+    *more = a.n > 0;
+    int rc = a.n > 0 ? ledger_put(l, &a, err) : 0;
+    actions_fini(&a);
+    return rc;
+}
+
+int ledger_commit(struct ledger *l, struct actions *done, struct err *err)
+{
+    if (l->pending.n > 0 && l->hooks.flush(l->hooks.ctx, err) != 0) {
+        return ledger_fail(l, err);
+    }
+    inbox_clear(&l->inbox);
+    if (l->pending.n > 0 || l->kept == NULL) {
+        keep_slots(l);
+    }
+    for (size_t i = 0; i < l->pending.n; i++) {
+        actions_add(done, l->pending.items[i]);
+    }
+    l->pending.n = 0;
+    return 0;
+}
+
+int ledger_replay(struct ledger *l, struct actions *done, struct err *err)
+{
+    struct err refused;
+    l->trouble.code = 0;
+    int rc = load(l, err);
+    if (rc != 0) {
+        return ledger_fail(l, err);
+    }
+    for (size_t i = 0; rc == 0 && i < l->inbox.n; i++) {
+        const struct event *e = &l->inbox.events[i];
+        if (ledger_turn(l, e, &refused) != 0 && l->trouble.code == 0) {
+            l->hooks.on_refused(l->hooks.ctx, e, &refused);
+        }
+        rc = l->trouble.code;
+    }
+    rc = rc == 0 ? ledger_commit(l, done, err) : rc;
+    if (rc != 0 && !passes(rc)) {
+        lose_words(l);
+    }
+    *err = l->trouble;
+    return rc;
+}

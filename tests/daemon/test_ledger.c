@@ -1,0 +1,255 @@
+/* Words and decisions when the store takes nothing for a while, or never. */
+#include "tests/lib/test_main.h"
+#include "core/base/buf.h"
+#include "daemon/ledger.h"
+#include "daemon/store.h"
+#include "tests/lib/fix_store.h"
+#include "tests/lib/story.h"
+
+#include <math.h>
+#include <string.h>
+
+static struct fix_store fix;
+static struct ledger ledger;
+static struct actions done;
+static int64_t now = 1000;
+
+/* The countdown-th call of the store fails with this code; < 0: none. */
+static int countdown = -1, code;
+
+static bool fails(struct err *err)
+{
+    if (countdown < 0 || countdown-- > 0) {
+        return false;
+    }
+    fix_store_refuse(fix.store, ledger.mirror); /* nothing of it is written */
+    return err_set(err, code, "not now") != 0;
+}
+
+static int put(void *ctx, const struct mirror *m, const struct actions *a,
+               struct err *err)
+{
+    (void)ctx;
+    return fails(err) ? code : store_put(fix.store, m, a, err);
+}
+
+static int flush(void *ctx, struct err *err)
+{
+    (void)ctx;
+    return fails(err) ? code : store_flush(fix.store, err);
+}
+
+static int load(void *ctx, struct mirror *m, struct err *err)
+{
+    (void)ctx;
+    return fails(err) ? code : store_load(fix.store, m, err);
+}
+
+static int verify(void *ctx, const struct mirror *m, struct err *err)
+{
+    (void)ctx;
+    return store_verify(fix.store, m, err);
+}
+
+static void on_refused(void *ctx, const struct event *e, const struct err *why)
+{
+    (void)ctx;
+    ck_abort_msg("event %d: %s", (int)e->kind, why->msg);
+}
+
+/* --- what happens --------------------------------------------------------- */
+
+static void commit(void)
+{
+    struct err err;
+    ck_assert_msg(ledger_commit(&ledger, &done, &err) == 0, "%s", err.msg);
+}
+
+static struct event event(enum event_kind kind)
+{
+    now += 1000;
+    return (struct event){.kind = kind,
+                          .now_ms = now,
+                          .mono_ms = now,
+                          .study = 1,
+                          .id = {1, 0, 1}};
+}
+
+/* A word arrives, and is handled if anybody can. */
+static int hear(struct event e)
+{
+    struct err err;
+    ledger_keep(&ledger, &e);
+    return ledger.trouble.code == 0 ? ledger_turn(&ledger, &e, &err)
+                                    : ledger.trouble.code;
+}
+
+static struct event report(int64_t epoch)
+{
+    struct event e = event(EVENT_REPORT);
+    e.report.epoch = epoch;
+    for (int i = 0; i < RUN_N_METRICS; i++) {
+        e.report.metrics.value[i] = 0.25 * (double)(1 + epoch);
+    }
+    return e;
+}
+
+static struct event ended(void)
+{
+    struct event e = event(EVENT_DONE);
+    e.done.value = 0.5;
+    e.done.best_epoch = 1;
+    return e;
+}
+
+static const struct study_trial *trial(void)
+{
+    return mirror_trial(ledger.mirror, 1, 0);
+}
+
+/* Trial 0 of study 1 runs in slot 0; one epoch of it is committed. */
+static void setup(void)
+{
+    const struct ledger_hooks hooks = {NULL, put, flush, load, verify, on_refused};
+    struct spec spec = story_spec("s", 1);
+    struct event add = event(EVENT_ADD_STUDY);
+    struct event prepared = event(EVENT_PREPARED);
+    struct err err;
+    bool more = true;
+    fix_store_init(&fix, 1);
+    ledger_init(&ledger, &hooks, 1);
+    actions_init(&done);
+    ck_assert_int_eq(ledger_start(&ledger, now, now, &done, &err), 0);
+    add.add_study.spec = &spec;
+    prepared.prepared = (struct study_data){"", 2, 8, 1, 1};
+    memset(prepared.prepared.sha256, 'a', 64);
+    ck_assert_int_eq(ledger_turn(&ledger, &add, &err), 0);
+    ck_assert_int_eq(hear(event(EVENT_SLOT_IDLE)), 0);
+    ck_assert_int_eq(ledger_next(&ledger, now, now, &more, &err), 0);
+    ck_assert_int_eq(hear(prepared), 0);
+    ck_assert_int_eq(hear(event(EVENT_SLOT_IDLE)), 0);
+    ck_assert_int_eq(ledger_next(&ledger, now, now, &more, &err), 0);
+    ck_assert_int_eq(trial()->state, TRIAL_RUNNING);
+    ck_assert_int_eq(hear(report(0)), 0);
+    commit();
+    ck_assert_uint_eq(ledger.inbox.n, 0);
+    spec_fini(&spec);
+    actions_fini(&done);
+}
+
+static void teardown(void)
+{
+    actions_fini(&done);
+    ledger_fini(&ledger);
+    fix_store_fini(&fix);
+}
+
+static void expect_store_equal(void)
+{
+    struct mirror *fresh = fix_store_load(&fix);
+    struct buf out;
+    buf_init(&out, 4096);
+    ck_assert_msg(mirror_difference(ledger.mirror, fresh, &out) == 0, "%s",
+                  out.data);
+    buf_fini(&out);
+    mirror_free(fresh);
+}
+
+/* The store fails at the next report, and the trial trains on to its end. */
+static void train_on_in_trouble(void)
+{
+    code = ERR_FULL;
+    countdown = 0;
+    ck_assert_int_eq(hear(report(1)), ERR_FULL);
+    ck_assert_int_eq(hear(report(2)), ERR_FULL);
+    ck_assert_int_eq(hear(event(EVENT_PREPARED)), ERR_FULL); /* nobody asked */
+    ck_assert_int_eq(hear(ended()), ERR_FULL);
+    ck_assert_uint_eq(ledger.inbox.n, 4);
+    ck_assert_uint_eq(trial()->n_reports, 1);
+    ck_assert_int_eq(ledger.mirror->slots[0].state, SLOT_BUSY);
+}
+
+/* --- tests ---------------------------------------------------------------- */
+
+/* Whatever call fails in the midst of the replay, as a lock or a full disk
+ * does: the words wait, in order, and are taken whole in the end. */
+START_TEST(words_wait_until_they_are_taken)
+{
+    int n_failed = -1, rc;
+    train_on_in_trouble();
+    do {
+        struct err err;
+        code = _i == 0 ? ERR_BUSY : ERR_FULL;
+        countdown = ++n_failed;
+        rc = ledger_replay(&ledger, &done, &err);
+        if (rc != 0) {
+            ck_assert_int_eq(rc, code);
+            ck_assert_str_eq(err.msg, "not now");
+            ck_assert_uint_eq(done.n, 0);
+            ck_assert_uint_eq(ledger.inbox.n, 4);
+            ck_assert(!ledger.is_lost);
+            ck_assert_uint_eq(trial()->n_reports, 1);
+            expect_store_equal();
+        }
+    } while (rc != 0);
+    countdown = -1;
+    ck_assert_int_ge(n_failed, 5); /* load, three words, flush */
+    ck_assert_uint_eq(ledger.inbox.n, 0);
+    ck_assert_uint_gt(done.n, 0);
+    ck_assert_int_eq(trial()->state, TRIAL_COMPLETE);
+    ck_assert_int_eq(trial()->attempt, 1);
+    ck_assert_uint_eq(trial()->n_reports, 3);
+    expect_store_equal();
+}
+END_TEST
+
+/* When they can never be taken, a new life begins: the trial is handed back. */
+START_TEST(words_that_are_never_taken_are_lost)
+{
+    struct err err;
+    train_on_in_trouble();
+    code = ERR_STORE;
+    countdown = 1 + _i; /* at any word, or at the commit */
+    ck_assert_int_eq(ledger_replay(&ledger, &done, &err), ERR_STORE);
+    ck_assert(ledger.is_lost);
+    ck_assert_uint_eq(ledger.inbox.n, 0);
+    ck_assert_int_eq(ledger.mirror->slots[0].state, SLOT_BUSY);
+    ck_assert_int_eq(hear(ended()), ERR_STORE);
+    ck_assert_uint_eq(ledger.inbox.n, 0);
+    countdown = 1; /* in the midst of the start as well */
+    code = ERR_BUSY;
+    ck_assert_int_eq(ledger_start(&ledger, now, now, &done, &err), ERR_BUSY);
+    ck_assert(ledger.is_lost);
+    ck_assert_int_eq(ledger_start(&ledger, now, now, &done, &err), 0);
+    ck_assert(!ledger.is_lost);
+    ck_assert_int_eq(trial()->state, TRIAL_WAITING);
+    ck_assert_uint_eq(trial()->n_reports, 1);
+    ck_assert_int_eq(ledger.mirror->slots[0].state, SLOT_ABSENT);
+    expect_store_equal();
+}
+END_TEST
+
+/* More words than there is room for are lost as well. */
+START_TEST(too_many_words_are_lost)
+{
+    train_on_in_trouble();
+    for (int i = 4; i < INBOX_MAX; i++) {
+        ck_assert_int_eq(hear(report(2)), ERR_FULL);
+    }
+    ck_assert(!ledger.is_lost);
+    ck_assert_int_eq(hear(report(2)), ERR_FULL);
+    ck_assert(ledger.is_lost);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("ledger");
+    TCase *c = tcase_create("ledger");
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_loop_test(c, words_wait_until_they_are_taken, 0, 2);
+    tcase_add_loop_test(c, words_that_are_never_taken_are_lost, 0, 4);
+    tcase_add_test(c, too_many_words_are_lost);
+    suite_add_tcase(s, c);
+    return s;
+}
