@@ -9,7 +9,10 @@ const REST_MS = 5000;
 
 export class ImportancePanel {
   #study;
-  #complete = -1; // COMPLETE trials of what is shown
+  #wanted = -1; // COMPLETE trials that the study has
+  #complete = -1; // .. when it was asked last
+  #asks = 0; // only the last one's reply is drawn: replies may overtake each other
+  #isBusy = false; // the last one's is under way
   #timer = null;
   #isOver = false;
 
@@ -31,37 +34,42 @@ export class ImportancePanel {
 
   /** The study has so many complete trials now. */
   update(complete) {
-    if (complete === this.#complete || complete < FEW || this.#timer !== null) {
-      return;
+    this.#wanted = complete;
+    if (complete !== this.#complete && complete >= FEW && this.#timer === null && !this.#isBusy) {
+      this.#ask();
     }
-    this.#complete = complete;
-    this.#ask();
   }
 
-  #again(ms, ask) {
+  #rest(ms, isPending) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#timer = null;
-      if (ask) {
+      if (isPending) {
         this.#ask();
+      } else {
+        this.update(this.#wanted);
       }
     }, ms);
   }
 
   async #ask() {
+    const turn = ++this.#asks;
     let reply = null;
+    this.#isBusy = true;
+    this.#complete = this.#wanted;
     try {
       reply = await get(`${studyPath(this.#study, "/importances")}?evaluator=${this.kind.value}`);
     } catch {
       this.#complete = -1; // the page says elsewhere that parzend is gone
     }
-    if (this.#isOver) {
+    if (this.#isOver || turn !== this.#asks) {
       return;
     }
+    this.#isBusy = false;
     if (reply?.importances.length > 0) {
       this.#draw(reply);
     }
-    this.#again(reply?.pending ? AGAIN_MS : REST_MS, Boolean(reply?.pending));
+    this.#rest(reply?.pending ? AGAIN_MS : REST_MS, Boolean(reply?.pending));
   }
 
   #draw({ importances, n_trials: n }) {

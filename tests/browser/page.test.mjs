@@ -156,6 +156,37 @@ test("infeasible trials are grey, last by value, and never the best", async () =
   await assertQuiet(page);
 });
 
+test("of two importances asked for, the later is drawn, whichever comes first", async () => {
+  const page = await browser.open("about:blank");
+  let release;
+  const held = new Promise((done) => { release = done; });
+  await page.route("**/importances?evaluator=*", async (route) => {
+    const param = new URL(route.request().url()).searchParams.get("evaluator");
+    if (param === "mdi") {
+      await held;
+    }
+    await route.fulfill({ json: { importances: [{ param, importance: 1 }], n_trials: 4,
+      pending: false } });
+  });
+  await page.goto(daemon.address("/study/small"));
+  await page.waitForSelector(".bars dt:has-text('ped-anova')");
+  await page.evaluate(() => {
+    window.drawn = [];
+    new MutationObserver(() => window.drawn.push(document.querySelector(".bars dt").textContent))
+      .observe(document.querySelector(".bars"), { childList: true });
+  });
+  await page.selectOption("select[aria-label=Evaluator]", "mdi");
+  await page.selectOption("select[aria-label=Evaluator]", "fanova");
+  await page.waitForSelector(".bars dt:has-text('fanova')");
+  const late = page.waitForResponse(/evaluator=mdi/);
+  release();
+  await (await late).finished();
+  await page.selectOption("select[aria-label=Evaluator]", "ped-anova");
+  await page.waitForSelector(".bars dt:has-text('ped-anova')");
+  assert.deepEqual(await page.evaluate(() => window.drawn), ["fanova", "ped-anova"]);
+  await assertQuiet(page);
+});
+
 test("columns sort and states filter", async () => {
   const page = await browser.open(daemon.address("/study/small"));
   await page.waitForSelector("tr[data-number]");
