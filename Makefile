@@ -15,15 +15,30 @@ CC     := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
 PREFIX ?= /usr/local
 
 VERSION  := 0.1.0
-BUILD_ID := $(VERSION)
 
 WARN   := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
           -Wpointer-arith -Wwrite-strings -Werror
 HARDEN := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIE
 OPT    := $(if $(SAN),-O1 -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer,-O2)
-CFLAGS_ALL := -std=c11 -D_GNU_SOURCE $(WARN) $(OPT) -g $(HARDEN) -iquote . \
-          -DBUILD_ID='"$(BUILD_ID)"' $(CFLAGS)
+CFLAGS_ALL := -std=c11 -D_GNU_SOURCE $(WARN) $(OPT) -g $(HARDEN) -iquote . $(CFLAGS)
 LDFLAGS_ALL := $(if $(SAN),-fsanitize=$(SAN)) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+
+# Checkpoints, caches and the worker's HELLO name their build: what was made by
+# other code is never taken for our own. What decides bits is digested, from the
+# files as they are: a tarball has the id that its commit has.
+DECIDES_BITS := Makefile $(shell find core worker -name '*.[ch]' -o -name '*.inc' | LC_ALL=C sort)
+BUILD_ID := $(VERSION)+$(shell { sha256sum $(DECIDES_BITS); $(CC) --version; echo '$(CFLAGS_ALL)'; } \
+              | sha256sum | cut -c 1-12)
+.PHONY: build-id
+build-id:
+	@echo '$(BUILD_ID)'
+# Written when it changes, so that nothing is made anew when it does not.
+$(B)/build-id: FORCE
+	@mkdir -p $(@D)
+	@echo '$(BUILD_ID)' | cmp -s - $@ || echo '$(BUILD_ID)' >$@
+FORCE:
+$(B)/obj/core/base/build.o: $(B)/build-id
+$(B)/obj/core/base/build.o: CFLAGS_ALL += -DPARZEN_BUILD='"$(BUILD_ID)"'
 
 # --- libraries: one per folder, lowest floor last ---------------------------
 ROOMS := core/base core/spec core/wire core/data core/text core/nn core/train \

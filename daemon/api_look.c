@@ -1,4 +1,5 @@
 /* What can be asked without changing anything. */
+#include "core/base/build.h"
 #include "core/base/file.h"
 #include "core/base/paths.h"
 #include "core/base/utf8.h"

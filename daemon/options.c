@@ -1,4 +1,5 @@
 #include "daemon/options.h"
+#include "core/base/build.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/base/paths.h"
@@ -179,6 +180,12 @@ static char *worker_beside_us(void)
     return mem_printf("%s/parzen-worker", self);
 }
 
+static void print_version(FILE *to, struct argp_state *state)
+{
+    (void)state;
+    fprintf(to, "parzend %s\n", BUILD_ID);
+}
+
 void options_parse(struct options *o, int argc, char **argv)
 {
     static const struct argp argp = {
@@ -187,7 +194,7 @@ void options_parse(struct options *o, int argc, char **argv)
         .doc = "The coordinator of Parzen: keeps studies in one SQLite file "
                "and trains their trials in worker processes."
                "\vUsers talk to it through `parzen`; see `parzen --help`."};
-    argp_program_version = "parzend " BUILD_ID;
+    argp_program_version_hook = print_version;
     argp_err_exit_status = 2;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     *o = (struct options){

@@ -16,6 +16,7 @@
  *                          '------------------'
  */
 #include "daemon/pool.h"
+#include "core/base/build.h"
 #include "core/base/buf.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"

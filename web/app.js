@@ -1,6 +1,6 @@
 // The page: which part of it is shown, and whether parzend is there.
 import { get, takeToken } from "./api.js";
-import { h, setText } from "./dom.js";
+import { h, setAttribute, setText } from "./dom.js";
 import { StudiesPage } from "./studies.js";
 import { StudyPage } from "./study.js";
 
@@ -36,8 +36,10 @@ function askForToken() {
 async function askHealth() {
   try {
     const health = await get("health");
-    setText(document.getElementById("daemon"),
-      `parzend ${health.version}, ${health.workers.length} workers`);
+    const daemon = document.getElementById("daemon");
+    const [version] = health.version.split("+"); // what follows tells builds apart
+    setText(daemon, `parzend ${version}, ${health.workers.length} workers`);
+    setAttribute(daemon, "title", health.version);
     const own = page instanceof StudyPage ? null : health.trouble; // a study says it itself
     const words = [own, ...(health.alarms ?? []).map((a) => a.message ?? a)]
       .filter((w) => typeof w === "string");

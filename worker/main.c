@@ -1,4 +1,5 @@
 /* parzen-worker: spawned by parzend; file descriptor 3 is its channel. */
+#include "core/base/build.h"
 #include "worker/session.h"
 
 #include <fcntl.h>
@@ -19,9 +20,11 @@ enum { CHANNEL_FD = 3 };
 
 static int usage(FILE *to)
 {
-    fprintf(to, "usage: parzen-worker   (started by parzend, never by hand:\n"
-                "file descriptor 3 must be a socket to the daemon)\n"
-                "version " BUILD_ID "\n");
+    fprintf(to,
+            "usage: parzen-worker   (started by parzend, never by hand:\n"
+            "file descriptor 3 must be a socket to the daemon)\n"
+            "version %s\n",
+            BUILD_ID);
     return to == stdout ? 0 : 2;
 }
 

@@ -14,6 +14,7 @@
  * ignored.
  */
 #include "worker/session.h"
+#include "core/base/build.h"
 #include "core/base/buf.h"
 #include "core/wire/channel.h"
 #include "core/wire/msg.h"

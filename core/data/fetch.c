@@ -309,7 +309,7 @@ static void begin_transfer(struct transfer *t)
     curl_easy_setopt(e, CURLOPT_URL, t->url);
     curl_easy_setopt(e, CURLOPT_PRIVATE, t);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->why);
-    curl_easy_setopt(e, CURLOPT_USERAGENT, "parzen/" BUILD_ID);
+    curl_easy_setopt(e, CURLOPT_USERAGENT, "parzen");
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");

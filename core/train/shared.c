@@ -2,6 +2,7 @@
  * written, and the build: another program's idea of it is never taken.
  * Raise the versions when the arithmetic or the files change. */
 #include "core/train/shared.h"
+#include "core/base/build.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/text/bpe.h"
@@ -11,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOKENIZER_IS "tokenizer 1 " BUILD_ID
-#define ENCODED_IS   "encoded 1 " BUILD_ID
+#define TOKENIZER_IS "tokenizer 1 "
+#define ENCODED_IS   "encoded 1 "
 
 static struct span span_of(const char *text)
 {
@@ -26,7 +27,7 @@ static void tokenizer_key(const struct shared *s, size_t n_texts,
 {
     char *what = mem_printf("texts %zu vocab %" PRId32 " frequency %" PRId32,
                             n_texts, o->vocab_size, o->min_frequency);
-    const struct span parts[] = {span_of(TOKENIZER_IS),
+    const struct span parts[] = {span_of(TOKENIZER_IS), span_of(BUILD_ID),
                                  span_of(s->dataset_sha256), span_of(what)};
     stash_key(parts, ARRAY_LEN(parts), key);
     free(what);
@@ -104,6 +105,7 @@ static bool encoded_key(const struct shared *s, const struct bpe *tokenizer,
     char *what = mem_printf("max_len %zu", max_len);
     const struct span parts[] = {
         span_of(ENCODED_IS),
+        span_of(BUILD_ID),
         span_of(s->dataset_sha256),
         {(const char *)pairs, bpe_n_merges(tokenizer) * sizeof(*pairs)},
         span_of(what)};

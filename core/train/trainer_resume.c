@@ -6,6 +6,7 @@
  * The best file may be newer than the one to continue from (the process died
  * between the two). It then stands as the best of its epoch: training that
  * epoch again gives the same value, which is not strictly better. */
+#include "core/base/build.h"
 #include "core/base/buf.h"
 #include "core/base/mem.h"
 #include "core/text/bpe.h"

@@ -1,3 +1,4 @@
+#include "core/base/build.h"
 #include "core/base/mem.h"
 #include "core/train/run_model.h"
 #include "core/train/trainer_priv.h"

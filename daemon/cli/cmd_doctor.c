@@ -2,6 +2,7 @@
  *
  * The database is parzend's alone: `parzend --check` reads it and our findings
  * are its lines. */
+#include "core/base/build.h"
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
@@ -71,6 +72,19 @@ static void finding(struct doctor *d, const char *what, const char *fmt, ...)
 
 /* --- programs beside ours ------------------------------------------------- */
 
+/* What a program says of itself ends with its build. Cut in place. */
+static const char *last_word(char *said)
+{
+    char *end = said + strlen(said);
+    while (end > said && (end[-1] == '\n' || end[-1] == ' ')) {
+        *--end = '\0';
+    }
+    while (end > said && end[-1] != '\n' && end[-1] != ' ') {
+        end--;
+    }
+    return end;
+}
+
 static void check_program(struct doctor *d, const char *name)
 {
     char *path = launch_beside_us(name);
@@ -78,13 +92,13 @@ static void check_program(struct doctor *d, const char *name)
     struct buf out;
     buf_init(&out, OUTPUT_MAX);
     int code = program_run(path, argv, true, &out);
-    const char *said = out.data != NULL ? out.data : "";
+    const char *build = out.data != NULL ? last_word(out.data) : "";
     if (code != 0) {
         finding(d, name, "%s cannot be run: %s", path,
                 access(path, X_OK) != 0 ? strerror(errno) : "it fails");
-    } else if (strstr(said, BUILD_ID) == NULL) {
-        finding(d, name, "%s is of another version than parzen %s", path,
-                BUILD_ID);
+    } else if (strcmp(build, BUILD_ID) != 0) {
+        finding(d, name, "%s is of another build (%s) than parzen (%s)", path,
+                build, BUILD_ID);
     } else {
         fact(d, name, "%s, version %s", path, BUILD_ID);
     }

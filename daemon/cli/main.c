@@ -1,4 +1,5 @@
 /* parzen: the command line. */
+#include "core/base/build.h"
 #include "core/base/buf.h"
 #include "core/base/nearest.h"
 #include "daemon/cli/cli.h"
@@ -60,10 +61,16 @@ static int dispatch(struct cli *c, int argc, char **argv)
     return unknown(c, argv[0]);
 }
 
+static void print_version(FILE *to, struct argp_state *state)
+{
+    (void)state;
+    fprintf(to, "parzen %s\n", BUILD_ID);
+}
+
 int main(int argc, char **argv)
 {
     struct cli c;
-    argp_program_version = "parzen " BUILD_ID;
+    argp_program_version_hook = print_version;
     argp_err_exit_status = CLI_USAGE;
     signal(SIGPIPE, SIG_IGN); /* a write to a dead daemon is an error */
     cli_init(&c);

@@ -1,6 +1,7 @@
 /* tpe-run SPACE SEED N: N sequential trials of TPE on a fixed objective, as one
  * JSON object: the spaces, objectives and layout of the project's Optuna
  * oracle, so that both runs can be compared value by value. */
+#include "core/base/build.h"
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"

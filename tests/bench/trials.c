@@ -5,6 +5,7 @@
  * a new folder and is its workers too: it answers PREPARE at once, and ASSIGN
  * by one epoch and DONE with a value that depends on the parameter. Measured
  * from the first trial's start to the study's end, as the database tells. */
+#include "core/base/build.h"
 #include "core/base/buf.h"
 #include "core/base/file.h"
 #include "core/base/json.h"

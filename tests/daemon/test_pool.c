@@ -1,5 +1,6 @@
 /* The pool against workers that live, die, lie and hang. */
 #include "daemon/pool.h"
+#include "core/base/build.h"
 #include "core/base/log.h"
 #include "core/wire/msg.h"
 #include "tests/lib/fake_worker.h"
@@ -189,7 +190,8 @@ START_TEST(another_build_is_refused)
 {
     run_script("other-build");
     ck_assert_int_eq(seen.cause, TRIAL_CAUSE_SPAWN);
-    ck_assert_ptr_nonnull(strstr(seen.message, "another build"));
+    ck_assert_ptr_nonnull(strstr(seen.message, "another build (other,"));
+    ck_assert_ptr_nonnull(strstr(seen.message, BUILD_ID));
     ck_assert_ptr_nonnull(strstr(seen.trouble, "cannot be started"));
 }
 END_TEST

@@ -1,3 +1,4 @@
+#include "core/base/build.h"
 #include "tests/lib/fake_worker.h"
 #include "core/wire/frame.h"
 #include "core/wire/msg.h"

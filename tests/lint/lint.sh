@@ -87,7 +87,7 @@ done >>"$bad"
 # --- headers compile alone ------------------------------------------------------------
 for f in $(printf '%s\n' $sources | grep '\.h$'); do
     printf '#include "%s"\n' "$f" |
-        $CC -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -DBUILD_ID='""' -iquote . -fsyntax-only -x c - 2>/dev/null ||
+        $CC -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -iquote . -fsyntax-only -x c - 2>/dev/null ||
         echo "$f:1: does not compile alone"
 done >>"$bad"
 

@@ -1,0 +1,3 @@
+#include "core/base/build.h"
+
+const char BUILD_ID[] = PARZEN_BUILD; /* this object alone is given it */
