@@ -88,21 +88,23 @@ static void perform_assign(struct daemon *d, const struct action *a)
     char *log = paths_trial_file(d->options.state_dir, s->id, t->number, "log");
     char *cache = paths_in_state(d->options.state_dir, "cache");
     char *tb = paths_tb_trial_dir(d->options.state_dir, s->id, t->number);
-    struct msg m = {.type = MSG_ASSIGN,
-                    .assign = {.id = {s->id, t->number, a->attempt},
-                               .metric = s->spec.metric,
-                               .maximize = s->spec.direction == SPEC_MAXIMIZE,
-                               .of_last = s->spec.of == SPEC_OF_LAST,
-                               .cache_dir = cache,
-                               .data_sha256 = (char *)s->data.sha256,
-                               .dir = dir,
-                               .resume_file = file_or_empty(t->last),
-                               .resume_sha256 = sha_or_empty(t->last),
-                               .previous_file = file_or_empty(t->previous),
-                               .previous_sha256 = sha_or_empty(t->previous),
-                               .best_file = file_or_empty(t->best),
-                               .best_sha256 = sha_or_empty(t->best),
-                               .tb_dir = tb}};
+    struct msg m = {
+        .type = MSG_ASSIGN,
+        .assign = {.id = {s->id, t->number, a->attempt},
+                   .metric = s->spec.metric,
+                   .maximize = s->spec.direction == SPEC_MAXIMIZE,
+                   .of_last = s->spec.of == SPEC_OF_LAST,
+                   .cache_dir = cache,
+                   .data_sha256 = (char *)s->data.sha256,
+                   .dir = dir,
+                   .resume_file = file_or_empty(t->last),
+                   .resume_sha256 = sha_or_empty(t->last),
+                   .previous_file = file_or_empty(t->previous),
+                   .previous_sha256 = sha_or_empty(t->previous),
+                   .best_file = file_or_empty(t->best),
+                   .best_sha256 = sha_or_empty(t->best),
+                   .best_epoch = t->best != NULL ? t->best->epoch : -1,
+                   .tb_dir = tb}};
     double *values = mem_alloc(s->spec.space.n + 1, sizeof(*values));
     study_values(s, t->number, values);
     spec_run(&s->spec, values, t->number, &m.assign.run);

@@ -3,7 +3,11 @@
  *
  * Possible failures: the last one is missing or damaged: the previous one is
  * tried, with the same best model (that may be newer: trainer_resume.c). The
- * best model is damaged: what counts on it is of no use, so all begins anew.
+ * best model is missing or damaged: what was saved before the end of its epoch
+ * goes on without it, and makes it again; what is newer counts on it and is of
+ * no use, however whole: gone on from there, the training could end without its
+ * best model. When nothing is left, all begins anew. Either way the end is the
+ * one of a training that was left alone.
  * The file is moved before the daemon is told: from then on the name is free
  * for the training that follows, and a death between the two is found by the
  * next attempt as a missing file. */
@@ -90,6 +94,11 @@ static void collect(const struct resume *r, const struct candidate *lasts,
     }
 }
 
+static bool is_of_no_use(int rc)
+{
+    return rc == ERR_NOTFOUND || rc == ERR_CORRUPT;
+}
+
 int resume_training(const struct msg_assign *a, const struct objective_out *out,
                     struct trainer_options *o, struct trainer **trainer,
                     struct err *err)
@@ -106,11 +115,14 @@ int resume_training(const struct msg_assign *a, const struct objective_out *out,
         }
         is_resumed = true;
         int rc = try(o, &lasts[i], &best, trainer, err);
-        if (rc != ERR_NOTFOUND && rc != ERR_CORRUPT) {
-            return rc;
-        }
-        if (best.file[0] != '\0' && !is_whole(&r, &best)) {
+        if (is_of_no_use(rc) && best.file[0] != '\0' && !is_whole(&r, &best)) {
             discard(&r, &best, "the best model's file is missing or damaged");
+            o->best_is_lost = true;
+            o->lost_epoch = a->best_epoch;
+            rc = try(o, &lasts[i], &best, trainer, err);
+        }
+        if (!is_of_no_use(rc)) {
+            return rc;
         }
         discard(&r, &lasts[i], err->msg);
     }

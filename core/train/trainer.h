@@ -53,6 +53,11 @@ struct trainer_options {
      */
     const char *resume_file, *resume_sha256;
     const char *best_file, *best_sha256;
+    /* The best model so far, of epoch lost_epoch, is there no more, and no
+     * best_file is given: only a checkpoint from before that epoch's end will
+     * do, for the epoch to be trained again. */
+    bool best_is_lost;
+    int64_t lost_epoch;
 };
 
 enum trainer_phase {

@@ -5,7 +5,9 @@
  *
  * The best file may be newer than the one to continue from (the process died
  * between the two). It then stands as the best of its epoch: training that
- * epoch again gives the same value, which is not strictly better. */
+ * epoch again gives the same value, which is not strictly better. When it is
+ * lost, training its epoch again makes it again: nothing is the best until
+ * then, and the epoch that was is better than all that come before it. */
 #include "core/base/build.h"
 #include "core/base/buf.h"
 #include "core/base/mem.h"
@@ -15,6 +17,7 @@
 #include "core/train/trainer_priv.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -187,6 +190,19 @@ static int resume_best(struct trainer *t, const char *file, const char *sha256,
     return rc != 0 && counted_on ? err_set(err, rc, "%s", why.msg) : 0;
 }
 
+static int forgo_best(struct trainer *t, int64_t lost_epoch, struct err *err)
+{
+    if (t->state.epoch > lost_epoch || t->state.end >= 0) {
+        return err_set(err, ERR_CORRUPT,
+                       "it counts on the best model, of epoch %" PRId64
+                       ", which is lost",
+                       lost_epoch);
+    }
+    t->state.best_epoch = -1;
+    t->state.best_value = NAN;
+    return 0;
+}
+
 int trainer_resume(struct trainer *t, const struct trainer_options *options,
                    struct err *err)
 {
@@ -195,7 +211,11 @@ int trainer_resume(struct trainer *t, const struct trainer_options *options,
         return 0;
     }
     int rc = resume_last(t, file, text_or_null(options->resume_sha256), err);
-    return rc == 0 ? resume_best(t, text_or_null(options->best_file),
-                                 text_or_null(options->best_sha256), err)
-                   : rc;
+    if (rc != 0) {
+        return rc;
+    }
+    return options->best_is_lost
+               ? forgo_best(t, options->lost_epoch, err)
+               : resume_best(t, text_or_null(options->best_file),
+                             text_or_null(options->best_sha256), err);
 }

@@ -11,7 +11,7 @@
 #include "core/spec/trial.h"
 struct buf;
 
-enum { MSG_PROTOCOL = 6 };
+enum { MSG_PROTOCOL = 7 };
 
 /* F(type, name); types: I int64_t, D double, S char * (owned once decoded),
  * ID struct trial_id, RUN struct run, METRICS struct run_metrics, MEMORY
@@ -39,7 +39,7 @@ enum { MSG_PROTOCOL = 6 };
 #define MSG_PREPARE_FAILED_FIELDS(F) F(I, study) F(S, message)
 /* daemon -> worker: do this trial. resume_* name the committed checkpoint to
  * continue from ("": none), previous_* the one before it, for when that is
- * damaged; dir is the trial's folder for checkpoints, tb_dir the one for its
+ * damaged, best_* the best model so far; dir is the trial's folder for checkpoints, tb_dir the one for its
  * TensorBoard log ("": none is kept). objective, params: JSON of what to do
  * (worker/objective.h) and of its parameters by name; both "" for the built-in
  * training. */
@@ -47,7 +47,8 @@ enum { MSG_PROTOCOL = 6 };
     F(ID, id) F(RUN, run) F(I, metric) F(I, maximize) F(I, of_last)            \
     F(S, cache_dir) F(S, data_sha256) F(S, dir) F(S, resume_file)              \
     F(S, resume_sha256) F(S, previous_file) F(S, previous_sha256)              \
-    F(S, best_file) F(S, best_sha256) F(S, tb_dir) F(S, objective) F(S, params)
+    F(S, best_file) F(S, best_sha256) F(I, best_epoch) F(S, tb_dir)            \
+    F(S, objective) F(S, params)
 /* worker -> daemon: sign of life from the training loop itself. */
 #define MSG_PROGRESS_FIELDS(F)                                                 \
     F(ID, id) F(S, phase) F(I, epoch) F(I, step) F(I, n_steps) F(D, loss)

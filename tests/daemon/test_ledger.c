@@ -110,7 +110,8 @@ static const struct study_trial *trial(void)
 /* Trial 0 of study 1 runs in slot 0; one epoch of it is committed. */
 static void setup(void)
 {
-    const struct ledger_hooks hooks = {NULL, put, flush, load, verify, on_refused};
+    const struct ledger_hooks hooks = {NULL, put,    flush,
+                                       load, verify, on_refused};
     struct spec spec = story_spec("s", 1);
     struct event add = event(EVENT_ADD_STUDY);
     struct event prepared = event(EVENT_PREPARED);

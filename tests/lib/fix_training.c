@@ -109,7 +109,7 @@ struct trainer_options fix_training_options(const struct fix_training *f,
     return (struct trainer_options){
         .run = *run,
         .metric = RUN_VAL_LOSS,
-        .maximize = false,
+        .maximize = f->maximize,
         .dataset = f->dataset,
         .dataset_sha256 = f->sha256,
         .dir = f->trial_dir,

@@ -10,6 +10,7 @@ struct fix_training {
     char dir[64]; /* temporary; checkpoints are in dir/trial */
     char trial_dir[80];
     const char *shared_dir; /* of its trainers; NULL at first */
+    bool maximize;          /* the objective, for an early best epoch */
     struct dataset *dataset;
     char sha256[65];
 };

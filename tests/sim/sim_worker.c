@@ -90,6 +90,14 @@ static void save(struct sim *s, int slot, bool best, int64_t epoch)
         (struct sim_file){w->id.study, w->id.number, mem_strdup(name), false};
 }
 
+static void discard(struct sim *s, int slot, bool best, int64_t epoch,
+                    const char *why)
+{
+    struct event *e = say(&s->workers[slot], slot, EVENT_DISCARD);
+    e->discard.file = mem_printf("%s-%" PRId64, best ? "best" : "last", epoch);
+    e->discard.message = why;
+}
+
 /* Is the file of that epoch whole? If not, it is told and of no use. */
 static bool can_use(struct sim *s, int slot, bool best, int64_t epoch)
 {
@@ -103,9 +111,8 @@ static bool can_use(struct sim *s, int slot, bool best, int64_t epoch)
         free(name);
         return true;
     }
-    struct event *e = say(w, slot, EVENT_DISCARD);
-    e->discard.file = name;
-    e->discard.message = "damaged";
+    free(name);
+    discard(s, slot, best, epoch, "damaged");
     return false;
 }
 
@@ -113,13 +120,16 @@ static bool can_use(struct sim *s, int slot, bool best, int64_t epoch)
 static int64_t find_resume(struct sim *s, int slot, const struct sim_command *c)
 {
     const int64_t epochs[] = {c->last, c->previous};
+    bool best_is_lost = c->best >= 0 && !can_use(s, slot, true, c->best);
     for (size_t i = 0; i < ARRAY_LEN(epochs); i++) {
-        if (epochs[i] >= 0 && can_use(s, slot, false, epochs[i])) {
+        if (epochs[i] >= 0 && best_is_lost && epochs[i] > c->best) {
+            discard(s, slot, false, epochs[i], "it counts on the best");
+        } else if (epochs[i] >= 0 && can_use(s, slot, false, epochs[i])) {
             return epochs[i];
         }
     }
-    if (c->best >= 0) {
-        (void)can_use(s, slot, true, c->best);
+    if (c->best >= 0 && !best_is_lost) {
+        discard(s, slot, true, c->best, "the training starts over");
     }
     return 0;
 }

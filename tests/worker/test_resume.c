@@ -48,11 +48,12 @@ static void train_a_while(void)
     trainer_free(t);
 }
 
-static void set_up(void)
+static void set_up_as(bool maximize)
 {
     static const struct fix_plan to_the_end = {.n_steps = -1};
     struct err err = {0};
     fix_training_init(&fix, 60);
+    fix.maximize = maximize;
     fix_training_run(&run);
     run.max_epochs = 4;
     whole = (struct fix_record){0};
@@ -60,6 +61,16 @@ static void set_up(void)
     must(checkpoint_remove_others(fix.trial_dir, NULL, 0, &err), &err);
     n_said = 0;
     train_a_while();
+}
+
+static void set_up(void)
+{
+    set_up_as(false);
+}
+
+static void set_up_best_first(void)
+{
+    set_up_as(true); /* the loss falls: the first epoch's is the largest */
 }
 
 static void tear_down(void)
@@ -117,7 +128,8 @@ static void must_go_on(int64_t step)
         .previous_file = lasts[N_LASTS - 2].file,
         .previous_sha256 = lasts[N_LASTS - 2].sha256,
         .best_file = best.file,
-        .best_sha256 = best.sha256};
+        .best_sha256 = best.sha256,
+        .best_epoch = best.epoch};
     const struct objective_out out = {.say = on_say};
     struct trainer *t;
     struct trainer_event e;
@@ -173,8 +185,35 @@ START_TEST(else_it_starts_over)
 }
 END_TEST
 
+/* The last checkpoint counts on it; the one before goes on without. */
 START_TEST(a_damaged_best_model_is_trained_again)
 {
+    ck_assert_int_eq(best.epoch, lasts[N_LASTS - 2].epoch);
+    damage(best.file, _i != 0);
+    must_go_on(lasts[N_LASTS - 2].step);
+    ck_assert_int_eq(n_said, 2);
+    ck_assert_str_eq(said[0], "best-1.safetensors");
+    ck_assert_str_eq(said[1], lasts[N_LASTS - 1].file);
+    ck_assert(is_there(PATHS_DAMAGED));
+}
+END_TEST
+
+/* Saved before the end of its epoch, the last one does not count on it. */
+START_TEST(a_best_model_that_is_ahead_is_trained_again)
+{
+    lasts[N_LASTS - 1] = lasts[N_LASTS - 2];
+    lasts[N_LASTS - 2] = (struct trainer_checkpoint){.file = ""};
+    damage(best.file, _i != 0);
+    must_go_on(lasts[N_LASTS - 1].step);
+    ck_assert_int_eq(n_said, 1);
+    ck_assert_str_eq(said[0], "best-1.safetensors");
+}
+END_TEST
+
+/* Both count on it. */
+START_TEST(an_old_best_model_is_trained_again_from_the_start)
+{
+    ck_assert_int_lt(best.epoch, lasts[N_LASTS - 2].epoch);
     damage(best.file, _i != 0);
     must_go_on(0);
     ck_assert_int_eq(n_said, 3);
@@ -191,6 +230,12 @@ Suite *suite(void)
     tcase_add_loop_test(c, else_the_previous, 0, 2);
     tcase_add_test(c, else_it_starts_over);
     tcase_add_loop_test(c, a_damaged_best_model_is_trained_again, 0, 2);
+    tcase_add_loop_test(c, a_best_model_that_is_ahead_is_trained_again, 0, 2);
+    suite_add_tcase(s, c);
+    c = tcase_create("best first");
+    tcase_add_checked_fixture(c, set_up_best_first, tear_down);
+    tcase_add_loop_test(c, an_old_best_model_is_trained_again_from_the_start, 0,
+                        2);
     suite_add_tcase(s, c);
     return s;
 }
