@@ -518,47 +518,50 @@ static void hear(struct mirror *m, const struct action *a)
 
 /* --- all ------------------------------------------------------------------ */
 
-void mirror_apply(struct mirror *m, const struct action *a)
+/* Of slots and the clock; false: it is of something else. */
+static bool apply_slot(struct mirror *m, const struct action *a)
 {
-    struct study *s = mirror_study(m, a->study);
+    switch (a->kind) {
+    case ACTION_SLOT:
+        set_slot(m, a->slot, (struct slot){.state = a->set_slot.state});
+        return true;
+    case ACTION_PREPARE:
+        prepare(m, a);
+        return true;
+    case ACTION_ASSIGN:
+        assign(m, a);
+        return true;
+    case ACTION_STOP:
+        stop(&m->slots[a->slot], a);
+        return true;
+    case ACTION_KILL:
+        condemn(&m->slots[a->slot], a);
+        return true;
+    case ACTION_TICK:
+        tick(m, a);
+        return true;
+    case ACTION_PROGRESS:
+        hear(m, a);
+        return mirror_trial(m, a->study, a->number) == NULL;
+    case ACTION_REMOVE_FILE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void apply(struct mirror *m, struct study *s, const struct action *a)
+{
     struct study_trial *t = mirror_trial(m, a->study, a->number);
+    assert(s != NULL || a->kind == ACTION_ADD_STUDY);
     switch (a->kind) {
     case ACTION_ADD_STUDY:
         add_study(m, a);
-        s = mirror_study(m, a->study);
         break;
     case ACTION_ADD_TRIAL:
-        assert(s != NULL);
         add_trial(m, s, a);
         break;
-    case ACTION_SLOT:
-        set_slot(m, a->slot, (struct slot){.state = a->set_slot.state});
-        break;
-    case ACTION_PREPARE:
-        prepare(m, a);
-        break;
-    case ACTION_ASSIGN:
-        assign(m, a);
-        break;
-    case ACTION_STOP:
-        stop(&m->slots[a->slot], a);
-        break;
-    case ACTION_KILL:
-        condemn(&m->slots[a->slot], a);
-        break;
-    case ACTION_TICK:
-        tick(m, a);
-        break;
-    case ACTION_REMOVE_FILE:
-        break;
-    case ACTION_PROGRESS:
-        hear(m, a);
-        if (t != NULL) {
-            apply_trial(s, t, a);
-        }
-        break;
     case ACTION_PREPARING:
-        assert(s != NULL);
         hear_preparation(m, s, a);
         break;
     case ACTION_ADOPT_STUDY:
@@ -570,7 +573,6 @@ void mirror_apply(struct mirror *m, const struct action *a)
     case ACTION_PREPARED:
     case ACTION_UNPREPARED:
     case ACTION_DELETE_STUDY:
-        assert(s != NULL);
         apply_study(m, s, a);
         break;
     default:
@@ -578,9 +580,16 @@ void mirror_apply(struct mirror *m, const struct action *a)
         apply_trial(s, t, a);
         break;
     }
+}
+
+void mirror_apply(struct mirror *m, const struct action *a)
+{
+    if (!apply_slot(m, a)) {
+        apply(m, mirror_study(m, a->study), a);
+    }
     m->next_seq = max_of(m->next_seq, a->seq + 1);
     if (a->seq != 0 && a->number < 0 && a->kind != ACTION_DELETE_STUDY &&
         a->kind != ACTION_SET_IMPORTANCES) {
-        s->seq = a->seq;
+        mirror_study(m, a->study)->seq = a->seq;
     }
 }

@@ -80,6 +80,17 @@ static char *sha_or_empty(struct study_checkpoint *c)
     return c != NULL ? c->sha256 : (char *)"";
 }
 
+static void name_checkpoints(struct msg_assign *m, const struct study_trial *t)
+{
+    m->resume_file = file_or_empty(t->last);
+    m->resume_sha256 = sha_or_empty(t->last);
+    m->previous_file = file_or_empty(t->previous);
+    m->previous_sha256 = sha_or_empty(t->previous);
+    m->best_file = file_or_empty(t->best);
+    m->best_sha256 = sha_or_empty(t->best);
+    m->best_epoch = t->best != NULL ? t->best->epoch : -1;
+}
+
 static void perform_assign(struct daemon *d, const struct action *a)
 {
     const struct study *s = mirror_study(d->ledger.mirror, a->study);
@@ -88,23 +99,16 @@ static void perform_assign(struct daemon *d, const struct action *a)
     char *log = paths_trial_file(d->options.state_dir, s->id, t->number, "log");
     char *cache = paths_in_state(d->options.state_dir, "cache");
     char *tb = paths_tb_trial_dir(d->options.state_dir, s->id, t->number);
-    struct msg m = {
-        .type = MSG_ASSIGN,
-        .assign = {.id = {s->id, t->number, a->attempt},
-                   .metric = s->spec.metric,
-                   .maximize = s->spec.direction == SPEC_MAXIMIZE,
-                   .of_last = s->spec.of == SPEC_OF_LAST,
-                   .cache_dir = cache,
-                   .data_sha256 = (char *)s->data.sha256,
-                   .dir = dir,
-                   .resume_file = file_or_empty(t->last),
-                   .resume_sha256 = sha_or_empty(t->last),
-                   .previous_file = file_or_empty(t->previous),
-                   .previous_sha256 = sha_or_empty(t->previous),
-                   .best_file = file_or_empty(t->best),
-                   .best_sha256 = sha_or_empty(t->best),
-                   .best_epoch = t->best != NULL ? t->best->epoch : -1,
-                   .tb_dir = tb}};
+    struct msg m = {.type = MSG_ASSIGN,
+                    .assign = {.id = {s->id, t->number, a->attempt},
+                               .metric = s->spec.metric,
+                               .maximize = s->spec.direction == SPEC_MAXIMIZE,
+                               .of_last = s->spec.of == SPEC_OF_LAST,
+                               .cache_dir = cache,
+                               .data_sha256 = (char *)s->data.sha256,
+                               .dir = dir,
+                               .tb_dir = tb}};
+    name_checkpoints(&m.assign, t);
     double *values = mem_alloc(s->spec.space.n + 1, sizeof(*values));
     study_values(s, t->number, values);
     spec_run(&s->spec, values, t->number, &m.assign.run);
@@ -305,82 +309,117 @@ static bool is_memory(const struct trial_memory *m)
            (m->of_worker == 0 || m->of_worker == 1);
 }
 
-/* A worker's word as an event; false when no worker may say it. */
-static bool event_of(const struct msg *m, struct event *e)
+static bool take_preparing(const struct msg *m, struct event *e)
 {
-    switch (m->type) {
-    case MSG_PREPARING:
-        e->kind = EVENT_PREPARING;
-        e->study = m->preparing.study;
-        e->preparing = preparing_of(&m->preparing);
-        return m->preparing.done >= 0 && m->preparing.total >= 0;
-    case MSG_PREPARED:
-        e->kind = EVENT_PREPARED;
-        e->study = m->prepared.study;
-        e->prepared = prepared_of(&m->prepared);
-        return true;
-    case MSG_PREPARE_FAILED:
-        e->kind = EVENT_PREPARE_FAILED;
-        e->study = m->prepare_failed.study;
-        e->prepare_failed.message = m->prepare_failed.message;
-        return is_sentence(m->prepare_failed.message);
-    case MSG_PROGRESS:
-        e->kind = EVENT_PROGRESS;
-        e->id = m->progress.id;
-        e->progress = progress_of(&m->progress);
-        return true;
-    case MSG_REPORT:
-        e->kind = EVENT_REPORT;
-        e->id = m->report.id;
-        e->report.epoch = m->report.epoch;
-        e->report.metrics = metrics_of(&m->report);
-        e->report.memory = m->report.memory;
-        return is_memory(&m->report.memory);
-    case MSG_CHECKPOINT:
-        e->kind = EVENT_CHECKPOINT;
-        e->id = m->checkpoint.id;
-        e->checkpoint.best = m->checkpoint.best != 0;
-        e->checkpoint.file = checkpoint_of(&m->checkpoint);
-        return paths_is_file_name(m->checkpoint.file);
-    case MSG_DISCARD:
-        e->kind = EVENT_DISCARD;
-        e->id = m->discard.id;
-        e->discard.file = m->discard.file;
-        e->discard.message = m->discard.message;
-        return is_sentence(m->discard.message);
-    case MSG_CONSTRAINTS:
-        e->kind = EVENT_CONSTRAINTS;
-        e->id = m->constraints.id;
-        return constraints_of(m->constraints.values, e);
-    case MSG_DONE:
-        e->kind = EVENT_DONE;
-        e->id = m->done.id;
-        e->done.value = canonical(m->done.value);
-        e->done.best_epoch = m->done.best_epoch;
-        e->done.memory = m->done.memory;
-        return is_memory(&m->done.memory);
-    case MSG_FAILED:
-        e->kind = EVENT_FAILED;
-        e->id = m->failed.id;
-        e->failed.cause = (enum trial_cause)m->failed.cause;
-        e->failed.message = m->failed.message;
-        return m->failed.cause > TRIAL_CAUSE_NONE &&
-               m->failed.cause < TRIAL_N_CAUSES &&
-               is_sentence(m->failed.message);
-    case MSG_STOPPED:
-        e->kind = EVENT_STOPPED;
-        e->id = m->stopped.id;
-        return true;
-    default:
-        return false;
-    }
+    e->study = m->preparing.study;
+    e->preparing = preparing_of(&m->preparing);
+    return m->preparing.done >= 0 && m->preparing.total >= 0;
 }
 
-/* Does this word leave its slot free? */
-static bool ends_work(enum msg_type type)
+static bool take_prepared(const struct msg *m, struct event *e)
 {
-    return type == MSG_PREPARED || type == MSG_PREPARE_FAILED ||
-           type == MSG_DONE || type == MSG_FAILED || type == MSG_STOPPED;
+    e->study = m->prepared.study;
+    e->prepared = prepared_of(&m->prepared);
+    return true;
+}
+
+static bool take_prepare_failed(const struct msg *m, struct event *e)
+{
+    e->study = m->prepare_failed.study;
+    e->prepare_failed.message = m->prepare_failed.message;
+    return is_sentence(m->prepare_failed.message);
+}
+
+static bool take_progress(const struct msg *m, struct event *e)
+{
+    e->id = m->progress.id;
+    e->progress = progress_of(&m->progress);
+    return true;
+}
+
+static bool take_report(const struct msg *m, struct event *e)
+{
+    e->id = m->report.id;
+    e->report.epoch = m->report.epoch;
+    e->report.metrics = metrics_of(&m->report);
+    e->report.memory = m->report.memory;
+    return is_memory(&m->report.memory);
+}
+
+static bool take_checkpoint(const struct msg *m, struct event *e)
+{
+    e->id = m->checkpoint.id;
+    e->checkpoint.best = m->checkpoint.best != 0;
+    e->checkpoint.file = checkpoint_of(&m->checkpoint);
+    return paths_is_file_name(m->checkpoint.file);
+}
+
+static bool take_discard(const struct msg *m, struct event *e)
+{
+    e->id = m->discard.id;
+    e->discard.file = m->discard.file;
+    e->discard.message = m->discard.message;
+    return is_sentence(m->discard.message);
+}
+
+static bool take_constraints(const struct msg *m, struct event *e)
+{
+    e->id = m->constraints.id;
+    return constraints_of(m->constraints.values, e);
+}
+
+static bool take_done(const struct msg *m, struct event *e)
+{
+    e->id = m->done.id;
+    e->done.value = canonical(m->done.value);
+    e->done.best_epoch = m->done.best_epoch;
+    e->done.memory = m->done.memory;
+    return is_memory(&m->done.memory);
+}
+
+static bool take_failed(const struct msg *m, struct event *e)
+{
+    e->id = m->failed.id;
+    e->failed.cause = (enum trial_cause)m->failed.cause;
+    e->failed.message = m->failed.message;
+    return m->failed.cause > TRIAL_CAUSE_NONE &&
+           m->failed.cause < TRIAL_N_CAUSES && is_sentence(m->failed.message);
+}
+
+static bool take_stopped(const struct msg *m, struct event *e)
+{
+    e->id = m->stopped.id;
+    return true;
+}
+
+/* What a worker may say. */
+static const struct word {
+    bool (*take)(const struct msg *m, struct event *e); /* false: it is wrong */
+    enum event_kind kind;
+    bool ends_work; /* it leaves the slot free */
+} WORDS[] = {
+    [MSG_PREPARING] = {take_preparing, EVENT_PREPARING, false},
+    [MSG_PREPARED] = {take_prepared, EVENT_PREPARED, true},
+    [MSG_PREPARE_FAILED] = {take_prepare_failed, EVENT_PREPARE_FAILED, true},
+    [MSG_PROGRESS] = {take_progress, EVENT_PROGRESS, false},
+    [MSG_REPORT] = {take_report, EVENT_REPORT, false},
+    [MSG_CHECKPOINT] = {take_checkpoint, EVENT_CHECKPOINT, false},
+    [MSG_DISCARD] = {take_discard, EVENT_DISCARD, false},
+    [MSG_CONSTRAINTS] = {take_constraints, EVENT_CONSTRAINTS, false},
+    [MSG_DONE] = {take_done, EVENT_DONE, true},
+    [MSG_FAILED] = {take_failed, EVENT_FAILED, true},
+    [MSG_STOPPED] = {take_stopped, EVENT_STOPPED, true},
+};
+
+/* NULL when no worker may say it. */
+static const struct word *word_of(const struct msg *m, struct event *e)
+{
+    size_t type = (size_t)m->type;
+    if (type >= ARRAY_LEN(WORDS) || WORDS[type].take == NULL) {
+        return NULL;
+    }
+    e->kind = WORDS[type].kind;
+    return WORDS[type].take(m, e) ? &WORDS[type] : NULL;
 }
 
 /* The study that a slot works for; 0: none. */
@@ -408,7 +447,8 @@ static void on_msg(void *ctx, int slot, const struct msg *m)
 {
     struct daemon *d = ctx;
     struct event e = {.slot = slot};
-    if (!event_of(m, &e)) {
+    const struct word *word = word_of(m, &e);
+    if (word == NULL) {
         LOG_WARN("protocol", "slot=%d message=%s", slot, msg_name(m->type));
         pool_kill(d->pool, slot, false);
         return;
@@ -418,7 +458,7 @@ static void on_msg(void *ctx, int slot, const struct msg *m)
     }
     int64_t study = study_of(d, slot);
     daemon_event(d, &e);
-    if (ends_work(m->type)) {
+    if (word->ends_work) {
         clear_after(d, study);
         on_idle(d, slot);
     }

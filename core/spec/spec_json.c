@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/spec/spec_table.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -373,6 +374,7 @@ static int read_field(const struct spec_row *row, const struct json *node,
     int64_t whole = 0;
     double v = 0.0;
     int rc = 0;
+    assert(row->type == SPEC_FIELD);
     if (json_kind(node) == JSON_OBJECT) {
         return read_param(row, node, s, err);
     }
@@ -397,70 +399,70 @@ static int read_field(const struct spec_row *row, const struct json *node,
     return rc;
 }
 
+static int read_optional(const struct spec_row *row, const struct json *node,
+                         double *out, struct err *err)
+{
+    if (json_kind(node) == JSON_NULL) {
+        *out = NAN;
+        return 0;
+    }
+    return read_real(row, node, out, err);
+}
+
+static int read_bool(const struct spec_row *row, const struct json *node,
+                     bool *out, struct err *err)
+{
+    if (json_kind(node) != JSON_BOOL) {
+        return wrong_kind(row, "true or false", node, err);
+    }
+    *out = json_bool(node);
+    return 0;
+}
+
+static int read_seed(const struct spec_row *row, const struct json *node,
+                     uint64_t *out, struct err *err)
+{
+    int64_t whole;
+    int rc = read_whole(row, node, &whole, err);
+    if (rc == 0) {
+        *out = (uint64_t)whole;
+    }
+    return rc;
+}
+
 static int read_row(const struct spec_row *row, const struct json *node,
                     struct spec *s, struct err *err)
 {
-    int64_t whole;
-    int rc;
+    size_t n;
+    struct spec_list list = spec_list_of(s, row->type);
+    if (spec_words(row->type, &n) != NULL) {
+        return read_word(row, node, spec_at(s, row), err);
+    }
+    if (list.items != NULL) {
+        bool is_needed = s->objective == SPEC_OBJECTIVE_CLASSIFIER;
+        return read_strings(row, node, is_needed, list.items, list.n, err);
+    }
     switch (row->type) {
     case SPEC_INT:
         return read_whole(row, node, spec_at(s, row), err);
     case SPEC_SEED:
-        rc = read_whole(row, node, &whole, err);
-        if (rc == 0) {
-            s->base.seed = (uint64_t)whole;
-        }
-        return rc;
+        return read_seed(row, node, spec_at(s, row), err);
     case SPEC_OPTIONAL:
-        if (json_kind(node) == JSON_NULL) {
-            *(double *)spec_at(s, row) = NAN;
-            return 0;
-        }
-        return read_real(row, node, spec_at(s, row), err);
+        return read_optional(row, node, spec_at(s, row), err);
     case SPEC_REAL:
         return read_real(row, node, spec_at(s, row), err);
     case SPEC_BOOL:
-        if (json_kind(node) != JSON_BOOL) {
-            return wrong_kind(row, "true or false", node, err);
-        }
-        *(bool *)spec_at(s, row) = json_bool(node);
-        return 0;
+        return read_bool(row, node, spec_at(s, row), err);
     case SPEC_NAME:
     case SPEC_TEXT:
         return read_name(row, node, spec_at(s, row), err);
-    case SPEC_SOURCES:
-        return read_strings(row, node,
-                            s->objective == SPEC_OBJECTIVE_CLASSIFIER,
-                            &s->data.sources, &s->data.n_sources, err);
-    case SPEC_TEST_SOURCES:
-        return read_strings(row, node, false, &s->data.test_sources,
-                            &s->data.n_test_sources, err);
-    case SPEC_COMMAND:
-        return read_strings(row, node, false, &s->work.command,
-                            &s->work.n_command, err);
-    case SPEC_CONSTRAINTS:
-        return read_strings(row, node, false, &s->work.constraints,
-                            &s->work.n_constraints, err);
     case SPEC_PARAMS:
         return read_params(row, node, s, err);
-    case SPEC_SPLITS:
-        return read_strings(row, node, false, &s->data.splits,
-                            &s->data.n_splits, err);
     case SPEC_FRACTIONS:
         return read_fractions(row, node, s->base.fractions, err);
-    case SPEC_METRIC:
-    case SPEC_DIRECTION:
-    case SPEC_OF:
-    case SPEC_SAMPLER:
-    case SPEC_PRUNER:
-    case SPEC_OBJECTIVE:
-    case SPEC_DUPLICATES:
-    case SPEC_QMC:
-        return read_word(row, node, spec_at(s, row), err);
-    case SPEC_FIELD:
-        break;
+    default:
+        return read_field(row, node, s, err);
     }
-    return read_field(row, node, s, err);
 }
 _Static_assert(sizeof(enum run_metric) == sizeof(unsigned) &&
                    sizeof(enum spec_direction) == sizeof(unsigned) &&

@@ -46,11 +46,39 @@ static void put_params(const struct spec *s, struct json_out *w)
     json_close(w, '}');
 }
 
+static void put_optional(double v, struct json_out *w)
+{
+    if (isnan(v)) {
+        json_put_null(w);
+    } else {
+        json_put_double(w, v);
+    }
+}
+
+static void put_fractions(const double fractions[3], struct json_out *w)
+{
+    json_open(w, '[');
+    for (int i = 0; i < 3; i++) {
+        json_put_double(w, fractions[i]);
+    }
+    json_close(w, ']');
+}
+
 void spec_put_row(const struct spec *s, const struct spec_row *row,
                   struct json_out *w)
 {
-    const void *at = spec_at_const(s, row);
     size_t n;
+    const void *at = spec_at_const(s, row);
+    const char *const *words = spec_words(row->type, &n);
+    struct spec_list list = spec_list_of(s, row->type);
+    if (words != NULL) {
+        json_put_string(w, words[*(const unsigned *)at]);
+        return;
+    }
+    if (list.items != NULL) {
+        put_strings(*list.items, *list.n, w);
+        return;
+    }
     switch (row->type) {
     case SPEC_INT:
         json_put_int(w, *(const int64_t *)at);
@@ -59,11 +87,7 @@ void spec_put_row(const struct spec *s, const struct spec_row *row,
         json_put_int(w, (int64_t)s->base.seed);
         return;
     case SPEC_OPTIONAL:
-        if (isnan(*(const double *)at)) {
-            json_put_null(w);
-            return;
-        }
-        json_put_double(w, *(const double *)at);
+        put_optional(*(const double *)at, w);
         return;
     case SPEC_REAL:
         json_put_double(w, *(const double *)at);
@@ -75,42 +99,13 @@ void spec_put_row(const struct spec *s, const struct spec_row *row,
     case SPEC_TEXT:
         json_put_string(w, *(char *const *)at);
         return;
-    case SPEC_SOURCES:
-        put_strings(s->data.sources, s->data.n_sources, w);
-        return;
-    case SPEC_TEST_SOURCES:
-        put_strings(s->data.test_sources, s->data.n_test_sources, w);
-        return;
-    case SPEC_COMMAND:
-        put_strings(s->work.command, s->work.n_command, w);
-        return;
-    case SPEC_CONSTRAINTS:
-        put_strings(s->work.constraints, s->work.n_constraints, w);
-        return;
     case SPEC_PARAMS:
         put_params(s, w);
         return;
-    case SPEC_SPLITS:
-        put_strings(s->data.splits, s->data.n_splits, w);
-        return;
     case SPEC_FRACTIONS:
-        json_open(w, '[');
-        for (int i = 0; i < 3; i++) {
-            json_put_double(w, s->base.fractions[i]);
-        }
-        json_close(w, ']');
+        put_fractions(s->base.fractions, w);
         return;
-    case SPEC_METRIC:
-    case SPEC_DIRECTION:
-    case SPEC_OF:
-    case SPEC_SAMPLER:
-    case SPEC_PRUNER:
-    case SPEC_OBJECTIVE:
-    case SPEC_DUPLICATES:
-    case SPEC_QMC:
-        json_put_string(w, spec_words(row->type, &n)[*(const unsigned *)at]);
-        return;
-    case SPEC_FIELD:
+    default:
         put_field(s, row->field, w);
         return;
     }

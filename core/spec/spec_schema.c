@@ -198,10 +198,33 @@ static void put_strings_schema(struct json_out *w, bool may_be_one,
     }
 }
 
+static void put_optional_schema(struct json_out *w)
+{
+    json_put_key(w, "type");
+    json_open(w, '[');
+    json_put_string(w, "number");
+    json_put_string(w, "null");
+    json_close(w, ']');
+}
+
+static void put_fractions_schema(struct json_out *w, const struct spec_row *row)
+{
+    put_pair(w, "type", "array");
+    put_count(w, "minItems", 3);
+    put_count(w, "maxItems", 3);
+    open_object(w, "items");
+    put_bounds(w, false, row->low, row->high);
+    json_close(w, '}');
+}
+
 static void put_type(struct json_out *w, const struct spec_row *row)
 {
     size_t n;
     const char *const *words = spec_words(row->type, &n);
+    if (words != NULL) {
+        put_words(w, words, n);
+        return;
+    }
     switch (row->type) {
     case SPEC_INT:
     case SPEC_SEED:
@@ -209,11 +232,7 @@ static void put_type(struct json_out *w, const struct spec_row *row)
         put_bounds(w, row->type != SPEC_REAL, row->low, row->high);
         return;
     case SPEC_OPTIONAL:
-        json_put_key(w, "type");
-        json_open(w, '[');
-        json_put_string(w, "number");
-        json_put_string(w, "null");
-        json_close(w, ']');
+        put_optional_schema(w);
         return;
     case SPEC_BOOL:
         put_pair(w, "type", "boolean");
@@ -237,24 +256,9 @@ static void put_type(struct json_out *w, const struct spec_row *row)
             row->type != SPEC_SOURCES);
         return;
     case SPEC_FRACTIONS:
-        put_pair(w, "type", "array");
-        put_count(w, "minItems", 3);
-        put_count(w, "maxItems", 3);
-        open_object(w, "items");
-        put_bounds(w, false, row->low, row->high);
-        json_close(w, '}');
+        put_fractions_schema(w, row);
         return;
-    case SPEC_METRIC:
-    case SPEC_DIRECTION:
-    case SPEC_OF:
-    case SPEC_SAMPLER:
-    case SPEC_PRUNER:
-    case SPEC_OBJECTIVE:
-    case SPEC_DUPLICATES:
-    case SPEC_QMC:
-        put_words(w, words, n);
-        return;
-    case SPEC_FIELD:
+    default:
         put_field_schema(w, &RUN_FIELD[row->field]);
         return;
     }

@@ -180,66 +180,73 @@ const struct spec_row SPEC_ROWS[] = {
 };
 const size_t SPEC_N_ROWS = ARRAY_LEN(SPEC_ROWS);
 
+static const char *const DIRECTIONS[] = {
+    [SPEC_MINIMIZE] = "minimize", [SPEC_MAXIMIZE] = "maximize"};
+static const char *const OF[] = {
+    [SPEC_OF_BEST] = "best", [SPEC_OF_LAST] = "last"};
+static const char *const SAMPLERS[] = {
+    [SPEC_SAMPLER_TPE] = "tpe",   [SPEC_SAMPLER_RANDOM] = "random",
+    [SPEC_SAMPLER_GRID] = "grid", [SPEC_SAMPLER_BRUTE_FORCE] = "brute-force",
+    [SPEC_SAMPLER_QMC] = "qmc",   [SPEC_SAMPLER_CMAES] = "cmaes"};
+static const char *const PRUNERS[] = {[SPEC_PRUNER_NONE] = "none",
+                                      [SPEC_PRUNER_MEDIAN] = "median",
+                                      [SPEC_PRUNER_PERCENTILE] = "percentile",
+                                      [SPEC_PRUNER_ASHA] = "asha",
+                                      [SPEC_PRUNER_HYPERBAND] = "hyperband",
+                                      [SPEC_PRUNER_THRESHOLD] = "threshold",
+                                      [SPEC_PRUNER_PATIENT] = "patient",
+                                      [SPEC_PRUNER_WILCOXON] = "wilcoxon"};
+static const char *const OBJECTIVES[] = {[SPEC_OBJECTIVE_CLASSIFIER] =
+                                             "classifier",
+                                         [SPEC_OBJECTIVE_TABLE] = "table",
+                                         [SPEC_OBJECTIVE_FUNCTION] = "function",
+                                         [SPEC_OBJECTIVE_COMMAND] = "command"};
+static const char *const DUPLICATES[] = {
+    [SPEC_DUPLICATES_ALLOW] = "allow", [SPEC_DUPLICATES_AVOID] = "avoid"};
+static const char *const QMC[] = {
+    [SPEC_QMC_SOBOL] = "sobol", [SPEC_QMC_HALTON] = "halton"};
+
 const char *const *spec_words(enum spec_type type, size_t *n)
 {
-    static const char *const directions[] = {
-        [SPEC_MINIMIZE] = "minimize", [SPEC_MAXIMIZE] = "maximize"};
-    static const char *const of[] = {
-        [SPEC_OF_BEST] = "best", [SPEC_OF_LAST] = "last"};
-    static const char *const samplers[] = {
-        [SPEC_SAMPLER_TPE] = "tpe",
-        [SPEC_SAMPLER_RANDOM] = "random",
-        [SPEC_SAMPLER_GRID] = "grid",
-        [SPEC_SAMPLER_BRUTE_FORCE] = "brute-force",
-        [SPEC_SAMPLER_QMC] = "qmc",
-        [SPEC_SAMPLER_CMAES] = "cmaes"};
-    static const char *const objectives[] = {
-        [SPEC_OBJECTIVE_CLASSIFIER] = "classifier",
-        [SPEC_OBJECTIVE_TABLE] = "table",
-        [SPEC_OBJECTIVE_FUNCTION] = "function",
-        [SPEC_OBJECTIVE_COMMAND] = "command"};
-    static const char *const duplicates[] = {
-        [SPEC_DUPLICATES_ALLOW] = "allow", [SPEC_DUPLICATES_AVOID] = "avoid"};
-    static const char *const qmc[] = {
-        [SPEC_QMC_SOBOL] = "sobol", [SPEC_QMC_HALTON] = "halton"};
-    static const char *const pruners[] = {[SPEC_PRUNER_NONE] = "none",
-                                          [SPEC_PRUNER_MEDIAN] = "median",
-                                          [SPEC_PRUNER_PERCENTILE] =
-                                              "percentile",
-                                          [SPEC_PRUNER_ASHA] = "asha",
-                                          [SPEC_PRUNER_HYPERBAND] = "hyperband",
-                                          [SPEC_PRUNER_THRESHOLD] = "threshold",
-                                          [SPEC_PRUNER_PATIENT] = "patient",
-                                          [SPEC_PRUNER_WILCOXON] = "wilcoxon"};
-    switch (type) {
-    case SPEC_METRIC:
-        *n = RUN_N_METRICS;
-        return RUN_METRIC_NAMES;
-    case SPEC_DIRECTION:
-        *n = ARRAY_LEN(directions);
-        return directions;
-    case SPEC_OF:
-        *n = ARRAY_LEN(of);
-        return of;
-    case SPEC_SAMPLER:
-        *n = ARRAY_LEN(samplers);
-        return samplers;
-    case SPEC_OBJECTIVE:
-        *n = ARRAY_LEN(objectives);
-        return objectives;
-    case SPEC_DUPLICATES:
-        *n = ARRAY_LEN(duplicates);
-        return duplicates;
-    case SPEC_QMC:
-        *n = ARRAY_LEN(qmc);
-        return qmc;
-    case SPEC_PRUNER:
-        *n = ARRAY_LEN(pruners);
-        return pruners;
-    default:
-        *n = 0;
-        return NULL;
+    static const struct {
+        const char *const *words;
+        size_t n;
+    } WORDS[] = {
+        [SPEC_METRIC] = {RUN_METRIC_NAMES, RUN_N_METRICS},
+        [SPEC_DIRECTION] = {DIRECTIONS, ARRAY_LEN(DIRECTIONS)},
+        [SPEC_OF] = {OF, ARRAY_LEN(OF)},
+        [SPEC_SAMPLER] = {SAMPLERS, ARRAY_LEN(SAMPLERS)},
+        [SPEC_PRUNER] = {PRUNERS, ARRAY_LEN(PRUNERS)},
+        [SPEC_OBJECTIVE] = {OBJECTIVES, ARRAY_LEN(OBJECTIVES)},
+        [SPEC_DUPLICATES] = {DUPLICATES, ARRAY_LEN(DUPLICATES)},
+        [SPEC_QMC] = {QMC, ARRAY_LEN(QMC)},
+    };
+    bool is_enum = (size_t)type < ARRAY_LEN(WORDS);
+    *n = is_enum ? WORDS[type].n : 0;
+    return is_enum ? WORDS[type].words : NULL;
+}
+
+struct spec_list spec_list_of(const struct spec *s, enum spec_type type)
+{
+#define LIST(member, n_member)                                                 \
+    {                                                                          \
+        offsetof(struct spec, member), offsetof(struct spec, n_member)         \
     }
+    static const struct {
+        size_t items, n;
+    } LISTS[] = {
+        [SPEC_SOURCES] = LIST(data.sources, data.n_sources),
+        [SPEC_TEST_SOURCES] = LIST(data.test_sources, data.n_test_sources),
+        [SPEC_SPLITS] = LIST(data.splits, data.n_splits),
+        [SPEC_COMMAND] = LIST(work.command, work.n_command),
+        [SPEC_CONSTRAINTS] = LIST(work.constraints, work.n_constraints),
+    };
+#undef LIST
+    if ((size_t)type >= ARRAY_LEN(LISTS) || LISTS[type].n == 0) {
+        return (struct spec_list){NULL, NULL};
+    }
+    return (struct spec_list){(void *)((char *)s + LISTS[type].items),
+                              (void *)((char *)s + LISTS[type].n)};
 }
 
 void *spec_at(struct spec *s, const struct spec_row *row)

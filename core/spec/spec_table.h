@@ -18,7 +18,7 @@ enum spec_type {
     SPEC_TEST_SOURCES, /* data.test_source: likewise, maybe none */
     SPEC_SPLITS,       /* data.splits: a list of strings, maybe empty */
     SPEC_FRACTIONS,
-    SPEC_METRIC, /* enums: words of spec_words() */
+    SPEC_METRIC, /* enums: of spec_words() */
     SPEC_DIRECTION,
     SPEC_OF,
     SPEC_SAMPLER,
@@ -61,8 +61,15 @@ extern const size_t SPEC_N_ROWS;
     X("training", "training")                                                  \
     X("early_stopping", "training.early_stopping")
 
-/* Words of an enum row, *n of them. */
+/* Words of an enum row, *n of them; NULL: it is none. */
 const char *const *spec_words(enum spec_type type, size_t *n);
+/* The member of s that a row of strings is, for who may write s to write;
+ * NULLs: it is none. */
+struct spec_list {
+    char ***items;
+    size_t *n;
+};
+struct spec_list spec_list_of(const struct spec *s, enum spec_type type);
 /* A row's member of s. */
 void *spec_at(struct spec *s, const struct spec_row *row);
 const void *spec_at_const(const struct spec *s, const struct spec_row *row);

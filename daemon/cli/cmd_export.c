@@ -293,61 +293,70 @@ static int export_optuna(struct cli *c, const char *name,
 
 /* --- the command ---------------------------------------------------------- */
 
+static const struct argp_option OPTIONS[] = {
+    {"trial", KEY_TRIAL, "N", 0, "this trial's model, not the best's", 0},
+    {"csv", KEY_CSV, "FILE", 0,
+     "write the table of trials to FILE instead (- is standard output)", 0},
+    {"json", KEY_JSON, "FILE", 0,
+     "write study and trials to FILE as JSON instead (- is standard "
+     "output)",
+     0},
+    {"optuna", KEY_OPTUNA, "FILE", 0,
+     "write the study to FILE, a database for Optuna 5 and its dashboard", 0},
+    {"stamp", KEY_STAMP, "VERSION", 0,
+     "make that database Optuna 3.1's: its stamp, and local times", 0},
+    {"force", KEY_FORCE, NULL, 0, "replace FILE of --optuna", 0},
+    {0}};
+static const struct cli_command COMMAND = {
+    .name = "export",
+    .args = "STUDY|MODEL_DIR DIR\nSTUDY --csv FILE\nSTUDY --json FILE\n"
+            "STUDY --optuna FILE",
+    .doc = "Writes a model as a folder (config.json, labels.json, "
+           "tokenizer.json, model.safetensors) that predict and evaluate "
+           "use without a daemon, or a study's trials as CSV or JSON, or "
+           "the study as a database for Optuna."
+           "\vTwo options are called --json: after the command it names the "
+           "file for the trials, before it (parzen --json export ...) it "
+           "asks for one JSON value on stdout that names what was "
+           "written.",
+    .n_min = 1,
+    .n_max = 2,
+    .options = OPTIONS,
+    .on_option = on_option};
+
+/* To the one target that was named; n: arguments, of which DIR is the second.
+ */
+static int export_to(struct cli *c, char **argv, int n, const struct input *in,
+                     struct err *err)
+{
+    int n_targets = (n == 2) + (in->csv != NULL) + (in->json != NULL) +
+                    (in->optuna != NULL);
+    if (n_targets != 1 || (n != 2 && in->trial >= 0)) {
+        return err_set(err, ERR_INVALID,
+                       "export takes one of DIR, --csv FILE, --json FILE and "
+                       "--optuna FILE, and --trial only with DIR");
+    }
+    if (c->json && in->csv != NULL && strcmp(in->csv, "-") == 0) {
+        return err_set(err, ERR_INVALID,
+                       "--csv - writes to standard output, where --json "
+                       "before the command promises one JSON value");
+    }
+    if (in->optuna != NULL) {
+        return export_optuna(c, argv[1], in, err);
+    }
+    if (n == 2) {
+        return export_model(c, argv[1], in->trial, argv[2], err);
+    }
+    bool as_json = in->json != NULL;
+    return export_trials(c, argv[1], as_json ? in->json : in->csv, as_json,
+                         err);
+}
+
 int cmd_export(struct cli *c, int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        {"trial", KEY_TRIAL, "N", 0, "this trial's model, not the best's", 0},
-        {"csv", KEY_CSV, "FILE", 0,
-         "write the table of trials to FILE instead (- is standard output)", 0},
-        {"json", KEY_JSON, "FILE", 0,
-         "write study and trials to FILE as JSON instead (- is standard "
-         "output)",
-         0},
-        {"optuna", KEY_OPTUNA, "FILE", 0,
-         "write the study to FILE, a database for Optuna 5 and its dashboard",
-         0},
-        {"stamp", KEY_STAMP, "VERSION", 0,
-         "make that database Optuna 3.1's: its stamp, and local times", 0},
-        {"force", KEY_FORCE, NULL, 0, "replace FILE of --optuna", 0},
-        {0}};
-    static const struct cli_command command = {
-        .name = "export",
-        .args = "STUDY|MODEL_DIR DIR\nSTUDY --csv FILE\nSTUDY --json FILE\n"
-                "STUDY --optuna FILE",
-        .doc =
-            "Writes a model as a folder (config.json, labels.json, "
-            "tokenizer.json, model.safetensors) that predict and evaluate "
-            "use without a daemon, or a study's trials as CSV or JSON, or "
-            "the study as a database for Optuna."
-            "\vTwo options are called --json: after the command it names the "
-            "file for the trials, before it (parzen --json export ...) it "
-            "asks for one JSON value on stdout that names what was "
-            "written.",
-        .n_min = 1,
-        .n_max = 2,
-        .options = options,
-        .on_option = on_option};
     struct input in = {.trial = -1};
     struct err err;
-    int n = cli_parse(c, &command, argc, argv, &in), rc;
-    int n_targets =
-        (n == 2) + (in.csv != NULL) + (in.json != NULL) + (in.optuna != NULL);
-    if (n_targets != 1 || (n != 2 && in.trial >= 0)) {
-        rc = err_set(&err, ERR_INVALID,
-                     "export takes one of DIR, --csv FILE, --json FILE and "
-                     "--optuna FILE, and --trial only with DIR");
-    } else if (c->json && in.csv != NULL && strcmp(in.csv, "-") == 0) {
-        rc = err_set(&err, ERR_INVALID,
-                     "--csv - writes to standard output, where --json before "
-                     "the command promises one JSON value");
-    } else if (in.optuna != NULL) {
-        rc = export_optuna(c, argv[1], &in, &err);
-    } else if (in.csv != NULL) {
-        rc = export_trials(c, argv[1], in.csv, false, &err);
-    } else if (in.json != NULL) {
-        rc = export_trials(c, argv[1], in.json, true, &err);
-    } else {
-        rc = export_model(c, argv[1], in.trial, argv[2], &err);
-    }
+    int n = cli_parse(c, &COMMAND, argc, argv, &in);
+    int rc = export_to(c, argv, n, &in, &err);
     return rc == 0 ? CLI_OK : cli_fail(c, &err);
 }

@@ -83,6 +83,10 @@ for f in $sources; do
     n=$(wc -l <"$f")
     [ "$n" -le 600 ] || echo "$f:$n: longer than 600 lines"
 done >>"$bad"
+for f in $code; do
+    awk -v f="$f" '/^\{/ { begin = NR } /^\}/ && begin { if (NR - begin > 51)
+        print f ":" begin ": a function of more than 50 lines"; begin = 0 }' "$f"
+done >>"$bad"
 
 # --- headers compile alone ------------------------------------------------------------
 for f in $(printf '%s\n' $sources | grep '\.h$'); do
