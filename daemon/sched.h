@@ -11,6 +11,10 @@
  *   so the target is never overshot; WAITING trials go first, lowest number
  *   first, enqueued ones among them; FAIL does not count but max_failures of
  *   them end the study (FAILED, with the last cause);
+ * - who enqueues or retries gets what was asked for: a target that has no room
+ *   is raised by what is missing, and a study that had nothing left to do runs
+ *   again, as does a failed one whose trials are retried; any other goes on
+ *   when it is resumed;
  * - running studies take turns; spec.workers caps a study's slots;
  * - a first trial waits until the data set is prepared in this daemon's life;
  *   a preparation that kills its worker three times fails the study; a trial

@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/spec/spec_json.h"
 #include "daemon/sched_priv.h"
+#include "daemon/search/sampler.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -110,13 +111,19 @@ static int check_resume(const struct study *s, int64_t target, struct err *err)
     return rc != 0 ? rc : check_target(s, target, err);
 }
 
+static void set_target(const struct turn *t, const struct study *s,
+                       int64_t n_trials)
+{
+    if (n_trials != s->spec.n_trials) {
+        turn_add(t, ACTION_SET_TARGET, s->id)->set_target.n_trials = n_trials;
+    }
+}
+
 static void do_resume(const struct turn *t, const struct study *s,
                       int64_t target)
 {
     int64_t n_trials = target != 0 ? target : s->spec.n_trials;
-    if (n_trials != s->spec.n_trials) {
-        turn_add(t, ACTION_SET_TARGET, s->id)->set_target.n_trials = n_trials;
-    }
+    set_target(t, s, n_trials);
     if (!has_work(s, n_trials)) {
         int64_t finished = study_n_finished(s);
         turn_set_study(t, s, STUDY_FINISHED,
@@ -235,59 +242,85 @@ static int check_values(const struct study *s, const double *values,
     return 0;
 }
 
-static int refuse_full(const struct study *s, struct err *err)
+/* The target that has room for n trials more. Who asks for a trial gets it: the
+ * target stays what the study comes to and never passes. */
+static int64_t target_with(const struct study *s, int64_t n)
 {
-    return err_set(err, ERR_CONFLICT,
-                   "study '%s' has no room for one more trial (%" PRId64
-                   " of %" PRId64 " are finished, running or waiting): "
-                   "resume it with a larger target first",
-                   s->spec.name, sched_n_counted(s), s->spec.n_trials);
+    int64_t needed = sched_n_counted(s) + n;
+    return needed > s->spec.n_trials ? needed : s->spec.n_trials;
+}
+
+/* Did it end because nothing was left to do? One that a stop rule ended has
+ * a rest that would run, too: that waits for the user's resume. */
+static bool is_through(const struct study *s)
+{
+    size_t n;
+    return s->state == STUDY_FINISHED &&
+           (study_n_finished(s) >= s->spec.n_trials ||
+            sampler_is_exhausted(&s->spec, s->history, &n));
 }
 
 static int enqueue(const struct turn *t, const struct study *s,
                    const double *values, struct err *err)
 {
-    if (s->state == STUDY_FINISHED || sched_n_counted(s) >= s->spec.n_trials) {
-        return refuse_full(s, err);
-    }
+    int64_t target = target_with(s, 1);
     int rc = check_values(s, values, err);
+    if (rc == 0) {
+        rc = check_target(s, target, err);
+    }
     if (rc != 0) {
         return rc;
     }
     size_t n = s->spec.space.n;
+    set_target(t, s, target);
     struct action *a = turn_add(t, ACTION_ADD_TRIAL, s->id);
     a->number = (int64_t)s->n_trials;
     a->add_trial.trial_id = t->m->next_trial_id;
     a->add_trial.fixed = mem_alloc(n, sizeof(*values));
     memcpy(a->add_trial.fixed, values, n * sizeof(*values));
+    if (is_through(s)) {
+        turn_set_study(t, s, STUDY_RUNNING, NULL);
+    }
     return 0;
 }
 
-/* A failed trial uses up nothing of the target, one that waits does: as many
- * are put back as the target has room for, lowest numbers first. */
+static bool is_retried(const struct study_trial *trial, int cause)
+{
+    return trial->state == TRIAL_FAIL &&
+           (cause < 0 || (int)trial->cause == cause);
+}
+
+static int refuse_retry(const struct study *s, int cause, struct err *err)
+{
+    bool any = cause < 0 || cause >= TRIAL_N_CAUSES;
+    return err_set(err, ERR_CONFLICT, "study '%s' has no failed trial%s%s",
+                   s->spec.name, any ? "" : " of cause ",
+                   any ? "" : trial_cause_name((enum trial_cause)cause));
+}
+
+/* A failed trial uses up nothing of the target, one that waits does. */
 static int retry(const struct turn *t, const struct study *s, int cause,
                  struct err *err)
 {
-    int64_t n = 0, room = s->spec.n_trials - sched_n_counted(s);
+    int64_t n = 0;
     for (size_t i = 0; i < s->n_trials; i++) {
-        const struct study_trial *trial = s->trials[i];
-        if (trial->state == TRIAL_FAIL &&
-            (cause < 0 || (int)trial->cause == cause)) {
-            if (n < room) {
-                turn_add_trial(t, ACTION_RETRY_TRIAL, s, trial);
-            } else if (n == 0) {
-                return refuse_full(s, err);
-            }
-            n++;
-        }
+        n += is_retried(s->trials[i], cause);
     }
     if (n == 0) {
-        bool any = cause < 0 || cause >= TRIAL_N_CAUSES;
-        return err_set(err, ERR_CONFLICT, "study '%s' has no failed trial%s%s",
-                       s->spec.name, any ? "" : " of cause ",
-                       any ? "" : trial_cause_name((enum trial_cause)cause));
+        return refuse_retry(s, cause, err);
     }
-    if (s->state == STUDY_FINISHED || s->state == STUDY_FAILED) {
+    int64_t target = target_with(s, n);
+    int rc = check_target(s, target, err);
+    if (rc != 0) {
+        return rc;
+    }
+    set_target(t, s, target);
+    for (size_t i = 0; i < s->n_trials; i++) {
+        if (is_retried(s->trials[i], cause)) {
+            turn_add_trial(t, ACTION_RETRY_TRIAL, s, s->trials[i]);
+        }
+    }
+    if (is_through(s) || s->state == STUDY_FAILED) {
         turn_set_study(t, s, STUDY_RUNNING, NULL);
     }
     return 0;

@@ -7,8 +7,8 @@ const BUTTONS = {
   running: ["pause", "stop", "target", "enqueue", "retry", "delete"],
   paused: ["resume", "stop", "enqueue", "retry", "delete"],
   stopped: ["resume", "target", "enqueue", "retry", "delete"],
-  failed: ["resume", "target", "retry", "delete"],
-  finished: ["target", "retry", "delete"],
+  failed: ["resume", "target", "enqueue", "retry", "delete"],
+  finished: ["target", "enqueue", "retry", "delete"],
 };
 const LABELS = { pause: "Pause", resume: "Resume", stop: "Stop…", target: "Target…",
   enqueue: "Enqueue…", retry: "Retry…", delete: "Delete…" };
@@ -119,8 +119,8 @@ export class Actions {
   #buildEnqueue() {
     this.fields = h("div", { class: "fields" });
     this.enqueue = question("Try this next", "Enqueue", () => this.#sendEnqueue(), {},
-      h("p", {}, "Exactly once, as one of the study's trials. What is left empty is chosen by "
-        + "the sampler."), this.fields);
+      h("p", {}, "Exactly once, as one of the study's trials: a target without room for it "
+        + "is raised by one. What is left empty is chosen by the sampler."), this.fields);
   }
 
   /** values: what the fields hold at first. */
@@ -158,7 +158,7 @@ export class Actions {
     this.retry = question("Retry failed trials", "Try again", () =>
       this.#do.send("retry", this.cause.value ? { cause: this.cause.value } : {}), {},
     h("p", {}, "They keep their numbers and parameters, and go on from their last "
-      + "checkpoint."), h("label", { for: "retry-cause" }, "Which "), this.cause);
+      + "checkpoint. A target without room for them is raised."), h("label", { for: "retry-cause" }, "Which "), this.cause);
   }
 
   #openRetry() {

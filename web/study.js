@@ -1,6 +1,6 @@
 // One study: how it stands, its history, its trials; live.
 import { Actions } from "./actions.js";
-import { follow, post, remove, studyPath } from "./api.js";
+import { follow, get, post, remove, studyPath } from "./api.js";
 import { HistoryChart } from "./chart.js";
 import { h, notify, progressBar, setBadge, setText, throttled } from "./dom.js";
 import * as format from "./format.js";
@@ -172,10 +172,16 @@ export class StudyPage {
 
   #enqueue(params) {
     return this.#try(async () => {
+      const target = this.#model.study.n_trials;
       const trial = await post(studyPath(this.name, "/enqueue"), { params });
-      notify(this.#model.study.state === "running"
-        ? `This is trial ${trial.number}, tried next.`
-        : `This is trial ${trial.number}; Resume lets the study go on.`, true);
+      this.#model.setStudy(await get(studyPath(this.name)));
+      this.draw();
+      const { n_trials: now, state, counts } = this.#model.study;
+      const waits = state !== "running" && counts.WAITING > 0;
+      notify(`This is trial ${trial.number}`
+        + (waits ? `; ${state === "finished" ? "Target…" : "Resume"} lets the study go on.`
+          : ", tried next.")
+        + (now > target ? ` The target is now ${now}.` : ""), true);
     });
   }
 

@@ -89,7 +89,7 @@ export class TrialPanel {
     setText(this.message, [t.cause, t.message].filter(Boolean).join(": "));
     this.message.hidden = this.message.textContent === "";
     this.message.classList.toggle("bad", t.state === "FAIL");
-    this.similar.hidden = study.foreign || !["running", "paused", "stopped"].includes(study.state);
+    this.similar.hidden = study.foreign;
     if (t.state === "FAIL" && this.#logOf !== t.number) {
       this.#showLog(); // what it said is what is wanted
     }

@@ -49,35 +49,26 @@ static void on_option(int key, const char *arg, struct argp_state *state,
     }
 }
 
-/* Say how the study stands after the request; takes it. */
-static int tell(struct cli *c, struct json *study)
+/* Say how the study stands after the request. */
+static void tell(struct cli *c, const struct json *study)
 {
-    if (c->json) {
-        cli_put_json(study);
-    } else {
-        const char *reason = field_string(study, "reason");
-        const struct json *counts = field_get(study, "counts");
-        int64_t n = field_int(counts, "RUNNING", 0);
-        int64_t n_waiting = field_int(counts, "WAITING", 0);
-        char running[64] = "", waiting[64] = "";
-        if (n > 0) {
-            snprintf(running, sizeof(running), ", %" PRId64 " running", n);
-        }
-        if (n_waiting > 0) {
-            snprintf(waiting, sizeof(waiting), ", %" PRId64 " waiting",
-                     n_waiting);
-        }
-        cli_say(c,
-                "study '%s' %s%s%s: %" PRId64 " of %" PRId64
-                " trials finished%s%s",
-                field_text(study, "name"),
-                live_view_state(field_text(study, "state")),
-                reason != NULL ? " - " : "", reason != NULL ? reason : "",
-                field_int(study, "finished", 0),
-                field_int(study, "n_trials", 0), running, waiting);
+    const char *reason = field_string(study, "reason");
+    const struct json *counts = field_get(study, "counts");
+    int64_t n = field_int(counts, "RUNNING", 0);
+    int64_t n_waiting = field_int(counts, "WAITING", 0);
+    char running[64] = "", waiting[64] = "";
+    if (n > 0) {
+        snprintf(running, sizeof(running), ", %" PRId64 " running", n);
     }
-    json_free(study);
-    return CLI_OK;
+    if (n_waiting > 0) {
+        snprintf(waiting, sizeof(waiting), ", %" PRId64 " waiting", n_waiting);
+    }
+    cli_say(
+        c, "study '%s' %s%s%s: %" PRId64 " of %" PRId64 " trials finished%s%s",
+        field_text(study, "name"), live_view_state(field_text(study, "state")),
+        reason != NULL ? " - " : "", reason != NULL ? reason : "",
+        field_int(study, "finished", 0), field_int(study, "n_trials", 0),
+        running, waiting);
 }
 
 static int post(struct cli *c, const char *study, const char *rest,
@@ -88,7 +79,13 @@ static int post(struct cli *c, const char *study, const char *rest,
     if (cli_study_call(c, "POST", study, rest, body, &reply, &err) != 0) {
         return cli_fail(c, &err);
     }
-    return tell(c, reply);
+    if (c->json) {
+        cli_put_json(reply);
+    } else {
+        tell(c, reply);
+    }
+    json_free(reply);
+    return CLI_OK;
 }
 
 /* --- resume, pause, stop -------------------------------------------------- */
@@ -207,6 +204,41 @@ int cmd_stop(struct cli *c, int argc, char **argv)
 
 /* --- retry, delete -------------------------------------------------------- */
 
+/* Ask for trials, beyond the target if need be. target: 0, else what it was; a
+ * study that is not there is the request's to tell. */
+static int post_trials(struct cli *c, const char *study, const char *rest,
+                       const char *body, int64_t *target, struct json **reply,
+                       struct err *err)
+{
+    struct json *before;
+    *target = 0;
+    if (!c->json &&
+        cli_study_call(c, "GET", study, "", NULL, &before, err) == 0) {
+        *target = field_int(before, "n_trials", 0);
+        json_free(before);
+    }
+    return cli_study_call(c, "POST", study, rest, body, reply, err);
+}
+
+/* Say what became of them: does the target make room, does the study run? */
+static void tell_trials(struct cli *c, const struct json *study, int64_t target)
+{
+    const char *name = field_text(study, "name");
+    const char *state = field_text(study, "state");
+    int64_t now = field_int(study, "n_trials", 0);
+    if (target > 0 && now > target) {
+        cli_say(c,
+                "The target is raised from %" PRId64 " to %" PRId64 " trials.",
+                target, now);
+    }
+    tell(c, study);
+    if (strcmp(state, "running") != 0 &&
+        field_int(field_get(study, "counts"), "WAITING", 0) > 0) {
+        cli_say(c, "They wait: parzen resume '%s'%s lets it go on.", name,
+                strcmp(state, "finished") == 0 ? " --trials N" : "");
+    }
+}
+
 int cmd_retry(struct cli *c, int argc, char **argv)
 {
     static const struct argp_option options[] = {
@@ -219,7 +251,10 @@ int cmd_retry(struct cli *c, int argc, char **argv)
     static const struct cli_command command = {
         .name = "retry",
         .args = "STUDY",
-        .doc = "Puts failed trials back, to be tried again." CLI_STATE_BEFORE,
+        .doc = "Puts failed trials back, to be tried again: a study that had "
+               "failed or nothing left to do runs again until they are done. "
+               "They count towards the target again, which is raised where "
+               "it has no room for them." CLI_STATE_BEFORE,
         .n_min = 1,
         .n_max = 1,
         .options = options,
@@ -240,9 +275,22 @@ int cmd_retry(struct cli *c, int argc, char **argv)
         json_put_string(&w, in.cause);
     }
     json_close(&w, '}');
-    int code = post(c, argv[1], "/retry", body.data);
+    struct json *study;
+    struct err err;
+    int64_t target;
+    int rc =
+        post_trials(c, argv[1], "/retry", body.data, &target, &study, &err);
     buf_fini(&body);
-    return code;
+    if (rc != 0) {
+        return cli_fail(c, &err);
+    }
+    if (c->json) {
+        cli_put_json(study);
+    } else {
+        tell_trials(c, study, target);
+    }
+    json_free(study);
+    return CLI_OK;
 }
 
 int cmd_delete(struct cli *c, int argc, char **argv)
@@ -303,7 +351,8 @@ static int put_assignment(struct json_out *w, const char *word, struct err *err)
 }
 
 /* Say which trial it became; takes it. */
-static int tell_enqueued(struct cli *c, const char *name, struct json *trial)
+static int tell_enqueued(struct cli *c, const char *name, struct json *trial,
+                         int64_t target)
 {
     struct json *study;
     struct err err;
@@ -312,17 +361,12 @@ static int tell_enqueued(struct cli *c, const char *name, struct json *trial)
     } else {
         cli_say(c, "study '%s': this is trial %" PRId64 ", tried next", name,
                 field_int(trial, "number", -1));
+        if (cli_study_call(c, "GET", name, "", NULL, &study, &err) == 0) {
+            tell_trials(c, study, target);
+            json_free(study);
+        }
     }
     json_free(trial);
-    if (!c->json &&
-        cli_study_call(c, "GET", name, "", NULL, &study, &err) == 0) {
-        const char *state = field_text(study, "state");
-        if (strcmp(state, "running") != 0) {
-            cli_say(c, "The study %s: parzen resume '%s' lets it go on.",
-                    live_view_state(state), name);
-        }
-        json_free(study);
-    }
     return CLI_OK;
 }
 
@@ -332,7 +376,11 @@ int cmd_enqueue(struct cli *c, int argc, char **argv)
         .name = "enqueue",
         .args = "STUDY NAME=VALUE...",
         .doc = "These parameters are tried next, exactly once; those not "
-               "named are chosen by the sampler.",
+               "named are chosen by the sampler. It is one of the study's "
+               "trials: a target that has no room for it is raised by one, "
+               "and a study that had nothing left to do runs again. A study "
+               "that is paused or stopped, has failed or was ended by a stop "
+               "rule keeps it until `parzen resume`.",
         .n_min = 2,
         .n_max = -1};
     struct buf body;
@@ -350,10 +398,12 @@ int cmd_enqueue(struct cli *c, int argc, char **argv)
     json_close(&w, '}');
     json_close(&w, '}');
     struct json *trial;
+    int64_t target;
     if (rc == 0) {
-        rc = cli_study_call(c, "POST", argv[1], "/enqueue", body.data, &trial,
-                            &err);
+        rc = post_trials(c, argv[1], "/enqueue", body.data, &target, &trial,
+                         &err);
     }
     buf_fini(&body);
-    return rc != 0 ? cli_fail(c, &err) : tell_enqueued(c, argv[1], trial);
+    return rc != 0 ? cli_fail(c, &err)
+                   : tell_enqueued(c, argv[1], trial, target);
 }

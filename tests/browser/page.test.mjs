@@ -251,6 +251,24 @@ test("steps, failures and their logs of a command; retry asks which", async () =
   await assertQuiet(page);
 });
 
+test("a finished study makes room for what is enqueued", async () => {
+  await daemon.api("POST", "studies", { study: "one", n_trials: 1,
+    objective: { type: "command", command: ["sh", "-c", "echo 'parzen: {\"value\": {x}}'"] },
+    params: { x: { float: [1, 9] } } });
+  const page = await browser.open(daemon.address("/study/one"));
+  const ended = (n) => until(async () => await text(page, ".title .badge") === "finished"
+    && await finished(page) === n, 30000);
+  assert.ok(await ended(1));
+  await page.click("button:text-is('Enqueue…')");
+  await page.getByLabel("x", { exact: true }).fill("2.5");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#notice.good:not([hidden])");
+  assert.match(await text(page, "#notice"), /trial 1, tried next.*target is now 2/);
+  assert.ok(await ended(2));
+  assert.deepEqual((await daemon.api("GET", "studies/one/trials/1")).params, { x: 2.5 });
+  await assertQuiet(page);
+});
+
 test("names are text, whatever they say", async () => {
   await daemon.study(HOSTILE, LONG);
   const page = await browser.open(daemon.address());

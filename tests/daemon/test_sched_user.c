@@ -197,7 +197,7 @@ START_TEST(enqueued_values_are_tried_next_once)
     e.enqueue.values = &value;
     ck_assert_int_eq(story_event(&st, e), 0);
     ck_assert_int_eq(story_event(&st, e), 0);
-    story_refused(&st, e, ERR_CONFLICT); /* 1 runs, 2 wait, the target is 3 */
+    ck_assert_int_eq(story_count(&st, ACTION_SET_TARGET), 0); /* 1 runs */
     story_finish(&st, 0, 1);
     ck_assert_int_eq(st.m->slots[0].id.number, 1);
     double lr;
@@ -207,7 +207,91 @@ START_TEST(enqueued_values_are_tried_next_once)
     story_finish(&st, 0, 1);
     ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
     ck_assert_int_eq(story_study(&st, id)->n_trials, 3);
-    story_refused(&st, e, ERR_CONFLICT);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(a_target_makes_room_for_what_is_enqueued)
+{
+    int64_t id = story_begin(&st, 1, 2);
+    double value = 0.5;
+    struct event e = {.kind = EVENT_ENQUEUE, .study = id, .enqueue = {&value}};
+    ck_assert_int_eq(story_event(&st, e), 0);
+    ck_assert_int_eq(story_event(&st, e), 0); /* 1 runs, 2 wait */
+    ck_assert_int_eq(story_study(&st, id)->spec.n_trials, 3);
+    for (int i = 0; i < 3; i++) {
+        story_finish(&st, 0, 1);
+    }
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
+    ck_assert_int_eq(story_event(&st, e), 0);
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_RUNNING);
+    ck_assert_int_eq(story_study(&st, id)->spec.n_trials, 4);
+    story_next(&st);
+    ck_assert_int_eq(st.m->slots[0].id.number, 3);
+    story_finish(&st, 0, 1);
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
+    ck_assert_int_eq(story_study(&st, id)->n_trials, 4);
+    story_study(&st, id)->spec.n_trials = SPEC_MAX_TRIALS;
+    story_study(&st, id)->n_by_state[TRIAL_COMPLETE] = SPEC_MAX_TRIALS;
+    story_refused(&st, e, ERR_INVALID);
+    story_study(&st, id)->n_by_state[TRIAL_COMPLETE] = 4;
+    story_fini(&st);
+}
+END_TEST
+
+/* What the rule left undone is not begun by asking for one trial. */
+START_TEST(a_study_that_a_stop_rule_ended_waits_with_what_is_enqueued)
+{
+    int64_t id = story_begin(&st, 1, 9);
+    story_study(&st, id)->spec.stop.value = 0.9;
+    story_failed(&st, 0, TRIAL_CAUSE_INVALID);
+    story_idle(&st, 0);
+    story_next(&st);
+    story_finish(&st, 0, 0.9);
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
+    double value = 0.5;
+    struct event e = {.kind = EVENT_ENQUEUE, .study = id, .enqueue = {&value}};
+    ck_assert_int_eq(story_event(&st, e), 0);
+    e = (struct event){.kind = EVENT_RETRY, .study = id, .retry = {-1}};
+    ck_assert_int_eq(story_event(&st, e), 0);
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
+    ck_assert_int_eq(story_study(&st, id)->spec.n_trials, 9);
+    ck_assert_int_eq(story_next(&st), 0);
+    ck_assert_int_eq(story_resume(&st, id, 9), 0);
+    story_next(&st);
+    ck_assert_int_eq(st.m->slots[0].id.number, 0);
+    story_finish(&st, 0, 0.1);
+    ck_assert_int_eq(st.m->slots[0].id.number, 2);
+    story_fini(&st);
+}
+END_TEST
+
+/* All points were tried, and the target is far: those that failed are what is
+ * left to do. */
+START_TEST(an_exhausted_study_runs_again_for_its_failed_trials)
+{
+    int64_t id = story_begin(&st, 1, 9);
+    struct study *s = story_study(&st, id);
+    s->spec.sampler = SPEC_SAMPLER_GRID;
+    s->spec.space.params[0].dist = (struct dist){
+        .kind = DIST_FLOAT, .low = 0.25, .high = 0.75, .step = 0.25};
+    story_failed(&st, 0, TRIAL_CAUSE_INVALID);
+    story_idle(&st, 0);
+    story_next(&st);
+    while (s->state == STUDY_RUNNING) {
+        story_finish(&st, 0, 0.5);
+    }
+    int64_t n = study_n_finished(s);
+    ck_assert_int_lt(n, 9);
+    struct event e = {.kind = EVENT_RETRY, .study = id, .retry = {-1}};
+    ck_assert_int_eq(story_event(&st, e), 0);
+    ck_assert_int_eq(s->state, STUDY_RUNNING);
+    ck_assert_int_eq(s->spec.n_trials, 9);
+    story_next(&st);
+    ck_assert_int_eq(st.m->slots[0].id.number, 0);
+    story_finish(&st, 0, 0.5);
+    ck_assert_int_eq(s->state, STUDY_FINISHED);
+    ck_assert_int_eq(study_n_finished(s), n + 1);
     story_fini(&st);
 }
 END_TEST
@@ -242,27 +326,46 @@ START_TEST(failed_trials_can_be_retried_by_cause)
 }
 END_TEST
 
-START_TEST(a_retry_never_passes_the_target)
+START_TEST(a_target_makes_room_for_what_is_retried)
 {
-    int64_t id = story_begin(&st, 1, 2);
+    int64_t id = story_begin(&st, 1, 3);
     struct event e = {.kind = EVENT_RETRY, .study = id, .retry = {-1}};
-    story_failed(&st, 0, TRIAL_CAUSE_INVALID);
-    story_idle(&st, 0);
-    story_next(&st);
-    story_failed(&st, 0, TRIAL_CAUSE_INVALID);
-    story_idle(&st, 0);
-    story_next(&st);
+    for (int i = 0; i < 2; i++) {
+        story_failed(&st, 0, TRIAL_CAUSE_INVALID);
+        story_idle(&st, 0);
+        story_next(&st);
+    }
     story_finish(&st, 0, 1); /* one finished, one running, two failed */
-    story_refused(&st, e, ERR_CONFLICT);
-    ck_assert_int_eq(story_resume(&st, id, 3), 0);
     ck_assert_int_eq(story_event(&st, e), 0);
-    ck_assert_int_eq(story_count(&st, ACTION_RETRY_TRIAL), 1);
-    ck_assert_int_eq(story_trial(&st, id, 0)->state, TRIAL_WAITING);
-    ck_assert_int_eq(story_trial(&st, id, 1)->state, TRIAL_FAIL);
-    story_finish(&st, 0, 1);
-    story_finish(&st, 0, 1);
-    ck_assert_int_eq(study_n_finished(story_study(&st, id)), 3);
+    ck_assert_int_eq(story_count(&st, ACTION_RETRY_TRIAL), 2);
+    ck_assert_int_eq(story_study(&st, id)->spec.n_trials, 4);
+    for (int i = 0; i < 3; i++) {
+        story_finish(&st, 0, 1);
+    }
+    ck_assert_int_eq(study_n_finished(story_study(&st, id)), 4);
+    ck_assert_int_eq(story_study(&st, id)->n_trials, 4);
     ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
+    story_refused(&st, e, ERR_CONFLICT);
+    story_fini(&st);
+}
+END_TEST
+
+START_TEST(a_finished_study_runs_again_for_its_failed_trials)
+{
+    int64_t id = story_begin(&st, 1, 1);
+    story_failed(&st, 0, TRIAL_CAUSE_INVALID);
+    story_idle(&st, 0);
+    story_next(&st);
+    story_finish(&st, 0, 1);
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
+    struct event e = {.kind = EVENT_RETRY, .study = id, .retry = {-1}};
+    ck_assert_int_eq(story_event(&st, e), 0);
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_RUNNING);
+    ck_assert_int_eq(story_study(&st, id)->spec.n_trials, 2);
+    story_next(&st);
+    story_finish(&st, 0, 1);
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
+    ck_assert_int_eq(story_study(&st, id)->n_trials, 2);
     story_fini(&st);
 }
 END_TEST
@@ -328,8 +431,12 @@ Suite *suite(void)
         a_target_lowered_to_what_is_done_ends_the_study,
         a_value_can_end_the_study,
         enqueued_values_are_tried_next_once,
+        a_target_makes_room_for_what_is_enqueued,
+        a_study_that_a_stop_rule_ended_waits_with_what_is_enqueued,
+        an_exhausted_study_runs_again_for_its_failed_trials,
         failed_trials_can_be_retried_by_cause,
-        a_retry_never_passes_the_target,
+        a_target_makes_room_for_what_is_retried,
+        a_finished_study_runs_again_for_its_failed_trials,
         a_deleted_study_leaves_only_a_slot_behind,
         a_deleted_preparation_is_killed,
         optunas_studies_are_only_looked_at,

@@ -124,6 +124,9 @@ START_TEST(another_config_of_the_same_name_is_refused)
     ck_assert_int_eq(home_count(&h, TRIALS), 4);
     EXPECT(&h, 4, "did you mean 'same'?", "status", "sane");
     EXPECT(&h, 1, "larger target", "resume", "same");
+    EXPECT(&h, 0, "raised from 4 to 5", "enqueue", "same", "lr=0.00123");
+    home_wait_state(&h, "same", "finished", FINISH_S);
+    ck_assert_int_eq(home_count(&h, TRIALS), 5);
     end("same");
 }
 END_TEST

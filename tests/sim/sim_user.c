@@ -130,7 +130,9 @@ void sim_user(struct sim *s)
         return;
     case 4:
     case 5:
-        enqueue(s, study->id);
+        if (study->n_trials < SIM_MAX_TRIALS - 16) {
+            enqueue(s, study->id);
+        }
         return;
     case 6:
         e.kind = sim_below(s, 3) == 0 ? EVENT_DELETE : EVENT_PAUSE;
