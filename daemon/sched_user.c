@@ -215,28 +215,17 @@ static int delete_study(const struct turn *t, const struct study *s)
 
 /* --- trials --------------------------------------------------------------- */
 
-/* Outside of what is searched is the user's wish; outside of what a training
- * can be told would only fail. */
-static bool can_be(const struct param *p, double v)
-{
-    if (p->dist.kind == DIST_CATEGORICAL) {
-        return dist_contains(&p->dist, v);
-    }
-    if (p->field < 0) {
-        return isfinite(v);
-    }
-    return v >= RUN_FIELD[p->field].low && v <= RUN_FIELD[p->field].high;
-}
-
+/* What is searched is what the user meant it to be: a value outside of it is a
+ * slip of the pen. (Optuna only warns, and what it enqueued is tried as it is.)
+ */
 static int check_values(const struct study *s, const double *values,
                         struct err *err)
 {
     for (size_t i = 0; i < s->spec.space.n; i++) {
         const struct param *p = &s->spec.space.params[i];
-        if (!isnan(values[i]) && !can_be(p, values[i])) {
-            return err_set(err, ERR_INVALID,
-                           "params.%s: %g is not a value it can have", p->name,
-                           values[i]);
+        if (!isnan(values[i]) && dist_check(&p->dist, values[i], err) != 0) {
+            err_wrap(err, "params.%s", p->name);
+            return ERR_INVALID;
         }
     }
     return 0;

@@ -132,8 +132,8 @@ export class Actions {
       const input = isChoice
         ? h("select", { id }, h("option", { value: "" }, "–"),
           ...dist.choices.map((c, k) => h("option", { value: k }, String(c))))
-        : h("input", { id, type: "number", step: dist.kind === "int" ? 1 : "any",
-          placeholder: describe(dist) });
+        : h("input", { id, type: "number", min: dist.low, max: dist.high,
+          step: dist.step ?? (dist.kind === "int" ? 1 : "any"), placeholder: describe(dist) });
       if (values[name] !== undefined && values[name] !== null) {
         input.value = isChoice ? dist.choices.indexOf(values[name]) : values[name];
       }

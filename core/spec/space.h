@@ -62,6 +62,8 @@ bool dist_equal(const struct dist *a, const struct dist *b);
 bool dist_is_single(const struct dist *d);
 /* In range and on the grid (within 1e-8 of a step for floats). */
 bool dist_contains(const struct dist *d, double value);
+/* The same with a sentence: INVALID "0.5 is not in [1e-05, 0.001]". */
+MUST_CHECK int dist_check(const struct dist *d, double value, struct err *err);
 /* May one study hold both under one name? (same kind, log, choices) */
 bool dist_is_compatible(const struct dist *a, const struct dist *b);
 /* The value's external form: 0.001, 64, "adam", true, null. null also for NaN

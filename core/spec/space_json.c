@@ -5,7 +5,9 @@
 #include "core/base/mem.h"
 #include "core/spec/space.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* --- choices and values --------------------------------------------------- */
@@ -95,6 +97,35 @@ static int refuse_choice(const struct dist *d, struct err *err)
             list.overflow ? "" : " ", list.overflow ? "" : list.data);
     buf_fini(&list);
     return ERR_INVALID;
+}
+
+/* The same for a sentence. */
+static void number_text(const struct dist *d, double v, char out[32])
+{
+    if (d->kind == DIST_INT && fabs(v) <= 0x1p53 && v == floor(v)) {
+        snprintf(out, 32, "%" PRId64, (int64_t)v);
+    } else {
+        json_repr(v, out);
+    }
+}
+
+int dist_check(const struct dist *d, double value, struct err *err)
+{
+    if (dist_contains(d, value)) {
+        return 0;
+    }
+    if (d->kind == DIST_CATEGORICAL) {
+        return err_set(err, ERR_INVALID, "%g is none of its %zu choices", value,
+                       d->n_choices);
+    }
+    char v[32], low[32], high[32], step[32];
+    number_text(d, value, v);
+    number_text(d, d->low, low);
+    number_text(d, d->high, high);
+    number_text(d, d->step, step);
+    bool has_grid = d->step != (d->kind == DIST_INT ? 1.0 : 0.0);
+    return err_set(err, ERR_INVALID, "%s is not in [%s, %s]%s%s", v, low, high,
+                   has_grid ? " by steps of " : "", has_grid ? step : "");
 }
 
 int dist_value_from_json(const struct dist *d, const struct json *node,

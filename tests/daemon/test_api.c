@@ -219,6 +219,8 @@ START_TEST(test_enqueue)
            "no such parameter");
     expect("POST /studies/s/enqueue", "{\"params\": {\"lr\": \"a\"}}", 400,
            "lr");
+    expect("POST /studies/s/enqueue", "{\"params\": {\"lr\": 2}}", 400,
+           "params.lr: 2.0 is not in [");
     expect("POST /studies/s/enqueue", "{\"params\": {\"lrr\": 1}}", 400,
            "did you mean 'lr'?");
 }

@@ -190,7 +190,7 @@ END_TEST
 START_TEST(enqueued_values_are_tried_next_once)
 {
     int64_t id = story_begin(&st, 1, 3);
-    double value = 0.5, strange = INFINITY;
+    double value = 5e-4, strange = INFINITY;
     struct event e = {
         .kind = EVENT_ENQUEUE, .study = id, .enqueue = {&strange}};
     story_refused(&st, e, ERR_INVALID);
@@ -202,7 +202,7 @@ START_TEST(enqueued_values_are_tried_next_once)
     ck_assert_int_eq(st.m->slots[0].id.number, 1);
     double lr;
     study_values(story_study(&st, id), 1, &lr);
-    ck_assert(lr == 0.5);
+    ck_assert(lr == 5e-4);
     story_finish(&st, 0, 1);
     story_finish(&st, 0, 1);
     ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
@@ -211,10 +211,29 @@ START_TEST(enqueued_values_are_tried_next_once)
 }
 END_TEST
 
+START_TEST(what_is_not_searched_is_not_enqueued)
+{
+    int64_t id = story_begin(&st, 1, 3);
+    double value = 0.5;
+    struct event e = {.kind = EVENT_ENQUEUE, .study = id, .enqueue = {&value}};
+    story_refused(&st, e, ERR_INVALID);
+    ck_assert_str_eq(st.err.msg, "params.lr: 0.5 is not in [1e-05, 0.001]");
+    story_study(&st, id)->spec.space.params[0].dist =
+        (struct dist){.kind = DIST_INT, .low = 50, .high = 500, .step = 50};
+    value = 75;
+    story_refused(&st, e, ERR_INVALID);
+    ck_assert_ptr_nonnull(
+        strstr(st.err.msg, "75 is not in [50, 500] by steps of 50"));
+    value = 100;
+    ck_assert_int_eq(story_event(&st, e), 0);
+    story_fini(&st);
+}
+END_TEST
+
 START_TEST(a_target_makes_room_for_what_is_enqueued)
 {
     int64_t id = story_begin(&st, 1, 2);
-    double value = 0.5;
+    double value = 5e-4;
     struct event e = {.kind = EVENT_ENQUEUE, .study = id, .enqueue = {&value}};
     ck_assert_int_eq(story_event(&st, e), 0);
     ck_assert_int_eq(story_event(&st, e), 0); /* 1 runs, 2 wait */
@@ -249,7 +268,7 @@ START_TEST(a_study_that_a_stop_rule_ended_waits_with_what_is_enqueued)
     story_next(&st);
     story_finish(&st, 0, 0.9);
     ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
-    double value = 0.5;
+    double value = 5e-4;
     struct event e = {.kind = EVENT_ENQUEUE, .study = id, .enqueue = {&value}};
     ck_assert_int_eq(story_event(&st, e), 0);
     e = (struct event){.kind = EVENT_RETRY, .study = id, .retry = {-1}};
@@ -431,6 +450,7 @@ Suite *suite(void)
         a_target_lowered_to_what_is_done_ends_the_study,
         a_value_can_end_the_study,
         enqueued_values_are_tried_next_once,
+        what_is_not_searched_is_not_enqueued,
         a_target_makes_room_for_what_is_enqueued,
         a_study_that_a_stop_rule_ended_waits_with_what_is_enqueued,
         an_exhausted_study_runs_again_for_its_failed_trials,

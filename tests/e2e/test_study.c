@@ -144,6 +144,7 @@ START_TEST(an_enqueued_point_is_tried_once)
            h.state);
     EXPECT(&h, 2, "emb_dim", "enqueue", "queue", "emb_dim=17");
     EXPECT(&h, 2, "lrr", "enqueue", "queue", "lrr=0.1");
+    EXPECT(&h, 2, "params.lr: 7.0 is not in [", "enqueue", "queue", "lr=7");
     home_go_on(&h);
     home_wait_state(&h, "queue", "finished", FINISH_S);
     ck_assert_int_eq(home_count(&h, TRIALS), 4);

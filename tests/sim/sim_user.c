@@ -59,7 +59,7 @@ static void enqueue(struct sim *s, int64_t study)
 {
     double values[SIM_N_PARAMS] = {0.25, NAN, NAN};
     if (sim_below(s, 4) == 0) {
-        values[2] = 2; /* beyond its range: allowed to who asks for it */
+        values[2] = 5e-4;
     }
     if (sim_below(s, 8) == 0) {
         values[0] = INFINITY;
