@@ -58,8 +58,8 @@ static void continue_study(struct call *c, const struct spec *spec)
             "a study named '%s' exists and its config differs: %s%s",
             spec->name,
             c->study->is_foreign
-                ? "Optuna made it (parzen resume STUDY --config CONFIG goes "
-                  "on with it)"
+                ? "it has none (parzen resume STUDY --config CONFIG goes on "
+                  "with it)"
                 : difference.data,
             !c->study->is_foreign && may_become(c->study, spec)
                 ? " (parzen resume STUDY --config CONFIG appends choices)"

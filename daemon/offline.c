@@ -96,8 +96,8 @@ static int replay_loaded(struct store *s, const struct mirror *m,
     }
     if (study->is_foreign) {
         return err_set(err, ERR_CONFLICT,
-                       "study '%s' was made by Optuna: its suggestions cannot "
-                       "be recomputed",
+                       "study '%s' has no config: its suggestions cannot be "
+                       "recomputed",
                        name);
     }
     int rc = store_load_events(s, study->id, m->next_seq, &events, &n, err);

@@ -334,10 +334,11 @@ int sched_user(const struct turn *t, const struct event *e, struct err *err)
         return sched_adopt(t, s, e->add_study.spec, err);
     }
     if (s->is_foreign) {
-        return err_set(err, ERR_CONFLICT,
-                       "study '%s' was made by Optuna and has no config: give "
-                       "one (parzen resume STUDY --config CONFIG)",
-                       s->spec.name);
+        return err_set(
+            err, ERR_CONFLICT,
+            "study '%s' has no config: give one (parzen resume STUDY "
+            "--config CONFIG)",
+            s->spec.name);
     }
     switch (e->kind) {
     case EVENT_CHANGE:

@@ -1,7 +1,8 @@
-/* A study that Optuna made: it has no config of ours, so one is put together
- * from its rows: name, direction, and as space the parameters of its trials,
- * each as it was first seen. It is loaded STOPPED, to be looked at; what we
- * cannot hold is left out and said in the log. */
+/* A study that is in Optuna's tables alone, because Optuna made it or because
+ * it was exported: it has no config of ours, so one is put together from its
+ * rows: name, direction, and as space the parameters of its trials, each as it
+ * was first seen. It is loaded STOPPED, to be looked at; what we cannot hold is
+ * left out and said in the log. */
 #include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
@@ -100,7 +101,7 @@ static void settle(struct study *study)
 {
     study->state = STUDY_STOPPED;
     study->running_since_ms = 0;
-    study->reason = mem_strdup("made by Optuna");
+    study->reason = mem_strdup("in Optuna's tables alone: it has no config");
     int64_t n = study_n_finished(study);
     study->spec.n_trials = n > 0 ? n : 1;
 }
@@ -141,7 +142,7 @@ int store_load_foreign(struct store *s, struct mirror *m, int64_t study_id,
     /* Whatever is wrong with it is no reason not to run our own studies; an
      * error of the disk is. */
     if (rc == ERR_INVALID || rc == ERR_CORRUPT) {
-        LOG_WARN("a study made by Optuna is left out",
+        LOG_WARN("a study of Optuna's tables alone is left out",
                  "study=%s id=%" PRId64 " reason=%s", name, study_id,
                  err != NULL ? err->msg : "");
         rc = 0;

@@ -123,7 +123,7 @@ struct study {
                      of ties */
     struct importances importances[IMPORTANCE_N_EVALUATORS]; /* n 0: none */
     struct history *history;
-    bool is_foreign; /* made by Optuna: has no config of ours */
+    bool is_foreign; /* in Optuna's tables alone: has no config of ours */
 };
 
 /* A RUNNING study without trials. Copies the spec. */

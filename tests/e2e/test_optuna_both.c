@@ -128,7 +128,7 @@ START_TEST(from_optuna_to_us)
     char *before = optuna(&h, "optuna_reads.py", "o");
     ck_assert_int_eq(n_lines(before), 14);
     home_start(&h, two);
-    EXPECT(&h, 1, "made by Optuna", "resume", "o");
+    EXPECT(&h, 1, "has no config: give one", "resume", "o");
     EXPECT(&h, 2, "params.c: the study has", "resume", "o", "--config",
            config(&h, "o", 30,
                   "\"c\": {\"choice\": [\"a\", 1, true]},"
@@ -270,6 +270,7 @@ START_TEST(a_snapshot_is_optunas_alone)
     EXPECT(&h, 0, "5 trials", "export", "one", "--optuna", file, "--force",
            "--stamp", "3.1");
     EXPECT(&h, 0, "5/5", "studies", "--db", file);
+    EXPECT(&h, 0, "it has no config", "status", "one", "--db", file);
     char *list = mem_printf("test \"$(ls '%s' | grep -c tmp)\" = 0", h.dir);
     ck_assert_int_eq(system(list), 0);
     if (has_optuna()) { /* 3.1, without skip_compatibility_check */
