@@ -224,6 +224,14 @@ static bool is_second(const struct study_trial *trial, enum trial_cause cause,
            (cause == TRIAL_CAUSE_HANG || cause == TRIAL_CAUSE_OOM);
 }
 
+/* How far it was, as people count; owned. */
+static char *place_text(const struct study *s, int64_t place)
+{
+    return study_counts_epochs(s) ? mem_printf("in epoch %" PRId64, place + 1)
+                                  : mem_printf("after %" PRId64 " report%s",
+                                               place, place == 1 ? "" : "s");
+}
+
 void turn_end_attempt(const struct turn *t, const struct study *s,
                       const struct study_trial *trial, enum trial_cause cause,
                       const char *message)
@@ -235,17 +243,19 @@ void turn_end_attempt(const struct turn *t, const struct study *s,
     int64_t place = (int64_t)trial->n_reports;
     int64_t n = trial->place == place ? trial->n_at_place + 1 : 1;
     const char *last = message != NULL ? message : trial_cause_name(cause);
+    char *where = place_text(s, place);
     if (is_second(trial, cause, n)) {
-        char *why = mem_printf("twice at epoch %" PRId64 ": %s", place, last);
+        char *why = mem_printf("twice %s: %s", where, last);
         fail_at(t, s, trial, cause, why, place, n);
     } else if (n >= SCHED_DEATHS_AT_ONE_PLACE) {
         char *why = mem_printf("its worker died %" PRId64
-                               " times at epoch %" PRId64 "; the last time: %s",
-                               n, place, last);
+                               " times %s; the last time: %s",
+                               n, where, last);
         fail_at(t, s, trial, TRIAL_CAUSE_POISON, why, place, n);
     } else {
         put_back(t, s, trial, cause, message, place, n);
     }
+    free(where);
 }
 
 /* --- many deaths ---------------------------------------------------------- */

@@ -77,13 +77,6 @@ static void progress(const struct turn *t, const struct event *e,
 
 /* --- results -------------------------------------------------------------- */
 
-/* A training's epochs come without gaps; what another objective calls its steps
- * only comes in order. */
-static bool counts_epochs(const struct study *s)
-{
-    return s->spec.objective == SPEC_OBJECTIVE_CLASSIFIER;
-}
-
 static int64_t max_epochs_of(const struct study *s,
                              const struct study_trial *trial)
 {
@@ -92,7 +85,7 @@ static int64_t max_epochs_of(const struct study *s,
     study_values(s, trial->number, values);
     spec_run(&s->spec, values, trial->number, &run);
     free(values);
-    return counts_epochs(s) ? run.max_epochs : SCHED_MAX_STEP;
+    return study_counts_epochs(s) ? run.max_epochs : SCHED_MAX_STEP;
 }
 
 /* NULL when the report may be; else why it cannot. Owned by the caller. */
@@ -101,18 +94,20 @@ static char *report_fault(const struct study *s,
 {
     int64_t next = trial->progress.next_epoch;
     int64_t max = max_epochs_of(s, trial);
-    bool is_exact = counts_epochs(s);
+    bool is_exact = study_counts_epochs(s);
+    const char *unit = is_exact ? "epoch" : "step";
+    int64_t first = is_exact; /* as people count */
     if (epoch < 0 || epoch >= max) {
-        return mem_printf("reported epoch %" PRId64 " of %" PRId64, epoch, max);
+        return mem_printf("reported %s %" PRId64 " of %" PRId64, unit,
+                          epoch + first, max);
     }
     if (next >= 0 && (is_exact ? epoch != next : epoch < next)) {
-        return mem_printf("reported epoch %" PRId64 " where %" PRId64
-                          " is next",
-                          epoch, next);
+        return mem_printf("reported %s %" PRId64 " where %" PRId64 " is next",
+                          unit, epoch + first, next + first);
     }
     if (is_exact && epoch > (int64_t)trial->n_reports) {
         return mem_printf("began with epoch %" PRId64 " where %zu are known",
-                          epoch, trial->n_reports);
+                          epoch + first, trial->n_reports);
     }
     return NULL;
 }
@@ -232,8 +227,8 @@ static void checkpoint(const struct turn *t, const struct event *e,
     if (new->epoch < 0 || new->epoch > most || new->step < 0 || new->size < 0 ||
         strlen(new->sha256) != 64) {
         turn_kill(t, e->slot, TRIAL_CAUSE_PROTOCOL,
-                  mem_printf("sent a checkpoint of epoch %" PRId64
-                             " where %" PRId64 " is in work, sha256 '%s'",
+                  mem_printf("sent a checkpoint after %" PRId64
+                             " epochs where %" PRId64 " are known, sha256 '%s'",
                              new->epoch, most, new->sha256));
         return;
     }
@@ -345,7 +340,7 @@ static void failed(const struct turn *t, const struct event *e,
 {
     enum trial_cause cause = e->failed.cause;
     const char *message = e->failed.message != NULL ? e->failed.message : "";
-    if (cause == TRIAL_CAUSE_DATA && counts_epochs(s)) {
+    if (cause == TRIAL_CAUSE_DATA && study_counts_epochs(s)) {
         data_is_gone(t, s, trial, message);
         return;
     }
@@ -374,7 +369,9 @@ static char *end_fault(const struct turn *t, const struct event *e,
     int64_t best = e->done.best_epoch;
     if (e->kind == EVENT_DONE && trial != NULL &&
         (best < -1 || best >= max_epochs_of(s, trial))) {
-        return mem_printf("done with epoch %" PRId64 " as its best", best);
+        return mem_printf("done with %s %" PRId64 " as its best",
+                          study_counts_epochs(s) ? "epoch" : "step",
+                          best + study_counts_epochs(s));
     }
     return NULL;
 }

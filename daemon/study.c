@@ -142,6 +142,11 @@ int64_t study_n_finished(const struct study *s)
     return s->n_by_state[TRIAL_COMPLETE] + s->n_by_state[TRIAL_PRUNED];
 }
 
+bool study_counts_epochs(const struct study *s)
+{
+    return s->spec.objective == SPEC_OBJECTIVE_CLASSIFIER;
+}
+
 bool study_is_stillborn(const struct study *s)
 {
     return s->state == STUDY_FAILED && !s->is_foreign && s->n_trials == 0 &&

@@ -138,6 +138,9 @@ bool study_trial_has_file(const struct study_trial *t, const char *file);
 /* The values of a trial in the space's order (space.n), NaN where absent. */
 void study_values(const struct study *s, int64_t number, double *out);
 int64_t study_n_finished(const struct study *s); /* COMPLETE + PRUNED */
+/* Do its trials report epochs, which come without gaps from 0 and which people
+ * count from 1? What another objective calls its steps only comes in order. */
+bool study_counts_epochs(const struct study *s);
 /* Its first preparation failed, and nothing else ever came of it: a new study
  * of the same name takes its place. */
 bool study_is_stillborn(const struct study *s);

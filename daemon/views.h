@@ -3,8 +3,8 @@
  * Shapes (stable; adding keys is allowed):
  * study: {"name","id","seq","state","reason","metric","direction",
  *   "unit":"epoch"|"step" (what trials report after: epochs from
- *   0 on, or steps with numbers of their own),"n_trials",
- *   "counts":{"WAITING":n,...},"finished":n,"best":{trial}|null,
+ *   0 on, which people count from 1, or steps with numbers of their own),
+ *   "n_trials","counts":{"WAITING":n,...},"finished":n,"best":{trial}|null,
  *   "created":ms,"active_ms":n,"eta_ms":n|null,"workers":n,
  *   "data":{"sha256","classes","train","val","test"}|null,
  *   "preparing":{"phase","done","total":n|null,"unit","elapsed_ms"}|null}

@@ -68,8 +68,8 @@ static int check_state(const struct trainer *t,
                  (s->end >= 0 || s->epoch < t->run.max_epochs);
     return sound ? 0
                  : err_set(err, ERR_CORRUPT,
-                           "its state does not fit the data: epoch %" PRId64
-                           ", batch %" PRId64 ", step %" PRId64,
+                           "its state does not fit the data: after %" PRId64
+                           " epochs, batch %" PRId64 ", step %" PRId64,
                            s->epoch, s->batch, s->step);
 }
 

@@ -14,8 +14,8 @@ static void explain_end(const struct trainer *t, char *out, size_t size)
     if (t->state.end == TRAINER_END_NAN) {
         snprintf(out, size,
                  "the training loss is not a number: epoch %" PRId64
-                 " (the first is 0), optimiser step %" PRId64,
-                 t->state.epoch - 1, t->state.nan_step);
+                 ", optimiser step %" PRId64,
+                 t->state.epoch, t->state.nan_step);
     } else if (t->state.end == TRAINER_END_EPOCHS && t->run.max_epochs == 1) {
         snprintf(out, size, "the one epoch is done");
     } else if (t->state.end == TRAINER_END_EPOCHS) {

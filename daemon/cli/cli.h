@@ -61,6 +61,9 @@ struct cli_command {
 #define CLI_STATE_BEFORE                                                       \
     "\vTwo options are called --state: after the command it is the trials' "   \
     "state, before it (parzen --state DIR ...) the state directory."
+/* For the help of commands that show epochs. */
+#define CLI_EPOCHS                                                             \
+    " Epochs are counted from 1; from 0 in --json, in files and by Optuna."
 /* Parse argv (argv[0] is the command's word). Usage errors and --help end the
  * program (2, 0). The arguments are moved to argv[1] .. argv[n]; returns n. */
 int cli_parse(struct cli *c, const struct cli_command *command, int argc,

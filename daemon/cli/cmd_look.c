@@ -291,7 +291,8 @@ int cmd_best(struct cli *c, int argc, char **argv)
     static const struct cli_command command = {
         .name = "best",
         .args = "STUDY",
-        .doc = "The best trial: its parameters, value and checkpoint.",
+        .doc =
+            "The best trial: its parameters, value and checkpoint." CLI_EPOCHS,
         .n_min = 1,
         .n_max = 1};
     int code;

@@ -48,8 +48,9 @@ static const struct argp_option options[] = {
 static const struct cli_command command = {
     .name = "train",
     .args = "CONFIG",
-    .doc = "Does one training with the config's fixed values, without a "
-           "daemon. What the config searches must be fixed by --set.",
+    .doc =
+        "Does one training with the config's fixed values, without a "
+        "daemon. What the config searches must be fixed by --set." CLI_EPOCHS,
     .n_min = 1,
     .n_max = 1,
     .options = options,

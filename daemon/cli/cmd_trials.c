@@ -349,7 +349,7 @@ int cmd_trials(struct cli *c, int argc, char **argv)
     static const struct cli_command command = {
         .name = "trials",
         .args = "STUDY",
-        .doc = "Lists trials." CLI_STATE_BEFORE,
+        .doc = "Lists trials." CLI_EPOCHS CLI_STATE_BEFORE,
         .n_min = 1,
         .n_max = 1,
         .options = options,
@@ -502,7 +502,7 @@ int cmd_show(struct cli *c, int argc, char **argv)
     static const struct cli_command command = {
         .name = "show",
         .args = "STUDY N",
-        .doc = "Everything about one trial, with its epochs.",
+        .doc = "Everything about one trial, with its epochs." CLI_EPOCHS,
         .n_min = 2,
         .n_max = 2};
     char rest[64], *end;

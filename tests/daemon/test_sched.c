@@ -156,6 +156,9 @@ START_TEST(three_deaths_at_one_place_are_poison)
     die(id, TRIAL_CAUSE_LOST);
     ck_assert_int_eq(story_trial(&st, id, 0)->state, TRIAL_FAIL);
     ck_assert_int_eq(story_trial(&st, id, 0)->cause, TRIAL_CAUSE_POISON);
+    ck_assert_ptr_nonnull(/* people count from 1 */
+                          strstr(story_trial(&st, id, 0)->message,
+                                 "died 3 times in epoch 1;"));
     ck_assert_int_eq(story_study(&st, id)->state, STUDY_RUNNING);
     story_fini(&st);
 }

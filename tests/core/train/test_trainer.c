@@ -334,7 +334,7 @@ START_TEST(test_nan_ends_the_training_at_the_epoch)
     ck_assert_int_eq(record.result.best_epoch, -1);
     ck_assert_str_eq(record.best.file, "");
     ck_assert_ptr_nonnull(strstr(record.result.why,
-                                 "the training loss is not a number: epoch 0"));
+                                 "the training loss is not a number: epoch 1"));
 }
 END_TEST
 
