@@ -110,7 +110,7 @@ START_TEST(an_end_keeps_the_best_alone)
 }
 END_TEST
 
-/* As schema/002 made it. */
+/* As schema/002 made it, and without the columns of schema/005. */
 static const char *const OLDER =
     "CREATE TABLE older (trial_id INTEGER NOT NULL REFERENCES trials"
     " (trial_id), kind TEXT NOT NULL CHECK (kind IN ('last', 'best')),"
@@ -120,6 +120,10 @@ static const char *const OLDER =
     "INSERT INTO older SELECT * FROM parzen_checkpoints;"
     "DROP TABLE parzen_checkpoints;"
     "ALTER TABLE older RENAME TO parzen_checkpoints;"
+    "ALTER TABLE parzen_trials DROP COLUMN end_digest;"
+    "ALTER TABLE parzen_trials DROP COLUMN params_digest;"
+    "ALTER TABLE parzen_trials DROP COLUMN reports_digest;"
+    "ALTER TABLE parzen_trials DROP COLUMN constraints_digest;"
     "PRAGMA user_version = 3";
 
 START_TEST(an_older_databases_checkpoints_are_kept)
