@@ -17,7 +17,7 @@
  *                                       or as an object by name.
  *
  * SIGTERM asks it to stop. Exit code 0 means done, 130 interrupted (tried
- * again), any other failed. Its whole process group ends with it, also when the
+ * again), any other failed. All that it started ends with it, also when the
  * worker is killed; time, memory and output are limited. */
 #ifndef WORKER_COMMAND_H
 #define WORKER_COMMAND_H

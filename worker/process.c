@@ -2,15 +2,22 @@
  * the status pipe, sleeps until the program ends, kills what the program left
  * running, and tells how it ended.
  *
+ * A process may leave the program's group and session (setsid, a double fork),
+ * but not its ancestors: an orphan becomes the child of the nearest ancestor
+ * that is a subreaper. Guardian and worker are, so they kill their children
+ * until there are none.
+ *
  * Possible failures: the program cannot be executed (exit code 127, the reason
  * in the log); the worker dies: the kernel sends the guardian SIGTERM
- * (PR_SET_PDEATHSIG) and it kills the group; the guardian is killed: the pipe
- * ends without a word, the program dies by the same means, and the worker kills
- * the rest of the group, which no such signal reaches.
+ * (PR_SET_PDEATHSIG) and it kills all; it has a process group of its own, so
+ * that it does not die with the worker's. The guardian is killed: the pipe ends
+ * without a word, the program dies by the same means, and the rest falls to the
+ * worker.
  *
  * Between fork and exec only functions that are safe there (signal-safety(7))
  * are called: the worker has threads. */
 #include "worker/process.h"
+#include "core/base/mem.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,10 +25,50 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+/* Looks at what is left, END_NAP_NS apart; then it hangs in the kernel. */
+enum { END_LOOKS = 5000, END_NAP_NS = 1000000 };
+
+/* --- descendants ---------------------------------------------------------- */
+
+/* Kill the children of this process's main thread, as many as one look shows;
+ * false: it has none. */
+static bool kill_children(void)
+{
+    char text[4096];
+    int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text)) : 0;
+    pid_t pid = 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    for (ssize_t i = 0; i < n; i++) {
+        if (text[i] >= '0' && text[i] <= '9') {
+            pid = 10 * pid + (text[i] - '0');
+        } else if (pid > 0) { /* a number that was cut off waits */
+            kill(pid, SIGKILL);
+            pid = 0;
+        }
+    }
+    return n > 0;
+}
+
+/* End all descendants: the children of what dies become ours. */
+static void end_descendants(void)
+{
+    const struct timespec nap = {.tv_nsec = END_NAP_NS};
+    for (int i = 0; i < END_LOOKS && kill_children(); i++) {
+        while (waitpid(-1, NULL, WNOHANG) > 0) {
+        }
+        nanosleep(&nap, NULL);
+    }
+}
 
 /* --- the guardian -----------------------------------------------------------
  */
@@ -61,22 +108,33 @@ static void NORETURN be_program(char *const *argv, char *const *envp,
     _exit(127);
 }
 
+/* Reap those that have ended, up to the program: not before its group is
+ * killed, so that the number stays its own. */
+static bool program_has_ended(pid_t program)
+{
+    siginfo_t info = {0};
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOWAIT | WNOHANG) == 0 &&
+           info.si_pid != 0 && info.si_pid != program) {
+        waitpid(info.si_pid, NULL, 0);
+        info.si_pid = 0;
+    }
+    return info.si_pid == program;
+}
+
 static void NORETURN guard(pid_t program, int status_fd, const sigset_t *set)
 {
     for (;;) {
         int signal = 0, status;
-        siginfo_t info = {0};
         sigwait(set, &signal);
         if (signal == SIGTERM) {
             kill(-program, SIGKILL);
+            end_descendants();
             _exit(1);
         }
-        /* Not reaped before its group is killed: the number stays its own. */
-        if (waitid(P_PID, (id_t)program, &info, WEXITED | WNOWAIT | WNOHANG) ==
-                0 &&
-            info.si_pid == program) {
+        if (program_has_ended(program)) {
             kill(-program, SIGKILL);
             waitpid(program, &status, 0);
+            end_descendants();
             write_int(status_fd, status);
             _exit(0);
         }
@@ -94,6 +152,8 @@ static void NORETURN be_guardian(pid_t worker, char *const *argv,
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGCHLD, SIG_DFL);
+    setpgid(0, 0);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != worker) {
         _exit(1);
@@ -139,6 +199,7 @@ int process_start(char *const *argv, char *const *envp, const char *directory,
         close(output[1]);
         return rc;
     }
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     pid_t worker = getpid(), guardian = fork();
     if (guardian == 0) {
         be_guardian(worker, argv, envp, directory, output[1], status[1]);
@@ -172,6 +233,8 @@ bool process_has_ended(struct process *p)
         if (!read_int(p->status_fd, &p->status)) {
             p->is_lost = true;
             kill(-p->group, SIGKILL);
+            waitpid(p->guardian, NULL, 0); /* from now on they are ours */
+            end_descendants();
         }
     }
     return p->has_ended;
@@ -184,9 +247,15 @@ void process_signal(const struct process *p, int signal)
     }
 }
 
-/* Process group and resident pages of /proc/PID; false: gone, or not readable.
- */
-static bool read_proc(const char *pid, long *group, long *pages)
+/* --- memory --------------------------------------------------------------- */
+
+struct proc {
+    long pid, parent, pages;
+    bool is_ours;
+};
+
+/* Parent and resident pages of /proc/PID; false: gone, or not readable. */
+static bool read_proc(const char *pid, struct proc *out)
 {
     char path[300], text[1024];
     snprintf(path, sizeof(path), "/proc/%s/stat", pid);
@@ -199,37 +268,71 @@ static bool read_proc(const char *pid, long *group, long *pages)
         return false;
     }
     text[n] = '\0';
+    *out = (struct proc){.pid = strtol(pid, NULL, 10)};
     const char *at = strrchr(text, ')'); /* names may hold anything */
-    /* state ppid pgrp, and rss is 19 fields after pgrp */
+    /* state and ppid, and rss is 20 fields after ppid */
     return at != NULL &&
            sscanf(at + 1,
-                  " %*c %*d %ld %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d"
+                  " %*c %ld %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d"
                   " %*d %*d %*d %*d %*d %*u %*u %ld",
-                  group, pages) == 2;
+                  &out->parent, &out->pages) == 2;
 }
 
-int64_t process_memory(const struct process *p)
+/* All processes; owned. */
+static struct proc *list_procs(size_t *n)
 {
     DIR *dir = opendir("/proc");
-    int64_t sum = 0;
+    struct proc *list = NULL, one;
+    *n = 0;
     for (struct dirent *e = dir != NULL ? readdir(dir) : NULL; e != NULL;
          e = readdir(dir)) {
-        long group, pages;
         if (e->d_name[0] >= '1' && e->d_name[0] <= '9' &&
-            read_proc(e->d_name, &group, &pages) && group == p->group) {
-            sum += (int64_t)pages * sysconf(_SC_PAGESIZE);
+            read_proc(e->d_name, &one)) {
+            list = mem_grow(list, *n + 1, sizeof(*list));
+            list[(*n)++] = one;
         }
     }
     if (dir != NULL) {
         closedir(dir);
     }
-    return sum;
+    return list;
 }
 
+static bool has_our_parent(const struct proc *list, size_t n,
+                           const struct proc *p, long guardian)
+{
+    bool is_ours = p->parent == guardian;
+    for (size_t i = 0; i < n && !is_ours; i++) {
+        is_ours = list[i].is_ours && list[i].pid == p->parent;
+    }
+    return is_ours;
+}
+
+int64_t process_memory(const struct process *p)
+{
+    size_t n;
+    struct proc *list = list_procs(&n);
+    int64_t pages = 0;
+    for (bool more = true;
+         more;) { /* a child may be listed before its parent */
+        more = false;
+        for (size_t i = 0; i < n; i++) {
+            if (!list[i].is_ours &&
+                has_our_parent(list, n, &list[i], p->guardian)) {
+                list[i].is_ours = more = true;
+                pages += list[i].pages;
+            }
+        }
+    }
+    free(list);
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
+/* The guardian ends them all. */
 void process_fini(struct process *p)
 {
     if (!process_has_ended(p)) {
-        kill(-p->group, SIGKILL);
+        kill(p->guardian, SIGTERM);
     }
     waitpid(p->guardian, NULL, 0);
     close(p->out_fd);

@@ -1,7 +1,8 @@
-/* process: a program in a process group of its own, which ends with it.
+/* process: a program and all that it starts, which ends with it.
  *
  * A guardian stands between the worker and the program: it outlives neither,
- * and takes the group along when the program or the worker ends. */
+ * and takes every descendant along when the program or the worker ends, also
+ * those that left the program's process group and session. */
 #ifndef WORKER_PROCESS_H
 #define WORKER_PROCESS_H
 #include "core/base/err.h"
@@ -28,7 +29,7 @@ MUST_CHECK int process_start(char *const *argv, char *const *envp,
 /* Look whether it has ended; does not wait. */
 bool process_has_ended(struct process *p);
 void process_signal(const struct process *p, int signal); /* to the group */
-int64_t process_memory(const struct process *p); /* bytes of the whole group */
+int64_t process_memory(const struct process *p); /* bytes of them all */
 /* Kill what is left of it, reap the guardian, close. */
 void process_fini(struct process *p);
 

@@ -1,0 +1,183 @@
+/* Nothing that a program started outlives it, wherever it went: here a process
+ * with a session of its own, whose parent has ended. */
+#include "tests/lib/test_main.h"
+#include "core/base/file.h"
+#include "core/base/mem.h"
+#include "worker/process.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 60000, LARGE_MB = 60 };
+
+static char dir[64];
+
+static void setup(void)
+{
+    snprintf(dir, sizeof(dir), "/tmp/process-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+}
+
+static void teardown(void)
+{
+    struct err err;
+    ck_assert_int_eq(file_remove_tree(dir, &err), 0);
+}
+
+/* A daemon that does `work` and tells its pid; then the program does `then`. */
+static void start(struct process *p, const char *work, const char *then)
+{
+    struct err err;
+    char *script = mem_printf("(setsid sh -c 'echo $$ >pid.tmp;"
+                              " mv pid.tmp pid; %s' &)\n"
+                              "until [ -e pid ]; do sleep 0.02; done\n%s",
+                              work, then);
+    char *argv[] = {(char *)"sh", (char *)"-c", script, NULL};
+    ck_assert_msg(process_start(argv, environ, dir, p, &err) == 0, "%s",
+                  err.msg);
+    free(script);
+}
+
+static pid_t daemon_pid(void)
+{
+    char path[80];
+    int pid = 0;
+    snprintf(path, sizeof(path), "%s/pid", dir);
+    for (int waited = 0; pid == 0 && waited < PATIENCE_MS; waited += 20) {
+        FILE *f = fopen(path, "r");
+        if (f == NULL || fscanf(f, "%d", &pid) != 1) {
+            poll(NULL, 0, 20);
+        }
+        if (f != NULL) {
+            fclose(f);
+        }
+    }
+    ck_assert_int_gt(pid, 0);
+    return pid;
+}
+
+static bool is_there(pid_t pid)
+{
+    return kill(pid, 0) == 0 || errno != ESRCH;
+}
+
+static void wait_for_end(struct process *p)
+{
+    int waited = 0;
+    while (!process_has_ended(p)) {
+        ck_assert_int_lt(waited += 10, PATIENCE_MS);
+        poll(NULL, 0, 10);
+    }
+}
+
+START_TEST(test_it_ends)
+{
+    struct process p;
+    start(&p, "exec sleep 600", "exit 3");
+    wait_for_end(&p);
+    ck_assert(!p.is_lost);
+    ck_assert_int_eq(WEXITSTATUS(p.status), 3);
+    ck_assert(!is_there(daemon_pid()));
+    process_fini(&p);
+}
+END_TEST
+
+/* One that ignores every signal but the last, and has children of its own. */
+START_TEST(test_it_is_killed)
+{
+    struct process p;
+    start(&p, "trap \"\" TERM HUP; (setsid sleep 600 &); sleep 600",
+          "sleep 600");
+    pid_t pid = daemon_pid();
+    ck_assert(is_there(pid));
+    process_signal(&p, SIGKILL);
+    wait_for_end(&p);
+    ck_assert_int_eq(WTERMSIG(p.status), SIGKILL);
+    ck_assert(!is_there(pid));
+    process_fini(&p);
+}
+END_TEST
+
+START_TEST(test_it_is_given_up)
+{
+    struct process p;
+    start(&p, "exec sleep 600", "sleep 600");
+    pid_t pid = daemon_pid();
+    process_fini(&p);
+    ck_assert(!is_there(pid));
+}
+END_TEST
+
+START_TEST(test_its_guardian_is_killed)
+{
+    struct process p;
+    start(&p, "exec sleep 600", "sleep 600");
+    pid_t pid = daemon_pid();
+    ck_assert_int_eq(kill(p.guardian, SIGKILL), 0);
+    wait_for_end(&p);
+    ck_assert(p.is_lost);
+    ck_assert(!is_there(pid));
+    process_fini(&p);
+}
+END_TEST
+
+/* With its process group, as the daemon kills a worker. */
+START_TEST(test_its_worker_is_killed)
+{
+    struct process p;
+    pid_t worker = fork();
+    ck_assert_int_ge(worker, 0);
+    if (worker == 0) {
+        setpgid(0, 0);
+        start(&p, "exec sleep 600", "sleep 600");
+        pause();
+    }
+    pid_t pid = daemon_pid();
+    ck_assert_int_eq(kill(-worker, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(worker, NULL, 0), worker);
+    for (int waited = 0; is_there(pid); waited += 10) {
+        ck_assert_int_lt(waited, PATIENCE_MS);
+        poll(NULL, 0, 10);
+    }
+}
+END_TEST
+
+/* tail holds a line without an end, and nobody reads it. */
+START_TEST(test_its_memory_is_counted)
+{
+    struct process p;
+    char *work = mem_printf("head -c %d000000 /dev/zero | tail -n 1 |"
+                            " sleep 600",
+                            (int)LARGE_MB);
+    start(&p, work, "sleep 600");
+    for (int waited = 0; process_memory(&p) < LARGE_MB * 1000000;
+         waited += 20) {
+        ck_assert_int_lt(waited, PATIENCE_MS);
+        poll(NULL, 0, 20);
+    }
+    process_fini(&p);
+    free(work);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("process");
+    TCase *t = tcase_create("process");
+    tcase_set_timeout(t, 90);
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, test_it_ends);
+    tcase_add_test(t, test_it_is_killed);
+    tcase_add_test(t, test_it_is_given_up);
+    tcase_add_test(t, test_its_guardian_is_killed);
+    tcase_add_test(t, test_its_worker_is_killed);
+    tcase_add_test(t, test_its_memory_is_counted);
+    suite_add_tcase(s, t);
+    return s;
+}
