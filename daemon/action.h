@@ -68,8 +68,10 @@ enum slot_state {
  * ADD_STUDY     state RUNNING, created_ms = running_since_ms = at_ms
  * ADOPT_STUDY   the same; its trials stay, each is told by ADOPT_TRIAL
  * CHANGE_STUDY  the spec, but for n_trials; distribution_json of all its trials
- * START_TRIAL   attempt; start_ms = at_ms unless it is set; the values
- * END_ATTEMPT   cause, message, place, n_at_place; nothing else
+ * START_TRIAL   attempt; attempt_ms = at_ms, start_ms too unless it is set; the
+ *               values
+ * END_ATTEMPT   cause, message, place, n_at_place; worked_ms grows by what the
+ *               attempt took; nothing else
  * FINISH_TRIAL  the same, and value, best_epoch, memory, end_ms = at_ms.
  *               COMPLETE and PRUNED lose their `last` and `previous`
  *               checkpoints (FAIL keeps them for retry)
@@ -142,6 +144,7 @@ struct action {
             double value;
             int64_t best_epoch;
             int64_t place, n_at_place;  /* see struct study_trial */
+            int64_t ended_ms;           /* UTC, the attempt's end */
             struct trial_memory memory; /* FINISH_TRIAL */
         } end;                          /* END_ATTEMPT and FINISH_TRIAL */
         struct {

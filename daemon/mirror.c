@@ -203,29 +203,26 @@ static void apply_study(struct mirror *m, struct study *s,
 
 /* --- trials --------------------------------------------------------------- */
 
-static void add_trial(struct mirror *m, struct study *s, const struct action *a)
-{
-    struct study_trial *t = study_add_trial(s, a->add_trial.trial_id);
-    assert(t->number == a->number);
-    size_t n = s->spec.space.n;
-    if (a->add_trial.fixed != NULL) {
-        t->fixed = mem_alloc(n, sizeof(*t->fixed));
-        memcpy(t->fixed, a->add_trial.fixed, n * sizeof(*t->fixed));
-    }
-    t->seq = a->seq;
-    m->next_trial_id = max_of(m->next_trial_id, t->id + 1);
-}
-
-static void adopt_trial(const struct study *s, struct study_trial *t,
-                        const struct action *a)
+static void set_fixed(const struct study *s, struct study_trial *t,
+                      const double *fixed)
 {
     size_t n = s->spec.space.n;
     free(t->fixed);
     t->fixed = NULL;
-    if (a->add_trial.fixed != NULL) {
+    if (fixed != NULL) {
         t->fixed = mem_alloc(n, sizeof(*t->fixed));
-        memcpy(t->fixed, a->add_trial.fixed, n * sizeof(*t->fixed));
+        memcpy(t->fixed, fixed, n * sizeof(*t->fixed));
     }
+}
+
+static void add_trial(struct mirror *m, struct study *s, const struct action *a)
+{
+    struct study_trial *t = study_add_trial(s, a->add_trial.trial_id);
+    assert(t->number == a->number);
+    set_fixed(s, t, a->add_trial.fixed);
+    t->seq = a->seq;
+    t->seq_ms = a->at_ms;
+    m->next_trial_id = max_of(m->next_trial_id, t->id + 1);
 }
 
 static void set_state(struct study *s, struct study_trial *t,
@@ -242,6 +239,7 @@ static void start_trial(struct study *s, struct study_trial *t,
 {
     t->attempt = a->attempt;
     t->start_ms = t->start_ms != 0 ? t->start_ms : a->at_ms;
+    t->attempt_ms = a->at_ms;
     t->not_before_ms = 0;
     t->progress = (struct study_progress){
         .phase = "start",
@@ -322,9 +320,19 @@ static void discard(struct study_trial *t, const char *file)
     }
 }
 
+/* A clock that was set back makes no attempt shorter than nothing. */
+static void stop_work(struct study_trial *t, int64_t ended_ms)
+{
+    if (t->attempt_ms > 0) {
+        t->worked_ms += max_of(ended_ms - t->attempt_ms, 0);
+    }
+    t->attempt_ms = 0;
+}
+
 static void end_attempt(struct study *s, struct study_trial *t,
                         const struct action *a)
 {
+    stop_work(t, a->end.ended_ms);
     t->cause = a->end.cause;
     set_text(&t->message, a->end.message);
     t->place = a->end.place;
@@ -350,6 +358,7 @@ static void consider_best(struct study *s, const struct study_trial *t)
 static void finish_trial(struct study *s, struct study_trial *t,
                          const struct action *a)
 {
+    stop_work(t, a->end.ended_ms);
     t->cause = a->end.cause;
     set_text(&t->message, a->end.message);
     t->place = a->end.place;
@@ -389,7 +398,7 @@ static void apply_trial(struct study *s, struct study_trial *t,
 {
     switch (a->kind) {
     case ACTION_ADOPT_TRIAL:
-        adopt_trial(s, t, a);
+        set_fixed(s, t, a->add_trial.fixed);
         break;
     case ACTION_START_TRIAL:
         start_trial(s, t, a);
@@ -433,7 +442,10 @@ static void apply_trial(struct study *s, struct study_trial *t,
         t->not_before_ms = a->delay.not_before_ms;
         break;
     }
-    t->seq = a->seq != 0 ? a->seq : t->seq;
+    if (a->seq != 0) {
+        t->seq = a->seq;
+        t->seq_ms = a->at_ms;
+    }
 }
 
 /* --- slots ---------------------------------------------------------------- */

@@ -109,6 +109,7 @@ static void finish(const struct turn *t, const struct study *s,
     a->end.memory = *memory;
     a->end.place = trial->place;
     a->end.n_at_place = trial->n_at_place;
+    a->end.ended_ms = t->now_ms;
     maybe_end_study(t, s, trial);
     /* Its rows forget the files to continue from; the best model stays. */
     remove_file(t, s, trial, trial->last);
@@ -151,6 +152,7 @@ static void fail_at(const struct turn *t, const struct study *s,
     a->end.best_epoch = -1;
     a->end.place = place;
     a->end.n_at_place = n_at_place;
+    a->end.ended_ms = t->now_ms;
     maybe_end_study(t, s, trial);
 }
 
@@ -190,6 +192,8 @@ static int64_t backoff_ms(enum trial_cause cause, int64_t n_at_place)
     return wait < SCHED_BACKOFF_MAX_MS ? wait : SCHED_BACKOFF_MAX_MS;
 }
 
+/* When the daemon died nobody wrote it down: what is known is the last that was
+ * heard of the trial. */
 static void end_attempt(const struct turn *t, const struct study *s,
                         const struct study_trial *trial, enum trial_cause cause,
                         const char *message, int64_t place, int64_t n_at_place)
@@ -202,6 +206,7 @@ static void end_attempt(const struct turn *t, const struct study *s,
     a->end.best_epoch = -1;
     a->end.place = place;
     a->end.n_at_place = n_at_place;
+    a->end.ended_ms = cause == TRIAL_CAUSE_DAEMON ? trial->seq_ms : t->now_ms;
 }
 
 static void put_back(const struct turn *t, const struct study *s,

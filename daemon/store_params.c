@@ -115,6 +115,29 @@ int store_check_params(const struct store_loading *l,
     return rc;
 }
 
+/* --- attempts ------------------------------------------------------------- */
+
+int store_load_attempts(struct store_loading *l, struct study_trial *t)
+{
+    struct store_row *r = &l->walks[STORE_WALK_ATTEMPTS];
+    int rc = 0;
+    while (rc == 0 && store_has_row(l, STORE_WALK_ATTEMPTS)) {
+        int64_t began, ended;
+        bool runs = store_row_is_null(r, 2);
+        rc = store_row_int(r, 1, 0, INT64_MAX, &began);
+        if (rc == 0 && runs) {
+            t->attempt_ms = began;
+        } else if (rc == 0) {
+            rc = store_row_int(r, 2, 0, INT64_MAX, &ended);
+            t->worked_ms += rc == 0 && ended > began ? ended - began : 0;
+        }
+        if (rc == 0) {
+            rc = store_row_next(r);
+        }
+    }
+    return rc;
+}
+
 /* --- enqueued values ------------------------------------------------------ */
 
 /* Ours: [0.001, null], internal values in the space's order. */

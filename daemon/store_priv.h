@@ -290,6 +290,7 @@ enum store_walk { /* tables walked beside `trials`, in its order */
                   STORE_WALK_PARAMS,
                   STORE_WALK_VALUES,
                   STORE_WALK_FIXED,
+                  STORE_WALK_ATTEMPTS,
                   STORE_WALK_EPOCHS,
                   STORE_WALK_CHECKPOINTS,
                   STORE_WALK_RUNGS,
@@ -301,7 +302,7 @@ enum store_walk { /* tables walked beside `trials`, in its order */
 enum { /* columns of the walk along `trials` */
        STORE_TRIAL_ATTEMPT = 7,
        STORE_TRIAL_FIXED = 11,
-       STORE_TRIAL_DIGEST = 15
+       STORE_TRIAL_DIGEST = 16
 };
 
 struct store_loading { /* the trials of one study */
@@ -322,6 +323,9 @@ MUST_CHECK int store_load_params(struct store_loading *l);
 /* What the study's newest trial told of its constraints, into its history. */
 MUST_CHECK int store_load_constraints(struct store_loading *l,
                                       const struct study_trial *t);
+/* How long the study's newest trial was worked at. */
+MUST_CHECK int store_load_attempts(struct store_loading *l,
+                                   struct study_trial *t);
 /* The enqueued values of the trial to be added: owned, or NULL. */
 MUST_CHECK int store_load_fixed(struct store_loading *l, double **fixed);
 /* A trial that an attempt of ours started has every parameter: a lost row must

@@ -34,6 +34,7 @@ enum trial_column {
     TRIAL_PLACE,
     TRIAL_N_AT_PLACE,
     TRIAL_NONDETERMINISTIC,
+    TRIAL_SEQ_MS,
     TRIAL_DIGEST /* STORE_TRIAL_DIGEST, and its parts after it */
 };
 
@@ -62,6 +63,10 @@ static const struct {
                    "trial_system_attributes") " AND x.key = 'fixed_params' AND "
                                               "t.state = 'WAITING'"
                                               " ORDER BY t.trial_id"},
+    [STORE_WALK_ATTEMPTS] = {"parzen_attempts",
+                             SELECT_OF(
+                                 "x.started_ms, x.ended_ms",
+                                 "parzen_attempts") " ORDER BY t.trial_id"},
     [STORE_WALK_EPOCHS] =
         {"parzen_epochs",
          SELECT_OF("x.epoch, x.attempt, x.train_loss, x.train_acc,"
@@ -103,8 +108,10 @@ static const char SELECT_TRIALS[] =
     "SELECT t.trial_id, t.number, t.state, t.datetime_start,"
     " t.datetime_complete, x.trial_id, x.seq, x.attempt, x.cause, x.message,"
     " x.best_epoch, x.fixed, x.place, x.n_at_place, x.nondeterministic,"
+    " coalesce(e.at_ms, 0),"
     " x.end_digest, x.params_digest, x.reports_digest, x.constraints_digest"
     " FROM trials t LEFT JOIN parzen_trials x ON x.trial_id = t.trial_id"
+    " LEFT JOIN parzen_events e ON e.seq = x.seq"
     " WHERE t.study_id = ? ORDER BY t.trial_id";
 
 /* Is the next row of the walk the present trial's? A row of an earlier trial
@@ -351,6 +358,9 @@ static int read_extra(const struct store_row *r, struct study_trial *t)
         rc = store_row_int(r, TRIAL_NONDETERMINISTIC, 0, 1, &flag);
     }
     if (rc == 0) {
+        rc = store_row_int(r, TRIAL_SEQ_MS, 0, INT64_MAX, &t->seq_ms);
+    }
+    if (rc == 0) {
         t->nondeterministic = flag != 0;
         rc = store_row_text(r, TRIAL_CAUSE, 32, &cause);
     }
@@ -472,6 +482,9 @@ static int load_rows(struct store_loading *l, struct study_trial *t)
     }
     if (rc == 0) {
         rc = load_memory(l, &t->memory);
+    }
+    if (rc == 0) {
+        rc = store_load_attempts(l, t);
     }
     return rc;
 }

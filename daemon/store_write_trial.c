@@ -335,7 +335,7 @@ static int end_attempt_rows(const struct store_write *w)
                    STORE_I(w->a->end.n_at_place));
     if (rc == 0) {
         rc = RUN(w, END_ATTEMPT, NULL, STORE_I(w->trial_id),
-                 STORE_I(w->a->at_ms), STORE_T(cause), STORE_T(message));
+                 STORE_I(w->a->end.ended_ms), STORE_T(cause), STORE_T(message));
     }
     return rc;
 }

@@ -68,9 +68,12 @@ struct study_trial {
     double value;               /* NaN: none */
     int64_t best_epoch;         /* -1: none */
     struct trial_memory memory; /* of a finished one */
-    int64_t start_ms; /* UTC milliseconds, of the first attempt, 0: not yet */
-    int64_t end_ms;   /* UTC milliseconds, of the final state, 0: not yet */
-    double *fixed;    /* space.n values, NaN free; NULL: not enqueued */
+    int64_t start_ms;   /* UTC milliseconds, of the first attempt, 0: not yet */
+    int64_t end_ms;     /* UTC milliseconds, of the final state, 0: not yet */
+    int64_t attempt_ms; /* UTC, start of the running attempt, 0: none */
+    int64_t worked_ms;  /* of its attempts that are over, in all */
+    int64_t seq_ms;     /* UTC, of the event seq, 0: none */
+    double *fixed;      /* space.n values, NaN free; NULL: not enqueued */
     struct study_report *reports; /* by epoch; a training's without gaps */
     size_t n_reports;
     /* NULL: none. The previous one is what was the last before it; it is there

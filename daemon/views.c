@@ -173,6 +173,34 @@ static void put_progress(const struct study_trial *t,
     json_close(w, '}');
 }
 
+/* What its attempts took: not the time that it waited between them. A trial of
+ * Optuna's has none of ours. -1: unknown. */
+static int64_t duration_ms(const struct study_trial *t,
+                           const struct views_time *time)
+{
+    if (t->state == TRIAL_RUNNING) {
+        return t->progress.started_ms > 0
+                   ? t->worked_ms + time->mono_ms - t->progress.started_ms
+                   : -1;
+    }
+    if (t->attempt > 0) {
+        return t->worked_ms;
+    }
+    return t->start_ms > 0 && t->end_ms > 0 ? t->end_ms - t->start_ms : -1;
+}
+
+static void put_duration(const struct study_trial *t,
+                         const struct views_time *time, struct json_out *w)
+{
+    int64_t ms = duration_ms(t, time);
+    json_put_key(w, "duration_ms");
+    if (ms >= 0) {
+        json_put_int(w, ms);
+    } else {
+        json_put_null(w);
+    }
+}
+
 static void put_memory(const struct trial_memory *m, struct json_out *w)
 {
     const int64_t values[] = {m->peak, m->planned};
@@ -238,6 +266,7 @@ void views_trial(const struct study *s, const struct study_trial *t,
     put_memory(&t->memory, w);
     put_time(w, "start", t->start_ms);
     put_time(w, "end", t->end_ms);
+    put_duration(t, time, w);
     put_params(s, t, w);
     put_constraints(s, t, w);
     put_int(w, "n_epochs", (int64_t)t->n_reports);

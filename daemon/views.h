@@ -13,7 +13,8 @@
  * trial: {"number","seq","state","cause","message","attempt","value",
  *   "best_epoch","peak_bytes","planned_bytes","peak_of_worker" (memory of
  *   the last attempt; true: the peak is its worker's since its start),
- *   "start","end","params":{name:value},
+ *   "start","end","duration_ms" (of its attempts in all, the running one
+ *   included; null: not begun),"params":{name:value},
  *   "epochs":[{"epoch","train-loss",...}] or, of an objective that is no
  *   training, [{"step","value"}]; "checkpoint":PATH|null,
  *   "progress":{"phase","epoch","step","n_steps","loss","elapsed_ms"}|null,

@@ -93,12 +93,8 @@ export class Model {
   }
 
   duration(trial) {
-    if (trial.state === "RUNNING") {
-      const since = performance.now() - this.heard.get(trial.number);
-      return (trial.progress?.elapsed_ms ?? 0) + since;
-    }
-    return trial.start !== null && trial.end !== null
-      ? trial.end - trial.start : null;
+    return trial.state !== "RUNNING" ? trial.duration_ms
+      : trial.duration_ms + performance.now() - this.heard.get(trial.number);
   }
 
   /** How far a running trial is, 0 to 1; null: nobody knows. */

@@ -162,14 +162,11 @@ static void put_trial(struct buf *out, const struct json *study,
         put_value(out, field_get(field_get(t, "params"), json_string(p)));
         buf_char(out, ',');
     }
-    int64_t start = field_int(t, "start", 0), end = field_int(t, "end", 0);
-    put_time(out, start);
+    put_time(out, field_int(t, "start", 0));
     buf_char(out, ',');
-    put_time(out, end);
+    put_time(out, field_int(t, "end", 0));
     buf_char(out, ',');
-    if (start > 0 && end >= start) {
-        buf_printf(out, "%" PRId64, end - start);
-    }
+    put_value(out, field_get(t, "duration_ms"));
     for (size_t i = 0; i < ARRAY_LEN(after); i++) {
         buf_char(out, ',');
         put_value(out, field_get(t, after[i]));

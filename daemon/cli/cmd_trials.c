@@ -65,9 +65,7 @@ static const char *const columns[] = {"number",   "state",   "value", "epoch",
 
 static int64_t duration_of(const struct json *trial)
 {
-    int64_t start = field_int(trial, "start", 0);
-    int64_t end = field_int(trial, "end", 0);
-    return start > 0 && end >= start ? end - start : -1;
+    return field_int(trial, "duration_ms", -1);
 }
 
 /* What a trial is sorted by: a number, or a text. */
@@ -340,8 +338,8 @@ int cmd_trials(struct cli *c, int argc, char **argv)
          0},
         {"sort", KEY_SORT, "COLUMN", 0,
          "number (default), state, value (the best first; infeasible ones "
-         "behind the others), epoch, duration, attempt, start or a parameter "
-         "(the least first)",
+         "behind the others), epoch, duration (of all its attempts), attempt, "
+         "start or a parameter (the least first)",
          0},
         {"reverse", KEY_REVERSE, NULL, 0, "the other way round", 0},
         {"limit", KEY_LIMIT, "N", 0, "only the first N of these", 0},

@@ -145,9 +145,7 @@ static void epochs_of(const struct live *l, const struct json *trial,
 
 static int64_t duration_of(const struct json *trial)
 {
-    int64_t start = field_int(trial, "start", 0);
-    int64_t end = field_int(trial, "end", 0);
-    return start > 0 && end >= start ? end - start : -1;
+    return field_int(trial, "duration_ms", -1);
 }
 
 static void put_params(struct buf *line, const struct live *l,

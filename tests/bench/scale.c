@@ -130,6 +130,7 @@ static void add_trial(struct making *m, int64_t number)
     a->end.value = rng_double(&m->rng);
     a->end.best_epoch = -1;
     a->end.place = -1;
+    a->end.ended_ms = a->at_ms;
 }
 
 /* Each action before the next: it sees the mirror after those before it. */

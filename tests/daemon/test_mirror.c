@@ -201,6 +201,9 @@ START_TEST(every_durable_member_is_compared)
     DIFFERS("memory.of_worker", t->memory.of_worker, 1);
     DIFFERS("start_ms", t->start_ms, 9);
     DIFFERS("end_ms", t->end_ms, 9);
+    DIFFERS("attempt_ms", t->attempt_ms, 9);
+    DIFFERS("worked_ms", t->worked_ms, 9);
+    DIFFERS("seq_ms", t->seq_ms, 9);
     DIFFERS("place", t->place, 9);
     DIFFERS("n_at_place", t->n_at_place, 9);
     DIFFERS("nondeterministic", t->nondeterministic, true);

@@ -230,6 +230,40 @@ START_TEST(an_orphan_goes_on_at_once)
 }
 END_TEST
 
+START_TEST(what_a_trial_rests_is_not_what_it_took)
+{
+    int64_t id = story_begin(&st, 1, 2);
+    const struct study_trial *trial = story_trial(&st, id, 0);
+    story_wait(&st, 3000);
+    story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
+    ck_assert_int_eq(trial->worked_ms, 3000);
+    story_wait(&st, 60000);
+    story_idle(&st, 0);
+    story_next(&st);
+    story_wait(&st, 2000);
+    story_report(&st, 0, 0, 0.5);
+    story_wait(&st, 1000);
+    st.m->slots[0] = (struct slot){.state = SLOT_IDLE}; /* another life, */
+    st.now_ms += 86400000;                              /* a day later */
+    story_event(&st, (struct event){.kind = EVENT_ORPHAN, .id = {id, 0, 2}});
+    ck_assert_int_eq(trial->worked_ms, 5000); /* until its last report */
+    story_next(&st);
+    story_wait(&st, 4000);
+    story_failed(&st, 0, TRIAL_CAUSE_INVALID);
+    ck_assert_int_eq(trial->worked_ms, 9000);
+    story_wait(&st, 60000);
+    story_event(
+        &st, (struct event){.kind = EVENT_RETRY, .study = id, .retry = {-1}});
+    story_idle(&st, 0);
+    story_next(&st);
+    story_wait(&st, 1000);
+    story_done(&st, 0, 0.5);
+    ck_assert_int_eq(trial->worked_ms, 10000);
+    ck_assert_int_eq(trial->attempt_ms, 0);
+    story_fini(&st);
+}
+END_TEST
+
 START_TEST(deterministic_failures_fail_at_once_and_end_the_study)
 {
     int64_t id = story_begin(&st, 2, 3);
@@ -473,6 +507,7 @@ Suite *suite(void)
         two_hangs_or_oom_kills_are_enough,
         what_is_not_its_fault_never_counts,
         an_orphan_goes_on_at_once,
+        what_a_trial_rests_is_not_what_it_took,
         deterministic_failures_fail_at_once_and_end_the_study,
         an_infinite_objective_is_one,
         late_and_foreign_words_are_ignored,

@@ -192,6 +192,7 @@ START_TEST(test_trials)
     finish(0, TRIAL_COMPLETE, 1.0 / 3.0);
     add_trial();
     finish(1, TRIAL_FAIL, NAN);
+    f.mirror->studies[0]->trials[1]->worked_ms = 4321;
     add_trial();
     struct json *all =
         look_at_trials((struct views_filter){.after = -1, .state = -1});
@@ -212,6 +213,7 @@ START_TEST(test_trials)
 
     const struct json *failed = item(trials, 1);
     ck_assert(is_null(failed, "value"));
+    ck_assert_int_eq(integer(failed, "duration_ms"), 4321);
     ck_assert_str_eq(json_string(json_get(failed, "cause")), "oom");
     ck_assert_str_eq(json_string(json_get(failed, "message")),
                      "out of m\xc3\xa9mory \"x\"");

@@ -257,6 +257,7 @@ struct action *fix_store_finish(struct fix_store *f, struct actions *out,
     a->end.best_epoch = t != NULL ? (int64_t)t->n_reports - 1 : -1;
     a->end.place = state == TRIAL_FAIL ? 3 : -1;
     a->end.n_at_place = state == TRIAL_FAIL ? 2 : 0;
+    a->end.ended_ms = a->at_ms;
     return a;
 }
 
@@ -368,6 +369,7 @@ static void end_attempt(struct fix_store *f, struct actions *out,
     a->end.best_epoch = -1;
     a->end.place = (int64_t)t->n_reports;
     a->end.n_at_place = 1;
+    a->end.ended_ms = a->at_ms;
 }
 
 static void finish(struct fix_store *f, struct actions *out,
