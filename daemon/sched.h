@@ -15,6 +15,9 @@
  *   is raised by what is missing, and a study that had nothing left to do runs
  *   again, as does a failed one whose trials are retried; any other goes on
  *   when it is resumed;
+ * - no trial fails beyond max_failures: what runs beside the one that ended the
+ *   study, or fails after the user's stop, is put back; after a resume the next
+ *   failure ends it again;
  * - running studies take turns; spec.workers caps a study's slots;
  * - a first trial waits until the data set is prepared in this daemon's life;
  *   a preparation that kills its worker three times fails the study; a trial

@@ -140,10 +140,41 @@ void turn_complete(const struct turn *t, const struct study *s,
     finish(t, s, trial, TRIAL_COMPLETE, value, best_epoch, memory);
 }
 
+/* When the daemon died nobody wrote it down: what is known is the last that was
+ * heard of the trial. */
+static void end_attempt(const struct turn *t, const struct study *s,
+                        const struct study_trial *trial, enum trial_cause cause,
+                        const char *message, int64_t place, int64_t n_at_place)
+{
+    struct action *a = turn_add_trial(t, ACTION_END_ATTEMPT, s, trial);
+    a->end.state = TRIAL_WAITING;
+    a->end.cause = cause;
+    a->end.message = mem_strdup(message);
+    a->end.value = NAN;
+    a->end.best_epoch = -1;
+    a->end.place = place;
+    a->end.n_at_place = n_at_place;
+    a->end.ended_ms = cause == TRIAL_CAUSE_DAEMON ? trial->seq_ms : t->now_ms;
+}
+
+/* stop.max_failures is a bound also on what runs beside the last failure that
+ * ended the study, or ends after the user's stop. */
+static bool may_not_fail(const struct study *s)
+{
+    return s->state != STUDY_RUNNING && s->state != STUDY_PAUSED &&
+           s->n_by_state[TRIAL_FAIL] >= s->spec.stop.max_failures;
+}
+
+/* Takes message. */
 static void fail_at(const struct turn *t, const struct study *s,
                     const struct study_trial *trial, enum trial_cause cause,
                     char *message, int64_t place, int64_t n_at_place)
 {
+    if (may_not_fail(s)) {
+        end_attempt(t, s, trial, cause, message, place, n_at_place);
+        free(message);
+        return;
+    }
     struct action *a = turn_add_trial(t, ACTION_FINISH_TRIAL, s, trial);
     a->end.state = TRIAL_FAIL;
     a->end.cause = cause;
@@ -190,23 +221,6 @@ static int64_t backoff_ms(enum trial_cause cause, int64_t n_at_place)
         wait = (int64_t)SCHED_BACKOFF_MIN_MS << (n_at_place - 1);
     }
     return wait < SCHED_BACKOFF_MAX_MS ? wait : SCHED_BACKOFF_MAX_MS;
-}
-
-/* When the daemon died nobody wrote it down: what is known is the last that was
- * heard of the trial. */
-static void end_attempt(const struct turn *t, const struct study *s,
-                        const struct study_trial *trial, enum trial_cause cause,
-                        const char *message, int64_t place, int64_t n_at_place)
-{
-    struct action *a = turn_add_trial(t, ACTION_END_ATTEMPT, s, trial);
-    a->end.state = TRIAL_WAITING;
-    a->end.cause = cause;
-    a->end.message = mem_strdup(message);
-    a->end.value = NAN;
-    a->end.best_epoch = -1;
-    a->end.place = place;
-    a->end.n_at_place = n_at_place;
-    a->end.ended_ms = cause == TRIAL_CAUSE_DAEMON ? trial->seq_ms : t->now_ms;
 }
 
 static void put_back(const struct turn *t, const struct study *s,

@@ -130,7 +130,9 @@
     X("stop", "stop.hours", hours, OPTIONAL, stop.hours, 1e-6, 1e6, 0, 1,      \
       "wall time that ends the study")                                         \
     X("stop", "stop.max_failures", max_failures, INT, stop.max_failures, 1,    \
-      SPEC_MAX_TRIALS, 0, 1, "failed trials that end the study")               \
+      SPEC_MAX_TRIALS, 0, 1,                                                   \
+      "failed trials that end the study, and never more: what runs beside "    \
+      "the last is put back; a resume allows one more")                        \
     X("", "params", params, PARAMS, space, 0, 0, 0, 0,                         \
       "parameters of a table, function or command: NAME: distribution")        \
     X("data", "data.source", source, SOURCES, data, 0, 0, 1, 0,                \

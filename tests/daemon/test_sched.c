@@ -283,6 +283,29 @@ START_TEST(deterministic_failures_fail_at_once_and_end_the_study)
 }
 END_TEST
 
+/* Two more were running: told to stop, they fail before they hear of it. */
+START_TEST(no_more_fail_than_may)
+{
+    int64_t id = story_begin(&st, 3, 9);
+    story_study(&st, id)->spec.stop.max_failures = 1;
+    story_failed(&st, 0, TRIAL_CAUSE_INVALID);
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FAILED);
+    story_failed(&st, 1, TRIAL_CAUSE_INVALID);
+    story_done(&st, 2, NAN);
+    ck_assert_int_eq(story_study(&st, id)->n_by_state[TRIAL_FAIL], 1);
+    ck_assert_int_eq(story_study(&st, id)->n_by_state[TRIAL_WAITING], 2);
+    ck_assert_int_eq(story_resume(&st, id, 0), 0); /* who asks gets one more */
+    story_idle(&st, 0);
+    story_idle(&st, 1);
+    story_next(&st);
+    story_failed(&st, 0, TRIAL_CAUSE_INVALID);
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FAILED);
+    story_failed(&st, 1, TRIAL_CAUSE_INVALID);
+    ck_assert_int_eq(story_study(&st, id)->n_by_state[TRIAL_FAIL], 2);
+    story_fini(&st);
+}
+END_TEST
+
 START_TEST(an_infinite_objective_is_one)
 {
     int64_t id = story_begin(&st, 1, 1);
@@ -509,6 +532,7 @@ Suite *suite(void)
         an_orphan_goes_on_at_once,
         what_a_trial_rests_is_not_what_it_took,
         deterministic_failures_fail_at_once_and_end_the_study,
+        no_more_fail_than_may,
         an_infinite_objective_is_one,
         late_and_foreign_words_are_ignored,
         a_repeated_epoch_must_be_the_same,
