@@ -11,6 +11,7 @@
 #include "daemon/http/server.h"
 
 #include <microhttpd.h>
+#include <sys/types.h>
 #include <uv.h>
 
 /* --- limits --- */
@@ -26,6 +27,7 @@ enum {
     HTTP_STALL_S = 10,           /* neither reads nor writes: closed */
     HTTP_STREAM_QUEUE = 1 << 20, /* a stream further behind is closed */
     HTTP_PING_MS = 15000,        /* finds streams whose reader has gone */
+    HTTP_WATCH_MS = 2000,        /* between looks at STATE/sock */
     HTTP_LAST_WORDS_MS = 1000,   /* for replies under way at the end */
 };
 
@@ -50,11 +52,12 @@ struct peer {
 };
 
 struct door {
+    struct door *next; /* of the server's */
     struct http_server *server;
-    bool is_local; /* the Unix socket's */
-    int listen_fd; /* -1: closed, or the library's by now */
-    struct MHD_Daemon *mhd;
-    uv_poll_t poll; /* the library's epoll descriptor */
+    bool is_local;          /* the Unix socket's */
+    int listen_fd;          /* -1: it lets nobody in any more */
+    struct MHD_Daemon *mhd; /* NULL: closed */
+    uv_poll_t poll;         /* the library's epoll descriptor */
     uv_timer_t timer;
     bool is_due; /* it must run again, though no descriptor says so */
     struct peer *peers;
@@ -127,10 +130,13 @@ struct http_server {
     int port;
     struct auth auth;
     struct assets *assets;
-    struct door local, tcp;
+    struct door *doors; /* the newest first; owned, until all is closed */
+    ino_t sock;         /* STATE/sock, as we made it */
+    bool is_sock_lost;  /* and could not be made again; said */
     struct stream *streams;
     int n_exchanges;  /* requests that have no whole reply yet */
     uv_timer_t clock; /* sweeps, pings; runs while there are peers */
+    uv_timer_t watch; /* looks whether STATE/sock is there */
     uint64_t pinged_ms;
     int n_handles; /* that are not closed */
     bool is_closing;

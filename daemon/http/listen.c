@@ -58,6 +58,15 @@ int listen_unix(const char *state_dir, int *fd, struct err *err)
     return 0;
 }
 
+ino_t listen_inode(const char *state_dir)
+{
+    struct stat st;
+    char *path = paths_in_state(state_dir, "sock");
+    bool is_there = lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+    free(path);
+    return is_there ? st.st_ino : 0;
+}
+
 static int bind_loopback(int fd, int port, int *actual, struct err *err)
 {
     struct sockaddr_in at = {.sin_family = AF_INET,

@@ -3,11 +3,14 @@
 #define DAEMON_HTTP_LISTEN_H
 #include "core/base/err.h"
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* Listen on STATE/sock (0600), replacing one that an earlier life left: the
  * caller holds the state directory's lock. The path may be longer than a
  * socket's address. */
 MUST_CHECK int listen_unix(const char *state_dir, int *fd, struct err *err);
+/* The inode of STATE/sock; 0: there is no socket. */
+ino_t listen_inode(const char *state_dir);
 /* Listen on 127.0.0.1:port, 0: any free one; *actual is what it became.
  * CONFLICT when the port is in use. */
 MUST_CHECK int listen_tcp(int port, int *fd, int *actual, struct err *err);

@@ -1,7 +1,9 @@
 /* The server's life.
  *
  * Happy path: http_server_new makes token, sockets, doors and the port file;
- * the clock runs while anybody is connected (sweeps, pings).
+ * the clock runs while anybody is connected (sweeps, pings). Every now and then
+ * it looks at STATE/sock: who removed it locked the command line out, so it is
+ * made again, with a door of its own; the old one serves whom it has let in.
  * http_server_close only takes note, because a handler may ask for it: the
  * clock's next tick shuts the doors, ends the streams and waits for replies
  * under way, at most HTTP_LAST_WORDS_MS; then everything is closed, and
@@ -10,6 +12,7 @@
  * Failure modes: whatever http_server_new has opened before it fails is closed
  * again, by the loop: the memory goes when the last handle is closed. */
 #include "daemon/http/server.h"
+#include "core/base/log.h"
 #include "core/base/mem.h"
 #include "daemon/http/http_priv.h"
 #include "daemon/http/listen.h"
@@ -27,8 +30,9 @@ static void tick_closing(struct http_server *s, uint64_t now_ms)
 {
     if (s->close_ms == 0) {
         s->close_ms = now_ms;
-        door_shut(&s->local);
-        door_shut(&s->tcp);
+        for (struct door *d = s->doors; d != NULL; d = d->next) {
+            door_shut(d);
+        }
         listen_forget(s->state_dir);
     }
     events_end_all(s);
@@ -45,13 +49,16 @@ static void on_clock(uv_timer_t *clock)
         tick_closing(s, now_ms);
         return;
     }
-    door_sweep(&s->local, now_ms);
-    door_sweep(&s->tcp, now_ms);
+    bool anybody = false;
+    for (struct door *d = s->doors; d != NULL; d = d->next) {
+        door_sweep(d, now_ms);
+        anybody = anybody || d->peers != NULL;
+    }
     if (now_ms - s->pinged_ms >= HTTP_PING_MS) {
         s->pinged_ms = now_ms;
         events_ping(s);
     }
-    if (s->local.peers == NULL && s->tcp.peers == NULL) {
+    if (!anybody) {
         uv_timer_stop(clock);
     }
 }
@@ -73,6 +80,10 @@ void server_on_handle(uv_handle_t *handle)
     }
     void (*on_closed)(void *ctx) = s->on_closed;
     void *ctx = s->on_closed_ctx;
+    for (struct door *d = s->doors, *next; d != NULL; d = next) {
+        next = d->next;
+        free(d);
+    }
     assets_free(s->assets);
     free(s->state_dir);
     free(s);
@@ -83,13 +94,13 @@ void server_on_handle(uv_handle_t *handle)
 
 static void finish_close(struct http_server *s)
 {
-    if (s->local.mhd != NULL) {
-        door_close(&s->local);
-    }
-    if (s->tcp.mhd != NULL) {
-        door_close(&s->tcp);
+    for (struct door *d = s->doors; d != NULL; d = d->next) {
+        if (d->mhd != NULL) {
+            door_close(d);
+        }
     }
     uv_close((uv_handle_t *)&s->clock, server_on_handle);
+    uv_close((uv_handle_t *)&s->watch, server_on_handle);
 }
 
 void http_server_close(struct http_server *s, void (*on_closed)(void *ctx),
@@ -103,17 +114,77 @@ void http_server_close(struct http_server *s, void (*on_closed)(void *ctx),
 
 /* --- the beginning --- */
 
+static int add_door(struct http_server *s, int listen_fd, bool is_local,
+                    struct err *err)
+{
+    struct door *d = mem_alloc(1, sizeof(*d));
+    int rc = door_open(d, s, listen_fd, is_local, err);
+    if (rc != 0) {
+        free(d);
+        return rc;
+    }
+    d->next = s->doors;
+    s->doors = d;
+    return 0;
+}
+
 static int open_local(struct http_server *s, struct err *err)
 {
     int fd, rc = listen_unix(s->state_dir, &fd, err);
-    return rc != 0 ? rc : door_open(&s->local, s, fd, true, err);
+    if (rc == 0) {
+        s->sock = listen_inode(s->state_dir);
+        rc = add_door(s, fd, true, err);
+    }
+    return rc;
 }
 
 static int open_tcp(struct http_server *s, int port, struct err *err)
 {
     int fd, rc = listen_tcp(port, &fd, &s->port, err);
-    return rc != 0 ? rc : door_open(&s->tcp, s, fd, false, err);
+    return rc != 0 ? rc : add_door(s, fd, false, err);
 }
+
+/* --- the socket that was removed ------------------------------------------ */
+
+static void open_local_again(struct http_server *s)
+{
+    struct err err;
+    struct door *before = s->doors;
+    if (open_local(s, &err) != 0) {
+        if (!s->is_sock_lost) {
+            LOG_WARN("socket", "it is gone and cannot be made again: %s",
+                     err.msg);
+        }
+        s->is_sock_lost = true;
+        return;
+    }
+    s->is_sock_lost = false;
+    LOG_WARN("socket", "%s/sock was gone; made again", s->state_dir);
+    for (struct door *d = before; d != NULL; d = d->next) {
+        if (d->is_local) {
+            door_shut(d);
+        }
+    }
+}
+
+static void on_watch(uv_timer_t *watch)
+{
+    struct http_server *s = watch->data;
+    if (s->is_closing) {
+        return;
+    }
+    for (struct door *d = s->doors; d != NULL; d = d->next) {
+        if (d->listen_fd < 0 && d->mhd != NULL && d->peers == NULL) {
+            door_close(d);
+        }
+    }
+    ino_t now = listen_inode(s->state_dir);
+    if (now == 0 || now != s->sock) {
+        open_local_again(s);
+    }
+}
+
+/* --- all ------------------------------------------------------------------ */
 
 /* The port first: it is what may be taken. The socket last: who finds it
  * answering finds the port's file too. */
@@ -141,9 +212,10 @@ int http_server_new(struct uv_loop_s *loop,
                               .handler = options->handler,
                               .state_dir = mem_strdup(options->state_dir),
                               .assets = assets_new(),
-                              .n_handles = 1};
+                              .n_handles = 2};
     uv_timer_init(loop, &s->clock);
-    s->clock.data = s;
+    uv_timer_init(loop, &s->watch);
+    s->clock.data = s->watch.data = s;
     int rc = open_all(s, options->port, err);
     if (rc != 0) {
         s->is_closing = true;
@@ -151,6 +223,7 @@ int http_server_new(struct uv_loop_s *loop,
         finish_close(s);
         return rc;
     }
+    uv_timer_start(&s->watch, on_watch, HTTP_WATCH_MS, HTTP_WATCH_MS);
     *out = s;
     return 0;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -247,6 +248,54 @@ START_TEST(test_streams_do_not_hold_up_others)
 }
 END_TEST
 
+/* --- a socket that was removed -------------------------------------------- */
+
+/* Gone, or replaced by what nobody can connect to. */
+static void lose_socket(bool is_replaced)
+{
+    char path[160];
+    snprintf(path, sizeof(path), "%s/sock", f.state_dir);
+    ck_assert_int_eq(unlink(path), 0);
+    if (is_replaced) {
+        FILE *file = fopen(path, "w");
+        ck_assert_ptr_nonnull(file);
+        fclose(file);
+    }
+}
+
+static bool is_let_in(void)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    snprintf(at.sun_path, sizeof(at.sun_path), "%.90s/sock", f.state_dir);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool is = connect(fd, (const struct sockaddr *)&at, sizeof(at)) == 0;
+    close(fd);
+    return is;
+}
+
+/* It is made again, and who was connected before stays. */
+START_TEST(test_a_lost_socket_is_made_again)
+{
+    int old = fix_http_local(&f);
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    open_stream(old, "", &out);
+    for (int round = 0; round < 2; round++) {
+        double end = seconds() + 30;
+        lose_socket(round == 1);
+        while (!is_let_in()) {
+            ck_assert_double_lt(seconds(), end);
+            usleep(20000);
+        }
+        ck_assert_int_eq(post("publish", "data: again\n\n"), 200);
+        buf_reset(&out);
+        ck_assert(fix_http_read_until(old, &out, "data: again\n\n"));
+    }
+    close(old);
+    buf_fini(&out);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("http events");
@@ -260,6 +309,7 @@ Suite *suite(void)
     tcase_add_test(t, test_reader_that_has_gone);
     tcase_add_test(t, test_slow_reader_is_cut_and_comes_back);
     tcase_add_test(t, test_streams_do_not_hold_up_others);
+    tcase_add_test(t, test_a_lost_socket_is_made_again);
     suite_add_tcase(s, t);
     return s;
 }
