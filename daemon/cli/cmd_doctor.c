@@ -4,6 +4,7 @@
  * are its lines. */
 #include "core/base/build.h"
 #include "core/base/buf.h"
+#include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/paths.h"
@@ -26,7 +27,12 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { OUTPUT_MAX = 16 << 20, LOW_SPACE_MB = 500 };
+enum {
+    OUTPUT_MAX = 16 << 20,
+    LOW_SPACE_MB = 500,
+    TOKEN_CHARS = 43, /* of 32 bytes */
+    TOKEN_MAX = 4096
+};
 
 /* What was looked at, and what was found wrong. */
 struct doctor {
@@ -163,7 +169,7 @@ static bool check_folder(struct doctor *d)
 static bool lock_is_held(struct doctor *d)
 {
     char *path = paths_in_state(d->c->state_dir, "lock");
-    int fd = open(path, O_RDWR | O_CLOEXEC);
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     bool is_held =
         fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
@@ -172,6 +178,93 @@ static bool lock_is_held(struct doctor *d)
     }
     free(path);
     return is_held;
+}
+
+/* --- the files beside the database ---------------------------------------- */
+
+/* Is it what it should be, ours, and closed to others? Missing is no fault
+ * here. */
+static bool file_is_right(struct doctor *d, const char *name, mode_t type)
+{
+    char *path = paths_in_state(d->c->state_dir, name);
+    struct stat st;
+    bool is_right = false;
+    if (lstat(path, &st) != 0) {
+        is_right = errno == ENOENT;
+        if (!is_right) {
+            finding(d, name, "%s: %s", path, strerror(errno));
+        }
+    } else if ((st.st_mode & S_IFMT) != type) {
+        finding(d, name, "%s is not a %s", path,
+                type == S_IFSOCK ? "socket" : "regular file");
+    } else if (st.st_uid != geteuid()) {
+        finding(d, name, "%s belongs to user %d, not to us", path,
+                (int)st.st_uid);
+    } else if ((st.st_mode & 07777) != 0600) {
+        finding(d, name, "%s has mode %03o, not 600", path,
+                (unsigned)st.st_mode & 07777);
+    } else {
+        is_right = true;
+    }
+    free(path);
+    return is_right;
+}
+
+/* Never shown. */
+static void check_token(struct doctor *d)
+{
+    static const char BASE64URL[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    char *path = paths_in_state(d->c->state_dir, "token");
+    struct buf text;
+    struct err err;
+    buf_init(&text, TOKEN_MAX);
+    int rc = file_exists(path) ? file_read(path, &text, &err) : ERR_NOTFOUND;
+    if (rc != 0 && rc != ERR_NOTFOUND) {
+        finding(d, "token", "%s", err.msg);
+    } else if (rc == 0 && (text.len != TOKEN_CHARS ||
+                           strspn(text.data, BASE64URL) != TOKEN_CHARS)) {
+        finding(d, "token",
+                "%s is not %d characters of base64url; remove it and start the "
+                "daemon anew, which makes another",
+                path, TOKEN_CHARS);
+    }
+    buf_fini(&text);
+    free(path);
+}
+
+/* Who holds the lock writes its number in it. */
+static void check_holder(struct doctor *d, int64_t pid)
+{
+    char *path = paths_in_state(d->c->state_dir, "lock");
+    struct buf text;
+    struct err err;
+    buf_init(&text, TOKEN_MAX);
+    int rc = file_read(path, &text, &err);
+    if (rc != 0) {
+        finding(d, "lock", "process %" PRId64 " runs without it: %s", pid,
+                err.msg);
+    } else if (text.len == 0 || strtoll(text.data, NULL, 10) != pid) {
+        finding(d, "lock",
+                "%s does not name process %" PRId64 ", which answers", path,
+                pid);
+    }
+    buf_fini(&text);
+    free(path);
+}
+
+static void check_files(struct doctor *d)
+{
+    int before = d->n_findings;
+    bool are_right = file_is_right(d, "token", S_IFREG);
+    if (are_right) {
+        check_token(d);
+    }
+    are_right &= file_is_right(d, "lock", S_IFREG);
+    are_right &= file_is_right(d, "sock", S_IFSOCK);
+    if (are_right && d->n_findings == before) {
+        fact(d, "files", "token, lock and sock are closed to others");
+    }
 }
 
 static void check_daemon(struct doctor *d)
@@ -191,6 +284,7 @@ static void check_daemon(struct doctor *d)
     if (rc != 0) {
         return;
     }
+    check_holder(d, field_int(health, "pid", 0));
     const char *trouble = field_string(health, "trouble");
     const char *version = field_text(health, "version");
     if (trouble != NULL) {
@@ -277,6 +371,7 @@ int cmd_doctor(struct cli *c, int argc, char **argv)
         finding(&d, "state", "there is none: give --state, or set HOME");
     } else if (check_folder(&d)) {
         check_space(&d);
+        check_files(&d);
         check_daemon(&d);
         check_database(&d);
     }

@@ -162,6 +162,46 @@ START_TEST(the_lock_file_is_not_the_lock)
 }
 END_TEST
 
+/* --- the files beside the database ---------------------------------------- */
+
+static const struct {
+    const char *harm, *says, *mend;
+} FILE_ILLS[] = {
+    {"chmod 644 token", "token has mode 644, not 600", "chmod 600 token"},
+    {"chmod 666 sock", "sock has mode 666, not 600", "chmod 600 sock"},
+    {"mv token t && ln -s t token", "token is not a regular file",
+     "rm token && mv t token"},
+    {"cp -p token t && echo short >token", "token is not 43 characters",
+     "cp t token && rm t"},
+    {"mv lock l", "runs without it", "mv l lock"},
+    {"cp -p lock l && echo 1 >lock", "lock does not name process",
+     "cat l >lock && rm l"},
+};
+
+static void in_state(const char *command)
+{
+    char *all = mem_printf("cd %s && %s", h.state, command);
+    ck_assert_int_eq(system(all), 0);
+    free(all);
+}
+
+START_TEST(the_doctor_looks_at_the_files)
+{
+    home_init(&h);
+    home_start(&h, one);
+    EXPECT(&h, 0, "closed to others", "doctor");
+    for (size_t i = 0; i < ARRAY_LEN(FILE_ILLS); i++) {
+        in_state(FILE_ILLS[i].harm);
+        EXPECT(&h, 1, FILE_ILLS[i].says, "doctor");
+        in_state(FILE_ILLS[i].mend);
+        EXPECT(&h, 0, NULL, "doctor");
+    }
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    EXPECT(&h, 0, "none runs", "doctor");
+    home_fini(&h);
+}
+END_TEST
+
 static bool is_in_state(const char *name)
 {
     char *path = mem_printf("%s/%s", h.state, name);
@@ -205,13 +245,6 @@ static void damage(const char *name)
     free(path);
 }
 
-static void shell(const char *fmt)
-{
-    char *command = mem_printf("cd %s && %s", h.state, fmt);
-    ck_assert_int_eq(system(command), 0);
-    free(command);
-}
-
 /* Made while it works; named when it is needed; gone back to. */
 START_TEST(a_damaged_database_names_its_backup)
 {
@@ -225,14 +258,14 @@ START_TEST(a_damaged_database_names_its_backup)
     home_wait_state(&h, "kept", "finished", FINISH_S);
     home_sleep_ms(2500);
     ck_assert_int_eq(home_stop_daemon(&h), 0);
-    shell("test $(ls backups/parzen-*.db | wc -l) -ge 1");
-    shell("test $(ls backups | wc -l) -le 3");
+    in_state("test $(ls backups/parzen-*.db | wc -l) -ge 1");
+    in_state("test $(ls backups | wc -l) -le 3");
     EXPECT(&h, 0, NULL, "doctor");
     damage("parzen.db");
     start_is_refused(1, "The newest whole backup is ");
     EXPECT(&h, 1, "damaged", "doctor");
-    shell("mkdir aside && mv parzen.db* aside/ &&"
-          " cp $(ls backups/parzen-*.db | tail -1) parzen.db");
+    in_state("mkdir aside && mv parzen.db* aside/ &&"
+             " cp $(ls backups/parzen-*.db | tail -1) parzen.db");
     EXPECT(&h, 0, NULL, "doctor");
     finish("a database from a backup");
 }
@@ -242,8 +275,9 @@ START_TEST(a_damaged_backup_is_named)
 {
     begin();
     ck_assert_int_eq(home_stop_daemon(&h), 0);
-    shell("mkdir -p backups && cp parzen.db backups/parzen-20260101T000000Z.db"
-          " && cp parzen.db backups/parzen-20260102T000000Z.db");
+    in_state(
+        "mkdir -p backups && cp parzen.db backups/parzen-20260101T000000Z.db"
+        " && cp parzen.db backups/parzen-20260102T000000Z.db");
     EXPECT(&h, 0, NULL, "doctor");
     damage("backups/parzen-20260102T000000Z.db");
     EXPECT(&h, 1, "[20]", "doctor");
@@ -300,6 +334,7 @@ Suite *suite(void)
     tcase_add_test(c, a_database_removed_under_a_daemon_is_rescued);
     tcase_add_test(c, a_daemon_whose_life_is_over_writes_nothing);
     tcase_add_test(c, the_lock_file_is_not_the_lock);
+    tcase_add_test(c, the_doctor_looks_at_the_files);
     tcase_add_test(c, a_refused_daemon_leaves_the_log);
     tcase_add_test(c, a_damaged_database_names_its_backup);
     tcase_add_test(c, a_damaged_backup_is_named);
