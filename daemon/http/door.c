@@ -151,6 +151,17 @@ static void on_library_log(void *door, const char *fmt, va_list args)
     LOG_DEBUG("http library", "%s", line);
 }
 
+/* The whole address, before the library cuts it at '?'. */
+static void *on_address(void *door, const char *url, struct MHD_Connection *c)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct peer *p = info->socket_context;
+    (void)door;
+    p->url_len = strlen(url);
+    return NULL; /* no exchange yet */
+}
+
 /* Paths and queries come as they were sent: url.c decodes them, so that "%2F"
  * in a name is no border between two parts. */
 static size_t keep_escapes(void *door, struct MHD_Connection *c, char *s)
@@ -173,6 +184,7 @@ static struct MHD_Daemon *start_library(struct door *d)
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_ip,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_STALL_S,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MEMORY,
+        MHD_OPTION_URI_LOG_CALLBACK, on_address, d,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, d,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, d,
         MHD_OPTION_NOTIFY_COMPLETED, exchange_on_completed, d, MHD_OPTION_END);

@@ -7,6 +7,8 @@
 
 static const struct refusal
     STRANGER = {403, "FORBIDDEN", "this socket is its owner's alone"},
+    HEAD = {400, "INVALID",
+            "header lines must be \"NAME: VALUE\", each ended by CR LF"},
     FRAMING = {400, "INVALID",
                "the length of the body must be said exactly once"},
     NO_BODY = {400, "INVALID", "only POST takes a body"},
@@ -56,6 +58,30 @@ const char *gate_header(struct MHD_Connection *c, const char *name, int *n)
 }
 
 /* --- one judgement each; NULL: nothing to say --- */
+
+static enum MHD_Result add_line(void *sum, enum MHD_ValueKind kind,
+                                const char *name, const char *value)
+{
+    (void)kind;
+    *(size_t *)sum += strlen(name) + strlen(": ") +
+                      strlen(value != NULL ? value : "") + strlen("\r\n");
+    return MHD_YES;
+}
+
+/* The library takes bare line feeds, folded lines and NULs, each of which
+ * another reader may take for something else. It does not tell of them, but of
+ * the head's size: that of the lines it read, written as everybody writes
+ * them. */
+static const struct refusal *
+judge_head(struct peer *p, struct MHD_Connection *c, const char *method)
+{
+    size_t sum = strlen(method) + strlen(" ") + p->url_len +
+                 strlen(" HTTP/1.1\r\n") + strlen("\r\n");
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    MHD_get_connection_values(c, MHD_HEADER_KIND, add_line, &sum);
+    return info == NULL || info->header_size != sum ? &HEAD : NULL;
+}
 
 /* The library takes requests with two lengths and believes one of them; who
  * stands between (a proxy) may believe the other. */
@@ -178,7 +204,11 @@ const struct refusal *gate_judge(struct peer *p, struct MHD_Connection *c,
 {
     struct http_server *s = p->door->server;
     bool is_local = p->door->is_local, is_api = gate_api_path(url) != NULL;
-    const struct refusal *r = p->is_stranger ? &STRANGER : judge_framing(c);
+    const struct refusal *r =
+        p->is_stranger ? &STRANGER : judge_head(p, c, method);
+    if (r == NULL) {
+        r = judge_framing(c);
+    }
     if (r == NULL && !is_local) {
         r = judge_origin(c, s->port);
     }

@@ -45,7 +45,8 @@ enum peer_phase {
 struct peer {
     struct peer *prev, *next; /* in its door; the newest first */
     struct door *door;
-    int fd; /* the library's */
+    int fd;         /* the library's */
+    size_t url_len; /* of the request that is beginning, with its query */
     bool is_stranger;
     enum peer_phase phase;
     uint64_t since_ms;

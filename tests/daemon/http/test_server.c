@@ -354,6 +354,51 @@ START_TEST(test_framing)
 }
 END_TEST
 
+/* What one reader takes for an end of a line, another does not. */
+START_TEST(test_line_ends)
+{
+    static const char *const bad[] = {
+        "GET /api/v1/a HTTP/1.1\n" HOST TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\nX: y\n" HOST TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\n" HOST TOKEN "Connection: close\r\n\n",
+        "GET /api/v1/a HTTP/1.1\r\nX: y\r\n z\r\n" HOST TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\n" HOST TOKEN "X: y\r\n\tz\r\n" CLOSE,
+        "GET /api/v1/a?b=1&c&=&d= HTTP/1.1\r\nX: y\n" HOST TOKEN CLOSE};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        expect(bad[i], 400, "ended by CR LF");
+    }
+    expect("GET /api/v1/a?b=1&c&=&d=%41 HTTP/1.1\r\nX: \r\n" HOST TOKEN CLOSE,
+           200, "");
+}
+END_TEST
+
+/* A NUL in the address, in a name, in a value: "#" here. */
+START_TEST(test_nul_bytes)
+{
+    static const char *const bad[] = {
+        "GET /api/v1/a# HTTP/1.1\r\nHost: p\r\n" CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\nX#: y\r\nHost: p\r\n" CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\nX: #y\r\nHost: p\r\n" CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\nHost: p#q\r\n" CLOSE};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        char *request = mem_strdup(bad[i]);
+        size_t n = strlen(request);
+        *strchr(request, '#') = '\0';
+        struct buf reply;
+        buf_init(&reply, 1 << 20);
+        buf_str(&reply, "");
+        int fd = fix_http_local(&f);
+        ck_assert(fix_http_write(fd, request, n));
+        fix_http_read_all(fd, &reply);
+        ck_assert_msg(fix_http_status(reply.data) == 400, "%zu: %s", i,
+                      reply.data);
+        close(fd);
+        buf_fini(&reply);
+        free(request);
+    }
+}
+END_TEST
+
 START_TEST(test_malformed_addresses)
 {
     static const char *const bad[] = {"/api/v1/%00",
@@ -475,6 +520,8 @@ Suite *suite(void)
     tcase_add_test(refuses, test_bodies);
     tcase_add_test(refuses, test_chunked_body_has_the_same_limit);
     tcase_add_test(refuses, test_framing);
+    tcase_add_test(refuses, test_line_ends);
+    tcase_add_test(refuses, test_nul_bytes);
     tcase_add_test(refuses, test_malformed_addresses);
     tcase_add_test(refuses, test_large_heads);
     tcase_add_test(refuses, test_socket_knows_its_user);
