@@ -204,6 +204,7 @@ static void restart(struct sim *s)
         sweep(s);
     } while (!hand_back_orphans(s));
     sim_check_store(s);
+    sim_check_rows(s);
 }
 
 /* --- decide, commit, apply, perform --------------------------------------- */

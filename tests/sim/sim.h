@@ -129,5 +129,7 @@ void sim_check_action(struct sim *s, const struct action *a);
 void sim_check(struct sim *s);
 /* Memory equals what a new daemon would load. */
 void sim_check_store(struct sim *s);
+/* What a start after a kill would refuse: nothing. */
+void sim_check_rows(struct sim *s);
 
 #endif

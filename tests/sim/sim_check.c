@@ -3,6 +3,7 @@
 #include "daemon/history.h"
 #include "daemon/sched.h"
 #include "daemon/search/sampler.h"
+#include "daemon/store.h"
 #include "tests/sim/sim.h"
 
 #include <inttypes.h>
@@ -301,6 +302,24 @@ void sim_check_store(struct sim *s)
     }
     buf_fini(&out);
     mirror_free(fresh);
+}
+
+/* Clocks are set back here. */
+void sim_check_rows(struct sim *s)
+{
+    struct buf out;
+    char *save = NULL;
+    buf_init(&out, 1 << 20);
+    buf_str(&out, "");
+    if (s->store != NULL) {
+        store_check_rows(s->store, &out);
+    }
+    for (const char *line = strtok_r(out.data, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
+        REQUIRE(s, strstr(line, "ended before it started") != NULL,
+                "the rows contradict each other: %s", line);
+    }
+    buf_fini(&out);
 }
 
 void sim_check(struct sim *s)
