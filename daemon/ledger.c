@@ -168,9 +168,25 @@ int ledger_put(struct ledger *l, struct actions *a, struct err *err)
     return 0;
 }
 
+/* What was to be told to a process that is gone; another may be there by now,
+ * and must not be stopped or killed for it. */
+static void forget_told(struct ledger *l, int slot)
+{
+    for (size_t i = 0; i < l->pending.n; i++) {
+        struct action *a = &l->pending.items[i];
+        if (a->slot == slot && action_is_performed(a->kind)) {
+            action_fini(a);
+            *a = (struct action){.kind = ACTION_TICK, .slot = -1};
+        }
+    }
+}
+
 int ledger_turn(struct ledger *l, const struct event *e, struct err *err)
 {
     struct actions a;
+    if (e->kind == EVENT_SLOT_GONE) {
+        forget_told(l, e->slot);
+    }
     actions_init(&a);
     int rc = sched_decide(l->mirror, e, &a, err);
     if (rc == 0 && a.n > 0) {

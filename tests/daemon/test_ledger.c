@@ -204,6 +204,26 @@ START_TEST(words_wait_until_they_are_taken)
 }
 END_TEST
 
+/* A word that waited would have its worker killed, but that one is gone: the
+ * one that has come since lives. */
+START_TEST(who_comes_later_is_not_killed)
+{
+    struct err err;
+    code = ERR_BUSY;
+    countdown = 0;
+    ck_assert_int_eq(hear(report(1)), ERR_BUSY);
+    ck_assert_int_eq(hear(report(7)), ERR_BUSY); /* a gap: its worker lies */
+    ck_assert_int_eq(hear(event(EVENT_SLOT_GONE)), ERR_BUSY);
+    ck_assert_int_eq(hear(event(EVENT_SLOT_IDLE)), ERR_BUSY);
+    ck_assert_int_eq(ledger_replay(&ledger, &done, &err), 0);
+    ck_assert_int_eq(ledger.mirror->slots[0].state, SLOT_IDLE);
+    ck_assert_int_eq(trial()->state, TRIAL_WAITING);
+    for (size_t i = 0; i < done.n; i++) {
+        ck_assert_int_ne(done.items[i].kind, ACTION_KILL);
+    }
+}
+END_TEST
+
 /* When they can never be taken, a new life begins: the trial is handed back. */
 START_TEST(words_that_are_never_taken_are_lost)
 {
@@ -250,6 +270,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_loop_test(c, words_wait_until_they_are_taken, 0, 2);
     tcase_add_loop_test(c, words_that_are_never_taken_are_lost, 0, 4);
+    tcase_add_test(c, who_comes_later_is_not_killed);
     tcase_add_test(c, too_many_words_are_lost);
     suite_add_tcase(s, c);
     return s;
