@@ -63,6 +63,25 @@ static const char *direction_name(enum spec_direction d)
     return d == SPEC_MAXIMIZE ? "maximize" : "minimize";
 }
 
+/* What waits or was left running will be run: it counts as well. */
+static int check_target(const struct study *s, int64_t target, struct err *err)
+{
+    if (study_n_finished(s) >= target) {
+        return err_set(err, ERR_CONFLICT,
+                       "study '%s' has %" PRId64
+                       " finished trials: a target of "
+                       "%" PRId64 " leaves nothing to do; give a larger one",
+                       s->spec.name, study_n_finished(s), target);
+    }
+    if (sched_n_counted(s) > target) {
+        return err_set(err, ERR_CONFLICT,
+                       "study '%s' has %" PRId64 " trials finished, running "
+                       "or waiting: a target of %" PRId64 " is too low",
+                       s->spec.name, sched_n_counted(s), target);
+    }
+    return 0;
+}
+
 static int check(const struct study *s, const struct spec *spec,
                  struct err *err)
 {
@@ -78,14 +97,7 @@ static int check(const struct study *s, const struct spec *spec,
                        direction_name(spec->direction));
     }
     int rc = check_space(s, spec, err);
-    if (rc == 0 && sched_n_counted(s) >= spec->n_trials &&
-        study_n_finished(s) >= spec->n_trials) {
-        rc = err_set(err, ERR_CONFLICT,
-                     "study '%s' has %" PRId64 " finished trials: a target of "
-                     "%" PRId64 " leaves nothing to do; give a larger one",
-                     s->spec.name, study_n_finished(s), spec->n_trials);
-    }
-    return rc;
+    return rc == 0 ? check_target(s, spec->n_trials, err) : rc;
 }
 
 /* What was enqueued, in the order of another space; owned, or NULL. */

@@ -436,6 +436,27 @@ START_TEST(optunas_studies_are_only_looked_at)
 }
 END_TEST
 
+/* What waits will be run, and counts then. */
+START_TEST(an_adoption_never_passes_the_target)
+{
+    int64_t id = story_begin(&st, 1, 3);
+    double value = 0.5;
+    const struct event wait = {
+        .kind = EVENT_ENQUEUE, .study = id, .enqueue = {&value}};
+    struct spec spec = story_spec("s", 2);
+    ck_assert_int_eq(story_event(&st, wait), 0);
+    ck_assert_int_eq(story_event(&st, wait), 0); /* one runs, two wait */
+    story_study(&st, id)->is_foreign = true;
+    const struct event adopt = {
+        .kind = EVENT_ADOPT, .study = id, .add_study = {&spec}};
+    story_refused(&st, adopt, ERR_CONFLICT);
+    spec.n_trials = 3;
+    ck_assert_int_eq(story_event(&st, adopt), 0);
+    spec_fini(&spec);
+    story_fini(&st);
+}
+END_TEST
+
 Suite *suite(void)
 {
     const TTest *tests[] = {
@@ -460,6 +481,7 @@ Suite *suite(void)
         a_deleted_study_leaves_only_a_slot_behind,
         a_deleted_preparation_is_killed,
         optunas_studies_are_only_looked_at,
+        an_adoption_never_passes_the_target,
     };
     Suite *s = suite_create("sched_user");
     TCase *c = tcase_create("stories");
