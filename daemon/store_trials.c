@@ -412,7 +412,7 @@ static void apply_state(struct store_loading *l, const struct study_trial *t,
         a.kind = ACTION_FINISH_TRIAL;
         a.end.state = state;
         a.end.value = value;
-        a.end.best_epoch = -1;
+        a.end.best_epoch = a.end.place = -1; /* else read_extra tells */
         a.end.message = NULL;
         mirror_apply(l->m, &a);
     }

@@ -1,5 +1,5 @@
-/* The daemon's loop (daemon.c's: decide, commit, apply, perform, and again
- * until nothing starts), and its deaths. */
+/* The daemon's loop (daemon.c's: decide, apply, and again until nothing starts;
+ * commit, perform), its troubles (recover.c's) and its deaths. */
 #include "tests/sim/sim.h"
 #include "core/base/mem.h"
 #include "core/spec/spec_json.h"
@@ -94,43 +94,6 @@ struct sim_study *sim_study_of(struct sim *s, int64_t study_id)
     sim_fail(s, "study %" PRId64 " was never made", study_id);
 }
 
-/* --- the store ------------------------------------------------------------ */
-
-struct mirror *sim_load(struct sim *s)
-{
-    struct mirror *m = mirror_new(s->n_slots);
-    if (s->store != NULL) {
-        struct err err;
-        if (store_load(s->store, m, &err) != 0) {
-            sim_fail(s, "store_load: %s", err.msg);
-        }
-        return m;
-    }
-    for (size_t i = 0; i < s->journal.n; i++) {
-        mirror_apply(m, &s->journal.items[i]);
-    }
-    return m;
-}
-
-static bool any_durable(const struct actions *a)
-{
-    bool any = false;
-    for (size_t i = 0; i < a->n; i++) {
-        any = any || action_is_durable(a->items[i].kind);
-    }
-    return any;
-}
-
-/* The journal takes what it keeps; what is left behind owns nothing. A row
- * knows no monotonic time. */
-static void keep(struct sim *s, struct action *a)
-{
-    if (s->store == NULL && action_is_durable(a->kind)) {
-        actions_add(&s->journal, *a)->mono_ms = 0;
-        a->kind = ACTION_TICK;
-    }
-}
-
 /* --- the daemon dies and comes back --------------------------------------- */
 
 static bool is_referenced(const struct mirror *m, const struct sim_file *f)
@@ -150,47 +113,14 @@ static void sweep(struct sim *s)
     }
 }
 
-static bool carry_out(struct sim *s, struct actions *a);
-
-static void decide_quietly(struct sim *s, struct event e)
-{
-    struct actions a;
-    struct err err;
-    actions_init(&a);
-    e.now_ms = s->now_ms;
-    e.mono_ms = s->mono_ms;
-    if (sched_decide(s->m, &e, &a, &err) != 0) {
-        sim_fail(s, "recovery: %s", err.msg);
-    }
-    carry_out(s, &a);
-    actions_fini(&a);
-}
-
-/* Stops half way when it is unlucky: the next life finishes it. */
-static bool hand_back_orphans(struct sim *s)
-{
-    decide_quietly(s, (struct event){.kind = EVENT_START, .slot = -1});
-    for (size_t i = 0; i < s->m->n_studies; i++) {
-        const struct study *study = s->m->studies[i];
-        for (size_t k = 0; k < study->n_trials; k++) {
-            const struct study_trial *t = study->trials[k];
-            if (t->state != TRIAL_RUNNING) {
-                continue;
-            }
-            if (sim_chance(s, 0.1)) {
-                return false;
-            }
-            struct event e = {.kind = EVENT_ORPHAN, .slot = -1};
-            e.id = (struct trial_id){study->id, t->number, t->attempt};
-            decide_quietly(s, e);
-        }
-    }
-    return true;
-}
+static void perform_all(struct sim *s, struct actions *done);
 
 static void restart(struct sim *s)
 {
-    s->fail_commit = false;
+    struct actions done;
+    struct err err;
+    int rc;
+    actions_init(&done);
     do {
         s->seen.restarts++;
         sim_note(s, "the daemon starts anew");
@@ -199,33 +129,49 @@ static void restart(struct sim *s)
         }
         s->now_ms += sim_below(s, 100000);
         s->mono_ms = sim_below(s, 2) == 0 ? 1 : s->mono_ms + 1000;
-        mirror_free(s->m);
-        s->m = sim_load(s);
-        sweep(s);
-    } while (!hand_back_orphans(s));
+        ledger_fini(&s->ledger);
+        sim_init_ledger(s);
+        s->fail_in = -1;
+        if (sim_chance(s, 0.1)) {
+            sim_arm(s, 6); /* the next life finishes it */
+        }
+        rc = ledger_start(&s->ledger, s->now_ms, s->mono_ms, &done, &err);
+        s->m = s->ledger.mirror;
+    } while (rc != 0);
+    s->fail_in = -1;
+    perform_all(s, &done);
+    sweep(s);
     sim_check_store(s);
     sim_check_rows(s);
 }
 
 /* --- decide, commit, apply, perform --------------------------------------- */
 
-static void see(struct sim *s, const struct action *a)
+struct sim_study *sim_know_study(struct sim *s, int64_t study_id)
 {
-    s->seen.attempts += a->kind == ACTION_START_TRIAL;
-    s->seen.trials += a->kind == ACTION_ADD_TRIAL;
-    if (a->kind != ACTION_ADD_STUDY) {
-        return;
-    }
     int i = 0;
-    while (i < s->n_studies && s->studies[i].id != a->study) {
+    while (i < s->n_studies && s->studies[i].id != study_id) {
         i++;
     }
     s->n_studies = i == s->n_studies ? i + 1 : s->n_studies;
     struct sim_study *known = &s->studies[i];
-    *known = (struct sim_study){.id = a->study};
+    *known = (struct sim_study){.id = study_id};
     for (int k = 0; k < SIM_MAX_TRIALS; k++) {
-        known->params[k][0] = NAN;
+        known->params[k][0] = known->given[k][0] = NAN;
         known->finals[k] = TRIAL_WAITING;
+    }
+    return known;
+}
+
+static void see(struct sim *s, const struct action *a)
+{
+    s->seen.attempts += a->kind == ACTION_START_TRIAL;
+    s->seen.trials += a->kind == ACTION_ADD_TRIAL;
+    s->seen.adoptions += a->kind == ACTION_ADOPT_STUDY;
+    s->seen.infeasible +=
+        a->kind == ACTION_CONSTRAINTS && a->constraints.values[0] > 0.0;
+    if (a->kind == ACTION_ADD_STUDY) {
+        (void)sim_know_study(s, a->study);
     }
 }
 
@@ -238,35 +184,7 @@ static void note_action(struct sim *s, const struct action *a)
     }
 }
 
-/* False when the commit failed: nothing was applied, and a new life began. */
-static bool carry_out(struct sim *s, struct actions *a)
-{
-    struct err err;
-    bool durable = any_durable(a);
-    if (durable && s->fail_commit) {
-        sim_note(s, "the commit fails");
-        s->seen.failed_commits++;
-        sim_check_store(s);
-        restart(s);
-        return false;
-    }
-    if (durable && s->store != NULL &&
-        store_commit(s->store, s->m, a, &err) != 0) {
-        sim_fail(s, "store_commit: %s", err.msg);
-    }
-    for (size_t i = 0; i < a->n; i++) {
-        note_action(s, &a->items[i]);
-        see(s, &a->items[i]);
-        mirror_apply(s->m, &a->items[i]);
-        if (action_is_performed(a->items[i].kind)) {
-            sim_worker_perform(s, &a->items[i]);
-        }
-        keep(s, &a->items[i]);
-    }
-    return true;
-}
-
-static void check_actions(struct sim *s, const struct actions *a)
+void sim_decided(struct sim *s, const struct actions *a)
 {
     int64_t seq = s->m->next_seq;
     for (size_t i = 0; i < a->n; i++) {
@@ -276,28 +194,58 @@ static void check_actions(struct sim *s, const struct actions *a)
             sim_fail(s, "%s has sequence number %" PRId64 ", not %" PRId64,
                      action_name(action->kind), action->seq, own);
         }
-        if (!s->fail_commit) {
-            sim_check_action(s, action);
-        }
+        note_action(s, action);
+        sim_check_action(s, action);
+        see(s, action);
     }
 }
 
-static bool start_one(struct sim *s)
+/* The journal takes what it keeps. */
+static void keep(struct sim *s, struct action *a)
 {
-    struct actions a;
-    actions_init(&a);
-    sched_next(s->m, s->now_ms, s->mono_ms, &a);
-    check_actions(s, &a);
-    bool more = a.n > 0 && carry_out(s, &a);
-    actions_fini(&a);
-    return more;
+    if (s->store == NULL && action_is_durable(a->kind)) {
+        actions_add(&s->journal, *a);
+        a->kind = ACTION_TICK;
+    }
+}
+
+static void perform_all(struct sim *s, struct actions *done)
+{
+    for (size_t i = 0; i < done->n; i++) {
+        if (action_is_performed(done->items[i].kind)) {
+            sim_worker_perform(s, &done->items[i]);
+        }
+        keep(s, &done->items[i]);
+    }
+    actions_fini(done);
+}
+
+/* Start what can be started, and commit, unless there is trouble. */
+static void settle(struct sim *s)
+{
+    struct actions done;
+    struct err err;
+    bool more = true;
+    int rc = s->ledger.trouble.code;
+    actions_init(&done);
+    while (rc == 0 && more) {
+        rc = ledger_next(&s->ledger, s->now_ms, s->mono_ms, &more, &err);
+    }
+    if (rc == 0 && ledger_commit(&s->ledger, &done, &err) != 0) {
+        sim_note(s, "nothing is committed");
+    }
+    s->m = s->ledger.mirror;
+    perform_all(s, &done);
+}
+
+bool sim_is_in_trouble(const struct sim *s)
+{
+    return s->ledger.trouble.code != 0;
 }
 
 int sim_event(struct sim *s, struct event e)
 {
-    struct actions a;
     struct err err;
-    actions_init(&a);
     e.now_ms = s->now_ms;
     e.mono_ms = s->mono_ms;
     if (e.kind != EVENT_TICK && e.kind != EVENT_PROGRESS) {
@@ -305,18 +253,86 @@ int sim_event(struct sim *s, struct event e)
             s, "event %d slot %d study %" PRId64 " trial %" PRId64 "/%" PRId64,
             (int)e.kind, e.slot, e.study, e.id.number, e.id.attempt);
     }
-    int rc = sched_decide(s->m, &e, &a, &err);
-    if (rc != 0 && a.n != 0) {
-        sim_fail(s, "an error and actions: %s", err.msg);
+    ledger_keep(&s->ledger, &e);
+    if (sim_is_in_trouble(s)) {
+        return s->ledger.trouble.code;
     }
-    if (rc == 0) {
-        check_actions(s, &a);
-        carry_out(s, &a);
-    }
-    actions_fini(&a);
-    while (start_one(s)) {
+    int rc = ledger_turn(&s->ledger, &e, &err);
+    s->m = s->ledger.mirror;
+    settle(s);
+    if (sim_is_in_trouble(s)) {
+        sim_check_store(s);
+        return s->ledger.trouble.code;
     }
     return rc;
+}
+
+/* --- trouble, and the way out of it --------------------------------------- */
+
+/* As recover.c: who works is ended when the words are lost. */
+static void end_workers(struct sim *s)
+{
+    s->seen.losses++;
+    sim_note(s, "the words are lost");
+    for (int i = 0; i < s->n_slots; i++) {
+        enum slot_state state = s->m->slots[i].state;
+        struct sim_worker *w = &s->workers[i];
+        bool works = state != SLOT_ABSENT && state != SLOT_IDLE;
+        /* One that has just come is not the one that worked. */
+        w->condemned = w->condemned || (works && w->life != SIM_STARTING);
+    }
+}
+
+static bool all_are_reaped(const struct sim *s)
+{
+    bool all = true;
+    for (int i = 0; i < s->n_slots; i++) {
+        all = all && !s->workers[i].condemned && s->workers[i].life != SIM_DEAD;
+    }
+    return all;
+}
+
+static void announce(struct sim *s)
+{
+    for (int i = 0; i < s->n_slots; i++) {
+        if (s->workers[i].life != SIM_STARTING) {
+            sim_event(s, (struct event){.kind = EVENT_SLOT_IDLE, .slot = i});
+        }
+    }
+}
+
+static void recover(struct sim *s)
+{
+    struct ledger *l = &s->ledger;
+    struct actions done;
+    struct err err;
+    bool was_lost = l->is_lost;
+    size_t n_words = l->inbox.n;
+    if (was_lost && !all_are_reaped(s)) {
+        return;
+    }
+    actions_init(&done);
+    s->fail_in = -1;
+    if (sim_chance(s, 0.4)) {
+        sim_arm(s, 8);
+    }
+    sim_note(s, "%zu words are replayed", n_words);
+    int rc = was_lost ? ledger_start(l, s->now_ms, s->mono_ms, &done, &err)
+                      : ledger_replay(l, &done, &err);
+    s->m = l->mirror;
+    s->fail_in = -1;
+    perform_all(s, &done);
+    sim_check_store(s);
+    if (rc == 0 && was_lost) {
+        announce(s);
+    } else if (rc == 0) {
+        s->seen.replays++;
+        s->seen.words += (int64_t)n_words;
+    } else if (l->is_lost && !was_lost) {
+        end_workers(s);
+    } else if (!was_lost && l->inbox.n != n_words) {
+        sim_fail(s, "of %zu words %zu are left", n_words, l->inbox.n);
+    }
 }
 
 /* --- steps ---------------------------------------------------------------- */
@@ -347,6 +363,9 @@ void sim_step(struct sim *s)
 {
     s->n_steps++;
     int slot = (int)sim_below(s, (uint32_t)s->n_slots);
+    if (sim_is_in_trouble(s) && sim_below(s, 10) == 0) {
+        recover(s);
+    }
     uint32_t what = sim_below(s, 1000);
     if (what < 380) {
         sim_worker_act(s, slot);
@@ -359,7 +378,7 @@ void sim_step(struct sim *s)
     } else if (what < 988) {
         sim_worker_die(s, slot);
     } else if (what < 994) {
-        s->fail_commit = true;
+        sim_arm(s, 4);
     } else {
         restart(s);
     }
@@ -370,7 +389,8 @@ static bool is_over(const struct sim *s)
 {
     for (size_t i = 0; i < s->m->n_studies; i++) {
         enum study_state state = s->m->studies[i]->state;
-        if (state != STUDY_FINISHED && state != STUDY_FAILED) {
+        if (!s->m->studies[i]->is_foreign && state != STUDY_FINISHED &&
+            state != STUDY_FAILED) {
             return false;
         }
     }
@@ -416,7 +436,11 @@ void sim_settle(struct sim *s)
 {
     enum { ROUNDS = 5000 };
     s->calm = true;
-    s->fail_commit = false;
+    s->fail_in = -1;
+    for (int i = 0; i < ROUNDS && sim_is_in_trouble(s); i++) {
+        round_of_all(s);
+        recover(s);
+    }
     for (size_t i = 0; i < s->m->n_studies; i++) {
         sim_event(s, (struct event){.kind = EVENT_RESUME,
                                     .slot = -1,
@@ -435,7 +459,8 @@ void sim_settle(struct sim *s)
     sim_check_store(s);
     for (size_t i = 0; i < s->m->n_studies; i++) {
         const struct study *study = s->m->studies[i];
-        if (study->state != STUDY_FINISHED && study->state != STUDY_FAILED) {
+        if (!study->is_foreign && study->state != STUDY_FINISHED &&
+            study->state != STUDY_FAILED) {
             sim_fail(s, "study %" PRId64 " does not end: %s", study->id,
                      study_state_name(study->state));
         }
@@ -449,16 +474,21 @@ void sim_settle(struct sim *s)
 
 void sim_init(struct sim *s, uint64_t seed, bool with_store)
 {
-    *s = (struct sim){.seed = seed, .now_ms = 1700000000000, .mono_ms = 1000};
+    *s = (struct sim){
+        .seed = seed, .now_ms = 1700000000000, .mono_ms = 1000, .fail_in = -1};
     rng_stream(&s->rng, seed, 0, RNG_SHUFFLE, 0);
     s->n_slots = 1 + (int)sim_below(s, SIM_MAX_SLOTS);
     s->compares = seed % 10 == 0;
     actions_init(&s->journal);
-    s->m = mirror_new(s->n_slots);
     struct err err;
     if (with_store && store_open(":memory:", &s->store, &err) != 0) {
         sim_fail(s, "store_open: %s", err.msg);
     }
+    if (sim_below(s, 4) == 0) {
+        sim_optuna_was_here(s);
+    }
+    sim_init_ledger(s);
+    restart(s);
     sim_add_study(s);
 }
 
@@ -471,9 +501,12 @@ void sim_fini(struct sim *s)
         free(s->files[i].name);
     }
     free(s->files);
+    ledger_fini(&s->ledger);
     actions_fini(&s->journal);
-    mirror_free(s->m);
     if (s->store != NULL) {
         store_close(s->store);
+    }
+    if (s->optuna != NULL) {
+        store_close(s->optuna);
     }
 }

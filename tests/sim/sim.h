@@ -2,9 +2,12 @@
  *
  * The real scheduler and the real mirror; the real store in ":memory:" for
  * some seeds, else a journal of the durable actions, which is what a store must
- * be; workers that train by arithmetic, die, hang, lie and answer late; users
- * who press every button; a daemon that is killed at any moment; commits that
- * fail. One seed is one history: everything is drawn from one random stream.
+ * be; workers that train by arithmetic or are commands with constraints, die,
+ * hang, lie and answer late; users who press every button, and go on with a
+ * study that Optuna left; a daemon that is killed at any moment; a store that
+ * takes nothing at any of its calls, for a while, also while the words that
+ * waited are replayed. One seed is one history: everything is drawn from one
+ * random stream.
  *
  * After every step sim_check verifies the invariants; a failure prints the
  * seed and the last events, and SIM_SEED=that seed replays it. */
@@ -13,6 +16,7 @@
 #include "core/base/rng.h"
 #include "daemon/action.h"
 #include "daemon/event.h"
+#include "daemon/ledger.h"
 #include "daemon/mirror.h"
 struct store;
 
@@ -43,7 +47,7 @@ struct sim_worker {
     bool hangs;     /* will not move until it is killed */
     bool lied;      /* no word of it can be relied on */
     bool condemned; /* the pool was told to kill it */
-    bool is_preparing;
+    bool is_preparing, is_command;
     int64_t study;       /* of the preparation */
     struct trial_id id;  /* of the trial */
     int64_t epoch, step; /* of the training */
@@ -66,29 +70,33 @@ struct sim_study { /* what is known of a study beside the mirror */
     int64_t id;
     int64_t finals[SIM_MAX_TRIALS]; /* enum trial_state, WAITING: none */
     double params[SIM_MAX_TRIALS][SIM_N_PARAMS]; /* NaN: not started yet */
+    double given[SIM_MAX_TRIALS][SIM_N_PARAMS];  /* by Optuna; NaN: none */
 };
 
 struct sim {
     uint64_t seed;
     struct rng rng;
-    bool calm;        /* no more faults, no more users */
-    bool fail_commit; /* the next one */
-    bool compares;    /* store against memory after every step */
+    bool calm;     /* no more faults, no more users */
+    bool compares; /* store against memory after every step */
     int64_t now_ms, mono_ms;
     int n_slots;
-    struct mirror *m;
+    struct ledger ledger;
+    struct mirror *m;       /* the ledger's */
     struct actions journal; /* every durable action ever committed */
     struct store *store;    /* NULL: the journal is the store */
+    struct store *optuna;   /* what the journal begins with; NULL: nothing */
+    int fail_in, fail_code; /* calls until the store fails; -1: it does not */
     struct sim_worker workers[SIM_MAX_SLOTS];
     struct sim_file *files;
     size_t n_files;
     struct sim_study studies[SIM_MAX_STUDIES];
-    int n_studies;
+    struct sim_study known[SIM_MAX_STUDIES]; /* .. at the last commit */
+    int n_studies, n_known;
     char events[SIM_EVENTS][200];
     uint64_t n_events, n_steps;
     struct { /* what the histories went through, for the report */
         int64_t trials, attempts, deaths, restarts, failed_commits, users,
-            changes;
+            changes, words, replays, losses, adoptions, infeasible;
     } seen;
 };
 
@@ -109,12 +117,26 @@ int sim_event(struct sim *s, struct event e);
 /* One user asks for something; for a new study. */
 void sim_user(struct sim *s);
 void sim_add_study(struct sim *s);
-/* A mirror as a new daemon would load it; owned. */
-struct mirror *sim_load(struct sim *s);
+/* The store takes nothing, or did not: words wait. */
+bool sim_is_in_trouble(const struct sim *s);
+/* What is decided and about to be put. */
+void sim_decided(struct sim *s, const struct actions *a);
+struct sim_study *sim_know_study(struct sim *s, int64_t study_id);
 
 bool sim_chance(struct sim *s, double p); /* never true while calm */
 uint32_t sim_below(struct sim *s, uint32_t n);
 struct sim_study *sim_study_of(struct sim *s, int64_t study_id);
+
+/* --- the store (sim_store.c) */
+void sim_init_ledger(struct sim *s);
+/* A mirror as a new daemon would load it; owned. */
+struct mirror *sim_load(struct sim *s);
+/* Not while the real store's transaction is open. */
+bool sim_can_load(const struct sim *s);
+/* One of the next n_calls of the store fails. */
+void sim_arm(struct sim *s, uint32_t n_calls);
+/* Before all else: study 1 is one that Optuna made. */
+void sim_optuna_was_here(struct sim *s);
 
 /* --- workers */
 void sim_worker_perform(struct sim *s, const struct action *a);
@@ -122,6 +144,8 @@ void sim_worker_act(struct sim *s, int slot);     /* it works a little */
 void sim_worker_deliver(struct sim *s, int slot); /* one word arrives */
 void sim_worker_die(struct sim *s, int slot);     /* its process ends */
 void sim_worker_reset(struct sim_worker *w);      /* the machine's memory */
+/* What a command's trial tells of its one constraint. */
+double sim_constraint_of(int64_t study, int64_t number);
 
 /* --- checks (sim_check.c) */
 /* Is this action legal now? Called before it is committed. */

@@ -37,10 +37,13 @@ static void check_move(const struct sim *s, const struct action *a,
     REQUIRE(s, a->attempt == attempt,
             "%s of trial %" PRId64 ": attempt %" PRId64 ", not %" PRId64, name,
             t->number, a->attempt, attempt);
-    REQUIRE(
-        s, a->kind != ACTION_REPORT || a->report.epoch == (int64_t)t->n_reports,
-        "epoch %" PRId64 " of trial %" PRId64 " after %zu", a->report.epoch,
-        t->number, t->n_reports);
+    const struct study *study = mirror_study(s->m, a->study);
+    REQUIRE(s,
+            a->kind != ACTION_REPORT ||
+                a->report.epoch == (int64_t)t->n_reports ||
+                study->spec.objective == SPEC_OBJECTIVE_COMMAND,
+            "epoch %" PRId64 " of trial %" PRId64 " after %zu", a->report.epoch,
+            t->number, t->n_reports);
 }
 
 /* A trial starts with what any daemon would have drawn: also one that forgot
@@ -56,15 +59,19 @@ static void check_draw(struct sim *s, const struct action *a)
         return;
     }
     memcpy(first, values, sizeof(known->params[0]));
-    if (!s->compares) {
+    if (!s->compares || !sim_can_load(s)) {
         return;
     }
     struct mirror *fresh = sim_load(s);
     const struct study *study = mirror_study(fresh, a->study);
     const struct study_trial *t = mirror_trial(fresh, a->study, a->number);
     double again[SIM_N_PARAMS];
+    const double *given = known->given[a->number];
     sampler_suggest(&study->spec, study->history, a->number,
-                    t != NULL ? t->fixed : NULL, again);
+                    !isnan(given[0]) ? given
+                    : t != NULL      ? t->fixed
+                                     : NULL,
+                    again);
     REQUIRE(s, memcmp(again, values, sizeof(again)) == 0,
             "trial %" PRId64 " would be drawn differently", a->number);
     mirror_free(fresh);
@@ -188,11 +195,39 @@ static bool has_file(const struct sim *s, const struct study *study,
     return found;
 }
 
+/* What Optuna's trial tried stays so, whoever repeats it. */
+static void check_given(const struct sim *s, const struct study *study,
+                        const struct study_trial *t, const double *given)
+{
+    double now[SIM_N_PARAMS];
+    if (!isnan(given[0])) {
+        study_values(study, t->number, now);
+        REQUIRE(s, memcmp(now, given, sizeof(now)) == 0,
+                "trial %" PRId64 ": Optuna's parameters changed", t->number);
+    }
+}
+
+/* What is kept of its constraints is what its worker told. */
+static void check_constraints(const struct sim *s, const struct study *study,
+                              const struct study_trial *t)
+{
+    size_t n;
+    const double *values = history_constraints(study->history, t->number, &n);
+    if (n > 0 && t->attempt > 0) {
+        REQUIRE(s, n == study->spec.work.n_constraints && n == 1,
+                "trial %" PRId64 " has %zu constraints", t->number, n);
+        REQUIRE(s, values[0] == sim_constraint_of(study->id, t->number),
+                "trial %" PRId64 " has another constraint", t->number);
+    }
+}
+
 static void check_trial(struct sim *s, const struct study *study,
                         const struct study_trial *t)
 {
     int64_t n = t->number;
     struct sim_study *known = sim_study_of(s, study->id);
+    check_given(s, study, t, known->given[n]);
+    check_constraints(s, study, t);
     REQUIRE(s, n_slots_with(s, study, t) == (t->state == TRIAL_RUNNING),
             "trial %" PRId64 " (%s) is on %d slots", n,
             trial_state_name(t->state), n_slots_with(s, study, t));
@@ -203,8 +238,12 @@ static void check_trial(struct sim *s, const struct study *study,
     REQUIRE(s,
             t->attempt == 0 || memcmp(now, known->params[n], sizeof(now)) == 0,
             "trial %" PRId64 ": its parameters changed", n);
+    bool is_command = study->spec.objective == SPEC_OBJECTIVE_COMMAND;
     for (size_t i = 0; i < t->n_reports; i++) {
-        REQUIRE(s, t->reports[i].epoch == (int64_t)i,
+        REQUIRE(s,
+                is_command
+                    ? i == 0 || t->reports[i].epoch > t->reports[i - 1].epoch
+                    : t->reports[i].epoch == (int64_t)i,
                 "trial %" PRId64 ": a gap in its epochs", n);
     }
     REQUIRE(s,
@@ -223,7 +262,9 @@ static void check_trial(struct sim *s, const struct study *study,
     REQUIRE(s, has_ended == !isnan(t->value),
             "trial %" PRId64 " (%s) has value %g", n,
             trial_state_name(t->state), t->value);
-    REQUIRE(s, t->state != TRIAL_FAIL || t->cause != TRIAL_CAUSE_NONE,
+    REQUIRE(s,
+            t->state != TRIAL_FAIL || t->cause != TRIAL_CAUSE_NONE ||
+                t->attempt == 0,
             "trial %" PRId64 " failed for no cause", n);
     REQUIRE(s,
             t->n_at_place < SCHED_DEATHS_AT_ONE_PLACE || t->state == TRIAL_FAIL,
@@ -240,6 +281,17 @@ static void check_trial(struct sim *s, const struct study *study,
 
 /* --- studies -------------------------------------------------------------- */
 
+static bool is_feasible(const struct study *study, const struct study_trial *t)
+{
+    size_t n;
+    const double *values = history_constraints(study->history, t->number, &n);
+    bool is = true;
+    for (size_t i = 0; i < n; i++) {
+        is = is && !(values[i] > 0.0);
+    }
+    return is;
+}
+
 static void check_counts(const struct sim *s, const struct study *study)
 {
     int64_t n[TRIAL_N_STATES] = {0};
@@ -247,7 +299,7 @@ static void check_counts(const struct sim *s, const struct study *study)
     for (size_t i = 0; i < study->n_trials; i++) {
         const struct study_trial *t = study->trials[i];
         n[t->state]++;
-        if (t->state != TRIAL_COMPLETE) {
+        if (t->state != TRIAL_COMPLETE || !is_feasible(study, t)) {
             continue;
         }
         double lead = best >= 0 ? study->trials[best]->value : NAN;
@@ -268,8 +320,26 @@ static void check_counts(const struct sim *s, const struct study *study)
             study->best);
 }
 
+/* Looked at only, until it has a config. */
+static void check_foreign(struct sim *s, const struct study *study)
+{
+    check_counts(s, study);
+    REQUIRE(s, study->state == STUDY_STOPPED, "Optuna's study is %s",
+            study_state_name(study->state));
+    for (size_t i = 0; i < study->n_trials; i++) {
+        const struct study_trial *t = study->trials[i];
+        REQUIRE(s, n_slots_with(s, study, t) == 0 && t->attempt == 0,
+                "trial %" PRId64 " of Optuna's study runs", t->number);
+        check_given(s, study, t, sim_study_of(s, study->id)->given[i]);
+    }
+}
+
 static void check_study(struct sim *s, const struct study *study)
 {
+    if (study->is_foreign) {
+        check_foreign(s, study);
+        return;
+    }
     int64_t finished = study_n_finished(study);
     int64_t open =
         study->n_by_state[TRIAL_WAITING] + study->n_by_state[TRIAL_RUNNING];
@@ -324,9 +394,11 @@ void sim_check_rows(struct sim *s)
 
 void sim_check(struct sim *s)
 {
-    check_slots(s);
-    for (size_t i = 0; i < s->m->n_studies; i++) {
-        check_study(s, s->m->studies[i]);
+    if (!s->ledger.is_lost) { /* else a new life is yet to begin */
+        check_slots(s);
+        for (size_t i = 0; i < s->m->n_studies; i++) {
+            check_study(s, s->m->studies[i]);
+        }
     }
     if (s->compares) {
         sim_check_store(s);

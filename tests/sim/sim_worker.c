@@ -32,6 +32,12 @@ static double metric_of(const struct trial_id *id, int64_t epoch)
     return (double)(mark_of(id, epoch) % 10) / 10; /* ties on purpose */
 }
 
+double sim_constraint_of(int64_t study, int64_t number)
+{
+    const struct trial_id id = {study, number, 0};
+    return (double)(mark_of(&id, 500) % 3) - 1.0;
+}
+
 /* What is bound to become of a trial, however often it is tried. */
 enum fate { WELL, INVALID, NO_MEMORY, POISON, IS_NAN, IS_INF };
 
@@ -154,7 +160,7 @@ static void report(struct sim_worker *w, int slot, int64_t epoch)
 static void be_free(struct sim_worker *w)
 {
     w->life = SIM_FREE;
-    w->is_preparing = false;
+    w->is_preparing = w->is_command = false;
     w->id = (struct trial_id){0};
 }
 
@@ -166,8 +172,18 @@ static void fail(struct sim_worker *w, int slot, enum trial_cause cause)
     be_free(w);
 }
 
+static void tell_constraint(struct sim_worker *w, int slot)
+{
+    struct event *e = say(w, slot, EVENT_CONSTRAINTS);
+    e->constraints.n = 1;
+    e->constraints.values[0] = sim_constraint_of(w->id.study, w->id.number);
+}
+
 static void done(struct sim_worker *w, int slot)
 {
+    if (w->is_command) {
+        tell_constraint(w, slot);
+    }
     struct event *e = say(w, slot, EVENT_DONE);
     double best = -1;
     for (int64_t i = 0; i < w->epoch; i++) {
@@ -193,7 +209,7 @@ static void lie(struct sim *s, int slot)
     struct sim_worker *w = &s->workers[slot];
     const struct trial_id honest = w->id;
     w->lied = true;
-    uint32_t kind = sim_below(s, 11);
+    uint32_t kind = sim_below(s, 12);
     sim_note(s, "slot %d lies (%u)", slot, kind);
     switch (kind) {
     case 0: /* a gap, or a repeat */
@@ -233,6 +249,11 @@ static void lie(struct sim *s, int slot)
             w->n_out++;
         }
         break;
+    case 11: /* more constraints than there are, or none that is a number */
+        tell_constraint(w, slot);
+        w->out[w->n_out - 1].constraints.n += w->is_command;
+        w->out[w->n_out - 1].constraints.values[1] = NAN;
+        break;
     case 9: /* a preparation that nobody asked for */
         say(w, slot, EVENT_PREPARED);
         break;
@@ -247,10 +268,15 @@ static void lie(struct sim *s, int slot)
 
 /* --- work ----------------------------------------------------------------- */
 
+static bool is_command(const struct study *study)
+{
+    return study != NULL && study->spec.objective == SPEC_OBJECTIVE_COMMAND;
+}
+
 static int64_t n_epochs_of(const struct sim *s, const struct trial_id *id)
 {
     const struct study *study = mirror_study(s->m, id->study);
-    return study != NULL ? study->spec.base.max_epochs : 1;
+    return study == NULL || is_command(study) ? 2 : study->spec.base.max_epochs;
 }
 
 static void train(struct sim *s, int slot)
@@ -278,7 +304,7 @@ static void train(struct sim *s, int slot)
             fail(w, slot, TRIAL_CAUSE_OOM);
         } else if (fate == POISON && w->epoch == 1) {
             sim_worker_die(s, slot);
-        } else if (metric_of(&w->id, w->epoch) > 0.5) {
+        } else if (metric_of(&w->id, w->epoch) > 0.5 && !w->is_command) {
             save(s, slot, true, w->epoch);
         }
         break;
@@ -288,7 +314,9 @@ static void train(struct sim *s, int slot)
     default:
         w->epoch++;
         w->phase = 0;
-        save(s, slot, false, w->epoch);
+        if (!w->is_command) {
+            save(s, slot, false, w->epoch);
+        }
         break;
     }
 }
@@ -324,7 +352,8 @@ static void obey(struct sim *s, int slot)
         bool mine = w->life == SIM_WORKING && c.id.study == w->id.study &&
                     c.id.number == w->id.number &&
                     c.id.attempt == w->id.attempt;
-        if (mine && c.keep && w->phase < 3 && sim_chance(s, 0.7)) {
+        if (mine && c.keep && w->phase < 3 && !w->is_command &&
+            sim_chance(s, 0.7)) {
             save(s, slot, false, w->epoch);
         }
         if (mine) {
@@ -342,6 +371,7 @@ static void obey(struct sim *s, int slot)
     }
     w->life = SIM_WORKING;
     w->is_preparing = c.kind == SIM_PREPARE;
+    w->is_command = is_command(mirror_study(s->m, c.study));
     w->study = c.study;
     w->id = c.id;
     w->phase = 0;

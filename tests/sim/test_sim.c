@@ -33,6 +33,11 @@ static void add_up(struct sim *all, const struct sim *s)
     all->seen.failed_commits += s->seen.failed_commits;
     all->seen.users += s->seen.users;
     all->seen.changes += s->seen.changes;
+    all->seen.words += s->seen.words;
+    all->seen.replays += s->seen.replays;
+    all->seen.losses += s->seen.losses;
+    all->seen.adoptions += s->seen.adoptions;
+    all->seen.infeasible += s->seen.infeasible;
 }
 
 START_TEST(whatever_happens_the_invariants_hold)
@@ -53,12 +58,18 @@ START_TEST(whatever_happens_the_invariants_hold)
     printf("%" PRIu64 " histories: %" PRIu64 " steps, %" PRId64
            " trials in %" PRId64 " attempts, %" PRId64 " deaths of workers, "
            "%" PRId64 " of daemons, %" PRId64 " failed commits, %" PRId64
-           " users, %" PRId64 " changed configs\n",
+           " users, %" PRId64 " changed configs, %" PRId64
+           " words kept in %" PRId64 " troubles, %" PRId64
+           " times lost, %" PRId64 " adoptions, %" PRId64
+           " infeasible trials\n",
            n, all.n_steps, all.seen.trials, all.seen.attempts, all.seen.deaths,
            all.seen.restarts, all.seen.failed_commits, all.seen.users,
-           all.seen.changes);
+           all.seen.changes, all.seen.words, all.seen.replays, all.seen.losses,
+           all.seen.adoptions, all.seen.infeasible);
     ck_assert(n < 100 || (all.seen.deaths > 0 && all.seen.restarts > 0 &&
-                          all.seen.failed_commits > 0 && all.seen.changes > 0));
+                          all.seen.failed_commits > 0 && all.seen.changes > 0 &&
+                          all.seen.words > 0 && all.seen.losses > 0 &&
+                          all.seen.adoptions > 0 && all.seen.infeasible > 0));
 }
 END_TEST
 
