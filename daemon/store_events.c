@@ -60,7 +60,7 @@ static int read_change(const struct store_row *r, const char *detail,
 {
     struct spec spec;
     struct err reason;
-    if (spec_parse(detail, strlen(detail), &spec, &reason) != 0) {
+    if (spec_parse_stored(detail, strlen(detail), &spec, &reason) != 0) {
         return store_row_bad(r, "detail: %s", reason.msg);
     }
     e->before = mem_alloc(1, sizeof(*e->before));

@@ -87,7 +87,7 @@ static int read_spec(const struct store_row *r, const char *name,
         return rc;
     }
     struct err reason;
-    if (spec_parse(text, strlen(text), spec, &reason) != 0) {
+    if (spec_parse_stored(text, strlen(text), spec, &reason) != 0) {
         return store_row_bad(r, "spec: %s", reason.msg);
     }
     if (strcmp(spec->name, name) != 0) {

@@ -10,13 +10,14 @@ const char *const RUN_METRIC_NAMES[RUN_N_METRICS] = {
 };
 
 const struct run_field RUN_FIELD[RUN_N_FIELDS] = {
-#define X(sec, k, t, member, def, lo, hi, search, h)                           \
+#define X(sec, k, t, member, def, old, lo, hi, search, h)                      \
     [RUN_FIELD_##member] = {.section = #sec,                                   \
                             .key = #k,                                         \
                             .help = h,                                         \
                             .path = RUN_PATH_##sec "." #k,                     \
                             .type = RUN_##t,                                   \
                             .offset = offsetof(struct run, member),            \
+                            .before = old,                                     \
                             .low = lo,                                         \
                             .high = hi,                                        \
                             .searchable = search},
@@ -43,13 +44,23 @@ void run_defaults(struct run *run)
 {
     *run = (struct run)
     {
-#define X(section, key, type, member, def, low, high, search, help)            \
+#define X(section, key, type, member, def, before, low, high, search, help)    \
     .member = def,
         RUN_FIELDS(X)
 #undef X
             .fractions = {0.8, 0.1, 0.1},
          .threads = 1,
     };
+}
+
+void run_before(struct run *run)
+{
+    run_defaults(run);
+    for (int i = 0; i < RUN_N_FIELDS; i++) {
+        if (!isnan(RUN_FIELD[i].before)) {
+            run_set(run, i, RUN_FIELD[i].before);
+        }
+    }
 }
 
 double run_get(const struct run *run, int field)

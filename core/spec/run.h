@@ -7,6 +7,7 @@
 #ifndef CORE_SPEC_RUN_H
 #define CORE_SPEC_RUN_H
 #include "core/base/err.h"
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -52,100 +53,114 @@ enum run_monitor { /* early stopping watches a metric, or nothing */
                    RUN_MONITOR_VAL_ACC
 };
 
-/* X(section, key, TYPE, member, default, low, high, search, help)
+/* The key was there from the first. */
+#define RUN_ALWAYS NAN
+
+/* X(section, key, TYPE, member, default, before, low, high, search, help)
+ * before: what was done before there was the key: what is meant by a file of
+ * that time (a checkpoint, a model folder, a stored config), which lacks it.
  * TYPE: INT (int64_t), REAL (double), or the name of an enum list below.
  * Bounds are inclusive; enums ignore them. search: may be a distribution. */
 #define RUN_FIELDS(X)                                                          \
-    X(data, split, SPLIT, split, RUN_SPLIT_RANDOM, 0, 0, 0,                    \
+    X(data, split, SPLIT, split, RUN_SPLIT_RANDOM, RUN_ALWAYS, 0, 0, 0,        \
       "how rows are divided into train, validation and test")                  \
-    X(tokenizer, tokenizer_length, INT, tokenizer_length, 10000, 1, 10000000,  \
-      1, "texts, from the first, that the tokenizer is trained on")            \
-    X(tokenizer, vocab_size, INT, vocab_size, 8000, 257, 1000000, 1,           \
-      "largest vocabulary, bytes and special token included")                  \
-    X(tokenizer, min_frequency, INT, min_frequency, 0, 0, 1000000000, 1,       \
-      "pairs rarer than this are not merged")                                  \
-    X(model, max_len, INT, max_len, 350, 1, 8192, 1,                           \
+    X(tokenizer, tokenizer_length, INT, tokenizer_length, 10000, RUN_ALWAYS,   \
+      1, 10000000, 1,                                                          \
+      "texts, from the first, that the tokenizer is trained on")               \
+    X(tokenizer, vocab_size, INT, vocab_size, 8000, RUN_ALWAYS, 257, 1000000,  \
+      1, "largest vocabulary, bytes and special token included")               \
+    X(tokenizer, min_frequency, INT, min_frequency, 0, RUN_ALWAYS, 0,          \
+      1000000000, 1, "pairs rarer than this are not merged")                   \
+    X(model, max_len, INT, max_len, 350, RUN_ALWAYS, 1, 8192, 1,               \
       "tokens of a text that the model sees")                                  \
-    X(model, emb_dim, INT, emb_dim, 128, 1, 8192, 1, "embedding size d")       \
-    X(model, num_heads, INT, num_heads, 8, 1, 1024, 1,                         \
+    X(model, emb_dim, INT, emb_dim, 128, RUN_ALWAYS, 1, 8192, 1,               \
+      "embedding size d")                                                      \
+    X(model, num_heads, INT, num_heads, 8, RUN_ALWAYS, 1, 1024, 1,             \
       "attention heads; divides emb_dim")                                      \
-    X(model, ffn_dim, INT, ffn_dim, 512, 1, 65536, 1,                          \
+    X(model, ffn_dim, INT, ffn_dim, 512, RUN_ALWAYS, 1, 65536, 1,              \
       "width of the feed-forward layer")                                       \
-    X(model, num_layers, INT, num_layers, 1, 1, 64, 1, "transformer layers")   \
-    X(model, residual, RESIDUAL, residual, RUN_RESIDUAL_ADD, 0, 0, 1,          \
+    X(model, num_layers, INT, num_layers, 1, 1, 1, 64, 1,                      \
+      "transformer layers")                                                    \
+    X(model, residual, RESIDUAL, residual, RUN_RESIDUAL_ADD,                   \
+      RUN_RESIDUAL_NONE, 0, 0, 1,                                              \
       "add: what a part of a layer reads is added to what it makes")           \
-    X(model, norm, NORM, norm, RUN_NORM_PRE, 0, 0, 1,                          \
+    X(model, norm, NORM, norm, RUN_NORM_PRE, RUN_NORM_POST, 0, 0, 1,           \
       "layer normalisation before each part of a layer, or after it")          \
-    X(model, activation, ACTIVATION, activation, RUN_ACTIVATION_GELU, 0, 0, 1, \
+    X(model, activation, ACTIVATION, activation, RUN_ACTIVATION_GELU,          \
+      RUN_ACTIVATION_RELU, 0, 0, 1,                                            \
       "of the feed-forward and the classifier layers")                         \
-    X(model, pooling, POOLING, pooling, RUN_POOLING_MEAN, 0, 0, 1,             \
-      "what the classifier reads: all max_len tokens, padding included, or "   \
-      "their mean, their maximum or the first one without padding")            \
-    X(model, head1_dim, INT, head1_dim, 0, 0, 65536, 1,                        \
+    X(model, pooling, POOLING, pooling, RUN_POOLING_MEAN, RUN_POOLING_FLATTEN, \
+      0, 0, 1,                                                                 \
+      "what the classifier reads: all max_len tokens, padding included, "      \
+      "or their mean, their maximum or the first one without padding")         \
+    X(model, head1_dim, INT, head1_dim, 0, RUN_ALWAYS, 0, 65536, 1,            \
       "width of the first classifier layer; 0: there is none")                 \
-    X(model, head2_dim, INT, head2_dim, 0, 0, 65536, 1,                        \
+    X(model, head2_dim, INT, head2_dim, 0, RUN_ALWAYS, 0, 65536, 1,            \
       "width of the second classifier layer; 0: there is none")                \
-    X(model, dropout, REAL, dropout, 0.1, 0.0, 0.95, 1,                        \
+    X(model, dropout, REAL, dropout, 0.1, RUN_ALWAYS, 0.0, 0.95, 1,            \
       "share of activations dropped while training")                           \
-    X(model, token_dropout, REAL, token_dropout, 0.1, 0.0, 0.95, 1,            \
+    X(model, token_dropout, REAL, token_dropout, 0.1, 0, 0.0, 0.95, 1,         \
       "share of tokens that training hides behind the special token")          \
-    X(model, embedding_dropout, REAL, embedding_dropout, -1, -1, 0.95, 1,      \
+    X(model, embedding_dropout, REAL, embedding_dropout, -1, 0, -1, 0.95, 1,   \
       "dropout of the embedded tokens; below 0: as dropout")                   \
-    X(model, attention_dropout, REAL, attention_dropout, -1, -1, 0.95, 1,      \
+    X(model, attention_dropout, REAL, attention_dropout, -1, -1, -1, 0.95, 1,  \
       "dropout of the attention's result; below 0: as dropout")                \
-    X(model, ffn_dropout, REAL, ffn_dropout, -1, -1, 0.95, 1,                  \
+    X(model, ffn_dropout, REAL, ffn_dropout, -1, -1, -1, 0.95, 1,              \
       "dropout inside the feed-forward layer; below 0: as dropout")            \
-    X(model, head_dropout, REAL, head_dropout, -1, -1, 0.95, 1,                \
-      "dropout after the classifier's layers, or before it if it has none; "   \
-      "below 0: as dropout")                                                   \
-    X(model, embedding_std, REAL, embedding_std, 0.02, 0.0, 100, 1,            \
+    X(model, head_dropout, REAL, head_dropout, -1, -1, -1, 0.95, 1,            \
+      "dropout after the classifier's layers, or before it if it has "         \
+      "none; below 0: as dropout")                                             \
+    X(model, embedding_std, REAL, embedding_std, 0.02, 1, 0.0, 100, 1,         \
       "standard deviation of the first embeddings")                            \
-    X(model, mask, MASK, mask, RUN_MASK_PADDING, 0, 0, 1,                      \
+    X(model, mask, MASK, mask, RUN_MASK_PADDING, RUN_ALWAYS, 0, 0, 1,          \
       "padding: padded keys are never attended to; notebook: their logits "    \
-      "are set to -9e-15")                                                     \
-    X(model, position, POSITION, position, RUN_POSITION_LEARNED, 0, 0, 1,      \
-      "position encoding added to the embeddings")                             \
-    X(training, max_epochs, INT, max_epochs, 10, 1, 100000, 1,                 \
+      "are "                                                                   \
+      "set to -9e-15")                                                         \
+    X(model, position, POSITION, position, RUN_POSITION_LEARNED, RUN_ALWAYS,   \
+      0, 0, 1, "position encoding added to the embeddings")                    \
+    X(training, max_epochs, INT, max_epochs, 10, RUN_ALWAYS, 1, 100000, 1,     \
       "passes over the training rows")                                         \
-    X(training, batch_size, INT, batch_size, 16, 1, 65536, 1,                  \
+    X(training, batch_size, INT, batch_size, 16, RUN_ALWAYS, 1, 65536, 1,      \
       "rows of one optimiser step")                                            \
-    X(training, lr, REAL, lr, 1e-3, 1e-12, 1e3, 1, "AdamW's learning rate")    \
-    X(training, weight_decay, REAL, weight_decay, 1e-2, 0.0, 1e3, 1,           \
-      "AdamW's decoupled weight decay")                                        \
-    X(training, beta1, REAL, beta1, 0.9, 0.0, 0.999999, 1,                     \
+    X(training, lr, REAL, lr, 1e-3, RUN_ALWAYS, 1e-12, 1e3, 1,                 \
+      "AdamW's learning rate")                                                 \
+    X(training, weight_decay, REAL, weight_decay, 1e-2, RUN_ALWAYS, 0.0, 1e3,  \
+      1, "AdamW's decoupled weight decay")                                     \
+    X(training, beta1, REAL, beta1, 0.9, RUN_ALWAYS, 0.0, 0.999999, 1,         \
       "AdamW's decay of the first moment")                                     \
-    X(training, beta2, REAL, beta2, 0.999, 0.0, 0.99999999, 1,                 \
+    X(training, beta2, REAL, beta2, 0.999, RUN_ALWAYS, 0.0, 0.99999999, 1,     \
       "AdamW's decay of the second moment")                                    \
-    X(training, eps, REAL, eps, 1e-8, 1e-20, 1.0, 1,                           \
+    X(training, eps, REAL, eps, 1e-8, RUN_ALWAYS, 1e-20, 1.0, 1,               \
       "AdamW's term against division by zero")                                 \
     X(training, lr_schedule, LR_SCHEDULE, lr_schedule, RUN_LR_SCHEDULE_COSINE, \
-      0, 0, 1,                                                                 \
-      "how lr goes on after the warm-up: it stays, or falls to 0 at the end "  \
-      "of max_epochs")                                                         \
-    X(training, warmup, REAL, warmup, 0.1, 0.0, 1.0, 1,                        \
+      RUN_LR_SCHEDULE_CONSTANT, 0, 0, 1,                                       \
+      "how lr goes on after the warm-up: it stays, or falls to 0 at the "      \
+      "end of max_epochs")                                                     \
+    X(training, warmup, REAL, warmup, 0.1, 0, 0.0, 1.0, 1,                     \
       "share of max_epochs in which lr rises from 0")                          \
-    X(training, clip_norm, REAL, clip_norm, 1, 0.0, 1e9, 1,                    \
+    X(training, clip_norm, REAL, clip_norm, 1, 0, 0.0, 1e9, 1,                 \
       "largest norm of the gradient of all parameters; 0: any")                \
-    X(training, label_smoothing, REAL, label_smoothing, 0, 0.0, 0.95, 1,       \
+    X(training, label_smoothing, REAL, label_smoothing, 0, 0, 0.0, 0.95, 1,    \
       "share of each label that is spread over all classes")                   \
-    X(training, weight_average, REAL, weight_average, 0, 0.0, 0.99999, 1,      \
-      "decay of the weights' average over the steps, which is evaluated and "  \
-      "kept; 0: the weights themselves are")                                   \
+    X(training, weight_average, REAL, weight_average, 0, 0, 0.0, 0.99999, 1,   \
+      "decay of the weights' average over the steps, which is evaluated "      \
+      "and kept; 0: the weights themselves are")                               \
     X(training, class_weights, CLASS_WEIGHTS, class_weights,                   \
-      RUN_CLASS_WEIGHTS_NONE, 0, 0, 1,                                         \
+      RUN_CLASS_WEIGHTS_NONE, RUN_CLASS_WEIGHTS_NONE, 0, 0, 1,                 \
       "balanced: rare classes count more, all classes alike")                  \
-    X(training, precision, PRECISION, precision, RUN_PRECISION_FLOAT32, 0, 0,  \
-      0,                                                                       \
-      "bf16-mixed: products in bfloat16 where the CPU has AVX512-BF16, "       \
-      "elsewhere in float32")                                                  \
-    X(training, checkpoint_seconds, REAL, checkpoint_seconds, 30, 1, 86400, 0, \
+    X(training, precision, PRECISION, precision, RUN_PRECISION_FLOAT32,        \
+      RUN_ALWAYS, 0, 0, 0,                                                     \
+      "bf16-mixed: products in bfloat16 where the CPU has "                    \
+      "AVX512-BF16, elsewhere in float32")                                     \
+    X(training, checkpoint_seconds, REAL, checkpoint_seconds, 30, RUN_ALWAYS,  \
+      1, 86400, 0,                                                             \
       "a checkpoint is taken at least this often, beside every epoch's")       \
-    X(early_stopping, monitor, MONITOR, monitor, RUN_MONITOR_NONE, 0, 0, 0,    \
-      "metric to watch")                                                       \
-    X(early_stopping, patience, INT, patience, 3, 1, 100000, 1,                \
+    X(early_stopping, monitor, MONITOR, monitor, RUN_MONITOR_NONE, RUN_ALWAYS, \
+      0, 0, 0, "metric to watch")                                              \
+    X(early_stopping, patience, INT, patience, 3, RUN_ALWAYS, 1, 100000, 1,    \
       "epochs in a row without improvement that end the training")             \
-    X(early_stopping, min_delta, REAL, min_delta, 0.0, 0.0, 1e9, 1,            \
-      "an improvement is better by more than this")
+    X(early_stopping, min_delta, REAL, min_delta, 0.0, RUN_ALWAYS, 0.0, 1e9,   \
+      1, "an improvement is better by more than this")
 
 /* X(TYPE, value, "name"): the words that configs use, type by type. */
 #define RUN_SPLITS(X)                                                          \
@@ -229,7 +244,7 @@ enum run_type {
 #define RUN_CTYPE_MONITOR       int64_t
 
 struct run {
-#define X(section, key, type, member, def, low, high, search, help)            \
+#define X(section, key, type, member, def, before, low, high, search, help)    \
     RUN_CTYPE_##type member;
     RUN_FIELDS(X)
 #undef X
@@ -253,11 +268,12 @@ struct run_field {
     const char *path;                 /* "training.early_stopping.patience" */
     enum run_type type;
     size_t offset; /* of the int64_t or double in struct run */
+    double before; /* NaN: no file lacks it */
     double low, high;
     bool searchable;
 };
 enum {
-#define X(section, key, type, member, def, low, high, search, help)            \
+#define X(section, key, type, member, def, before, low, high, search, help)    \
     RUN_FIELD_##member,
     RUN_FIELDS(X)
 #undef X
@@ -266,6 +282,9 @@ enum {
 extern const struct run_field RUN_FIELD[RUN_N_FIELDS];
 
 void run_defaults(struct run *run);
+/* What a file means that lacks every key it may lack: `before` where the table
+ * has one, else the default. */
+void run_before(struct run *run);
 /* A field as a number: the int, the double, the enum's value. */
 double run_get(const struct run *run, int field);
 void run_set(struct run *run, int field, double value);

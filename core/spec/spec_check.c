@@ -135,6 +135,19 @@ static bool find_dimensions(const struct spec *s, struct run *probe)
     return false;
 }
 
+bool spec_is_hub_name(const char *s)
+{
+    int n_parts = 1;
+    for (const char *p = s; *p != '\0'; p++) {
+        bool at_edge = p == s || p[-1] == '/' || p[1] == '\0';
+        if (*p == '/' && at_edge) {
+            return false;
+        }
+        n_parts += *p == '/';
+    }
+    return n_parts == 2 || n_parts == 3;
+}
+
 /* Some point of the space must be a run that can be made. Points that cannot
  * are left to their trials, which fail with cause "invalid". */
 int spec_check(const struct spec *s, struct err *err)

@@ -222,25 +222,6 @@ static int read_fractions(const struct spec_row *row, const struct json *node,
 
 /* --- lists of strings ----------------------------------------------------- */
 
-static bool has_prefix(const char *s, const char *prefix)
-{
-    return strncmp(s, prefix, strlen(prefix)) == 0;
-}
-
-/* hf:OWNER/NAME or hf:OWNER/NAME/CONFIG, no part empty. */
-static bool is_hub_name(const char *s)
-{
-    int n_parts = 1;
-    for (const char *p = s; *p != '\0'; p++) {
-        bool at_edge = p == s || p[-1] == '/' || p[1] == '\0';
-        if (*p == '/' && at_edge) {
-            return false;
-        }
-        n_parts += *p == '/';
-    }
-    return n_parts == 2 || n_parts == 3;
-}
-
 /* One source needs no list around it. */
 static bool may_be_one(const struct spec_row *row)
 {
@@ -265,7 +246,8 @@ static int check_entry(const struct spec_row *row, const char *s,
                            row->path);
         }
     }
-    if (may_be_one(row) && has_prefix(s, "hf:") && !is_hub_name(s + 3)) {
+    if (may_be_one(row) && strncmp(s, "hf:", 3) == 0 &&
+        !spec_is_hub_name(s + 3)) {
         return err_set(err, ERR_INVALID,
                        "%s: '%.200s' is not hf:OWNER/NAME or "
                        "hf:OWNER/NAME/CONFIG",
@@ -561,30 +543,34 @@ static void default_direction(const struct json *root, struct spec *s)
     s->direction = is_loss ? SPEC_MINIMIZE : SPEC_MAXIMIZE;
 }
 
-int spec_from_json(const struct json *root, struct spec *out, struct err *err)
+/* s: what is meant by keys that are not there. Takes s. */
+static int read_over(struct spec *s, const struct json *root, struct spec *out,
+                     struct err *err)
 {
     int rc = check_objects(root, err);
+    for (size_t i = 0; rc == 0 && i < ARRAY_LEN(SECTIONS); i++) {
+        rc = read_section(root, i, s, err);
+    }
+    if (rc == 0) {
+        default_direction(root, s);
+        rc = read_all_conditions(root, s, err);
+    }
+    if (rc == 0) {
+        rc = spec_check(s, err);
+    }
     if (rc != 0) {
+        spec_fini(s);
         return rc;
     }
+    *out = *s;
+    return 0;
+}
+
+int spec_from_json(const struct json *root, struct spec *out, struct err *err)
+{
     struct spec s;
     spec_defaults(&s);
-    for (size_t i = 0; rc == 0 && i < ARRAY_LEN(SECTIONS); i++) {
-        rc = read_section(root, i, &s, err);
-    }
-    if (rc == 0) {
-        default_direction(root, &s);
-        rc = read_all_conditions(root, &s, err);
-    }
-    if (rc == 0) {
-        rc = spec_check(&s, err);
-    }
-    if (rc != 0) {
-        spec_fini(&s);
-        return rc;
-    }
-    *out = s;
-    return 0;
+    return read_over(&s, root, out, err);
 }
 
 int spec_parse(const char *text, size_t len, struct spec *out, struct err *err)
@@ -593,6 +579,21 @@ int spec_parse(const char *text, size_t len, struct spec *out, struct err *err)
     int rc = json_parse(text, len, &root, err);
     if (rc == 0) {
         rc = spec_from_json(root, out, err);
+        json_free(root);
+    }
+    return rc;
+}
+
+int spec_parse_stored(const char *text, size_t len, struct spec *out,
+                      struct err *err)
+{
+    struct spec s;
+    struct json *root;
+    int rc = json_parse(text, len, &root, err);
+    if (rc == 0) {
+        spec_defaults(&s);
+        run_before(&s.base);
+        rc = read_over(&s, root, out, err);
         json_free(root);
     }
     return rc;

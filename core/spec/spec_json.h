@@ -17,6 +17,10 @@ MUST_CHECK int spec_from_json(const struct json *root, struct spec *out,
                               struct err *err);
 MUST_CHECK int spec_parse(const char *text, size_t len, struct spec *out,
                           struct err *err);
+/* A canonical config that was written down, maybe by an older build: a setting
+ * that it lacks means what was done then (run.h: before). */
+MUST_CHECK int spec_parse_stored(const char *text, size_t len, struct spec *out,
+                                 struct err *err);
 /* What a study must be beside that when it is made. Not asked of a config that
  * a store holds: studies older than these rules can be there. */
 MUST_CHECK int spec_check_new(const struct spec *s, struct err *err);

@@ -168,7 +168,7 @@ const struct spec_row SPEC_ROWS[] = {
      .field = -1},
     SPEC_KEYS(X)
 #undef X
-#define X(sec, k, t, member, def, lo, hi, search, h)                           \
+#define X(sec, k, t, member, def, old, lo, hi, search, h)                      \
     {.section = #sec,                                                          \
      .key = #k,                                                                \
      .path = RUN_PATH_##sec "." #k,                                            \

@@ -102,6 +102,8 @@ MUST_CHECK int spec_unknown_key(const char *path, const char *key,
                                 const char *const *known, size_t n_known,
                                 struct err *err);
 
+/* OWNER/NAME or OWNER/NAME/CONFIG, no part empty? */
+bool spec_is_hub_name(const char *s);
 /* What must fit together (spec_check.c). */
 MUST_CHECK int spec_check(const struct spec *s, struct err *err);
 

@@ -103,6 +103,9 @@ static int get_field(const struct json *root, int field, struct run *run,
     const struct json *node = member(member(root, f->section), f->key);
     int64_t whole;
     double value;
+    if (node == NULL && !isnan(f->before)) {
+        return 0; /* run_before set it */
+    }
     if (node == NULL) {
         return err_set(err, ERR_INVALID, "%s.%s: missing", f->section, f->key);
     }
@@ -168,10 +171,40 @@ static bool get_int(const struct json *node, int64_t *out)
            json_integer(node, out);
 }
 
+static bool has_field(const char *section, const char *key)
+{
+    bool found = strcmp(section, "data") == 0 && strcmp(key, FRACTIONS) == 0;
+    for (int i = 0; i < RUN_N_FIELDS && !found; i++) {
+        found = strcmp(RUN_FIELD[i].section, section) == 0 &&
+                strcmp(RUN_FIELD[i].key, key) == 0;
+    }
+    return found;
+}
+
+/* A key that this build does not know would be left out of the run: another
+ * build's, and another result. */
+static int check_sections(const struct json *root, struct err *err)
+{
+    for (const struct json *section = json_first(root); section != NULL;
+         section = json_next(section)) {
+        if (json_kind(section) != JSON_OBJECT) {
+            continue;
+        }
+        for (const struct json *it = json_first(section); it != NULL;
+             it = json_next(it)) {
+            if (!has_field(json_key(section), json_key(it))) {
+                return err_set(err, ERR_INVALID, "%.100s.%.100s: unknown key",
+                               json_key(section), json_key(it));
+            }
+        }
+    }
+    return 0;
+}
+
 int run_from_json(const struct json *root, struct run *out, struct err *err)
 {
     struct run run;
-    run_defaults(&run);
+    run_before(&run);
     if (!get_seed(member(root, "seed"), &run.seed) ||
         !get_int(member(root, "trial"), &run.trial) ||
         !get_int(member(root, "threads"), &run.threads)) {
@@ -181,6 +214,9 @@ int run_from_json(const struct json *root, struct run *out, struct err *err)
     int rc = get_fractions(root, &run, err);
     for (int i = 0; rc == 0 && i < RUN_N_FIELDS; i++) {
         rc = get_field(root, i, &run, err);
+    }
+    if (rc == 0) {
+        rc = check_sections(root, err);
     }
     if (rc == 0) {
         rc = run_validate(&run, err);

@@ -2,7 +2,8 @@
  *
  * Sections and keys as in a study config, every key present, in the table's
  * order; enums by name, doubles by the shortest digits that come back, the
- * seed as a string (it has 64 bits). Same run, same bytes. */
+ * seed as a string (it has 64 bits). Same run, same bytes. A file from before
+ * there was a key means by it what the table says (run.h: before). */
 #ifndef CORE_TRAIN_RUN_JSON_H
 #define CORE_TRAIN_RUN_JSON_H
 #include "core/base/err.h"
@@ -12,7 +13,8 @@ struct json;
 struct json_out;
 
 void run_put_json(const struct run *run, struct json_out *w);
-/* INVALID names the path and what is wrong; the result is validated. */
+/* INVALID names the path and what is wrong (unknown keys, too); the result is
+ * validated. */
 MUST_CHECK int run_from_json(const struct json *root, struct run *out,
                              struct err *err);
 

@@ -79,7 +79,7 @@ static void put_METRICS(struct buf *out, const struct run_metrics *v)
 
 static void put_RUN(struct buf *out, const struct run *v)
 {
-#define X(section, key, type, member, def, low, high, search, help)            \
+#define X(section, key, type, member, def, before, low, high, search, help)    \
     put_##type(out, &v->member);
     RUN_FIELDS(X)
 #undef X
@@ -212,7 +212,7 @@ static const char *get_METRICS(struct reader *r, struct run_metrics *v)
 static const char *get_RUN(struct reader *r, struct run *v)
 {
     const char *why = NULL;
-#define X(section, key, type, member, def, low, high, search, help)            \
+#define X(section, key, type, member, def, before, low, high, search, help)    \
     why = why != NULL ? why : get_##type(r, &v->member);
     RUN_FIELDS(X)
 #undef X

@@ -483,6 +483,21 @@ START_TEST(relative_paths_are_resolved)
 }
 END_TEST
 
+START_TEST(a_stored_config_means_what_was_done_then)
+{
+    struct spec s;
+    struct err err;
+    ck_assert_int_eq(spec_parse_stored(MINIMAL, strlen(MINIMAL), &s, &err), 0);
+    ck_assert_double_eq(s.base.token_dropout, 0);
+    ck_assert_int_eq(s.base.norm, RUN_NORM_POST);
+    ck_assert_int_eq(s.base.max_len, 350);
+    spec_fini(&s);
+    ck_assert_int_eq(spec_parse(MINIMAL, strlen(MINIMAL), &s, &err), 0);
+    ck_assert_double_eq(s.base.token_dropout, 0.1);
+    spec_fini(&s);
+}
+END_TEST
+
 START_TEST(the_committed_schema_is_the_tables)
 {
     struct buf want, file;
@@ -519,6 +534,7 @@ Suite *suite(void)
     tcase_add_test(t, choices_may_be_appended);
     tcase_add_test(t, what_is_kept_is_said);
     tcase_add_test(t, relative_paths_are_resolved);
+    tcase_add_test(t, a_stored_config_means_what_was_done_then);
     tcase_add_test(t, the_committed_schema_is_the_tables);
     suite_add_tcase(s, t);
     return s;

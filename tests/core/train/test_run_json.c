@@ -1,8 +1,10 @@
 #include "core/train/run_json.h"
 #include "core/base/buf.h"
 #include "core/base/json.h"
+#include "core/base/mem.h"
 #include "tests/lib/test_main.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static struct run some_run(void)
@@ -96,6 +98,34 @@ START_TEST(test_wrong_values_are_refused)
     must_refuse("[0.7,0.2,0.1]", "[0.7,0.2,\"nan\"]", "fractions");
     must_refuse("\"dropout\":0.1", "\"dropout\":\"nan\"", "model.dropout");
     must_refuse("\"trial\":41", "\"trial\":-1", "trial");
+    must_refuse("\"token_dropout\"", "\"token_drop\"",
+                "model.token_drop: unknown key");
+}
+END_TEST
+
+static char *without(const char *text, const char *part)
+{
+    const char *at = strstr(text, part);
+    ck_assert_msg(at != NULL, "no '%s' in %s", part, text);
+    return mem_printf("%.*s%s", (int)(at - text), text, at + strlen(part));
+}
+
+/* Older than two keys: it means what was done then, not today's defaults. */
+START_TEST(test_an_older_file_means_what_was_done_then)
+{
+    struct run run = some_run(), back;
+    struct buf text;
+    struct err err = {0};
+    print(&run, &text);
+    char *less = without(text.data, "\"token_dropout\":0.1,");
+    char *older = without(less, "\"pooling\":\"mean\",");
+    ck_assert_msg(parse(older, &back, &err) == 0, "%s", err.msg);
+    ck_assert_double_eq(back.token_dropout, 0);
+    ck_assert_int_eq(back.pooling, RUN_POOLING_FLATTEN);
+    ck_assert_double_eq(back.dropout, 0.1);
+    free(older);
+    free(less);
+    buf_fini(&text);
 }
 END_TEST
 
@@ -123,6 +153,7 @@ Suite *suite(void)
     TCase *tc = tcase_create("json");
     tcase_add_test(tc, test_comes_back_equal);
     tcase_add_test(tc, test_wrong_values_are_refused);
+    tcase_add_test(tc, test_an_older_file_means_what_was_done_then);
     tcase_add_test(tc, test_difference_names_the_first);
     suite_add_tcase(s, tc);
     return s;
