@@ -37,14 +37,20 @@ static bool has_line(const struct buf *text, const char *line, size_t n)
     return false;
 }
 
+static bool is_left(const char *line)
+{
+    return strncmp(line, STORE_CHECK_LEFT, strlen(STORE_CHECK_LEFT)) == 0;
+}
+
 static int print_common(const struct buf *a, const struct buf *b)
 {
     int n = 0;
     for (size_t at = 0; at < a->len;) {
-        size_t len = strcspn(a->data + at, "\n");
-        if (has_line(b, a->data + at, len)) {
-            printf("%.*s\n", (int)len, a->data + at);
-            n++;
+        const char *line = a->data + at;
+        size_t len = strcspn(line, "\n");
+        if (has_line(b, line, len)) {
+            printf("%.*s\n", (int)len, line);
+            n += !is_left(line);
         }
         at += len + 1;
     }

@@ -80,7 +80,10 @@ const char *store_warning(struct store *s);
 /* Move WAL pages to the database; called when idle. */
 void store_checkpoint(struct store *s);
 /* Consistency beyond SQLite's own: `parzen doctor`. Appends one line per
- * finding to out; 0 when there is none, else the number of findings. */
+ * finding to out; 0 when there is none, else the number of findings. A line
+ * STORE_CHECK_LEFT PATH is none: a file of no row, which the next start of the
+ * daemon removes. */
+#define STORE_CHECK_LEFT "left: "
 int store_check(struct store *s, struct buf *out);
 /* As store_open, but read-only and never creating or migrating: for doctor.
  * Not in a process that has the file open already: looking at its first bytes

@@ -10,7 +10,8 @@
  *  7 parameters are inside the space
  *  8 epochs and what Optuna sees of them agree
  * 14 referenced checkpoints are there, whole
- * 15 nothing else is in their folders, two and the best one at most
+ * 15 nothing else is in their folders, two and the best one at most: what a
+ *    daemon that was killed left there is no finding, the next start sweeps
  * 16 one live attempt, and only of a running trial; nothing is written by an
  *    attempt or a life of the daemon that is over
  *
@@ -238,8 +239,7 @@ static void check_folder(struct store_check *c, const char *dir,
     const struct dirent *e;
     while (d != NULL && (e = readdir(d)) != NULL) {
         if (!is_wanted(t, e->d_name)) {
-            store_check_say(c, 15, "%s/%s: no row refers to it", dir,
-                            e->d_name);
+            buf_printf(c->out, STORE_CHECK_LEFT "%s/%s\n", dir, e->d_name);
         }
     }
     if (d != NULL) {

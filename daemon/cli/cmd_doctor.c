@@ -41,6 +41,7 @@ struct doctor {
     struct json_out findings; /* a list of strings */
     struct buf findings_text;
     int n_findings;
+    int n_left; /* files that the next start of the daemon removes */
 };
 
 static void fact(struct doctor *d, const char *what, const char *fmt, ...)
@@ -304,10 +305,15 @@ static void check_daemon(struct doctor *d)
 
 static void relay(struct doctor *d, struct buf *said)
 {
+    static const char left[] = "left: ";
     char *save = NULL;
     for (char *line = strtok_r(said->data, "\n", &save); line != NULL;
          line = strtok_r(NULL, "\n", &save)) {
-        finding(d, "database", "%s", line);
+        if (strncmp(line, left, strlen(left)) == 0) {
+            d->n_left++;
+        } else {
+            finding(d, "database", "%s", line);
+        }
     }
 }
 
@@ -319,10 +325,16 @@ static void check_database(struct doctor *d)
     struct buf out;
     buf_init(&out, OUTPUT_MAX);
     int before = d->n_findings, code = program_run(program, argv, true, &out);
+    if (out.len > 0) {
+        relay(d, &out);
+    }
     if (code == 0) {
         fact(d, "database", "it and every checkpoint are whole");
-    } else if (out.len > 0) {
-        relay(d, &out);
+    }
+    if (d->n_left > 0) {
+        fact(d, "checkpoints",
+             "%d file%s of no trial will be removed at the daemon's next start",
+             d->n_left, d->n_left == 1 ? "" : "s");
     }
     if (code != 0 && d->n_findings == before) {
         finding(d, "database", "it could not be checked (parzend --check)");

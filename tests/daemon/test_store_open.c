@@ -544,7 +544,7 @@ static const struct {
     {"UPDATE parzen_checkpoints SET sha256 = replace(sha256, 'b', 'c')",
      "its bytes have changed"},
     {"UPDATE parzen_checkpoints SET size = 4", "3 bytes, 4 were written"},
-    {"UPDATE parzen_checkpoints SET file = 'other.ckpt'", "[15]"},
+    {"UPDATE parzen_checkpoints SET file = 'other.ckpt'", "[14]"},
     {"UPDATE parzen_attempts SET ended_ms = NULL", "[16] trial_id 1"},
     {"UPDATE parzen_events SET life = 0 WHERE kind = 'FINISH_TRIAL'",
      "written in life 0, the one before it in 1"},

@@ -4,6 +4,7 @@
 #include "tests/lib/home_study.h"
 #include "tests/lib/test_main.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,13 @@ static void finish(const char *context)
     ck_assert_int_eq(home_stop_daemon(&h), 0);
     home_check(&h, context);
     EXPECT(&h, 0, NULL, "doctor"); /* a start has collected what was left */
+    char *path = mem_printf("%s/checkpoints/1/0/left.ckpt", h.state);
+    ck_assert_int_eq(close(creat(path, 0600)), 0); /* as by a killed worker */
+    EXPECT(&h, 0, "1 file of no trial will be removed", "doctor");
+    home_start(&h, one);
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    free(path);
     home_fini(&h);
 }
 
