@@ -81,20 +81,24 @@ void dist_put_value(const struct dist *d, double value, struct json_out *w)
     }
 }
 
-/* Say which choices there are. */
-static int refuse_choice(const struct dist *d, struct err *err)
+/* Say what it is, and which choices there are. */
+static int refuse_choice(const struct dist *d, const struct choice *c,
+                         struct err *err)
 {
     struct buf list;
     struct json_out w;
     buf_init(&list, 1024);
     json_out_init(&w, &list, JSON_COMPACT);
+    choice_put(c, &w);
+    buf_str(&list, " is not one of the choices ");
+    w.comma = false;
     json_open(&w, '[');
     for (size_t i = 0; i < d->n_choices; i++) {
         dist_put_value(d, (double)i, &w);
     }
     json_close(&w, ']');
-    err_set(err, ERR_INVALID, "is not one of the choices%s%s",
-            list.overflow ? "" : " ", list.overflow ? "" : list.data);
+    err_set(err, ERR_INVALID, "%s",
+            list.overflow ? "is not one of the choices" : list.data);
     buf_fini(&list);
     return ERR_INVALID;
 }
@@ -155,12 +159,13 @@ int dist_value_from_json(const struct dist *d, const struct json *node,
         return rc;
     }
     int at = choice_find(d, &c);
-    choice_fini(&c);
     if (at < 0) {
-        return refuse_choice(d, err);
+        rc = refuse_choice(d, &c, err);
+    } else {
+        *out = at;
     }
-    *out = at;
-    return 0;
+    choice_fini(&c);
+    return rc;
 }
 
 /* --- writing Optuna's form ------------------------------------------------ */

@@ -254,7 +254,8 @@ int cmd_retry(struct cli *c, int argc, char **argv)
         .doc = "Puts failed trials back, to be tried again: a study that had "
                "failed or nothing left to do runs again until they are done. "
                "They count towards the target again, which is raised where "
-               "it has no room for them." CLI_STATE_BEFORE,
+               "it has no room for them; one that fails again leaves its place "
+               "to a new one." CLI_STATE_BEFORE,
         .n_min = 1,
         .n_max = 1,
         .options = options,

@@ -232,8 +232,9 @@ static int put_errors(const struct report *r, size_t n_errors,
     if (r->n_errors == 0 || n_errors == 0) {
         return 0;
     }
-    fprintf(term->file, "\n%s%zu errors%s", term_on(term, TERM_BOLD),
-            r->n_errors, term_off(term, TERM_BOLD));
+    fprintf(term->file, "\n%s%zu error%s%s", term_on(term, TERM_BOLD),
+            r->n_errors, r->n_errors == 1 ? "" : "s",
+            term_off(term, TERM_BOLD));
     if (r->n_errors > n_errors) {
         fprintf(term->file, ", the first %zu", n_errors);
     }

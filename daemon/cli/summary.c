@@ -139,9 +139,15 @@ void summary_study(struct cli *c, const struct json *study)
     put_page(c, t);
     print(c, t);
     const char *state = field_text(study, "state");
+    const char *name = field_text(study, "name");
+    if (field_int(field_get(study, "counts"), "FAIL", 0) > 0) {
+        cli_say(c,
+                "parzen trials '%s' --state fail lists what failed, parzen log "
+                "'%s' N shows what trial N printed.",
+                name, name);
+    }
     if (strcmp(state, "paused") == 0 || strcmp(state, "stopped") == 0) {
-        cli_say(c, "parzen resume '%s' continues it.",
-                field_text(study, "name"));
+        cli_say(c, "parzen resume '%s' continues it.", name);
     }
 }
 

@@ -142,7 +142,8 @@ START_TEST(an_enqueued_point_is_tried_once)
     EXPECT(&h, 0, "0.00123", "trials", "queue", "--state", "waiting");
     EXPECT(&h, 2, "stands before the command", "trials", "queue", "--state",
            h.state);
-    EXPECT(&h, 2, "emb_dim", "enqueue", "queue", "emb_dim=17");
+    EXPECT(&h, 2, "17 is not one of the choices [", "enqueue", "queue",
+           "emb_dim=17");
     EXPECT(&h, 2, "lrr", "enqueue", "queue", "lrr=0.1");
     EXPECT(&h, 2, "params.lr: 7.0 is not in [", "enqueue", "queue", "lr=7");
     home_go_on(&h);
