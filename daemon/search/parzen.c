@@ -17,65 +17,62 @@ static size_t padded(size_t n)
 
 /* --- storage -------------------------------------------------------------- */
 
-/* Next array of the arena: by kernel, the padding behind it zeroed. */
-static double *carve(struct parzen *p, double **at)
+/* Arrays by kernel that only building needs: one dimension's kernels sorted by
+ * their centres, the prior behind them. */
+struct sorted {
+    uint32_t *kernel;
+    double *mu, *sigma, *mass;
+};
+
+static double *carve(double **at, size_t n)
 {
     double *v = *at;
-    *at += padded(p->n_kernels);
-    for (size_t i = p->n_kernels; i < padded(p->n_kernels); i++) {
-        v[i] = 0.0;
-    }
+    *at += n;
     return v;
 }
 
-static uint32_t *carve_ids(struct parzen *p, uint32_t **at)
+static uint32_t *carve_ids(double **at, size_t n)
 {
-    uint32_t *v = *at;
-    *at += padded(p->n_kernels);
-    for (size_t i = p->n_kernels; i < padded(p->n_kernels); i++) {
-        v[i] = 0;
-    }
-    return v;
-}
-
-static void dim_carve(struct parzen *p, struct parzen_dim *d, double **at,
-                      uint32_t **id_at)
-{
-    if (d->is_continuous) {
-        d->mu = carve(p, at);
-        d->sigma = carve(p, at);
-    } else {
-        d->id = carve_ids(p, id_at);
-    }
+    return (uint32_t *)carve(at, (n + 1) / 2);
 }
 
 /* What is by kernel is in one block, scratch and all: a block that is by far
  * the largest goes back to the allocator's heap and comes from there again,
  * where several alike would be given back to the system, page by page, for each
  * suggestion. And no more than is needed: of 100,000 trials it is the daemon's
- * largest memory. Returns two scratch arrays by kernel. */
-static double *allocate(struct parzen *p, size_t max_points)
+ * largest memory. */
+static struct sorted allocate(struct parzen *p, size_t max_points)
 {
-    enum { OWN = 3, PER_DIM = 2, SCRATCH = 2 };
+    enum { OWN = 3, OF_CONTINUOUS = 3, OF_SORTED = 3 };
     size_t n = padded(p->n_kernels), n_cont = 0;
     for (size_t i = 0; i < p->n_dims; i++) {
         n_cont += p->dims[i].is_continuous;
     }
-    size_t n_reals = n * (OWN + PER_DIM * n_cont + SCRATCH);
-    size_t n_ids = n * (p->n_dims - n_cont);
+    size_t n_reals = n * (OWN + OF_CONTINUOUS * n_cont + OF_SORTED);
+    size_t n_ids = n * (p->n_dims - n_cont + 1);
     p->max_points = max_points;
-    p->arena = mem_grow(NULL, n_reals + (n_ids + 1) / 2 + parzen_work_size(p),
+    p->arena = mem_grow(NULL, n_reals + n_ids / 2 + parzen_work_size(p),
                         sizeof(*p->arena));
     double *at = p->arena;
-    uint32_t *id_at = (uint32_t *)(p->arena + n_reals);
-    p->work = p->arena + n_reals + (n_ids + 1) / 2;
-    p->weight = carve(p, &at);
-    p->scale = carve(p, &at);
-    p->expo = carve(p, &at);
+    p->weight = carve(&at, n);
+    p->scale = carve(&at, n);
+    p->expo = carve(&at, n);
     for (size_t i = 0; i < p->n_dims; i++) {
-        dim_carve(p, &p->dims[i], &at, &id_at);
+        struct parzen_dim *d = &p->dims[i];
+        if (d->is_continuous) {
+            d->mu = carve(&at, n);
+            d->sigma = carve(&at, n);
+            d->inv = carve(&at, n);
+        } else {
+            d->id = carve_ids(&at, n);
+        }
     }
-    return at;
+    struct sorted s = {.kernel = carve_ids(&at, n),
+                       .mu = carve(&at, n),
+                       .sigma = carve(&at, n),
+                       .mass = carve(&at, n)};
+    p->work = at;
+    return s;
 }
 
 void parzen_free(struct parzen *p)
@@ -88,7 +85,7 @@ void parzen_free(struct parzen *p)
     }
     free(p->dims);
     free(p->mu);
-    free(p->sigma);
+    free(p->inv);
     free(p->id);
     free(p->tables);
     free(p->arena);
@@ -118,38 +115,46 @@ static void set_weights(struct parzen *p)
 /* --- numerical dimensions --------------------------------------------------
  */
 
-static int compare_centres(const void *a, const void *b, void *ctx)
+/* The observations by (mu, kernel). A given order is by value; that leaves
+ * equal values, and values whose logarithms are equal, to be swapped: few, so
+ * by insertion. */
+static void sort_centres(const struct parzen_rows *rows,
+                         const struct parzen_column *column, struct sorted *s)
 {
-    const double *mu = ctx;
-    uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
-    if (mu[i] != mu[j]) {
-        return mu[i] < mu[j] ? -1 : 1;
-    }
-    return i < j ? -1 : i > j;
-}
-
-/* The order of the n centres by (mu, index). A given order is by value; that
- * leaves equal values, and values whose logarithms are equal, to be swapped:
- * few, so by insertion. */
-static void sort_centres(const double *mu, size_t n, const uint32_t *given,
-                         uint32_t *order)
-{
-    for (size_t i = 0; i < n; i++) {
-        order[i] = given != NULL ? given[i] : (uint32_t)i;
-    }
-    if (given == NULL) {
-        qsort_r(order, n, sizeof(*order), compare_centres, (void *)mu);
-        return;
+    size_t n_given = column->order != NULL ? column->n_order : rows->n, n = 0;
+    for (size_t j = 0; j < n_given; j++) {
+        uint32_t number = column->order != NULL  ? column->order[j]
+                          : rows->number != NULL ? rows->number[j]
+                                                 : (uint32_t)j;
+        s->mu[n] = column->at[number];
+        s->kernel[n] = column->order == NULL ? (uint32_t)j
+                       : rows->place != NULL ? rows->place[number]
+                                             : number;
+        n += s->kernel[n] != UINT32_MAX; /* there is room for one more */
     }
     for (size_t i = 1; i < n; i++) {
-        uint32_t k = order[i];
+        double mu = s->mu[i];
+        uint32_t kernel = s->kernel[i];
         size_t j = i;
-        while (j > 0 && (mu[order[j - 1]] > mu[k] ||
-                         (mu[order[j - 1]] == mu[k] && order[j - 1] > k))) {
-            order[j] = order[j - 1];
-            j--;
+        for (; j > 0 && (s->mu[j - 1] > mu ||
+                         (s->mu[j - 1] == mu && s->kernel[j - 1] > kernel));
+             j--) {
+            s->mu[j] = s->mu[j - 1];
+            s->kernel[j] = s->kernel[j - 1];
         }
-        order[j] = k;
+        s->mu[j] = mu;
+        s->kernel[j] = kernel;
+    }
+}
+
+/* The prior's kernel, and the padding. */
+static void add_prior(struct parzen *p, const struct parzen_dim *d,
+                      struct sorted *s)
+{
+    for (size_t j = p->n_kernels - 1; j < padded(p->n_kernels); j++) {
+        s->kernel[j] = (uint32_t)(p->n_kernels - 1);
+        s->mu[j] = 0.5 * (d->lo + d->hi);
+        s->sigma[j] = d->hi - d->lo;
     }
 }
 
@@ -162,99 +167,86 @@ static double larger(double a, double b)
 /* Each observation's bandwidth: the larger gap to its neighbours, the bounds
  * standing in at the ends, then clipped. */
 static void set_sigmas(const struct parzen_options *options,
-                       const struct parzen_dim *d, size_t n,
-                       const uint32_t *order, const double *mu, double *sigma)
+                       struct parzen_dim *d, size_t n, struct sorted *s)
 {
     double range = d->hi - d->lo;
     double n_min = fmin(100.0, (double)n + 2.0);
-    double min = options->consider_magic_clip ? range / n_min : SIGMA_MIN;
-    bool skip_ends = !options->consider_endpoints && n >= 2;
-    double left = d->lo;
+    bool has_ends = options->consider_endpoints || n < 2;
+    double first = has_ends ? d->lo : INFINITY;
+    double last = has_ends ? d->hi : -INFINITY;
+    d->sigma_min = options->consider_magic_clip ? range / n_min : SIGMA_MIN;
+    double left = first;
     for (size_t j = 0; j < n; j++) {
-        double at = mu[order[j]];
-        double right = j + 1 < n ? mu[order[j + 1]] : d->hi;
-        double gap = larger(at - left, right - at);
-        if (skip_ends && j == 0) {
-            gap = right - at;
-        } else if (skip_ends && j == n - 1) {
-            gap = at - left;
-        }
-        gap = larger(gap, min);
-        sigma[order[j]] = gap < range ? gap : range;
+        double at = s->mu[j], right = j + 1 < n ? s->mu[j + 1] : last;
+        double gap = larger(larger(at - left, right - at), d->sigma_min);
+        s->sigma[j] = gap < range ? gap : range;
         left = at;
     }
-    sigma[n] = range;
 }
 
-/* Number the different (mu, sigma) pairs. Tied observations are neighbours in
- * the order, and have at most three bandwidths. */
-static void number_kernels(struct parzen_dim *d, size_t n,
-                           const uint32_t *order, const double *mu,
-                           const double *sigma)
+/* Number the different (mu, sigma) pairs, which then stand at the beginning of
+ * the sorted. Tied observations have at most three bandwidths. */
+static void number_kernels(struct parzen *p, struct parzen_dim *d,
+                           struct sorted *s)
 {
-    enum { N_TIED = 3 };
-    size_t tied[N_TIED], n_tied = 0, n_ids = 0;
-    for (size_t j = 0; j <= n; j++) {
-        size_t k = j < n ? order[j] : n;
-        if (n_tied > 0 && (j == n || mu[k] != mu[tied[0]])) {
-            n_tied = 0;
+    size_t n_ids = 0, tied = 0; /* ids from tied on have the same mu */
+    for (size_t j = 0; j < p->n_kernels; j++) {
+        double mu = s->mu[j], sigma = s->sigma[j];
+        if (j + 1 == p->n_kernels || tied == n_ids || s->mu[tied] != mu) {
+            tied = n_ids;
         }
-        size_t t = 0;
-        while (t < n_tied && sigma[k] != sigma[tied[t]]) {
-            t++;
+        size_t id = tied;
+        while (id < n_ids && s->sigma[id] != sigma) {
+            id++;
         }
-        d->id[k] = t < n_tied ? d->id[tied[t]] : (uint32_t)n_ids++;
-        if (t == n_tied && n_tied < N_TIED) {
-            tied[n_tied++] = k;
-        }
+        n_ids += id == n_ids;
+        s->mu[id] = mu;
+        s->sigma[id] = sigma;
+        d->id[s->kernel[j]] = (uint32_t)id;
     }
     d->n_ids = n_ids;
 }
 
-/* mu, sigma by kernel become those by id. */
-static void set_by_id(struct parzen *p, struct parzen_dim *d, const double *mu,
-                      const double *sigma)
+static void set_by_id(struct parzen_dim *d, struct sorted *s)
 {
-    enum { PER_ID = 4 };
+    enum { PER_ID = 3 };
     size_t n = padded(d->n_ids);
-    d->by_id = mem_alloc(n * PER_ID, sizeof(*d->by_id));
+    d->by_id = mem_grow(NULL, n * PER_ID, sizeof(*d->by_id));
     d->mu = d->by_id;
     d->sigma = d->by_id + n;
-    d->inv = d->by_id + 2 * n;
-    d->mass = d->by_id + 3 * n;
-    for (size_t k = 0; k < p->n_kernels; k++) {
-        d->mu[d->id[k]] = mu[k];
-        d->sigma[d->id[k]] = sigma[k];
-    }
+    d->mass = d->by_id + 2 * n;
     for (size_t i = 0; i < n; i++) {
-        d->sigma[i] = i < d->n_ids ? d->sigma[i] : 1.0; /* the padding's */
-        d->inv[i] = 1.0 / d->sigma[i];
+        d->mu[i] = s->mu[i < d->n_ids ? i : 0];
+        d->sigma[i] = s->sigma[i < d->n_ids ? i : 0];
     }
     density_best()->mass(n, d->mu, d->sigma, d->lo, d->hi, d->mass);
 }
 
-/* Take one continuous dimension's normalisation into the kernels' scale. It is
- * counted in units of the range, so that products stay near 1. A centre outside
- * of the range has a mass that may underflow: it goes into the exponent. mass:
- * scratch by kernel. */
-static void normalize(struct parzen *p, struct parzen_dim *d, double *mass)
+/* Give the kernels of a continuous dimension what was sorted, and take its
+ * normalisation into their scale. It is counted in units of the range, so that
+ * products stay near 1. A centre outside of the range has a mass that may
+ * underflow: it goes into the exponent. */
+static void place_kernels(struct parzen *p, struct parzen_dim *d,
+                          struct sorted *s)
 {
     const double inv_sqrt_2pi = 0.39894228040143267794;
     double range = d->hi - d->lo;
     p->log_scale += log(range);
-    for (size_t i = p->n_kernels; i < padded(p->n_kernels); i++) {
-        d->sigma[i] = 1.0;
-    }
-    density_best()->mass(padded(p->n_kernels), d->mu, d->sigma, d->lo, d->hi,
-                         mass);
-    for (size_t i = 0; i < p->n_kernels; i++) {
-        double of_all = mass[i];
-        if (d->mu[i] < d->lo || d->mu[i] > d->hi) {
-            p->expo[i] -= truncnorm_log_mass((d->lo - d->mu[i]) / d->sigma[i],
-                                             (d->hi - d->mu[i]) / d->sigma[i]);
-            of_all = 1.0;
+    density_best()->mass(padded(p->n_kernels), s->mu, s->sigma, d->lo, d->hi,
+                         s->mass);
+    for (size_t j = 0; j < p->n_kernels; j++) {
+        size_t k = s->kernel[j];
+        double mu = s->mu[j], sigma = s->sigma[j], mass = s->mass[j];
+        if (mu < d->lo || mu > d->hi) {
+            p->expo[k] -= M_LOG2E * truncnorm_log_mass((d->lo - mu) / sigma,
+                                                       (d->hi - mu) / sigma);
+            mass = 1.0;
         }
-        p->scale[i] *= range * (1.0 / d->sigma[i]) * inv_sqrt_2pi / of_all;
+        double inv = 1.0 / (sigma * mass);
+        d->mu[k] = mu;
+        d->sigma[k] = sigma;
+        d->inv[k] = DENSITY_SQRT_HALF_LOG2_E * mass * inv;
+        p->scale[k] *= range * inv_sqrt_2pi * inv;
     }
 }
 
@@ -262,18 +254,17 @@ static void normalize(struct parzen *p, struct parzen_dim *d, double *mass)
 static void fold_scale(struct parzen *p)
 {
     for (size_t k = 0; k < p->n_kernels; k++) {
-        p->expo[k] += log(p->scale[k]);
+        p->expo[k] += log2(p->scale[k]);
         p->scale[k] = 1.0;
     }
 }
 
 static void build_numerical(struct parzen *p, struct parzen_dim *d,
                             const struct parzen_options *options,
-                            const uint32_t *rows,
-                            const struct parzen_column *column, uint32_t *order,
-                            double *scratch)
+                            const struct parzen_rows *rows,
+                            const struct parzen_column *column,
+                            struct sorted *s)
 {
-    size_t n = p->n_kernels - 1;
     double half = d->dist->step / 2.0;
     d->lo = d->dist->low - half;
     d->hi = d->dist->high + half;
@@ -281,20 +272,14 @@ static void build_numerical(struct parzen *p, struct parzen_dim *d,
         d->lo = log(d->lo);
         d->hi = log(d->hi);
     }
-    double *mu = d->is_continuous ? d->mu : scratch;
-    double *sigma =
-        d->is_continuous ? d->sigma : scratch + padded(p->n_kernels);
-    for (size_t i = 0; i < n; i++) {
-        mu[i] = column->at[rows != NULL ? rows[i] : i];
-    }
-    mu[n] = 0.5 * (d->lo + d->hi);
-    sort_centres(mu, n, column->order, order);
-    set_sigmas(options, d, n, order, mu, sigma);
+    sort_centres(rows, column, s);
+    set_sigmas(options, d, rows->n, s);
+    add_prior(p, d, s);
     if (d->is_continuous) {
-        normalize(p, d, scratch);
+        place_kernels(p, d, s);
     } else {
-        number_kernels(d, n, order, mu, sigma);
-        set_by_id(p, d, mu, sigma);
+        number_kernels(p, d, s);
+        set_by_id(d, s);
     }
 }
 
@@ -302,17 +287,18 @@ static void build_numerical(struct parzen *p, struct parzen_dim *d,
  */
 
 static void build_categorical(struct parzen *p, struct parzen_dim *d,
-                              const uint32_t *rows,
+                              const struct parzen_rows *rows,
                               const struct parzen_column *column)
 {
-    size_t n = p->n_kernels - 1;
+    size_t n = rows->n;
     double n_choices = (double)d->dist->n_choices;
     double base = p->prior_weight / (double)p->n_kernels;
     d->hit = (1.0 + base) / (1.0 + n_choices * base);
     d->miss = base / (1.0 + n_choices * base);
     d->prior = n == 0 || p->prior_weight > 0.0 ? 1.0 / n_choices : 0.0;
     for (size_t i = 0; i < n; i++) {
-        d->id[i] = (uint32_t)column->at[rows != NULL ? rows[i] : i];
+        d->id[i] =
+            (uint32_t)column->at[rows->number != NULL ? rows->number[i] : i];
     }
     d->id[n] = (uint32_t)d->dist->n_choices;
     d->n_ids = d->dist->n_choices + 1;
@@ -323,15 +309,15 @@ static void build_categorical(struct parzen *p, struct parzen_dim *d,
 
 static void build_dim(struct parzen *p, size_t i,
                       const struct parzen_options *options,
-                      const uint32_t *rows, const struct parzen_column *column,
-                      uint32_t *order, double *scratch)
+                      const struct parzen_rows *rows,
+                      const struct parzen_column *column, struct sorted *s)
 {
     enum { N_UNTIL_FOLDED = 8 };
     struct parzen_dim *d = &p->dims[i];
     if (d->dist->kind == DIST_CATEGORICAL) {
         build_categorical(p, d, rows, column);
     } else {
-        build_numerical(p, d, options, rows, column, order, scratch);
+        build_numerical(p, d, options, rows, column, s);
     }
     p->n_cont += d->is_continuous;
     if (d->is_continuous && p->n_cont % N_UNTIL_FOLDED == 0) {
@@ -339,18 +325,18 @@ static void build_dim(struct parzen *p, size_t i,
     }
 }
 
-struct parzen *parzen_new(const struct parzen_options *options, size_t n,
-                          const uint32_t *rows,
+struct parzen *parzen_new(const struct parzen_options *options,
+                          const struct parzen_rows *rows,
                           const struct parzen_column *columns, size_t n_dims,
                           size_t max_points)
 {
     struct parzen *p = mem_alloc(1, sizeof(*p));
-    *p = (struct parzen){.n_kernels = n + 1,
+    *p = (struct parzen){.n_kernels = rows->n + 1,
                          .prior_weight = options->prior_weight,
                          .n_dims = n_dims,
                          .dims = mem_alloc(n_dims, sizeof(*p->dims)),
                          .mu = mem_alloc(n_dims, sizeof(*p->mu)),
-                         .sigma = mem_alloc(n_dims, sizeof(*p->sigma)),
+                         .inv = mem_alloc(n_dims, sizeof(*p->inv)),
                          .id = mem_alloc(n_dims, sizeof(*p->id)),
                          .tables = mem_alloc(n_dims, sizeof(*p->tables))};
     for (size_t i = 0; i < n_dims; i++) {
@@ -359,17 +345,15 @@ struct parzen *parzen_new(const struct parzen_options *options, size_t n,
         p->dims[i].is_continuous =
             dist->kind != DIST_CATEGORICAL && dist->step == 0.0;
     }
-    double *scratch = allocate(p, max_points);
-    uint32_t *order = mem_grow(NULL, n + 1, sizeof(*order));
+    struct sorted sorted = allocate(p, max_points);
     set_weights(p);
-    for (size_t k = 0; k < padded(p->n_kernels); k++) {
+    for (size_t k = 0; k < p->n_kernels; k++) {
         p->scale[k] = p->weight[k];
         p->expo[k] = 0.0;
     }
     for (size_t i = 0; i < n_dims; i++) {
-        build_dim(p, i, options, rows, &columns[i], order, scratch);
+        build_dim(p, i, options, rows, &columns[i], &sorted);
     }
-    free(order);
     return p;
 }
 

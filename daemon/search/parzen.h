@@ -17,19 +17,27 @@ struct parzen_options {
     bool consider_endpoints;
 };
 
-/* One dimension's n observations: at[rows[i]], or at[i] when rows is NULL.
- * Finite; the logarithm already taken when dist->log; a choice's index when
- * categorical. order: the i sorted by value, or NULL (then it is sorted here);
- * ties need not be in order. */
+/* The n observations, as a selection of numbered ones. */
+struct parzen_rows {
+    size_t n;
+    const uint32_t *number; /* of the i-th; NULL: i */
+    const uint32_t *place;  /* by number: the i, or UINT32_MAX; NULL: itself */
+};
+
+/* One dimension's observations by number. Of those selected: finite; the
+ * logarithm already taken when dist->log; a choice's index when categorical.
+ * order: numbers sorted by value, all selected ones among them; ties need not
+ * be in order. NULL: sorted here by insertion, for few. */
 struct parzen_column {
     const struct dist *dist; /* not single-valued */
     const double *at;
     const uint32_t *order;
+    size_t n_order;
 };
 
 /* Borrows the distributions for the estimator's life, the rest until return. */
-struct parzen *parzen_new(const struct parzen_options *options, size_t n,
-                          const uint32_t *rows,
+struct parzen *parzen_new(const struct parzen_options *options,
+                          const struct parzen_rows *rows,
                           const struct parzen_column *columns, size_t n_dims,
                           size_t max_points);
 void parzen_free(struct parzen *p);

@@ -55,8 +55,8 @@ static void fill_step(const struct parzen_dim *d, size_t id, size_t row,
                       const double *left, const double *right, double *out)
 {
     if (d->mu[id] >= d->lo && d->mu[id] <= d->hi) {
-        density_best()->row(row, d->mu[id], d->inv[id], 1.0 / d->mass[id], left,
-                            right, out);
+        density_best()->row(row, d->mu[id], 1.0 / d->sigma[id],
+                            1.0 / d->mass[id], left, right, out);
         return;
     }
     double all = log_mass(d, id, d->lo, d->hi); /* may underflow */
@@ -164,13 +164,13 @@ static void sum_block(struct parzen *p, const struct layout *l, size_t first,
                                 .scale = p->scale + first,
                                 .expo = p->expo + first,
                                 .mu = p->mu,
-                                .sigma = p->sigma,
+                                .inv = p->inv,
                                 .id = p->id};
     for (size_t i = 0; i < p->n_dims; i++) {
         const struct parzen_dim *d = &p->dims[i];
         if (d->is_continuous) {
             p->mu[k.n_cont] = d->mu + first;
-            p->sigma[k.n_cont++] = d->sigma + first;
+            p->inv[k.n_cont++] = d->inv + first;
         } else if (is_wide(d)) {
             fill_steps(d, d->id + first, n, l->row, p->tables[k.n_table]);
             p->id[k.n_table++] = places;

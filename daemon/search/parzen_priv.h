@@ -12,10 +12,12 @@ struct parzen_dim {
     const struct dist *dist;
     double lo, hi; /* widened by half a step, then ln: optuna.md 1.5 */
     bool is_continuous;
+    double sigma_min; /* what a bandwidth is clipped to */
     double *mu, *sigma;
-    double *inv, *mass; /* by id: 1 / sigma; of [lo, hi] */
-    double *by_id;      /* these four of a stepped one; owned */
-    uint32_t *id;       /* NULL when continuous */
+    double *inv;   /* continuous: density.h's */
+    double *mass;  /* stepped: of [lo, hi] */
+    double *by_id; /* mu, sigma, mass of a stepped one; owned */
+    uint32_t *id;  /* NULL when continuous */
     size_t n_ids;
     double hit, miss, prior; /* categorical: optuna.md 1.6 */
 };
@@ -29,9 +31,9 @@ struct parzen {
     double log_scale; /* ln of what all kernels' scale was divided by */
     double *scale, *expo;
     /* parzen_log_pdf's: what density_kernels points to, and its memory */
-    const double **mu, **sigma; /* of the continuous dimensions */
-    const uint32_t **id;        /* of the others */
-    double **tables;            /* of the same */
+    const double **mu, **inv; /* of the continuous dimensions */
+    const uint32_t **id;      /* of the others */
+    double **tables;          /* of the same */
     size_t max_points;
     double *work; /* in the arena */
     double *arena;

@@ -7,6 +7,7 @@
 #include "daemon/search/parzen.h"
 #include "daemon/search/sampler_random.h"
 #include "daemon/search/split.h"
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,43 +94,36 @@ static struct source source_of(const struct history *h,
     return s;
 }
 
-/* Has trial i usable observations of all n parameters? What only a foreign
- * database can hold (no such choice, ln of a negative) counts as absent. */
-static bool has_all(const struct source *sources, size_t n, size_t i)
+/* Clear the trials that lack the parameter. What only a foreign database can
+ * hold (no such choice, ln of a negative) counts as lacking. */
+static void clear_absent(const struct source *s, size_t n_trials,
+                         uint8_t *is_observed)
 {
-    for (size_t d = 0; d < n; d++) {
-        double v = sources[d].at[i];
-        if (!isfinite(v)) {
-            return false;
-        }
-        if (sources[d].dist->kind == DIST_CATEGORICAL &&
-            !(v >= 0.0 && v < (double)sources[d].dist->n_choices)) {
-            return false;
-        }
+    double low = -DBL_MAX, high = DBL_MAX;
+    if (s->dist->kind == DIST_CATEGORICAL) {
+        low = 0.0;
+        high = nextafter((double)s->dist->n_choices, 0.0);
     }
-    return true;
+    for (size_t i = 0; i < n_trials; i++) {
+        is_observed[i] &= (uint8_t)((s->at[i] >= low) & (s->at[i] <= high));
+    }
 }
 
-static bool is_observable(const struct source *sources, size_t n)
+/* By trial number: has it all n parameters? Owned by the caller. */
+static uint8_t *find_observed(const struct history *h,
+                              const struct source *sources, size_t n)
 {
+    size_t n_trials = (size_t)history_n_trials(h);
+    uint8_t *is_observed = mem_grow(NULL, n_trials + 1, sizeof(*is_observed));
+    memset(is_observed, 1, n_trials);
     for (size_t d = 0; d < n; d++) {
         if (sources[d].at == NULL) {
-            return false;
+            memset(is_observed, 0, n_trials);
+        } else {
+            clear_absent(&sources[d], n_trials, is_observed);
         }
     }
-    return true;
-}
-
-static size_t rows_below(const struct tpe *t, const struct source *sources,
-                         size_t n_dims, uint32_t *rows)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < t->n_below; i++) {
-        if (has_all(sources, n_dims, t->below[i])) {
-            rows[n++] = t->below[i];
-        }
-    }
-    return n;
+    return is_observed;
 }
 
 /* What the estimators are made from, beside the good trials. */
@@ -140,8 +134,7 @@ enum part {
     PART_FAILED
 };
 
-static bool is_in(const struct tpe *t, enum part part, enum trial_state state,
-                  bool is_below)
+static bool is_in(const struct tpe *t, enum part part, enum trial_state state)
 {
     switch (part) {
     case PART_FINISHED:
@@ -149,53 +142,54 @@ static bool is_in(const struct tpe *t, enum part part, enum trial_state state,
     case PART_FAILED:
         return state == TRIAL_FAIL;
     default: /* PART_ABOVE */
-        return !is_below &&
-               (is_ended(t->options, state) ||
-                (state == TRIAL_RUNNING && t->options->constant_liar));
+        return is_ended(t->options, state) ||
+               (state == TRIAL_RUNNING && t->options->constant_liar);
     }
 }
 
-/* place[number] is a trial's index in rows, or UINT32_MAX. */
-static size_t rows_of(const struct tpe *t, enum part part,
-                      const struct source *sources, size_t n_dims,
-                      uint32_t *rows, uint32_t *place)
+/* The observed trials of a part: number and place as parzen_rows has them. */
+static size_t select_part(const struct tpe *t, enum part part,
+                          const uint8_t *is_observed, uint32_t *number,
+                          uint32_t *place)
 {
+    bool has_state[TRIAL_N_STATES];
+    for (int s = 0; s < TRIAL_N_STATES; s++) {
+        has_state[s] = is_in(t, part, (enum trial_state)s);
+    }
     const uint8_t *state = history_states(t->history);
     size_t n_trials = (size_t)history_n_trials(t->history);
     size_t n = 0, next_below = 0;
     for (size_t i = 0; i < n_trials; i++) {
         bool is_below = next_below < t->n_below && t->below[next_below] == i;
         next_below += is_below;
-        place[i] = UINT32_MAX;
-        if ((int64_t)i != t->self &&
-            is_in(t, part, (enum trial_state)state[i], is_below) &&
-            has_all(sources, n_dims, i)) {
-            place[i] = (uint32_t)n;
-            rows[n++] = (uint32_t)i;
-        }
+        bool is_out = (part == PART_ABOVE && is_below) ||
+                      (int64_t)i == t->self || !is_observed[i] ||
+                      !has_state[state[i]];
+        place[i] = is_out ? UINT32_MAX : (uint32_t)n;
+        number[n] = (uint32_t)i;
+        n += !is_out;
     }
     return n;
 }
 
-/* The history's order of one parameter, kept to the trials that have a place.
- */
-static void order_rows(const struct history_column *column,
-                       const uint32_t *place, uint32_t *order)
+static size_t select_below(const struct tpe *t, const uint8_t *is_observed,
+                           uint32_t *number)
 {
     size_t n = 0;
-    for (size_t j = 0; j < column->n_order; j++) {
-        uint32_t at = place[column->order[j]];
-        order[n] = at;
-        n += at != UINT32_MAX;
+    for (size_t i = 0; i < t->n_below; i++) {
+        number[n] = t->below[i];
+        n += is_observed[t->below[i]];
     }
+    return n;
 }
 
 /* --- the estimators --------------------------------------------------------
  */
 
-static struct parzen *estimate(const struct tpe *t, const uint32_t *rows,
-                               size_t n, const struct source *sources,
-                               size_t n_dims, uint32_t *const *orders)
+/* The order helps when many of the trials are in rows. */
+static struct parzen *estimate(const struct tpe *t,
+                               const struct parzen_rows *rows,
+                               const struct source *sources, size_t n_dims)
 {
     const struct parzen_options options = {
         .prior_weight = t->options->prior_weight,
@@ -203,69 +197,64 @@ static struct parzen *estimate(const struct tpe *t, const uint32_t *rows,
         .consider_endpoints = t->options->consider_endpoints};
     struct parzen_column *columns = mem_alloc(n_dims, sizeof(*columns));
     for (size_t d = 0; d < n_dims; d++) {
-        columns[d] =
-            (struct parzen_column){.dist = sources[d].dist,
-                                   .at = sources[d].at,
-                                   .order = orders != NULL ? orders[d] : NULL};
+        const struct source *s = &sources[d];
+        columns[d] = (struct parzen_column){
+            .dist = s->dist,
+            .at = s->at,
+            .order = rows->place != NULL ? s->column.order : NULL,
+            .n_order = rows->n > 0 ? s->column.n_order : 0};
     }
-    struct parzen *p = parzen_new(&options, n, rows, columns, n_dims,
+    struct parzen *p = parzen_new(&options, rows, columns, n_dims,
                                   (size_t)t->options->n_ei_candidates);
     free(columns);
     return p;
 }
 
-static struct parzen *
-estimate_below(const struct tpe *t, const struct source *sources, size_t n_dims)
+static struct parzen *estimate_below(const struct tpe *t,
+                                     const uint8_t *is_observed,
+                                     const struct source *sources,
+                                     size_t n_dims)
 {
-    uint32_t rows[SPLIT_GAMMA_MAX];
-    size_t n = is_observable(sources, n_dims)
-                   ? rows_below(t, sources, n_dims, rows)
-                   : 0;
-    return estimate(t, rows, n, sources, n_dims, NULL);
+    uint32_t number[SPLIT_GAMMA_MAX];
+    const struct parzen_rows rows = {.n = select_below(t, is_observed, number),
+                                     .number = number};
+    return estimate(t, &rows, sources, n_dims);
 }
 
 /* *n trials are in it. */
 static struct parzen *estimate_part(const struct tpe *t, enum part part,
+                                    const uint8_t *is_observed,
                                     const struct source *sources, size_t n_dims,
                                     size_t *n)
 {
-    *n = 0;
-    if (!is_observable(sources, n_dims)) {
-        return estimate(t, NULL, 0, sources, n_dims, NULL);
-    }
     size_t n_trials = (size_t)history_n_trials(t->history);
-    /* one entry more than there are rows: order_rows writes past its end */
-    uint32_t *memory =
-        mem_grow(NULL, (n_dims + 2) * (n_trials + 1), sizeof(*memory));
-    uint32_t *rows = memory, *place = memory + n_trials + 1;
-    *n = rows_of(t, part, sources, n_dims, rows, place);
-    uint32_t **orders = mem_alloc(n_dims, sizeof(*orders));
-    for (size_t d = 0; d < n_dims; d++) {
-        if (sources[d].dist->kind != DIST_CATEGORICAL) {
-            orders[d] = memory + (d + 2) * (n_trials + 1);
-            order_rows(&sources[d].column, place, orders[d]);
-        }
-    }
-    struct parzen *p = estimate(t, rows, *n, sources, n_dims, orders);
-    free(orders);
-    free(memory);
+    /* select_part writes one number more */
+    uint32_t *number = mem_grow(NULL, 2 * (n_trials + 1), sizeof(*number));
+    uint32_t *place = number + n_trials + 1;
+    *n = select_part(t, part, is_observed, number, place);
+    const struct parzen_rows rows = {.n = *n, .number = number, .place = place};
+    struct parzen *p = estimate(t, &rows, sources, n_dims);
+    free(number);
     return p;
 }
 
 static void estimate_all(const struct tpe *t, const struct source *sources,
                          size_t n_dims, struct acquisition *out)
 {
+    uint8_t *is_observed = find_observed(t->history, sources, n_dims);
     size_t n_above;
     *out = (struct acquisition){
-        .below = estimate_below(t, sources, n_dims),
-        .above = estimate_part(t, PART_ABOVE, sources, n_dims, &n_above)};
+        .below = estimate_below(t, is_observed, sources, n_dims),
+        .above = estimate_part(t, PART_ABOVE, is_observed, sources, n_dims,
+                               &n_above)};
     if (t->options->learn_from_failures &&
         history_count(t->history, TRIAL_FAIL) > 0) {
-        out->finished =
-            estimate_part(t, PART_FINISHED, sources, n_dims, &out->n_finished);
-        out->failed =
-            estimate_part(t, PART_FAILED, sources, n_dims, &out->n_failed);
+        out->finished = estimate_part(t, PART_FINISHED, is_observed, sources,
+                                      n_dims, &out->n_finished);
+        out->failed = estimate_part(t, PART_FAILED, is_observed, sources,
+                                    n_dims, &out->n_failed);
     }
+    free(is_observed);
 }
 
 /* Sample the n_dims parameters together: out[d]. */

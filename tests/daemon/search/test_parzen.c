@@ -44,7 +44,7 @@ static struct parzen *one(const struct parzen_options *options,
     }
     struct parzen_column column = {.dist = dist, .at = at};
     struct parzen *p = parzen_new(
-        options, n, NULL, &column, 1,
+        options, &(struct parzen_rows){.n = n}, &column, 1,
         dist->step == 0.0 && dist->kind == DIST_FLOAT ? MAX_POINTS : 1);
     free(at);
     return p;
@@ -339,8 +339,8 @@ START_TEST(test_fast_equals_exact)
         }
         columns[d] = (struct parzen_column){.dist = dist, .at = at[d]};
     }
-    struct parzen *p =
-        parzen_new(&defaults, n, NULL, columns, N_DIMS, N_POINTS);
+    struct parzen *p = parzen_new(&defaults, &(struct parzen_rows){.n = n},
+                                  columns, N_DIMS, N_POINTS);
     double x[N_DIMS * N_POINTS], fast[N_POINTS];
     parzen_sample(p, &rng, N_POINTS, x);
     parzen_log_pdf(p, N_POINTS, x, fast);
@@ -376,7 +376,8 @@ START_TEST(test_many_dimensions)
         columns[i] = (struct parzen_column){.dist = is_choice ? &c : &d,
                                             .at = is_choice ? chosen : at};
     }
-    struct parzen *p = parzen_new(&defaults, N, NULL, columns, N_DIMS, 1);
+    struct parzen *p = parzen_new(&defaults, &(struct parzen_rows){.n = N},
+                                  columns, N_DIMS, 1);
     double x[N_DIMS], fast;
     parzen_sample(p, &rng, 1, x);
     parzen_log_pdf(p, 1, x, &fast);
@@ -439,8 +440,10 @@ START_TEST(test_given_order)
     struct dist d = whole(1, 6, 1, false);
     static const double obs[] = {3, 1, 3, 6, 3, 1};
     static const uint32_t order[] = {5, 1, 4, 0, 2, 3};
-    struct parzen_column column = {.dist = &d, .at = obs, .order = order};
-    struct parzen *p = parzen_new(&defaults, 6, NULL, &column, 1, 1);
+    struct parzen_column column = {
+        .dist = &d, .at = obs, .order = order, .n_order = 6};
+    struct parzen *p =
+        parzen_new(&defaults, &(struct parzen_rows){.n = 6}, &column, 1, 1);
     struct parzen *q = one(&defaults, &d, 6, obs);
     for (size_t i = 0; i <= 6; i++) {
         ck_assert_double_eq(parzen_sigma(p, 0, i), parzen_sigma(q, 0, i));
@@ -455,7 +458,7 @@ END_TEST
 START_TEST(test_density_variants)
 {
     enum { N = 523, N_POINTS = 2 * DENSITY_POINTS, N_IDS = 8 };
-    static double scale[N], expo[N], mu[2][N], sigma[2][N], y[2 * N_POINTS];
+    static double scale[N], expo[N], mu[2][N], inv[2][N], y[2 * N_POINTS];
     static double odds[N_IDS * N_POINTS], out[N_POINTS];
     static uint32_t id[N];
     struct rng rng;
@@ -466,7 +469,7 @@ START_TEST(test_density_variants)
         id[i] = rng_below(&rng, N_IDS);
         for (size_t d = 0; d < 2; d++) {
             mu[d][i] = rng_double(&rng);
-            sigma[d][i] = exp(uniform(&rng, -12, 3));
+            inv[d][i] = exp(uniform(&rng, -3, 12));
         }
     }
     for (size_t i = 0; i < 2 * N_POINTS; i++) {
@@ -481,19 +484,46 @@ START_TEST(test_density_variants)
                                 .scale = scale,
                                 .expo = expo,
                                 .mu = (const double *[]){mu[0], mu[1]},
-                                .sigma = (const double *[]){sigma[0], sigma[1]},
+                                .inv = (const double *[]){inv[0], inv[1]},
                                 .id = (const uint32_t *[]){id}};
     for (size_t v = 0; density_variant(v) != NULL; v++) {
         density_variant(v)->sum(&k, N_POINTS, y, (const double *[]){odds}, out);
         for (size_t c = 0; c < N_POINTS; c++) {
             double sum = 0.0;
             for (size_t i = 0; i < N; i++) {
-                double a = (y[c] - mu[0][i]) * (1 / sigma[0][i]);
-                double b = (y[N_POINTS + c] - mu[1][i]) * (1 / sigma[1][i]);
-                sum += scale[i] * exp(expo[i] - (a * a + b * b) / 2) *
+                double a = (y[c] - mu[0][i]) * inv[0][i];
+                double b = (y[N_POINTS + c] - mu[1][i]) * inv[1][i];
+                sum += scale[i] * exp2(expo[i] - (a * a + b * b)) *
                        odds[id[i] * N_POINTS + c];
             }
-            check_close(out[c] / sum, 1.0, 1e-13);
+            check_close(out[c] / sum, 1.0, DENSITY_ERROR);
+        }
+    }
+}
+END_TEST
+
+/* One kernel whose exponent leaves the doubles' range: 0, or infinity, which
+ * tells the caller to sum otherwise; never a number that looks like a sum. */
+START_TEST(test_density_extremes)
+{
+    static const struct extreme {
+        double expo, mu, sum;
+    } rows[] = {{-900, 0, 0x1p-900}, {-1e6, 0, 0},        {0, 1e4, 0},
+                {0, 1e200, 0},       {1000, 0, 0x1p1000}, {1024, 0, INFINITY},
+                {1e12, 0, INFINITY}};
+    const double y[DENSITY_POINTS] = {0}, one = 1.0;
+    double out[DENSITY_POINTS];
+    const struct extreme *r = &rows[_i];
+    const struct density_kernels k = {.n = 1,
+                                      .n_cont = 1,
+                                      .scale = &one,
+                                      .expo = &r->expo,
+                                      .mu = (const double *[]){&r->mu},
+                                      .inv = (const double *[]){&one}};
+    for (size_t v = 0; density_variant(v) != NULL; v++) {
+        density_variant(v)->sum(&k, DENSITY_POINTS, y, NULL, out);
+        for (size_t c = 0; c < DENSITY_POINTS; c++) {
+            ck_assert_double_eq(out[c], r->sum);
         }
     }
 }
@@ -558,6 +588,7 @@ Suite *suite(void)
     tcase_add_test(t, test_order_does_not_matter);
     tcase_add_test(t, test_given_order);
     tcase_add_test(t, test_density_variants);
+    tcase_add_loop_test(t, test_density_extremes, 0, 7);
     tcase_add_test(t, test_mass_variants);
     suite_add_tcase(s, t);
     return s;
