@@ -497,6 +497,11 @@ const uint8_t *history_states(const struct history *h)
     return h->state;
 }
 
+const double *history_values(const struct history *h)
+{
+    return h->value;
+}
+
 int history_n_dists(const struct history *h, int param)
 {
     return (int)column(h, param)->n_dists;

@@ -106,8 +106,9 @@ struct history_column {
     size_t n_order;
 };
 struct history_column history_column(const struct history *h, int param);
-/* By trial number: one byte each, an enum trial_state. */
+/* By trial number: one byte each, an enum trial_state; history_value. */
 const uint8_t *history_states(const struct history *h);
+const double *history_values(const struct history *h);
 /* How many distributions the parameter was seen under; the i-th of them, in
  * order of first sight; and how many COMPLETE and PRUNED trials have it. */
 int history_n_dists(const struct history *h, int param);

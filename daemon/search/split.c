@@ -59,6 +59,16 @@ static struct rank rank_of(const struct history *h, uint32_t number,
     return r;
 }
 
+/* Is it plain that the trial is none of those better than `worst`? Of most
+ * trials it is, where all that are kept are COMPLETE and feasible. */
+static bool is_hopeless(const struct rank *worst, enum trial_state state,
+                        double value, enum spec_direction direction)
+{
+    double loss = direction == SPEC_MAXIMIZE ? -value : value;
+    return worst->stage == 0.0 &&
+           !(state == TRIAL_COMPLETE && loss < worst->value);
+}
+
 /* Put r into the sorted best of which there are n, at most max. */
 static size_t insert(struct rank *best, size_t n, size_t max,
                      const struct rank *r)
@@ -89,10 +99,14 @@ size_t split_below(const struct history *h, enum spec_direction direction,
 {
     struct rank *best = mem_grow(NULL, n_below, sizeof(*best));
     const uint8_t *state = history_states(h);
+    const double *value = history_values(h);
     size_t n = 0, n_trials = (size_t)history_n_trials(h);
     for (size_t i = 0; i < n_trials; i++) {
         if ((state[i] != TRIAL_COMPLETE && state[i] != TRIAL_PRUNED) ||
-            (int64_t)i == self) {
+            (int64_t)i == self ||
+            (n > 0 && n == n_below &&
+             is_hopeless(&best[n - 1], (enum trial_state)state[i], value[i],
+                         direction))) {
             continue;
         }
         struct rank r =
