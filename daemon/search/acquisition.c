@@ -1,6 +1,7 @@
 #include "daemon/search/acquisition.h"
 
 #include "core/base/mem.h"
+#include "daemon/search/density.h"
 #include "daemon/search/parzen.h"
 #include <math.h>
 #include <stdlib.h>
@@ -74,7 +75,8 @@ static bool is_larger(double a, double b)
 size_t acquisition_best(const struct acquisition *a, const double *x, size_t n,
                         size_t n_dims)
 {
-    const double close = 1e-8;
+    /* a value adds up to 6 logarithms of densities, and two are compared */
+    const double close = 100.0 * DENSITY_ERROR;
     double *value = mem_grow(NULL, 3 * n, sizeof(*value));
     fast_values(a, x, n, value + n, value);
     double max = -INFINITY;

@@ -1,13 +1,14 @@
 /* density: sums of product kernels at many points: TPE's inner loop.
  *
- *   out[c] = sum_i scale[i] * 2^(expo[i] - sum_d z[d,i,c]^2)
+ *   out[c] = sum_i scale[i] * 2^(expo[i] - log2 e / 2 sum_d z[d,i,c]^2)
  *                           * prod_t table[t][id[t,i], c]
- *   z[d,i,c] = (y[d,c] - mu[d,i]) * inv[d,i]
+ *   z[d,i,c] = (y[d,c] - mu[d,i]) / sigma[d,i]
  *
  * i counts kernels, c points, d continuous and t tabulated dimensions. Points
  * are the vectors' lanes: kernels stream past them once. In linear space: a sum
  * that under- or overflows is the caller's to recompute. Variants differ in
- * vector width only. A sum's relative error is below DENSITY_ERROR. */
+ * vector width only. A sum's relative error is below DENSITY_ERROR, and so are
+ * those of whatever its callers put into it together. */
 #ifndef DAEMON_SEARCH_DENSITY_H
 #define DAEMON_SEARCH_DENSITY_H
 #include <stddef.h>
@@ -19,15 +20,13 @@ enum {
 };
 
 #define DENSITY_ERROR 1e-10
-/* inv of a normal kernel is this / sigma: its exponent counts powers of 2. */
-#define DENSITY_SQRT_HALF_LOG2_E 0.84932180028801904272
 
 struct density_kernels {
     size_t n;
     size_t n_cont, n_table;
     const double *scale, *expo;
-    const double *const *mu, *const *inv; /* n_cont arrays by kernel */
-    const uint32_t *const *id;            /* n_table arrays by kernel */
+    const double *const *mu, *const *sigma; /* n_cont arrays by kernel */
+    const uint32_t *const *id;              /* n_table arrays by kernel */
 };
 
 struct density_ops {

@@ -43,7 +43,7 @@ static uint32_t *carve_ids(double **at, size_t n)
  * largest memory. */
 static struct sorted allocate(struct parzen *p, size_t max_points)
 {
-    enum { OWN = 3, OF_CONTINUOUS = 3, OF_SORTED = 3 };
+    enum { OWN = 3, OF_CONTINUOUS = 2, OF_SORTED = 3 };
     size_t n = padded(p->n_kernels), n_cont = 0;
     for (size_t i = 0; i < p->n_dims; i++) {
         n_cont += p->dims[i].is_continuous;
@@ -62,7 +62,6 @@ static struct sorted allocate(struct parzen *p, size_t max_points)
         if (d->is_continuous) {
             d->mu = carve(&at, n);
             d->sigma = carve(&at, n);
-            d->inv = carve(&at, n);
         } else {
             d->id = carve_ids(&at, n);
         }
@@ -85,7 +84,7 @@ void parzen_free(struct parzen *p)
     }
     free(p->dims);
     free(p->mu);
-    free(p->inv);
+    free(p->sigma);
     free(p->id);
     free(p->tables);
     free(p->arena);
@@ -115,35 +114,40 @@ static void set_weights(struct parzen *p)
 /* --- numerical dimensions --------------------------------------------------
  */
 
-/* The observations by (mu, kernel). A given order is by value; that leaves
- * equal values, and values whose logarithms are equal, to be swapped: few, so
- * by insertion. */
+/* Put one centre behind n others, sorted by (mu, kernel): to its place. */
+static void insert(struct sorted *s, size_t n, double mu, uint32_t kernel)
+{
+    size_t j = n;
+    for (; j > 0 && (s->mu[j - 1] > mu ||
+                     (s->mu[j - 1] == mu && s->kernel[j - 1] > kernel));
+         j--) {
+        s->mu[j] = s->mu[j - 1];
+        s->kernel[j] = s->kernel[j - 1];
+    }
+    s->mu[j] = mu;
+    s->kernel[j] = kernel;
+}
+
+static uint32_t number_of(const struct parzen_rows *rows, size_t i)
+{
+    return rows->number != NULL ? rows->number[i] : (uint32_t)i;
+}
+
+/* A given order is by value; that leaves equal values, and values whose
+ * logarithms are equal, to be swapped: few. */
 static void sort_centres(const struct parzen_rows *rows,
                          const struct parzen_column *column, struct sorted *s)
 {
-    size_t n_given = column->order != NULL ? column->n_order : rows->n, n = 0;
-    for (size_t j = 0; j < n_given; j++) {
-        uint32_t number = column->order != NULL  ? column->order[j]
-                          : rows->number != NULL ? rows->number[j]
-                                                 : (uint32_t)j;
-        s->mu[n] = column->at[number];
-        s->kernel[n] = column->order == NULL ? (uint32_t)j
-                       : rows->place != NULL ? rows->place[number]
-                                             : number;
-        n += s->kernel[n] != UINT32_MAX; /* there is room for one more */
+    size_t n = 0;
+    for (size_t i = 0; column->order == NULL && i < rows->n; i++) {
+        insert(s, n++, column->at[number_of(rows, i)], (uint32_t)i);
     }
-    for (size_t i = 1; i < n; i++) {
-        double mu = s->mu[i];
-        uint32_t kernel = s->kernel[i];
-        size_t j = i;
-        for (; j > 0 && (s->mu[j - 1] > mu ||
-                         (s->mu[j - 1] == mu && s->kernel[j - 1] > kernel));
-             j--) {
-            s->mu[j] = s->mu[j - 1];
-            s->kernel[j] = s->kernel[j - 1];
+    for (size_t j = 0; column->order != NULL && j < column->n_order; j++) {
+        uint32_t number = column->order[j];
+        uint32_t kernel = rows->place != NULL ? rows->place[number] : number;
+        if (kernel != UINT32_MAX) {
+            insert(s, n++, column->at[number], kernel);
         }
-        s->mu[j] = mu;
-        s->kernel[j] = kernel;
     }
 }
 
@@ -226,8 +230,8 @@ static void set_by_id(struct parzen_dim *d, struct sorted *s)
  * normalisation into their scale. It is counted in units of the range, so that
  * products stay near 1. A centre outside of the range has a mass that may
  * underflow: it goes into the exponent. */
-static void place_kernels(struct parzen *p, struct parzen_dim *d,
-                          struct sorted *s)
+static void set_by_kernel(struct parzen *p, struct parzen_dim *d,
+                          const struct sorted *s)
 {
     const double inv_sqrt_2pi = 0.39894228040143267794;
     double range = d->hi - d->lo;
@@ -236,17 +240,18 @@ static void place_kernels(struct parzen *p, struct parzen_dim *d,
                          s->mass);
     for (size_t j = 0; j < p->n_kernels; j++) {
         size_t k = s->kernel[j];
-        double mu = s->mu[j], sigma = s->sigma[j], mass = s->mass[j];
+        double mu = s->mu[j], sigma = s->sigma[j];
+        d->mu[k] = mu;
+        d->sigma[k] = sigma;
         if (mu < d->lo || mu > d->hi) {
             p->expo[k] -= M_LOG2E * truncnorm_log_mass((d->lo - mu) / sigma,
                                                        (d->hi - mu) / sigma);
-            mass = 1.0;
+        } else if (s->mass[j] != 1.0) {
+            p->scale[k] /= s->mass[j];
         }
-        double inv = 1.0 / (sigma * mass);
-        d->mu[k] = mu;
-        d->sigma[k] = sigma;
-        d->inv[k] = DENSITY_SQRT_HALF_LOG2_E * mass * inv;
-        p->scale[k] *= range * inv_sqrt_2pi * inv;
+    }
+    for (size_t k = 0; k < p->n_kernels; k++) {
+        p->scale[k] *= range * inv_sqrt_2pi / d->sigma[k];
     }
 }
 
@@ -276,7 +281,7 @@ static void build_numerical(struct parzen *p, struct parzen_dim *d,
     set_sigmas(options, d, rows->n, s);
     add_prior(p, d, s);
     if (d->is_continuous) {
-        place_kernels(p, d, s);
+        set_by_kernel(p, d, s);
     } else {
         number_kernels(p, d, s);
         set_by_id(d, s);
@@ -297,8 +302,7 @@ static void build_categorical(struct parzen *p, struct parzen_dim *d,
     d->miss = base / (1.0 + n_choices * base);
     d->prior = n == 0 || p->prior_weight > 0.0 ? 1.0 / n_choices : 0.0;
     for (size_t i = 0; i < n; i++) {
-        d->id[i] =
-            (uint32_t)column->at[rows->number != NULL ? rows->number[i] : i];
+        d->id[i] = (uint32_t)column->at[number_of(rows, i)];
     }
     d->id[n] = (uint32_t)d->dist->n_choices;
     d->n_ids = d->dist->n_choices + 1;
@@ -336,7 +340,7 @@ struct parzen *parzen_new(const struct parzen_options *options,
                          .n_dims = n_dims,
                          .dims = mem_alloc(n_dims, sizeof(*p->dims)),
                          .mu = mem_alloc(n_dims, sizeof(*p->mu)),
-                         .inv = mem_alloc(n_dims, sizeof(*p->inv)),
+                         .sigma = mem_alloc(n_dims, sizeof(*p->sigma)),
                          .id = mem_alloc(n_dims, sizeof(*p->id)),
                          .tables = mem_alloc(n_dims, sizeof(*p->tables))};
     for (size_t i = 0; i < n_dims; i++) {

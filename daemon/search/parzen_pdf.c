@@ -50,18 +50,37 @@ static void fill_choices(const struct parzen_dim *d, size_t n, const double *x,
     }
 }
 
-/* Under the kernel `id`, the probabilities of the intervals. */
-static void fill_step(const struct parzen_dim *d, size_t id, size_t row,
-                      const double *left, const double *right, double *out)
+/* v as low + *place * step; false when it is none of these. (What it may be off
+ * changes no mass by more than DENSITY_ERROR: bandwidths are at least a
+ * hundredth of the range.) */
+static bool find_place(const struct dist *dist, double v, ptrdiff_t *place)
 {
-    if (d->mu[id] >= d->lo && d->mu[id] <= d->hi) {
-        density_best()->row(row, d->mu[id], 1.0 / d->sigma[id],
-                            1.0 / d->mass[id], left, right, out);
-        return;
-    }
-    double all = log_mass(d, id, d->lo, d->hi); /* may underflow */
-    for (size_t c = 0; c < row; c++) {
-        out[c] = exp(log_mass(d, id, left[c], right[c]) - all);
+    *place = (ptrdiff_t)((v - dist->low) / dist->step + 0.5);
+    return fabs(dist->low + (double)*place * dist->step - v) <=
+           1e-14 * (dist->high - dist->low);
+}
+
+/* Under the kernel `id`, the probabilities of the intervals. */
+static void fill_step(const struct density_ops *ops, const struct parzen_dim *d,
+                      size_t id, size_t row, double *out)
+{
+    double mu = d->mu[id], sigma = d->sigma[id];
+    ptrdiff_t centre;
+    if (mu < d->lo || mu > d->hi) {
+        double all = log_mass(d, id, d->lo, d->hi); /* may underflow */
+        for (size_t c = 0; c < row; c++) {
+            out[c] = exp(log_mass(d, id, d->left[c], d->right[c]) - all);
+        }
+    } else if (d->by_distance != NULL && sigma == d->sigma_min &&
+               find_place(d->dist, mu, &centre)) {
+        const double *mass = d->by_distance - centre, scale = 1.0 / d->mass[id];
+        const ptrdiff_t *place = d->place;
+        for (size_t c = 0; c < row; c++) {
+            out[c] = mass[place[c]] * scale;
+        }
+    } else {
+        ops->row(row, mu, 1.0 / sigma, 1.0 / d->mass[id], d->left, d->right,
+                 out);
     }
 }
 
@@ -76,10 +95,23 @@ static bool is_wide(const struct parzen_dim *d)
     return d->dist->kind != DIST_CATEGORICAL && d->n_ids > BLOCK;
 }
 
+/* Most kernels of many have the smallest bandwidth. Then the mass of a step's
+ * interval depends on its distance from the centre alone, and there are fewer
+ * distances than pairs of kernels and points. Returns the largest distance, 0
+ * when masses are not to be had so. */
+static size_t n_distances(const struct parzen *p, const struct dist *dist)
+{
+    enum { N_MAX = 1 << 16 };
+    double n = rint((dist->high - dist->low) / dist->step);
+    double n_pairs = (double)p->n_kernels * (double)p->max_points;
+    return !dist->log && n <= N_MAX && n <= n_pairs / 2.0 ? (size_t)n : 0;
+}
+
 size_t parzen_work_size(const struct parzen *p)
 {
-    enum { SUMS = 2, INTERVALS = 2 };
+    enum { SUMS = 2, OF_STEPS = 3 };
     size_t most = p->n_kernels < BLOCK ? p->n_kernels : BLOCK, rows = SUMS;
+    size_t distances = 0;
     for (size_t i = 0; i < p->n_dims; i++) {
         const struct parzen_dim *d = &p->dims[i];
         if (d->is_continuous) {
@@ -87,10 +119,11 @@ size_t parzen_work_size(const struct parzen *p)
         } else if (d->dist->kind == DIST_CATEGORICAL) {
             rows += d->dist->n_choices + 1;
         } else {
-            rows += INTERVALS + most;
+            rows += OF_STEPS + most;
+            distances += parzen_row_size(2 * n_distances(p, d->dist) + 1);
         }
     }
-    return rows * parzen_row_size(p->max_points);
+    return rows * parzen_row_size(p->max_points) + distances;
 }
 
 struct layout { /* of the work */
@@ -109,29 +142,70 @@ static double *put_points(const struct parzen_dim *d, size_t n, const double *x,
     return out + row;
 }
 
-/* The rows of the kernels id[0 .. n - 1], or of the ids 0 .. n - 1. A stepped
- * dimension's intervals stand before its table. */
+/* The rows of the kernels id[0 .. n - 1], or of the ids 0 .. n - 1. */
 static void fill_steps(const struct parzen_dim *d, const uint32_t *id, size_t n,
                        size_t row, double *table)
 {
-    const double *left = table - 2 * row, *right = table - row;
+    const struct density_ops *ops = density_best();
     for (size_t i = 0; i < n; i++) {
-        fill_step(d, id != NULL ? id[i] : i, row, left, right, table + i * row);
+        fill_step(ops, d, id != NULL ? id[i] : i, row, table + i * row);
     }
 }
 
-static double *put_table(const struct parzen_dim *d, size_t n, const double *x,
-                         size_t row, double **table, double *at)
+/* Masses of the distances -n .. n at `at`; those beyond 39 sigma are 0. */
+static double *put_distances(struct parzen_dim *d, size_t n, double *at)
+{
+    double step = d->dist->step, left[DENSITY_POINTS], right[DENSITY_POINTS];
+    double *end = at + parzen_row_size(2 * n + 1), *middle = at + n;
+    memset(at, 0, (size_t)(end - at) * sizeof(*at));
+    for (size_t first = 0;
+         first <= n && (double)first * step < 39.0 * d->sigma_min;
+         first += DENSITY_POINTS) {
+        double mass[DENSITY_POINTS];
+        for (size_t i = 0; i < DENSITY_POINTS; i++) {
+            left[i] = ((double)(first + i) - 0.5) * step;
+            right[i] = ((double)(first + i) + 0.5) * step;
+        }
+        density_best()->row(DENSITY_POINTS, 0.0, 1.0 / d->sigma_min, 1.0, left,
+                            right, mass);
+        for (size_t i = 0; i < DENSITY_POINTS && first + i <= n; i++) {
+            middle[first + i] = mass[i];
+            *(middle - (first + i)) = mass[i];
+        }
+    }
+    d->by_distance = middle;
+    return end;
+}
+
+/* A stepped dimension's intervals and the like, for fill_step. */
+static double *put_steps(const struct parzen *p, struct parzen_dim *d, size_t n,
+                         const double *x, size_t row, double *at)
+{
+    size_t n_far = n_distances(p, d->dist);
+    bool have_places = n_far > 0;
+    d->left = at;
+    d->right = at + row;
+    d->place = (ptrdiff_t *)(at + 2 * row);
+    d->by_distance = NULL;
+    for (size_t c = 0; c < row; c++) {
+        double v = x[c < n ? c : 0];
+        step_interval(d->dist, v, &d->left[c], &d->right[c]);
+        have_places = have_places && find_place(d->dist, v, &d->place[c]);
+    }
+    at += 3 * row;
+    return have_places ? put_distances(d, n_far, at) : at;
+}
+
+static double *put_table(const struct parzen *p, struct parzen_dim *d, size_t n,
+                         const double *x, size_t row, double **table,
+                         double *at)
 {
     if (d->dist->kind == DIST_CATEGORICAL) {
         fill_choices(d, n, x, at);
         *table = at;
         return at + d->n_ids * row;
     }
-    for (size_t c = 0; c < row; c++) {
-        step_interval(d->dist, x[c < n ? c : 0], &at[c], &at[row + c]);
-    }
-    *table = at += 2 * row;
+    *table = at = put_steps(p, d, n, x, row, at);
     if (is_wide(d)) {
         return at + BLOCK * row;
     }
@@ -150,7 +224,7 @@ static struct layout lay_out(struct parzen *p, size_t n, const double *x)
         if (p->dims[d].is_continuous) {
             point = put_points(&p->dims[d], n, x, l.row, point);
         } else {
-            at = put_table(&p->dims[d], n, x, l.row, table++, at);
+            at = put_table(p, &p->dims[d], n, x, l.row, table++, at);
         }
     }
     return l;
@@ -164,13 +238,13 @@ static void sum_block(struct parzen *p, const struct layout *l, size_t first,
                                 .scale = p->scale + first,
                                 .expo = p->expo + first,
                                 .mu = p->mu,
-                                .inv = p->inv,
+                                .sigma = p->sigma,
                                 .id = p->id};
     for (size_t i = 0; i < p->n_dims; i++) {
         const struct parzen_dim *d = &p->dims[i];
         if (d->is_continuous) {
             p->mu[k.n_cont] = d->mu + first;
-            p->inv[k.n_cont++] = d->inv + first;
+            p->sigma[k.n_cont++] = d->sigma + first;
         } else if (is_wide(d)) {
             fill_steps(d, d->id + first, n, l->row, p->tables[k.n_table]);
             p->id[k.n_table++] = places;

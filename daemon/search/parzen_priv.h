@@ -14,11 +14,15 @@ struct parzen_dim {
     bool is_continuous;
     double sigma_min; /* what a bandwidth is clipped to */
     double *mu, *sigma;
-    double *inv;   /* continuous: density.h's */
     double *mass;  /* stepped: of [lo, hi] */
     double *by_id; /* mu, sigma, mass of a stepped one; owned */
     uint32_t *id;  /* NULL when continuous */
     size_t n_ids;
+    /* stepped, of the points at hand, in the work: their intervals, their
+     * places in steps from low, and, unless NULL, the mass under a centre by
+     * signed distance in steps, when the bandwidth is sigma_min */
+    double *left, *right, *by_distance;
+    ptrdiff_t *place;
     double hit, miss, prior; /* categorical: optuna.md 1.6 */
 };
 
@@ -31,9 +35,9 @@ struct parzen {
     double log_scale; /* ln of what all kernels' scale was divided by */
     double *scale, *expo;
     /* parzen_log_pdf's: what density_kernels points to, and its memory */
-    const double **mu, **inv; /* of the continuous dimensions */
-    const uint32_t **id;      /* of the others */
-    double **tables;          /* of the same */
+    const double **mu, **sigma; /* of the continuous dimensions */
+    const uint32_t **id;        /* of the others */
+    double **tables;            /* of the same */
     size_t max_points;
     double *work; /* in the arena */
     double *arena;
