@@ -57,10 +57,22 @@ struct kernels_head {
     float *scratch;    /* kernels_head_scratch(keys, width) floats */
 };
 
+/* What a head is padded to where it is packed. */
+static inline size_t kernels_head_keys(size_t keys)
+{
+    return (keys + 3) / 4 * 4;
+}
+
+static inline size_t kernels_head_width(size_t width)
+{
+    return (width + 7) / 8 * 8;
+}
+
 /* Enough for every kernel set. */
 static inline size_t kernels_head_scratch(size_t keys, size_t width)
 {
-    return 16 * (2 * (keys + 1) + 4 * width + 16);
+    size_t k = kernels_head_keys(keys + 1), w = kernels_head_width(width);
+    return 4 * k * w + 16 * (2 * k + 3 * w);
 }
 
 /* Where a Philox stream stands: words 1..3 of the counter and the key. */

@@ -266,7 +266,9 @@ START_TEST(head)
         struct pair dk = floats((keys + 1) * ld, -1, 1);
         struct pair dv = floats((keys + 1) * ld, -1, 1);
         struct pair max = floats(rows, -1, 1), rest = floats(rows, -1, 1);
-        struct pair scratch = floats(kernels_head_scratch(keys, width), -1, 1);
+        /* What is left there must not get into a sum. */
+        struct pair scratch =
+            floats(kernels_head_scratch(keys, width), NAN, NAN);
         for (int i = 0; i < 2; i++) {
             const struct kernels *table = i == 0 ? k : ref;
             struct kernels_head h = {.rows = rows,
