@@ -60,7 +60,7 @@ struct kernels_head {
 /* What a head is padded to where it is packed. */
 static inline size_t kernels_head_keys(size_t keys)
 {
-    return (keys + 3) / 4 * 4;
+    return (keys + 7) / 8 * 8;
 }
 
 static inline size_t kernels_head_width(size_t width)

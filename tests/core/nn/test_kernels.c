@@ -6,6 +6,7 @@
 #include "core/base/rng.h"
 #include "core/nn/kernels.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -246,6 +247,42 @@ START_TEST(layer_norm)
 }
 END_TEST
 
+/* A key of value 1 with logit x beside a padded one of value 0 with logit 0:
+ * y = exp(x) / (1 + exp(x)), in which a small exp counts as much as a large
+ * one. Beside its 2 ulp there are roundings of the sum, of 1 / sum and of y. */
+START_TEST(small_probabilities)
+{
+    enum { N = 4000 };
+    static float q[N], y[N], max[N], rest[N], scratch[1024];
+    const float key = 1, values[] = {1, 0};
+    if (!use(_i)) {
+        return;
+    }
+    ck_assert_uint_le(kernels_head_scratch(1, 1), ARRAY_LEN(scratch));
+    for (size_t i = 0; i < N; i++) {
+        q[i] = (float)(-87.0 * rng_double(&rng));
+    }
+    struct kernels_head h = {.rows = N,
+                             .keys = 1,
+                             .width = 1,
+                             .ld = 1,
+                             .ld_y = 1,
+                             .q = q,
+                             .k = &key,
+                             .v = values,
+                             .scale = 1,
+                             .n_pad = 1,
+                             .max = max,
+                             .rest = rest,
+                             .scratch = scratch};
+    k->head_forward(y, &h);
+    for (size_t i = 0; i < N; i++) {
+        double e = exp((double)q[i]), want = e / (1 + e);
+        ck_assert_double_le(fabs(y[i] - want), 3.5 * FLT_EPSILON * want);
+    }
+}
+END_TEST
+
 /* One head; all its arrays have rows ld or ld_y apart. */
 START_TEST(head)
 {
@@ -415,6 +452,7 @@ Suite *suite(void)
     tcase_add_loop_test(t, gelu_and_dropout, 0, n);
     tcase_add_loop_test(t, dot, 0, n);
     tcase_add_loop_test(t, layer_norm, 0, n);
+    tcase_add_loop_test(t, small_probabilities, 0, n);
     tcase_add_loop_test(t, head, 0, n);
     tcase_add_loop_test(t, adamw, 0, n);
     tcase_add_loop_test(t, blend, 0, n);
