@@ -1,17 +1,27 @@
 /* A database as it stands, copied into memory: what is done to bring it up to
- * date is done to the copy. */
+ * date is done to the copy.
+ *
+ * Even a reader makes the index of a WAL beside the file, for which a full disk
+ * has no room. Without a WAL nobody is at work on the file, and it is read as
+ * one that cannot change. */
 #include "core/base/mem.h"
 #include "daemon/store_priv.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
-static int open_file(const char *path, sqlite3 **out, struct err *err)
+static int open_file(const char *path, bool is_constant, sqlite3 **out,
+                     struct err *err)
 {
     int rc = store_admit(path, false, err);
     if (rc != 0) {
         return rc;
     }
-    if (sqlite3_open_v2(path, out, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) {
+    char *uri = store_uri(path, is_constant ? "immutable=1" : "mode=ro");
+    int code =
+        sqlite3_open_v2(uri, out, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+    free(uri);
+    if (code != SQLITE_OK) {
         rc = err_set(err, ERR_STORE, "%s: %s", path,
                      *out != NULL ? sqlite3_errmsg(*out) : "out of memory");
         sqlite3_close(*out);
@@ -36,13 +46,29 @@ static int copy_pages(sqlite3 *to, sqlite3 *from, const char *path,
                          sqlite3_errstr(code));
 }
 
-int store_copy_pages(struct store *s, const char *path, struct err *err)
+static bool is_at_rest(const char *path)
+{
+    struct stat st;
+    char *wal = mem_printf("%s-wal", path);
+    bool is = stat(wal, &st) != 0 || st.st_size == 0;
+    free(wal);
+    return is;
+}
+
+static int copy_file(sqlite3 *to, const char *path, bool is_constant,
+                     struct err *err)
 {
     sqlite3 *from;
-    int rc = open_file(path, &from, err);
+    int rc = open_file(path, is_constant, &from, err);
     if (rc == 0) {
-        rc = copy_pages(s->db, from, path, err);
+        rc = copy_pages(to, from, path, err);
         sqlite3_close(from);
     }
     return rc;
+}
+
+int store_copy_pages(struct store *s, const char *path, struct err *err)
+{
+    int rc = copy_file(s->db, path, false, err);
+    return rc != 0 && is_at_rest(path) ? copy_file(s->db, path, true, err) : rc;
 }

@@ -6,7 +6,6 @@
  * temporary takes the target's name. Possible failures: no such study, no such
  * source, a target that is there already, a full disk: the temporary is
  * removed, nothing else was touched. */
-#include "core/base/buf.h"
 #include "core/base/mem.h"
 #include "daemon/store_priv.h"
 
@@ -60,23 +59,6 @@ static const char TO_3_1[] =
     "  datetime(datetime_complete, 'localtime')"
     "  || substr(datetime_complete, 20)";
 
-/* "file:PATH?mode=ro" with what a URI cannot hold escaped. */
-static char *read_only_uri(const char *path)
-{
-    struct buf uri;
-    buf_init(&uri, STORE_TEXT_MAX);
-    buf_str(&uri, "file:");
-    for (const char *p = path; *p != '\0'; p++) {
-        if (strchr("%?#", *p) != NULL) {
-            buf_printf(&uri, "%%%02X", (unsigned char)*p);
-        } else {
-            buf_char(&uri, *p);
-        }
-    }
-    buf_str(&uri, "?mode=ro");
-    return buf_take(&uri);
-}
-
 /* A statement with one text. */
 static int run_text(struct store *s, const char *sql, const char *text,
                     const char *doing, struct err *err)
@@ -93,7 +75,7 @@ static int run_text(struct store *s, const char *sql, const char *text,
 
 static int attach(struct store *s, const char *source, struct err *err)
 {
-    char *uri = read_only_uri(source);
+    char *uri = store_uri(source, "mode=ro");
     int rc = run_text(s, "ATTACH ? AS source", uri, source, err);
     free(uri);
     return rc;

@@ -101,6 +101,9 @@ MUST_CHECK int store_query_int(struct store *s, const char *sql, int64_t *out,
 /* Leave a transaction that may or may not be open. */
 void store_rollback(struct store *s);
 
+/* "file:PATH?QUERY" with what a URI cannot hold escaped; owned. */
+char *store_uri(const char *path, const char *query);
+
 /* 'YYYY-MM-DD HH:MM:SS.ffffff', UTC. */
 void store_time_text(int64_t ms, char out[STORE_TIME_SIZE]);
 bool store_time_parse(const char *text, int64_t *ms);

@@ -1,6 +1,7 @@
 /* Everything that speaks SQLite's C interface for the rest of the store:
  * statements, bindings, the translation of its codes, and Optuna's way of
  * writing times and non-finite numbers. */
+#include "core/base/buf.h"
 #include "daemon/store_priv.h"
 
 #include <errno.h>
@@ -158,6 +159,22 @@ void store_rollback(struct store *s)
     if (!sqlite3_get_autocommit(s->db)) {
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     }
+}
+
+char *store_uri(const char *path, const char *query)
+{
+    struct buf uri;
+    buf_init(&uri, STORE_TEXT_MAX);
+    buf_str(&uri, "file:");
+    for (const char *p = path; *p != '\0'; p++) {
+        if (strchr("%?#", *p) != NULL) {
+            buf_printf(&uri, "%%%02X", (unsigned char)*p);
+        } else {
+            buf_char(&uri, *p);
+        }
+    }
+    buf_printf(&uri, "?%s", query);
+    return buf_take(&uri);
 }
 
 void store_time_text(int64_t ms, char out[STORE_TIME_SIZE])

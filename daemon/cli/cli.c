@@ -13,8 +13,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
-enum { MESSAGE_MAX = 64 << 10 };
+enum { MESSAGE_MAX = 64 << 10, FULL_BYTES = 1 << 20 };
 
 void cli_init(struct cli *c)
 {
@@ -27,6 +28,7 @@ void cli_fini(struct cli *c)
 {
     client_free(c->client);
     free(c->state_dir);
+    free(c->own_db);
 }
 
 /* --- ends and messages ---------------------------------------------------- */
@@ -360,15 +362,40 @@ int cli_ask_parzend(const struct cli *c, const char *option, const char *value,
     return program_ask_parzend(argv, out, err);
 }
 
+static bool has_room(const char *folder)
+{
+    struct statvfs fs;
+    return statvfs(folder, &fs) != 0 ||
+           (uint64_t)fs.f_bavail * fs.f_frsize >= FULL_BYTES;
+}
+
+/* A daemon cannot start on a full disk, but what is there can be read. */
+static int look_without_daemon(struct cli *c, const char *path,
+                               struct json **out, struct err *err)
+{
+    cli_say(c,
+            "The disk of %s is full and no daemon answers: this is what its "
+            "database says. Make room, then: parzen daemon start.",
+            c->state_dir);
+    c->own_db = paths_in_state(c->state_dir, "parzen.db");
+    c->db = c->own_db; /* from now on */
+    return cli_ask_parzend(c, "--look", path, NULL, out, err);
+}
+
 int cli_call(struct cli *c, const char *method, const char *path,
              const char *body, struct json **out, struct err *err)
 {
-    if (c->db != NULL && strcmp(method, "GET") == 0) {
+    bool looks = strcmp(method, "GET") == 0;
+    if (c->db != NULL && looks) {
         return cli_ask_parzend(c, "--look", path, NULL, out, err);
     }
     int rc = cli_connect(c, err);
-    return rc != 0 ? rc
-                   : client_call(c->client, method, path, body, NULL, out, err);
+    if (rc == 0) {
+        rc = client_call(c->client, method, path, body, NULL, out, err);
+    }
+    return rc == ERR_UNREACHABLE && looks && !has_room(c->state_dir)
+               ? look_without_daemon(c, path, out, err)
+               : rc;
 }
 
 int cli_study_call(struct cli *c, const char *method, const char *study,

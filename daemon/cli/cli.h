@@ -22,6 +22,7 @@ struct cli {
     char *state_dir; /* owned */
     const char *db;  /* --db: look at this file, not at a daemon; borrowed */
     bool json;       /* one JSON value on stdout, nothing else there */
+    char *own_db;    /* of the state directory, once it is looked at itself */
     struct term out, err;
     struct client *client; /* NULL until cli_connect */
 };

@@ -176,6 +176,37 @@ START_TEST(a_start_on_a_full_disk_loses_nothing)
 }
 END_TEST
 
+/* No daemon can start: what is there is read all the same, after a kill (the
+ * WAL is there) and after a clean end (it is not). */
+START_TEST(a_full_disk_can_be_looked_at)
+{
+    if (!begin()) {
+        end();
+        return;
+    }
+    home_start(&h, two);
+    home_post(&h, home_config(&h, "full", "\"n_trials\": 1,",
+                              "\"max_epochs\": 2, \"batch_size\": 4,"));
+    home_wait_state(&h, "full", "finished", FINISH_S);
+    for (int round = 0; round < 2; round++) {
+        if (round == 0) {
+            home_kill_daemon(&h);
+        } else {
+            home_start(&h, two);
+            ck_assert_int_eq(home_stop_daemon(&h), 0);
+        }
+        EXPECT(&h, 3, "no daemon answers", "studies");
+        const char *ballast = fill(0);
+        EXPECT(&h, 0, "full and no daemon answers", "studies");
+        EXPECT(&h, 0, "finished", "status", "full");
+        EXPECT(&h, 0, "COMPLETE", "trials", "full");
+        EXPECT(&h, 3, "no daemon answers", "pause", "full");
+        ck_assert_int_eq(unlink(ballast), 0);
+    }
+    end();
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("e2e/disk_full");
@@ -184,6 +215,7 @@ Suite *suite(void)
     tcase_add_test(c, a_store_without_room_waits);
     tcase_add_test(c, a_worker_without_room_waits);
     tcase_add_test(c, a_start_on_a_full_disk_loses_nothing);
+    tcase_add_test(c, a_full_disk_can_be_looked_at);
     suite_add_tcase(s, c);
     return s;
 }
