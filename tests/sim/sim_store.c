@@ -118,6 +118,12 @@ static int load(void *ctx, struct mirror *m, struct err *err)
     return 0;
 }
 
+static int verify(void *ctx, const struct mirror *m, struct err *err)
+{
+    const struct sim *s = ctx;
+    return s->store != NULL ? store_verify(s->store, m, err) : 0;
+}
+
 static void on_refused(void *ctx, const struct event *e, const struct err *why)
 {
     sim_fail(ctx, "a word that waited, %d, is refused: %s", (int)e->kind,
@@ -126,7 +132,7 @@ static void on_refused(void *ctx, const struct event *e, const struct err *why)
 
 void sim_init_ledger(struct sim *s)
 {
-    const struct ledger_hooks hooks = {s, put, flush, load, on_refused};
+    const struct ledger_hooks hooks = {s, put, flush, load, verify, on_refused};
     ledger_init(&s->ledger, &hooks, s->n_slots);
     s->m = s->ledger.mirror;
 }
