@@ -179,7 +179,11 @@ START_TEST(bf16_or_a_word_about_it)
     bool is_here = model_precision_is_here(MODEL_PRECISION_BF16_MIXED);
     ck_assert_int_eq(strstr(log, "this CPU has no AVX512-BF16") == NULL,
                      is_here);
-    ck_assert_int_eq(strstr(log, " bf16") != NULL, is_here);
+    const char *kernels = model_kernels(MODEL_PRECISION_BF16_MIXED);
+    char *named = mem_printf(", kernels %s, ", kernels);
+    ck_assert_int_eq(strstr(kernels, " bf16") != NULL, is_here);
+    ck_assert_ptr_nonnull(strstr(log, named));
+    free(named);
     ck_assert_ptr_nonnull(strstr(log, "memory: "));
     free(log);
     EXPECT(&h, 0, "at most, ", "show", names[1], "0");
