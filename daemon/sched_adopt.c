@@ -100,17 +100,46 @@ static int check(const struct study *s, const struct spec *spec,
     return rc == 0 ? check_target(s, spec->n_trials, err) : rc;
 }
 
-/* What was enqueued, in the order of another space; owned, or NULL. */
+/* A value of one distribution as another has it; NaN: it has none such. */
+static double in_dist(const struct dist *from, double value,
+                      const struct dist *to)
+{
+    struct buf text;
+    struct json_out w;
+    struct json *node;
+    struct err ignored;
+    double found = NAN;
+    buf_init(&text, BUF_MAX_CONFIG);
+    json_out_init(&w, &text, JSON_PYTHON);
+    dist_put_value(from, value, &w);
+    if (json_parse(text.data, text.len, &node, &ignored) == 0) {
+        if (dist_value_from_json(to, node, &found, &ignored) != 0) {
+            found = NAN;
+        }
+        json_free(node);
+    }
+    buf_fini(&text);
+    return found;
+}
+
+/* What was enqueued, as another space has it; owned, or NULL: nothing is. */
 static double *in_space(const struct study *s, const struct study_trial *trial,
                         const struct space *space)
 {
-    if (trial->fixed == NULL) {
-        return NULL;
+    bool any = false;
+    double *fixed = mem_alloc(space->n + 1, sizeof(*fixed));
+    for (size_t i = 0; i < space->n && trial->fixed != NULL; i++) {
+        const struct param *p = &space->params[i];
+        int at = space_find(&s->spec.space, p->name);
+        bool is_free = at < 0 || isnan(trial->fixed[at]);
+        fixed[i] = is_free ? (double)NAN
+                           : in_dist(&s->spec.space.params[at].dist,
+                                     trial->fixed[at], &p->dist);
+        any = any || !isnan(fixed[i]);
     }
-    double *fixed = mem_alloc(space->n, sizeof(*fixed));
-    for (size_t i = 0; i < space->n; i++) {
-        int at = space_find(&s->spec.space, space->params[i].name);
-        fixed[i] = at >= 0 ? trial->fixed[at] : (double)NAN;
+    if (!any) {
+        free(fixed);
+        fixed = NULL;
     }
     return fixed;
 }

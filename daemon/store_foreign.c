@@ -1,8 +1,9 @@
 /* A study that is in Optuna's tables alone, because Optuna made it or because
  * it was exported: it has no config of ours, so one is put together from its
  * rows: name, direction, and as space the parameters of its trials, each as it
- * was first seen. It is loaded STOPPED, to be looked at; what we cannot hold is
- * left out and said in the log. */
+ * was first seen, and those that were only enqueued, as a choice of what was: a
+ * config may bring their distributions later. It is loaded STOPPED, to be
+ * looked at; what we cannot hold is left out and said in the log. */
 #include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
@@ -96,6 +97,73 @@ static int read_space(struct store *s, struct space *space, int64_t study_id,
     return rc;
 }
 
+/* One more choice of a parameter that only enqueued trials have; n_known: the
+ * parameters that others have. */
+static void add_enqueued(const struct json *node, size_t n_known,
+                         struct space *space)
+{
+    struct err ignored;
+    struct choice c;
+    double index;
+    int at = space_find(space, json_key(node));
+    bool is_new = at < 0 && space->n < SPACE_MAX_PARAMS;
+    if ((at >= 0 && (size_t)at < n_known) || (at < 0 && !is_new) ||
+        choice_from_json(node, &c, &ignored) != 0) {
+        return;
+    }
+    if (is_new) {
+        at = (int)space->n++;
+        space->params =
+            mem_grow(space->params, space->n, sizeof(*space->params));
+        space->params[at] = (struct param){.field = -1,
+                                           .name = mem_strdup(json_key(node)),
+                                           .dist = {.kind = DIST_CATEGORICAL}};
+    }
+    struct dist *d = &space->params[at].dist;
+    bool is_full = d->n_choices == SPACE_MAX_CHOICES;
+    if (is_full || dist_value_from_json(d, node, &index, &ignored) == 0) {
+        choice_fini(&c);
+        return;
+    }
+    d->choices = mem_grow(d->choices, d->n_choices + 1, sizeof(*d->choices));
+    d->choices[d->n_choices] = c;
+    d->high = (double)d->n_choices++;
+}
+
+static int read_enqueued(struct store *s, struct space *space, int64_t study_id,
+                         struct err *err)
+{
+    struct store_row r;
+    size_t n_known = space->n;
+    int rc = store_row_open(
+        &r, s, "trial_system_attributes",
+        "SELECT x.trial_system_attribute_id, x.value_json"
+        " FROM trials t JOIN trial_system_attributes x"
+        " ON x.trial_id = t.trial_id WHERE t.study_id = ? AND x.key ="
+        " 'fixed_params' ORDER BY 1",
+        study_id, err);
+    if (rc != 0) {
+        return rc;
+    }
+    while (rc == 0 && r.has_row) {
+        const char *text;
+        struct json *json;
+        struct err ignored;
+        rc = store_row_text(&r, 1, STORE_TEXT_MAX, &text);
+        if (rc == 0 && json_parse(text, strlen(text), &json, &ignored) == 0) {
+            bool has_names = json_kind(json) == JSON_OBJECT;
+            for (const struct json *it = has_names ? json_first(json) : NULL;
+                 it != NULL; it = json_next(it)) {
+                add_enqueued(it, n_known, space);
+            }
+            json_free(json);
+        }
+        rc = rc == 0 ? store_row_next(&r) : rc;
+    }
+    store_row_close(&r);
+    return rc;
+}
+
 /* Its target is what it has: nothing is to be started. */
 static void settle(struct study *study)
 {
@@ -117,6 +185,9 @@ int store_load_foreign(struct store *s, struct mirror *m, int64_t study_id,
     int rc = read_direction(s, &spec, study_id, err);
     if (rc == 0) {
         rc = read_space(s, &spec.space, study_id, err);
+    }
+    if (rc == 0) {
+        rc = read_enqueued(s, &spec.space, study_id, err);
     }
     if (rc == 0) {
         struct action a = {.kind = ACTION_ADD_STUDY,

@@ -60,8 +60,7 @@ static const struct {
     [STORE_WALK_FIXED] =
         {"trial_system_attributes",
          SELECT_OF("x.value_json",
-                   "trial_system_attributes") " AND x.key = 'fixed_params' AND "
-                                              "t.state = 'WAITING'"
+                   "trial_system_attributes") " AND x.key = 'fixed_params'"
                                               " ORDER BY t.trial_id"},
     [STORE_WALK_ATTEMPTS] = {"parzen_attempts",
                              SELECT_OF(
