@@ -137,6 +137,10 @@ START_TEST(what_was_changed_is_named)
     ck_assert_int_eq(home_stop_daemon(&h), 0);
     home_exec(&h, "UPDATE trial_params SET param_value = 1.5 WHERE trial_id ="
                   " 15 AND param_name = 'y'");
+    EXPECT(&h, 1, "trial 14: a parameter is not what it was", "replay", "f");
+    /* .. and by who knows of digests: */
+    home_exec(&h, "UPDATE parzen_trials SET end_digest = NULL WHERE trial_id ="
+                  " 15");
     EXPECT(&h, 1, "trial 14", "replay", "f");
     EXPECT(&h, 1, "\"param\":\"y\",\"stored\":1.5,", "replay", "f", "--json");
     home_exec(&h, "UPDATE parzen_events SET detail = 'sampler 99' WHERE kind ="
