@@ -1,0 +1,140 @@
+#include "daemon/search/density.h"
+#include "core/base/rng.h"
+#include "tests/lib/test_main.h"
+
+#include <math.h>
+
+static double uniform(struct rng *rng, double low, double high)
+{
+    return low + (high - low) * rng_double(rng);
+}
+
+static void check_close(double value, double expected, double tolerance)
+{
+    ck_assert_msg(fabs(value - expected) <= tolerance, "%.15g instead of %.15g",
+                  value, expected);
+}
+
+/* Every vector width that runs here gives the plain sums. */
+START_TEST(test_sums)
+{
+    enum { N = 523, N_POINTS = 2 * DENSITY_POINTS, N_IDS = 8 };
+    static double scale[N], expo[N], mu[2][N], sigma[2][N], y[2 * N_POINTS];
+    static double odds[N_IDS * N_POINTS], out[N_POINTS];
+    static uint32_t id[N];
+    struct rng rng;
+    rng_mt19937(&rng, 11);
+    for (size_t i = 0; i < N; i++) {
+        scale[i] = rng_double(&rng);
+        expo[i] = uniform(&rng, -1, 1);
+        id[i] = rng_below(&rng, N_IDS);
+        for (size_t d = 0; d < 2; d++) {
+            mu[d][i] = rng_double(&rng);
+            sigma[d][i] = exp(uniform(&rng, -12, 3));
+        }
+    }
+    for (size_t i = 0; i < 2 * N_POINTS; i++) {
+        y[i] = rng_double(&rng);
+    }
+    for (size_t i = 0; i < N_IDS * N_POINTS; i++) {
+        odds[i] = i % 5 == 0 ? 1e-200 : rng_double(&rng);
+    }
+    struct density_kernels k = {.n = N,
+                                .n_cont = 2,
+                                .n_table = 1,
+                                .scale = scale,
+                                .expo = expo,
+                                .mu = (const double *[]){mu[0], mu[1]},
+                                .sigma = (const double *[]){sigma[0], sigma[1]},
+                                .id = (const uint32_t *[]){id}};
+    for (size_t v = 0; density_variant(v) != NULL; v++) {
+        density_variant(v)->sum(&k, N_POINTS, y, (const double *[]){odds}, out);
+        for (size_t c = 0; c < N_POINTS; c++) {
+            double sum = 0.0;
+            for (size_t i = 0; i < N; i++) {
+                double a = (y[c] - mu[0][i]) / sigma[0][i];
+                double b = (y[N_POINTS + c] - mu[1][i]) / sigma[1][i];
+                sum += scale[i] *
+                       exp2(expo[i] - M_LOG2E / 2 * (a * a + b * b)) *
+                       odds[id[i] * N_POINTS + c];
+            }
+            check_close(out[c] / sum, 1.0, DENSITY_ERROR);
+        }
+    }
+}
+END_TEST
+
+/* One kernel whose exponent leaves the doubles' range: 0, or infinity, which
+ * tells the caller to sum otherwise; never a number that looks like a sum.
+ * Where it depends on the processor (NAN here) it is not finite. */
+START_TEST(test_extremes)
+{
+    static const struct extreme {
+        double expo, mu, sum;
+    } rows[] = {{-900, 0, 0x1p-900}, {-1e6, 0, 0},          {0, 1e4, 0},
+                {0, 1e200, 0},       {1000, 0, 0x1p1000},   {1024, 0, INFINITY},
+                {1e12, 0, INFINITY}, {INFINITY, 1e200, NAN}};
+    const double y[DENSITY_POINTS] = {0}, one = 1.0;
+    double out[DENSITY_POINTS];
+    const struct extreme *r = &rows[_i];
+    const struct density_kernels k = {.n = 1,
+                                      .n_cont = 1,
+                                      .scale = &one,
+                                      .expo = &r->expo,
+                                      .mu = (const double *[]){&r->mu},
+                                      .sigma = (const double *[]){&one}};
+    for (size_t v = 0; density_variant(v) != NULL; v++) {
+        density_variant(v)->sum(&k, DENSITY_POINTS, y, NULL, out);
+        for (size_t c = 0; c < DENSITY_POINTS; c++) {
+            ck_assert(isnan(r->sum) ? !isfinite(out[c]) : out[c] == r->sum);
+        }
+    }
+}
+END_TEST
+
+static void check_mass(double mass, double a, double b)
+{
+    a /= sqrt(2);
+    b /= sqrt(2);
+    double expected =
+        a > 0 ? (erfc(a) - erfc(b)) / 2 : (erfc(-b) - erfc(-a)) / 2;
+    check_close(mass, expected, 1e-15 + 1e-11 * expected);
+}
+
+START_TEST(test_masses)
+{
+    enum { N = 240 };
+    double mu[N], sigma[N], left[N], right[N], out[N];
+    struct rng rng;
+    rng_mt19937(&rng, 12);
+    for (size_t i = 0; i < N; i++) {
+        mu[i] = rng_double(&rng);
+        sigma[i] = exp(uniform(&rng, -12, 3));
+        left[i] = uniform(&rng, -1, 2);
+        right[i] = left[i] + exp(uniform(&rng, -9, 1));
+    }
+    for (size_t v = 0; density_variant(v) != NULL; v++) {
+        const struct density_ops *ops = density_variant(v);
+        ops->mass(N, mu, sigma, 0.2, 0.21, out);
+        for (size_t i = 0; i < N; i++) {
+            check_mass(out[i], (0.2 - mu[i]) / sigma[i],
+                       (0.21 - mu[i]) / sigma[i]);
+        }
+        ops->row(N, 0.4, 30, 0.5, left, right, out);
+        for (size_t i = 0; i < N; i++) {
+            check_mass(2 * out[i], (left[i] - 0.4) * 30, (right[i] - 0.4) * 30);
+        }
+    }
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("density");
+    TCase *t = tcase_create("variants");
+    tcase_add_test(t, test_sums);
+    tcase_add_loop_test(t, test_extremes, 0, 8);
+    tcase_add_test(t, test_masses);
+    suite_add_tcase(s, t);
+    return s;
+}
