@@ -129,17 +129,74 @@ static void order_remove(struct param_column *c, size_t i)
 }
 
 struct ordered { /* side by side, to be sorted without a look elsewhere */
-    double value;
+    uint64_t key;
     uint32_t number;
 };
 
-static int compare_ordered(const void *a, const void *b)
+/* Keys are ordered as the values are; both zeros have one. */
+static struct ordered ordered_at(const struct param_column *c, uint32_t number)
+{
+    double value = c->value[number] + 0.0;
+    uint64_t bits, sign = UINT64_C(1) << 63;
+    memcpy(&bits, &value, sizeof(bits));
+    return (struct ordered){(bits & sign) != 0 ? ~bits : bits | sign, number};
+}
+
+static bool is_before(const struct ordered *a, const struct ordered *b)
+{
+    return a->key != b->key ? a->key < b->key : a->number < b->number;
+}
+
+static int compare_numbers(const void *a, const void *b)
 {
     const struct ordered *x = a, *y = b;
-    if (x->value != y->value) {
-        return x->value < y->value ? -1 : 1;
-    }
     return x->number < y->number ? -1 : x->number > y->number;
+}
+
+enum { BYTE_VALUES = 256 };
+
+/* One pass of a radix sort: `to` has `from` by this byte of the keys, else in
+ * the order it came in. False: all have the same, and nothing was done. */
+static bool sort_by_byte(struct ordered *to, const struct ordered *from,
+                         size_t n, unsigned shift)
+{
+    size_t end[BYTE_VALUES] = {0};
+    for (size_t i = 0; i < n; i++) {
+        end[from[i].key >> shift & (BYTE_VALUES - 1)]++;
+    }
+    if (end[from[0].key >> shift & (BYTE_VALUES - 1)] == n) {
+        return false;
+    }
+    for (size_t v = 1; v < BYTE_VALUES; v++) {
+        end[v] += end[v - 1];
+    }
+    for (size_t i = n; i-- > 0;) {
+        to[--end[from[i].key >> shift & (BYTE_VALUES - 1)]] = from[i];
+    }
+    return true;
+}
+
+/* By (value, number); is_ascending: they come by number. Passes over bytes: a
+ * start sorts every parameter of 100,000 trials, and comparing took a fifth of
+ * its time. */
+static void sort_ordered(struct ordered *items, size_t n, bool is_ascending)
+{
+    struct ordered *from = items, *to = mem_grow(NULL, n, sizeof(*to));
+    struct ordered *scratch = to;
+    if (!is_ascending) {
+        qsort(items, n, sizeof(*items), compare_numbers);
+    }
+    for (unsigned shift = 0; shift < 64; shift += 8) {
+        if (sort_by_byte(to, from, n, shift)) {
+            struct ordered *done = to;
+            to = from;
+            from = done;
+        }
+    }
+    if (from != items) {
+        memcpy(items, from, n * sizeof(*items));
+    }
+    free(scratch);
 }
 
 /* Merge the unsorted end into the rest, from the back. */
@@ -147,17 +204,18 @@ static void merge_end(struct param_column *c)
 {
     size_t n_new = c->n_order - c->n_sorted, n_old = c->n_sorted;
     struct ordered *new = mem_grow(NULL, n_new, sizeof(*new));
+    bool is_ascending = true;
     for (size_t i = 0; i < n_new; i++) {
-        uint32_t number = c->order[n_old + i];
-        new[i] = (struct ordered){c->value[number], number};
+        new[i] = ordered_at(c, c->order[n_old + i]);
+        is_ascending &= i == 0 || new[i - 1].number < new[i].number;
     }
-    qsort(new, n_new, sizeof(*new), compare_ordered);
+    sort_ordered(new, n_new, is_ascending);
     for (size_t at = c->n_order; n_new > 0;) {
         const struct ordered *last = &new[n_new - 1];
-        uint32_t number = n_old > 0 ? c->order[n_old - 1] : 0;
-        struct ordered old = {c->value[number], number};
-        bool takes_old = n_old > 0 && compare_ordered(&old, last) > 0;
-        c->order[--at] = takes_old ? number : last->number;
+        struct ordered old =
+            n_old > 0 ? ordered_at(c, c->order[n_old - 1]) : *last;
+        bool takes_old = n_old > 0 && is_before(last, &old);
+        c->order[--at] = takes_old ? old.number : last->number;
         n_old -= takes_old;
         n_new -= !takes_old;
     }

@@ -63,15 +63,43 @@ static bool is_of_optuna(const struct store_loading *l)
             attempt == 0);
 }
 
+/* One that is, letter by letter, the config's. */
+static int set_param(struct store_loading *l, size_t at, double value)
+{
+    const struct param *p = &l->study->spec.space.params[at];
+    int rc = check_value(&l->walks[STORE_WALK_PARAMS], &p->dist, value);
+    if (rc == 0) {
+        history_set_param(l->study->history, (int64_t)l->study->n_trials - 1,
+                          p->name, &p->dist, value);
+    }
+    return rc;
+}
+
+/* Rows come in the space's order, a million of them: most need no look-up, and
+ * no look at their bytes but a comparison. */
+static bool is_likely(struct store_loading *l, size_t *at)
+{
+    const struct store_row *r = &l->walks[STORE_WALK_PARAMS];
+    const struct space *space = &l->study->spec.space;
+    *at = l->likely < space->n ? l->likely : 0;
+    l->likely = *at + 1;
+    return *at < space->n && store_row_is_text(r, 3, l->dists[*at]) &&
+           store_row_is_text(r, 1, space->params[*at].name);
+}
+
 static int load_param(struct store_loading *l)
 {
     const struct store_row *r = &l->walks[STORE_WALK_PARAMS];
     const struct space *space = &l->study->spec.space;
     const char *name, *text;
     double value;
-    int rc = store_row_text(r, 1, 4 * SPEC_NAME_MAX, &name);
+    size_t likely;
+    int rc = store_row_real(r, 2, &value);
+    if (rc == 0 && is_likely(l, &likely)) {
+        return set_param(l, likely, value);
+    }
     if (rc == 0) {
-        rc = store_row_real(r, 2, &value);
+        rc = store_row_text(r, 1, 4 * SPEC_NAME_MAX, &name);
     }
     if (rc == 0) {
         rc = store_row_text(r, 3, STORE_TEXT_MAX, &text);
@@ -86,16 +114,10 @@ static int load_param(struct store_loading *l)
     if (at < 0) {
         return store_row_bad(r, "'%s' is no parameter of the study", name);
     }
-    const struct param *p = &space->params[at];
-    if (strcmp(text, l->dists[at]) != 0) {
-        return set_other_param(l, p, name, text, value);
-    }
-    rc = check_value(r, &p->dist, value);
-    if (rc == 0) {
-        history_set_param(l->study->history, (int64_t)l->study->n_trials - 1,
-                          p->name, &p->dist, value);
-    }
-    return rc;
+    l->likely = (size_t)at + 1;
+    return strcmp(text, l->dists[at]) == 0
+               ? set_param(l, (size_t)at, value)
+               : set_other_param(l, &space->params[at], name, text, value);
 }
 
 int store_check_params(const struct store_loading *l,

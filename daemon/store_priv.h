@@ -263,6 +263,8 @@ void store_row_close(struct store_row *r);
 MUST_CHECK int store_row_bad(const struct store_row *r, const char *fmt, ...)
     PRINTF_LIKE(2, 3);
 bool store_row_is_null(const struct store_row *r, int column);
+/* Exactly this text? */
+bool store_row_is_text(const struct store_row *r, int column, const char *text);
 MUST_CHECK int store_row_int(const struct store_row *r, int column, int64_t low,
                              int64_t high, int64_t *out);
 /* A number, or NaN for NULL. */
@@ -313,7 +315,8 @@ struct store_loading { /* the trials of one study */
     struct study *study;
     struct store_row trials; /* where we are */
     struct store_row walks[STORE_N_WALKS];
-    char **dists; /* distribution_json of each parameter of the space */
+    char **dists;  /* distribution_json of each parameter of the space */
+    size_t likely; /* parameter of the next row, if they are in its order */
 };
 
 /* Load the trials of a study that is in the mirror already. */

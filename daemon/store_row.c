@@ -65,6 +65,14 @@ bool store_row_is_null(const struct store_row *r, int column)
     return sqlite3_column_type(r->st, column) == SQLITE_NULL;
 }
 
+bool store_row_is_text(const struct store_row *r, int column, const char *text)
+{
+    size_t n = strlen(text);
+    return sqlite3_column_type(r->st, column) == SQLITE_TEXT &&
+           (size_t)sqlite3_column_bytes(r->st, column) == n &&
+           memcmp(sqlite3_column_text(r->st, column), text, n) == 0;
+}
+
 static const char *column_name(const struct store_row *r, int column)
 {
     const char *name = sqlite3_column_name(r->st, column);

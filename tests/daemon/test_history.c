@@ -115,9 +115,13 @@ START_TEST(test_columns_are_sorted)
         history_set_param(h, order[i], "x", &real, rng_below(&rng, 40) / 40.0);
         history_set_param(h, order[i], "l", &logarithmic,
                           exp(-5 * rng_double(&rng)));
+        double sign = rng_below(&rng, 2) == 0 ? -1 : 1; /* of a zero, too */
+        history_set_param(h, order[i], "s", &wider,
+                          sign * ldexp(rng_below(&rng, 4), 40 - (int)(i % 80)));
     }
     check_column(h, 0, N);
     check_column(h, 1, N);
+    check_column(h, 2, N);
     ck_assert_ptr_null(history_column(h, 0).log_value);
     ck_assert_ptr_nonnull(history_column(h, 1).log_value);
     for (size_t i = 0; i < N; i += 2) {
@@ -128,8 +132,8 @@ START_TEST(test_columns_are_sorted)
     check_column(h, 1, N);
     history_add(h); /* a column that comes late has room for all */
     history_set_param(h, N, "late", &real, 0.5);
-    check_column(h, 2, 1);
-    ck_assert(isnan(history_param(h, 0, 2)));
+    check_column(h, 3, 1);
+    ck_assert(isnan(history_param(h, 0, 3)));
     history_free(h);
 }
 END_TEST
