@@ -241,7 +241,8 @@ static void start_trial(struct study *s, struct study_trial *t,
     t->start_ms = t->start_ms != 0 ? t->start_ms : a->at_ms;
     t->attempt_ms = a->at_ms;
     t->not_before_ms = 0;
-    t->progress = (struct study_progress){
+    t->progress = mem_grow(t->progress, 1, sizeof(*t->progress));
+    *t->progress = (struct study_progress){
         .phase = "start",
         .loss = NAN,
         .next_epoch = -1,
@@ -320,23 +321,25 @@ static void discard(struct study_trial *t, const char *file)
     }
 }
 
-/* A clock that was set back makes no attempt shorter than nothing. */
-static void stop_work(struct study_trial *t, int64_t ended_ms)
+/* What END_ATTEMPT and FINISH_TRIAL share: the attempt is over. A clock that
+ * was set back makes none shorter than nothing. */
+static void stop_work(struct study_trial *t, const struct action *a)
 {
-    if (t->attempt_ms > 0) {
-        t->worked_ms += max_of(ended_ms - t->attempt_ms, 0);
-    }
+    int64_t ms = t->attempt_ms > 0 ? a->end.ended_ms - t->attempt_ms : 0;
+    t->worked_ms += max_of(ms, 0);
     t->attempt_ms = 0;
+    free(t->progress);
+    t->progress = NULL;
+    t->cause = a->end.cause;
+    set_text(&t->message, a->end.message);
+    t->place = a->end.place;
+    t->n_at_place = a->end.n_at_place;
 }
 
 static void end_attempt(struct study *s, struct study_trial *t,
                         const struct action *a)
 {
-    stop_work(t, a->end.ended_ms);
-    t->cause = a->end.cause;
-    set_text(&t->message, a->end.message);
-    t->place = a->end.place;
-    t->n_at_place = a->end.n_at_place;
+    stop_work(t, a);
     set_state(s, t, TRIAL_WAITING);
 }
 
@@ -358,11 +361,7 @@ static void consider_best(struct study *s, const struct study_trial *t)
 static void finish_trial(struct study *s, struct study_trial *t,
                          const struct action *a)
 {
-    stop_work(t, a->end.ended_ms);
-    t->cause = a->end.cause;
-    set_text(&t->message, a->end.message);
-    t->place = a->end.place;
-    t->n_at_place = a->end.n_at_place;
+    stop_work(t, a);
     t->value = a->end.value;
     t->best_epoch = a->end.best_epoch;
     t->memory = a->end.memory;
@@ -432,7 +431,9 @@ static void apply_trial(struct study *s, struct study_trial *t,
         t->nondeterministic = true;
         break;
     case ACTION_PROGRESS:
-        t->progress = a->progress;
+        if (t->progress != NULL) { /* it may have ended in this decision */
+            *t->progress = a->progress;
+        }
         break;
     case ACTION_DEATH:
         s->deaths[s->n_deaths++ % STUDY_DEATHS] =

@@ -15,7 +15,8 @@ static int64_t hang_ms(const struct mirror *m, const struct slot *slot)
 {
     const struct study_trial *trial =
         mirror_trial(m, slot->id.study, slot->id.number);
-    int64_t pace = trial != NULL ? PAUSES * trial->progress.pause_ms : 0;
+    bool runs = trial != NULL && trial->progress != NULL;
+    int64_t pace = runs ? PAUSES * trial->progress->pause_ms : 0;
     return pace > SCHED_HANG_MS ? pace : SCHED_HANG_MS;
 }
 

@@ -62,7 +62,7 @@ static void set_progress(const struct turn *t, int slot, const struct study *s,
 static void progress(const struct turn *t, const struct event *e,
                      const struct study *s, const struct study_trial *trial)
 {
-    const struct study_progress *old = &trial->progress, *new = &e->progress;
+    const struct study_progress *old = trial->progress, *new = &e->progress;
     bool moved = strncmp(old->phase, new->phase, sizeof(old->phase)) != 0 ||
                  old->epoch != new->epoch || old->step != new->step;
     struct study_progress p = moved ? moved_on(t, old) : *old;
@@ -92,7 +92,7 @@ static int64_t max_epochs_of(const struct study *s,
 static char *report_fault(const struct study *s,
                           const struct study_trial *trial, int64_t epoch)
 {
-    int64_t next = trial->progress.next_epoch;
+    int64_t next = trial->progress->next_epoch;
     int64_t max = max_epochs_of(s, trial);
     bool is_exact = study_counts_epochs(s);
     const char *unit = is_exact ? "epoch" : "step";
@@ -173,7 +173,7 @@ static void report(const struct turn *t, const struct event *e,
                       sizeof(e->report.metrics)) != 0) {
         turn_add_trial(t, ACTION_FLAG_TRIAL, s, trial);
     }
-    struct study_progress p = moved_on(t, &trial->progress);
+    struct study_progress p = moved_on(t, trial->progress);
     p.next_epoch = epoch + 1;
     set_progress(t, e->slot, s, trial, p);
 }
@@ -221,7 +221,7 @@ static void checkpoint(const struct turn *t, const struct event *e,
                        const struct study *s, const struct study_trial *trial)
 {
     const struct study_checkpoint *new = &e->checkpoint.file;
-    int64_t next = trial->progress.next_epoch;
+    int64_t next = trial->progress->next_epoch;
     int64_t most = next >= 0 ? next : (int64_t)trial->n_reports;
     /* Beyond the reports, a resume from it would leave a gap. */
     if (new->epoch < 0 || new->epoch > most || new->step < 0 || new->size < 0 ||
@@ -248,7 +248,7 @@ static void checkpoint(const struct turn *t, const struct event *e,
     if (replaces) {
         drop_file(t, s, trial, a);
     }
-    set_progress(t, e->slot, s, trial, moved_on(t, &trial->progress));
+    set_progress(t, e->slot, s, trial, moved_on(t, trial->progress));
 }
 
 /* Written while its trial was being pruned: nobody will ever refer to it. (A
@@ -322,7 +322,7 @@ static void data_is_gone(const struct turn *t, const struct study *s,
                          const struct study_trial *trial, const char *message)
 {
     turn_end_attempt(t, s, trial, TRIAL_CAUSE_DATA, message);
-    if (!s->is_prepared || trial->progress.started_ms < s->prepared_ms) {
+    if (!s->is_prepared || trial->progress->started_ms < s->prepared_ms) {
         return;
     }
     turn_add(t, ACTION_UNPREPARED, s->id);

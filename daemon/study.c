@@ -55,6 +55,7 @@ static void trial_free(struct study_trial *t)
     free(t->message);
     free(t->fixed);
     free(t->reports);
+    free(t->progress);
     checkpoint_free(t->last);
     checkpoint_free(t->previous);
     checkpoint_free(t->best);
@@ -89,7 +90,6 @@ struct study_trial *study_add_trial(struct study *s, int64_t trial_id)
         .value = NAN,
         .best_epoch = -1,
         .place = -1,
-        .progress = {.next_epoch = -1, .loss = NAN},
     };
     /* Room grows by doubling: the capacity is the power of two at or above. */
     if ((s->n_trials & (s->n_trials - 1)) == 0) {

@@ -83,7 +83,7 @@ struct study_trial {
     int64_t place;         /* n_reports when an attempt last died, -1: never */
     int64_t n_at_place;    /* deaths there, in a row */
     int64_t not_before_ms; /* memory only, monotonic: backoff */
-    struct study_progress progress; /* of the running attempt */
+    struct study_progress *progress; /* of a RUNNING one's attempt, else NULL */
 };
 
 enum { STUDY_DEATHS = 5 }; /* remembered */

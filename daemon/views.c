@@ -155,9 +155,9 @@ static void put_checkpoint(const struct study *s, const struct study_trial *t,
 static void put_progress(const struct study_trial *t,
                          const struct views_time *time, struct json_out *w)
 {
-    const struct study_progress *p = &t->progress;
+    const struct study_progress *p = t->progress;
     json_put_key(w, "progress");
-    if (t->state != TRIAL_RUNNING) {
+    if (p == NULL) {
         json_put_null(w);
         return;
     }
@@ -178,9 +178,9 @@ static void put_progress(const struct study_trial *t,
 static int64_t duration_ms(const struct study_trial *t,
                            const struct views_time *time)
 {
-    if (t->state == TRIAL_RUNNING) {
-        return t->progress.started_ms > 0
-                   ? t->worked_ms + time->mono_ms - t->progress.started_ms
+    if (t->progress != NULL) {
+        return t->progress->started_ms > 0
+                   ? t->worked_ms + time->mono_ms - t->progress->started_ms
                    : -1;
     }
     if (t->attempt > 0) {

@@ -239,7 +239,7 @@ START_TEST(what_only_memory_knows_is_not_compared)
     tell(&other);
     story_study(&other, id)->is_prepared = false;
     story_trial(&other, id, 0)->not_before_ms = 5;
-    story_trial(&other, id, 0)->progress.step = 5;
+    story_trial(&other, id, 0)->progress->step = 5;
     other.m->slots[0].state = SLOT_ABSENT;
     other.m->next_seq = 1000;
     expect(NULL);
