@@ -440,7 +440,7 @@ END_TEST
 START_TEST(an_adoption_never_passes_the_target)
 {
     int64_t id = story_begin(&st, 1, 3);
-    double value = 0.5;
+    double value = 5e-4;
     const struct event wait = {
         .kind = EVENT_ENQUEUE, .study = id, .enqueue = {&value}};
     struct spec spec = story_spec("s", 2);

@@ -71,7 +71,8 @@ static void teardown(void)
 
 static const char *const complete_0 =
     "{\"number\":0,\"seq\":6,\"state\":\"COMPLETE\",\"value\":0.5,"
-    "\"best_epoch\":3,\"n_epochs\":4,\"start\":1000,\"end\":43000,"
+    "\"best_epoch\":3,\"n_epochs\":4,\"start\":1000,\"end\":43000,\"duration_"
+    "ms\":42000,"
     "\"params\":{\"lr\":0.00123456,\"emb_dim\":64}}";
 
 START_TEST(an_end_is_news_once)
