@@ -48,10 +48,11 @@ static bool has_place(const struct mirror *m, const struct study *s)
     return begun < places;
 }
 
-/* From the end, because few wait and they are young; ends when all were seen.
- */
-static const struct study_trial *first_waiting(const struct turn *t,
-                                               const struct study *s)
+/* The first that may start now; one that was never begun needs a place, and
+ * without one stands in nobody's way. From the end, because few wait and they
+ * are young; ends when all were seen. */
+static const struct study_trial *
+first_waiting(const struct turn *t, const struct study *s, bool is_place_free)
 {
     const struct study_trial *first = NULL;
     int64_t left = s->n_by_state[TRIAL_WAITING];
@@ -59,7 +60,9 @@ static const struct study_trial *first_waiting(const struct turn *t,
         const struct study_trial *trial = s->trials[i - 1];
         if (trial->state == TRIAL_WAITING) {
             left--;
-            first = trial->not_before_ms <= t->mono_ms ? trial : first;
+            bool may_start = trial->not_before_ms <= t->mono_ms &&
+                             (trial->attempt > 0 || is_place_free);
+            first = may_start ? trial : first;
         }
     }
     return first;
@@ -156,13 +159,14 @@ static bool start_in(const struct turn *t, const struct study *s, int slot)
         turn_add(t, ACTION_PREPARE, s->id)->slot = slot;
         return true;
     }
-    const struct study_trial *trial = first_waiting(t, s);
-    if (trial != NULL && (trial->attempt > 0 || has_place(t->m, s))) {
+    bool is_place_free = has_place(t->m, s);
+    const struct study_trial *trial = first_waiting(t, s, is_place_free);
+    if (trial != NULL) {
         start_trial(t, s, trial, slot);
         return true;
     }
-    if (trial == NULL && sched_n_counted(s) < s->spec.n_trials &&
-        !is_exhausted(t, s) && has_place(t->m, s)) {
+    if (is_place_free && sched_n_counted(s) < s->spec.n_trials &&
+        !is_exhausted(t, s)) {
         start_new_trial(t, s, slot);
         return true;
     }

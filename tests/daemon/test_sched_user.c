@@ -436,6 +436,34 @@ START_TEST(optunas_studies_are_only_looked_at)
 }
 END_TEST
 
+/* Optuna failed it, so that it has a low number and no attempt of ours; what
+ * has begun since goes on all the same. */
+START_TEST(a_retry_without_a_place_stands_in_nobodys_way)
+{
+    int64_t id = story_begin(&st, 1, 3);
+    story_failed(&st, 0, TRIAL_CAUSE_INVALID);
+    story_idle(&st, 0);
+    story_next(&st);
+    ck_assert_int_eq(st.m->slots[0].id.number, 1);
+    story_user(&st, EVENT_PAUSE, id);
+    ck_assert_int_eq(story_event(&st, (struct event){.kind = EVENT_RETRY,
+                                                     .study = id,
+                                                     .retry = {-1}}),
+                     0);
+    story_trial(&st, id, 0)->attempt = 0;
+    story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
+    ck_assert_int_eq(story_resume(&st, id, 0), 0);
+    story_idle(&st, 0);
+    story_wait(&st, 120000);
+    story_next(&st);
+    ck_assert_int_eq(st.m->slots[0].id.study, id);
+    ck_assert_int_eq(st.m->slots[0].id.number, 1);
+    story_finish(&st, 0, 0.5);
+    ck_assert_int_eq(st.m->slots[0].id.number, 0);
+    story_fini(&st);
+}
+END_TEST
+
 /* What waits will be run, and counts then. */
 START_TEST(an_adoption_never_passes_the_target)
 {
@@ -482,6 +510,7 @@ Suite *suite(void)
         a_deleted_preparation_is_killed,
         optunas_studies_are_only_looked_at,
         an_adoption_never_passes_the_target,
+        a_retry_without_a_place_stands_in_nobodys_way,
     };
     Suite *s = suite_create("sched_user");
     TCase *c = tcase_create("stories");
