@@ -170,8 +170,10 @@ static void fail_at(const struct turn *t, const struct study *s,
                     const struct study_trial *trial, enum trial_cause cause,
                     char *message, int64_t place, int64_t n_at_place)
 {
-    if (may_not_fail(s)) {
-        end_attempt(t, s, trial, cause, message, place, n_at_place);
+    if (may_not_fail(s)) { /* the next death there will */
+        int64_t most = SCHED_DEATHS_AT_ONE_PLACE - 1;
+        end_attempt(t, s, trial, cause, message, place,
+                    n_at_place < most ? n_at_place : most);
         free(message);
         return;
     }
