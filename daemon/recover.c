@@ -44,7 +44,8 @@ static int flush(void *ctx, struct err *err)
 static int load(void *ctx, struct mirror *m, struct err *err)
 {
     const struct daemon *d = ctx;
-    return store_load(d->store, m, err);
+    int rc = store_adopt_trials(d->store, err);
+    return rc == 0 ? store_load(d->store, m, err) : rc;
 }
 
 static int verify(void *ctx, const struct mirror *m, struct err *err)

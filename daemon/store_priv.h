@@ -154,11 +154,6 @@ MUST_CHECK int store_migrate(struct store *s, struct err *err);
 /* The text of schema/001_optuna.sql. */
 const char *store_optuna_schema(void);
 
-/* --- store_adopt.c -------------------------------------------------------- */
-/* What Optuna did to our studies while no daemon had them becomes known: its
- * trials get a row beside ours and an event ADOPT_TRIAL. */
-MUST_CHECK int store_adopt_trials(struct store *s, struct err *err);
-
 /* --- store_copy.c --------------------------------------------------------- */
 /* All of a file into the store's empty database. */
 MUST_CHECK int store_copy_pages(struct store *s, const char *path,

@@ -34,6 +34,50 @@ static void begin(void)
     begin_epochs(4);
 }
 
+/* Optuna's enqueue_trial, and a number that the daemon was about to give: it
+ * is adopted, and nobody else's study has to wait for it. */
+START_TEST(a_trial_that_optuna_enqueues_meanwhile_is_adopted)
+{
+    home_init(&h);
+    home_start(&h, one);
+    for (int i = 0; i < 2; i++) {
+        char *config =
+            mem_printf("{\"study\": \"s%d\", \"n_trials\": 3000, \"objective\":"
+                       " {\"type\": \"function\", \"function\": \"branin\"},"
+                       " \"params\": {\"x\": {\"float\": [-5, 10]},"
+                       " \"y\": {\"float\": [0, 15]}}}",
+                       i);
+        EXPECT(&h, 0, NULL, "run", home_file(&h, "s.json", config), "--detach");
+        free(config);
+    }
+    ck_assert(home_wait(&h,
+                        "SELECT count(*) FROM trials WHERE study_id = 1 "
+                        "AND state = 'COMPLETE'",
+                        5, 20000));
+    home_exec(&h, "BEGIN IMMEDIATE; INSERT INTO trials (number, study_id,"
+                  " state) SELECT count(*), 1, 'WAITING' FROM trials WHERE"
+                  " study_id = 1;"
+                  "INSERT INTO trial_system_attributes (trial_id, key,"
+                  " value_json) VALUES (last_insert_rowid(), 'fixed_params',"
+                  " '{\"x\": 3.25}'); COMMIT");
+    ck_assert(home_wait(&h,
+                        "SELECT count(*) FROM trial_params p JOIN trials t"
+                        " ON t.trial_id = p.trial_id WHERE param_value ="
+                        " 3.25 AND state = 'COMPLETE'",
+                        1, 30000));
+    long long before =
+        home_count(&h, "SELECT count(*) FROM trials WHERE study_id"
+                       " = 2 AND state = 'COMPLETE'");
+    ck_assert(home_wait(&h,
+                        "SELECT count(*) FROM trials WHERE study_id = 2"
+                        " AND state = 'COMPLETE'",
+                        before + 5, 20000));
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    home_check(&h, "adopted");
+    home_fini(&h);
+}
+END_TEST
+
 static void finish(const char *context)
 {
     home_start(&h, one);
@@ -348,5 +392,9 @@ Suite *suite(void)
     tcase_add_test(c, a_damaged_backup_is_named);
     tcase_add_test(c, a_locked_database_ends_no_worker);
     suite_add_tcase(s, c);
+    TCase *others = tcase_create("others");
+    tcase_set_timeout(others, 120);
+    tcase_add_test(others, a_trial_that_optuna_enqueues_meanwhile_is_adopted);
+    suite_add_tcase(s, others);
     return s;
 }
