@@ -159,10 +159,10 @@ static enum MHD_Result refuse(struct exchange *x, const struct refusal *r)
 }
 
 static enum MHD_Result begin(struct exchange *x, const char *method,
-                             const char *url)
+                             const char *url, const char *version)
 {
     const struct refusal *r =
-        gate_judge(x->peer, x->connection, method, url, &x->asset);
+        gate_judge(x->peer, x->connection, method, url, version, &x->asset);
     if (r == NULL && x->asset == NULL) {
         /* The gate let pass only these. */
         x->request.method = strcmp(method, "GET") == 0    ? "GET"
@@ -204,13 +204,12 @@ enum MHD_Result exchange_on_request(void *door, struct MHD_Connection *c,
 {
     struct exchange *x = *exchange;
     (void)door;
-    (void)version;
     if (x == NULL) {
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
         x = exchange_new(info->socket_context, c);
         *exchange = x;
-        return begin(x, method, url);
+        return begin(x, method, url, version);
     }
     if (*n > 0) {
         buf_add(&x->body, bytes, *n);

@@ -2,6 +2,7 @@
  * body is read. */
 #include "daemon/http/http_priv.h"
 
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -59,28 +60,67 @@ const char *gate_header(struct MHD_Connection *c, const char *name, int *n)
 
 /* --- one judgement each; NULL: nothing to say --- */
 
-static enum MHD_Result add_line(void *sum, enum MHD_ValueKind kind,
-                                const char *name, const char *value)
+/* Addresses in the library's buffer, as numbers: they are only compared. */
+struct head {
+    uintptr_t at;  /* behind what was judged so far, before its line's end */
+    size_t length; /* of what was judged, at least */
+    bool is_in_place, is_bad;
+};
+
+/* Where the text stands does not matter to a library that keeps copies. */
+static void judge_text(struct head *h, const char *text, size_t n, size_t gap,
+                       bool is_exact)
 {
+    uintptr_t at = (uintptr_t)text;
+    bool is_there = is_exact ? at == h->at + gap : at >= h->at + gap;
+    h->is_bad |= (h->is_in_place && !is_there) ||
+                 memchr(text, '\0', n) != NULL || memchr(text, '\r', n) != NULL;
+    h->at = at + n;
+    h->length += gap + n;
+}
+
+static enum MHD_Result on_line(void *head, enum MHD_ValueKind kind,
+                               const char *name, size_t name_len,
+                               const char *value, size_t value_len)
+{
+    struct head *h = head;
     (void)kind;
-    *(size_t *)sum += strlen(name) + strlen(": ") +
-                      strlen(value != NULL ? value : "") + strlen("\r\n");
+    judge_text(h, name, name_len, strlen("\r\n"), true);
+    judge_text(h, value != NULL ? value : "", value_len, strlen(":"), false);
+    h->is_bad |= name_len == 0 || strcspn(name, " \t") < name_len;
     return MHD_YES;
 }
 
 /* The library takes bare line feeds, folded lines and NULs, each of which
- * another reader may take for something else. It does not tell of them, but of
- * the head's size: that of the lines it read, written as everybody writes
- * them. */
-static const struct refusal *
-judge_head(struct peer *p, struct MHD_Connection *c, const char *method)
+ * another reader may take for something else. It does not tell of them, but it
+ * cuts the head where it was read: behind a line that CR LF ended the next one
+ * stands two bytes further, behind a bare line feed one, and a folded line is
+ * a copy elsewhere. (A NUL before a bare line feed is the one thing that looks
+ * like CR LF: it has written NULs over both.) Of a library that copies the
+ * version only the sizes are known: the head is not shorter than its parts. */
+static const struct refusal *judge_head(struct peer *p,
+                                        struct MHD_Connection *c,
+                                        const char *method, const char *url,
+                                        const char *version)
 {
-    size_t sum = strlen(method) + strlen(" ") + p->url_len +
-                 strlen(" HTTP/1.1\r\n") + strlen("\r\n");
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(c, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    MHD_get_connection_values(c, MHD_HEADER_KIND, add_line, &sum);
-    return info == NULL || info->header_size != sum ? &HEAD : NULL;
+    if (info == NULL) {
+        return &HEAD;
+    }
+    uintptr_t begin = (uintptr_t)method, end = begin + info->header_size;
+    struct head h = {.at = begin,
+                     .is_in_place = (uintptr_t)version > begin &&
+                                    (uintptr_t)version < end};
+    judge_text(&h, method, strlen(method), 0, true);
+    judge_text(&h, url, strlen(url), strlen(" "), true);
+    h.at += p->url_len - strlen(url); /* the query */
+    judge_text(&h, version, strlen(version), strlen(" "), true);
+    h.is_bad |= strlen(version) != strlen("HTTP/1.1");
+    MHD_get_connection_values_n(c, MHD_HEADER_KIND, on_line, &h);
+    h.is_bad |= h.is_in_place && h.at + strlen("\r\n\r\n") != end;
+    return h.is_bad || h.length + strlen("\r\n\r\n") > info->header_size ? &HEAD
+                                                                         : NULL;
 }
 
 /* The library takes requests with two lengths and believes one of them; who
@@ -200,12 +240,13 @@ const char *gate_api_path(const char *url)
 
 const struct refusal *gate_judge(struct peer *p, struct MHD_Connection *c,
                                  const char *method, const char *url,
+                                 const char *version,
                                  const struct asset **asset)
 {
     struct http_server *s = p->door->server;
     bool is_local = p->door->is_local, is_api = gate_api_path(url) != NULL;
     const struct refusal *r =
-        p->is_stranger ? &STRANGER : judge_head(p, c, method);
+        p->is_stranger ? &STRANGER : judge_head(p, c, method, url, version);
     if (r == NULL) {
         r = judge_framing(c);
     }

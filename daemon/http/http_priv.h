@@ -96,6 +96,7 @@ struct refusal {
  * set when a page file is asked for. */
 const struct refusal *gate_judge(struct peer *p, struct MHD_Connection *c,
                                  const char *method, const char *url,
+                                 const char *version,
                                  const struct asset **asset);
 /* The part of url below /api/v1, or NULL. */
 const char *gate_api_path(const char *url);

@@ -363,12 +363,60 @@ START_TEST(test_line_ends)
         "GET /api/v1/a HTTP/1.1\r\n" HOST TOKEN "Connection: close\r\n\n",
         "GET /api/v1/a HTTP/1.1\r\nX: y\r\n z\r\n" HOST TOKEN CLOSE,
         "GET /api/v1/a HTTP/1.1\r\n" HOST TOKEN "X: y\r\n\tz\r\n" CLOSE,
-        "GET /api/v1/a?b=1&c&=&d= HTTP/1.1\r\nX: y\n" HOST TOKEN CLOSE};
+        "GET /api/v1/a?b=1&c&=&d= HTTP/1.1\r\nX: y\n" HOST TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\nHost: 127.0.0.1:{PORT}\r\n \r\n" TOKEN CLOSE,
+        "GET  /api/v1/a HTTP/1.1\r\n" HOST TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\n X: y\r\n" HOST TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\nX : y\r\n" HOST TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\n: y\r\n" HOST TOKEN CLOSE};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         expect(bad[i], 400, "ended by CR LF");
     }
-    expect("GET /api/v1/a?b=1&c&=&d=%41 HTTP/1.1\r\nX: \r\n" HOST TOKEN CLOSE,
-           200, "");
+}
+END_TEST
+
+/* What one line lacks, another has too much. */
+START_TEST(test_line_ends_that_add_up)
+{
+    static const char *const bad[] = {
+        "GET /api/v1/a HTTP/1.1\r\nX:  y\n" HOST TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.1\nX:  y\r\n" HOST TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\nX: y\nZ:  z\r\n" HOST TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\nX: \t y\n" HOST TOKEN
+        "Connection: close\r\n\n",
+        "GET /api/v1/a HTTP/1.1\n" HOST TOKEN "Connection:   close\n\n",
+        "GET  /api/v1/a HTTP/1.1\n" HOST TOKEN CLOSE,
+        "GET  /api/v1/a HTTP/1.1\r\nX:y\r\n" HOST TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\n" HOST "X: y\r" TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\n" HOST "X:  y\r" TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\n" TOKEN "Connection: close\r\n"
+        "Host: 127.0.0.1:{PORT}\n  \r\n\r\n"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        expect(bad[i], 400, "ended by CR LF");
+    }
+    expect("POST /api/v1/a HTTP/1.1\r\n" HOST TOKEN JSON
+           "X:  y\nContent-Length: 2\r\n" CLOSE "{}",
+           400, "ended by CR LF");
+}
+END_TEST
+
+START_TEST(test_blanks_around_a_value)
+{
+    static const char *const good[] = {
+        "GET /api/v1/a?b=1&c&=&d=%41 HTTP/1.1\r\nX: \r\n" HOST TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\nX:\r\n" HOST TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\nX:y\r\n" HOST TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\nX: y \r\n" HOST TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\nHost:127.0.0.1:{PORT}\r\n" TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\nHost: \t127.0.0.1:{PORT}\r\n" TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\nCookie: a=b; c=\"d\"\r\n" HOST TOKEN CLOSE,
+        "GET /api/v1/a HTTP/1.0\r\n" HOST TOKEN "\r\n",
+        "GET /api/v1/a HTTP/1.1\r\n" HOST TOKEN "Connection: close\r\n"
+        "X:\r\n\r\n"};
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        expect(good[i], 200, "");
+    }
+    expect_local("GET /api/v1/a HTTP/1.0\r\n\r\n", 200, "");
 }
 END_TEST
 
@@ -379,6 +427,10 @@ START_TEST(test_nul_bytes)
         "GET /api/v1/a# HTTP/1.1\r\nHost: p\r\n" CLOSE,
         "GET /api/v1/a HTTP/1.1\r\nX#: y\r\nHost: p\r\n" CLOSE,
         "GET /api/v1/a HTTP/1.1\r\nX: #y\r\nHost: p\r\n" CLOSE,
+        "GET# /api/v1/a HTTP/1.1\r\nHost: p\r\n" CLOSE,
+        "GET /api/v1/a HTTP/1.1#\r\nHost: p\r\n" CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\nX:y#\r\nHost: p\r\n" CLOSE,
+        "GET /api/v1/a HTTP/1.1\r\nX:y#z: a\nHost: p\r\n" CLOSE,
         "GET /api/v1/a HTTP/1.1\r\nHost: p#q\r\n" CLOSE};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         char *request = mem_strdup(bad[i]);
@@ -521,6 +573,8 @@ Suite *suite(void)
     tcase_add_test(refuses, test_chunked_body_has_the_same_limit);
     tcase_add_test(refuses, test_framing);
     tcase_add_test(refuses, test_line_ends);
+    tcase_add_test(refuses, test_line_ends_that_add_up);
+    tcase_add_test(refuses, test_blanks_around_a_value);
     tcase_add_test(refuses, test_nul_bytes);
     tcase_add_test(refuses, test_malformed_addresses);
     tcase_add_test(refuses, test_large_heads);
