@@ -103,10 +103,6 @@ static const struct query QUERIES[] = {
         " GROUP BY c.study_id HAVING count(*) > c.n_trials" /* by Optuna: may */
         " AND NOT EXISTS (SELECT 1 FROM parzen_events e WHERE"
         "  e.study_id = c.study_id AND e.kind = 'ADOPT_TRIAL')"},
-    {5, "SELECT format('study %d: finished, but trial %d runs', c.study_id,"
-        "  t.number) FROM parzen_configs c JOIN trials t"
-        " ON t.study_id = c.study_id"
-        " WHERE c.state = 'finished' AND t.state = 'RUNNING'"},
     {6, "SELECT format('study %d, trial %d: FAIL without a cause', t.study_id,"
         "  t.number) FROM trials t JOIN parzen_trials x"
         " ON x.trial_id = t.trial_id"

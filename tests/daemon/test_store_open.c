@@ -515,6 +515,33 @@ START_TEST(test_the_doctor_finds_nothing)
 }
 END_TEST
 
+/* A stop rule ends a study at once, its other trials when their workers have
+ * stopped. */
+START_TEST(test_a_finished_study_may_have_a_running_trial)
+{
+    struct err err;
+    struct actions a;
+    char *said;
+    actions_init(&a);
+    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_add_study(&fix, &a, "s");
+    fix_store_add_trial(&fix, &a, 1, NULL);
+    fix_store_start(&fix, &a, 1, 0);
+    fix_store_must(&fix, &a);
+    struct action *end =
+        actions_add(&a, (struct action){.kind = ACTION_SET_STUDY,
+                                        .seq = fix.mirror->next_seq,
+                                        .at_ms = fix.now_ms,
+                                        .study = 1,
+                                        .number = -1,
+                                        .slot = -1});
+    end->set_study.state = STUDY_FINISHED;
+    fix_store_must(&fix, &a);
+    ck_assert_msg(check(&said) == 0, "%s", said);
+    free(said);
+}
+END_TEST
+
 static const struct {
     const char *sql, *sentence; /* sql NULL: see the test */
 } ILLS[] = {
@@ -591,6 +618,7 @@ Suite *suite(void)
     tcase_add_test(t, test_hostile_rows);
     tcase_add_loop_test(t, test_the_last_id_is_refused, 0, 2);
     tcase_add_test(t, test_the_doctor_finds_nothing);
+    tcase_add_test(t, test_a_finished_study_may_have_a_running_trial);
     tcase_add_loop_test(t, test_the_doctor_finds, 0, (int)ARRAY_LEN(ILLS));
     suite_add_tcase(s, t);
     return s;
