@@ -15,6 +15,9 @@
  *   is raised by what is missing, and a study that had nothing left to do runs
  *   again, as does a failed one whose trials are retried; any other goes on
  *   when it is resumed;
+ * - a finished study is resumed without a target when trials wait, or when a
+ *   stop rule ended it before its target; one that came to its target, or to
+ *   the end of its space, needs a larger one;
  * - no trial fails beyond max_failures: what runs beside the one that ended the
  *   study, or fails after the user's stop, is put back; after a resume the next
  *   failure ends it again;

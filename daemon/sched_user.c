@@ -90,13 +90,24 @@ static bool has_work(const struct study *s, int64_t target)
            sched_n_counted(s) > study_n_finished(s);
 }
 
-/* A finished study goes on only when the user says how far: else a script that
- * resumes what it finds would run it for ever. */
+/* Did it end because nothing was left to do? One that a stop rule ended has
+ * a rest that would run, too: that waits for the user's resume. */
+static bool is_through(const struct study *s)
+{
+    size_t n;
+    return s->state == STUDY_FINISHED &&
+           (study_n_finished(s) >= s->spec.n_trials ||
+            sampler_is_exhausted(&s->spec, s->history, &n));
+}
+
+/* A study that came to its end goes on only when the user says how far: else a
+ * script that resumes what it finds would run it for ever. */
 static int check_finished(const struct study *s, int64_t target,
                           struct err *err)
 {
+    bool is_over = is_through(s) && s->n_by_state[TRIAL_WAITING] == 0;
     if (s->state == STUDY_FINISHED &&
-        (target == 0 || target <= study_n_finished(s))) {
+        (target == 0 ? is_over : target <= study_n_finished(s))) {
         return err_set(err, ERR_CONFLICT,
                        "study '%s' is finished (%" PRId64 " of %" PRId64
                        " trials): give a larger target to go on",
@@ -237,16 +248,6 @@ static int64_t target_with(const struct study *s, int64_t n)
 {
     int64_t needed = sched_n_counted(s) + n;
     return needed > s->spec.n_trials ? needed : s->spec.n_trials;
-}
-
-/* Did it end because nothing was left to do? One that a stop rule ended has
- * a rest that would run, too: that waits for the user's resume. */
-static bool is_through(const struct study *s)
-{
-    size_t n;
-    return s->state == STUDY_FINISHED &&
-           (study_n_finished(s) >= s->spec.n_trials ||
-            sampler_is_exhausted(&s->spec, s->history, &n));
 }
 
 static int enqueue(const struct turn *t, const struct study *s,

@@ -142,9 +142,9 @@ int cmd_resume(struct cli *c, int argc, char **argv)
         .args = "STUDY",
         .doc =
             "Continues an interrupted, paused, stopped or failed study, or "
-            "a finished one to a larger target; or with a changed config, as "
-            "far as it keeps its trials true. Starts the daemon if none "
-            "runs.",
+            "one that a stop rule ended; one that came to its target needs a "
+            "larger one (--trials). Or goes on with a changed config, as far "
+            "as it keeps its trials true. Starts the daemon if none runs.",
         .n_min = 1,
         .n_max = 1,
         .options = options,
@@ -234,8 +234,7 @@ static void tell_trials(struct cli *c, const struct json *study, int64_t target)
     tell(c, study);
     if (strcmp(state, "running") != 0 &&
         field_int(field_get(study, "counts"), "WAITING", 0) > 0) {
-        cli_say(c, "They wait: parzen resume '%s'%s lets it go on.", name,
-                strcmp(state, "finished") == 0 ? " --trials N" : "");
+        cli_say(c, "They wait: parzen resume '%s' lets it go on.", name);
     }
 }
 

@@ -285,6 +285,39 @@ START_TEST(a_study_that_a_stop_rule_ended_waits_with_what_is_enqueued)
 }
 END_TEST
 
+static void resume_what_a_value_ended(bool enqueues)
+{
+    int64_t id = story_begin(&st, 1, 2);
+    struct study *s = story_study(&st, id);
+    double value = 5e-4;
+    struct event e = {.kind = EVENT_ENQUEUE, .study = id, .enqueue = {&value}};
+    s->spec.stop.value = 0.9;
+    story_finish(&st, 0, 0.9);
+    ck_assert_int_eq(s->state, STUDY_FINISHED);
+    if (enqueues) {
+        ck_assert_int_eq(story_event(&st, e), 0);
+    }
+    ck_assert_int_eq(story_resume(&st, id, 0), 0);
+    ck_assert_int_eq(s->state, STUDY_RUNNING);
+    ck_assert_int_eq(story_next(&st), 1);
+    ck_assert_int_eq(st.m->slots[0].id.number, 1);
+    story_finish(&st, 0, 0.1);
+    ck_assert_int_eq(s->state, STUDY_FINISHED);
+    ck_assert_int_eq(s->spec.n_trials, 2);
+    story_refused(&st, (struct event){.kind = EVENT_RESUME, .study = id},
+                  ERR_CONFLICT);
+    ck_assert_ptr_nonnull(strstr(st.err.msg, "larger target"));
+    story_fini(&st);
+}
+
+/* The target was not reached: that is how far the user has said it goes. */
+START_TEST(a_study_that_a_stop_rule_ended_needs_no_larger_target)
+{
+    resume_what_a_value_ended(false);
+    resume_what_a_value_ended(true);
+}
+END_TEST
+
 /* All points were tried, and the target is far: those that failed are what is
  * left to do. */
 START_TEST(an_exhausted_study_runs_again_for_its_failed_trials)
@@ -302,6 +335,8 @@ START_TEST(an_exhausted_study_runs_again_for_its_failed_trials)
     }
     int64_t n = study_n_finished(s);
     ck_assert_int_lt(n, 9);
+    story_refused(&st, (struct event){.kind = EVENT_RESUME, .study = id},
+                  ERR_CONFLICT);
     struct event e = {.kind = EVENT_RETRY, .study = id, .retry = {-1}};
     ck_assert_int_eq(story_event(&st, e), 0);
     ck_assert_int_eq(s->state, STUDY_RUNNING);
@@ -502,6 +537,7 @@ Suite *suite(void)
         what_is_not_searched_is_not_enqueued,
         a_target_makes_room_for_what_is_enqueued,
         a_study_that_a_stop_rule_ended_waits_with_what_is_enqueued,
+        a_study_that_a_stop_rule_ended_needs_no_larger_target,
         an_exhausted_study_runs_again_for_its_failed_trials,
         failed_trials_can_be_retried_by_cause,
         a_target_makes_room_for_what_is_retried,
