@@ -287,7 +287,7 @@ void store_close(struct store *s)
     free(s);
 }
 
-static void undo(struct store *s)
+void store_undo(struct store *s)
 {
     s->is_open = false;
     s->put_seq = s->acked.seq;
@@ -312,7 +312,7 @@ int store_put(struct store *s, const struct mirror *m, const struct actions *a,
         }
     }
     if (rc != 0) {
-        undo(s);
+        store_undo(s);
     }
     return rc;
 }
@@ -324,7 +324,7 @@ int store_flush(struct store *s, struct err *err)
     }
     int rc = store_run(s, STORE_COMMIT, NULL, 0, NULL, err);
     if (rc != 0) {
-        undo(s);
+        store_undo(s);
         return rc;
     }
     s->is_open = false;
@@ -363,7 +363,7 @@ int store_probe(struct store *s, struct err *err)
         rc = store_run(s, STORE_COMMIT, NULL, 0, NULL, err);
     }
     if (rc != 0) {
-        undo(s);
+        store_undo(s);
     }
     return rc;
 }

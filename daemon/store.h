@@ -45,10 +45,12 @@ MUST_CHECK int store_probe(struct store *s, struct err *err);
 
 /* What another program (Optuna) did to our studies' trials becomes known: they
  * get a row beside ours and an event ADOPT_TRIAL. Opening does it; again before
- * a load of a database that was open to others meanwhile. */
+ * a load of a database that was open to others meanwhile. What was put and not
+ * flushed is undone. */
 MUST_CHECK int store_adopt_trials(struct store *s, struct err *err);
 
-/* Fill an empty mirror from the rows. CORRUPT names row and reason. A study
+/* Fill an empty mirror from the rows; what was put and not flushed is undone
+ * and is none of them. CORRUPT names row and reason. A study
  * made by Optuna is loaded too (is_foreign). Rows are bytes from outside:
  * checked, never asserted. On failure m is to be thrown away. */
 MUST_CHECK int store_load(struct store *s, struct mirror *m, struct err *err);

@@ -56,6 +56,9 @@ static const char ADOPT[] =
 int store_adopt_trials(struct store *s, struct err *err)
 {
     int64_t n;
+    if (s->is_open) {
+        store_undo(s);
+    }
     int rc = store_query_int(s, "SELECT count(*) FROM (" CHANGED ")", &n, err);
     if (rc == 0 && n > 0) {
         rc = store_exec(s, ADOPT, err);

@@ -1,4 +1,5 @@
-/* Rows -> an empty mirror, in one read transaction.
+/* Rows -> an empty mirror, in one read transaction. What was put and not
+ * flushed is no row: it is undone first.
  *
  * Memory is filled through mirror_apply, by the actions that would have led to
  * the rows, so that what memory derives (counts, the best trial, the history)
@@ -271,6 +272,9 @@ static int load_counters(struct store *s, struct mirror *m, struct err *err)
 
 int store_load(struct store *s, struct mirror *m, struct err *err)
 {
+    if (s->is_open) {
+        store_undo(s);
+    }
     int rc = store_exec(s, "BEGIN", err);
     if (rc == 0) {
         rc = load_studies(s, m, err);

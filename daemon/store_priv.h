@@ -100,6 +100,8 @@ MUST_CHECK int store_query_int(struct store *s, const char *sql, int64_t *out,
                                struct err *err);
 /* Leave a transaction that may or may not be open. */
 void store_rollback(struct store *s);
+/* What was put and not flushed was never put. */
+void store_undo(struct store *s);
 
 /* "file:PATH?QUERY" with what a URI cannot hold escaped; owned. */
 char *store_uri(const char *path, const char *query);

@@ -204,6 +204,28 @@ START_TEST(words_wait_until_they_are_taken)
 }
 END_TEST
 
+/* Trouble that was found elsewhere, while a decision waits for its commit: it
+ * is undone on both sides, and taken whole later. */
+START_TEST(trouble_from_outside_undoes_what_was_put)
+{
+    struct err err, why;
+    (void)err_set(&why, ERR_BUSY, "not now");
+    ck_assert_int_eq(hear(report(1)), 0);
+    ck_assert_int_eq(ledger_fail(&ledger, &why), ERR_BUSY);
+    ck_assert_uint_eq(trial()->n_reports, 1);
+    expect_store_equal();
+    ck_assert_int_eq(hear(report(2)), ERR_BUSY);
+    code = ERR_BUSY;
+    countdown = 2; /* load and a word pass: nothing of them is written */
+    ck_assert_int_eq(ledger_replay(&ledger, &done, &err), ERR_BUSY);
+    ck_assert_uint_eq(trial()->n_reports, 1);
+    expect_store_equal();
+    ck_assert_int_eq(ledger_replay(&ledger, &done, &err), 0);
+    ck_assert_uint_eq(trial()->n_reports, 3);
+    expect_store_equal();
+}
+END_TEST
+
 /* A word that waited would have its worker killed, but that one is gone: the
  * one that has come since lives. */
 START_TEST(who_comes_later_is_not_killed)
@@ -270,6 +292,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_loop_test(c, words_wait_until_they_are_taken, 0, 2);
     tcase_add_loop_test(c, words_that_are_never_taken_are_lost, 0, 4);
+    tcase_add_test(c, trouble_from_outside_undoes_what_was_put);
     tcase_add_test(c, who_comes_later_is_not_killed);
     tcase_add_test(c, too_many_words_are_lost);
     suite_add_tcase(s, c);
