@@ -197,6 +197,7 @@ int door_open(struct door *d, struct http_server *s, int listen_fd,
         .server = s, .is_local = is_local, .listen_fd = listen_fd};
     d->mhd = start_library(d);
     if (d->mhd == NULL) {
+        close(listen_fd); /* the library that did not start has left it open */
         return err_set(err, ERR_IO, "the HTTP library did not start");
     }
     const union MHD_DaemonInfo *info =

@@ -132,9 +132,10 @@ static int open_local(struct http_server *s, struct err *err)
 {
     int fd, rc = listen_unix(s->state_dir, &fd, err);
     if (rc == 0) {
-        s->sock = listen_inode(s->state_dir);
         rc = add_door(s, fd, true, err);
     }
+    /* 0, which no file has: the next look tries again. */
+    s->sock = rc == 0 ? listen_inode(s->state_dir) : 0;
     return rc;
 }
 

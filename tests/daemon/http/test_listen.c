@@ -6,12 +6,15 @@
 #include "daemon/http/server.h"
 #include "tests/lib/test_main.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <uv.h>
@@ -163,6 +166,37 @@ START_TEST(test_port_is_free_again)
 }
 END_TEST
 
+/* The HTTP library's, too: what it needs to start. */
+static bool has_no_epoll;
+
+int epoll_create1(int flags)
+{
+    if (has_no_epoll) {
+        errno = EMFILE;
+        return -1;
+    }
+    return (int)syscall(SYS_epoll_create1, flags);
+}
+
+/* The socket is made again, but nobody can listen to it: not the last try. */
+START_TEST(test_a_removed_socket_is_made_until_it_works)
+{
+    struct http_server *s;
+    struct err err;
+    char *path = mem_printf("%s/sock", top);
+    ck_assert_int_eq(open_server(top, 0, &s, &err), 0);
+    ck_assert_int_eq(unlink(path), 0);
+    has_no_epoll = true;
+    uv_run(&loop, UV_RUN_ONCE); /* the look at the socket */
+    has_no_epoll = false;
+    ck_assert(!can_connect(top));
+    uv_run(&loop, UV_RUN_ONCE);
+    ck_assert(can_connect(top));
+    close_server(s);
+    free(path);
+}
+END_TEST
+
 START_TEST(test_no_folder)
 {
     struct http_server *s;
@@ -182,6 +216,7 @@ Suite *suite(void)
     tcase_add_test(t, test_long_path);
     tcase_add_test(t, test_port_in_use);
     tcase_add_test(t, test_port_is_free_again);
+    tcase_add_test(t, test_a_removed_socket_is_made_until_it_works);
     tcase_add_test(t, test_no_folder);
     suite_add_tcase(s, t);
     return s;
