@@ -56,9 +56,21 @@ static const struct cli_command command = {
     .options = options,
     .on_option = on_option};
 
-static int check_fixed(const char *file, const struct spec *spec,
-                       struct err *err)
+/* Is there a training at all, and but one? */
+static int check_single(const char *file, const struct spec *spec,
+                        struct err *err)
 {
+    static const char *const objectives[] = {
+        [SPEC_OBJECTIVE_CLASSIFIER] = "the classifier",
+        [SPEC_OBJECTIVE_TABLE] = "a table",
+        [SPEC_OBJECTIVE_FUNCTION] = "a function",
+        [SPEC_OBJECTIVE_COMMAND] = "a command"};
+    if (spec->objective != SPEC_OBJECTIVE_CLASSIFIER) {
+        return err_set(err, ERR_INVALID,
+                       "%s: the objective is %s; train does one training of "
+                       "the classifier",
+                       file, objectives[spec->objective]);
+    }
     if (spec->space.n == 0) {
         return 0;
     }
@@ -228,7 +240,7 @@ int cmd_train(struct cli *c, int argc, char **argv)
     if (rc != 0) {
         return cli_fail(c, &err);
     }
-    rc = check_fixed(argv[1], &spec, &err);
+    rc = check_single(argv[1], &spec, &err);
     if (rc == 0) {
         rc = config_check_sources(argv[1], &spec, &err);
     }

@@ -221,6 +221,29 @@ START_TEST(names_of_no_parameter_are_said)
 }
 END_TEST
 
+START_TEST(a_training_is_the_classifiers)
+{
+    static const char *const objectives[][2] = {
+        {"a command", "\"type\":\"command\",\"command\":[\"true\"]"},
+        {"a table", "\"type\":\"table\",\"path\":\"t.json\""},
+        {"a function", "\"type\":\"function\",\"function\":\"sphere\""}};
+    struct home h;
+    home_init(&h);
+    for (size_t i = 0; i < ARRAY_LEN(objectives); i++) {
+        char *text = mem_printf("{\"study\":\"o\",\"objective\":{%s},"
+                                "\"params\":{\"x\":{\"float\":[0,1]}}}",
+                                objectives[i][1]);
+        char *says = mem_printf("o.json: the objective is %s; train does one "
+                                "training of the classifier\n",
+                                objectives[i][0]);
+        EXPECT(&h, 2, says, "train", home_file(&h, "o.json", text));
+        free(says);
+        free(text);
+    }
+    home_fini(&h);
+}
+END_TEST
+
 START_TEST(wrong_names_burn_no_trials)
 {
     struct home h;
@@ -411,6 +434,7 @@ Suite *suite(void)
     tcase_add_loop_test(t, every_bad_end_has_its_cause, 0,
                         sizeof(ENDS) / sizeof(ENDS[0]));
     tcase_add_test(t, names_of_no_parameter_are_said);
+    tcase_add_test(t, a_training_is_the_classifiers);
     tcase_add_test(t, wrong_names_burn_no_trials);
     tcase_add_test(t, a_command_may_tell_fast);
     tcase_add_test(t, an_interrupted_command_goes_on);
