@@ -12,10 +12,10 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/wire/msg.h"
+#include "worker/command_given.h"
 #include "worker/process.h"
 #include "worker/quote.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <poll.h>
@@ -38,11 +38,6 @@ enum {
     EXIT_INTERRUPTED = 130
 };
 
-struct strings {
-    char **items; /* owned, NULL-terminated once added to */
-    size_t n;
-};
-
 struct command {
     struct trial_id id;
     struct objective_out out;
@@ -56,6 +51,8 @@ struct command {
     struct buf line; /* its beginning, so far */
     int64_t n_bytes;
     int64_t step; /* last reported, -1: none */
+    double step_value;
+    bool said_order; /* that steps must ascend */
     int64_t best_step;
     double value; /* NaN: none */
     bool has_value, is_final, has_constraints;
@@ -67,23 +64,6 @@ struct command {
     int cause; /* why we killed it, 0: we did not */
     char why[256];
 };
-
-/* --- lists of strings --- */
-
-static void add(struct strings *s, char *item)
-{
-    s->items = mem_grow(s->items, s->n + 2, sizeof(*s->items));
-    s->items[s->n++] = item;
-    s->items[s->n] = NULL;
-}
-
-static void strings_fini(struct strings *s)
-{
-    for (size_t i = 0; i < s->n; i++) {
-        free(s->items[i]);
-    }
-    free(s->items);
-}
 
 /* --- words --- */
 
@@ -172,6 +152,25 @@ static void take_value(struct command *c, int64_t step, double value)
     c->has_value = true;
 }
 
+/* Steps ascend: one that does not is ignored. The log hears of it once, unless
+ * it is the last one told again as it was. */
+static void take_step(struct command *c, int64_t step, double value)
+{
+    bool is_again =
+        step == c->step && memcmp(&value, &c->step_value, sizeof(value)) == 0;
+    if (step > c->step) {
+        c->step = step;
+        c->step_value = value;
+        take_value(c, step, value);
+        say_report(c, step, value);
+    } else if (!is_again && !c->said_order) {
+        c->said_order = true;
+        printf("trial %d: step %" PRId64 " is ignored: steps must ascend, and "
+               "step %" PRId64 " was told before it\n",
+               (int)c->id.number, step, c->step);
+    }
+}
+
 /* A list in the config's order, or an object by name. */
 static void take_constraints(struct command *c, const struct json *told)
 {
@@ -225,10 +224,8 @@ static void take_told(struct command *c, const struct json *told)
     } else if (!json_integer(step, &at) || at < 0 || at >= STEP_END) {
         end_it(c, TRIAL_CAUSE_METRIC,
                "\"step\" must be a whole number from 0 to 999999999");
-    } else if (at > c->step) { /* a step told again holds as it was */
-        c->step = at;
-        take_value(c, at, value);
-        say_report(c, at, value);
+    } else {
+        take_step(c, at, value);
     }
 }
 
@@ -258,23 +255,23 @@ static void take_line(struct command *c, const char *line)
     buf_fini(&text);
 }
 
+/* A line is in the log before it is read: what is said of it follows it. */
 static void take_bytes(struct command *c, const char *bytes, size_t n)
 {
-    fwrite(bytes, 1, n, stdout);
+    size_t n_printed = 0;
     for (size_t i = 0; i < n; i++) {
         if (bytes[i] != '\n') {
             buf_char(&c->line, bytes[i]);
             continue;
         }
+        fwrite(bytes + n_printed, 1, i + 1 - n_printed, stdout);
+        n_printed = i + 1;
         if (!c->line.overflow && c->line.len > 0) {
             take_line(c, c->line.data);
         }
         buf_reset(&c->line);
     }
-    c->n_bytes += (int64_t)n;
-    if (c->n_bytes > c->output_mb << 20) {
-        end_it(c, TRIAL_CAUSE_EXIT, "wrote more than objective.output_mb");
-    }
+    fwrite(bytes + n_printed, 1, n - n_printed, stdout);
 }
 
 /* What is there now; waits for it at most wait_ms. */
@@ -289,6 +286,10 @@ static void read_output(struct command *c, int wait_ms)
     ssize_t n = read(c->process.out_fd, bytes, sizeof(bytes));
     while (n > 0) {
         take_bytes(c, bytes, (size_t)n);
+        c->n_bytes += n;
+        if (c->n_bytes > c->output_mb << 20) {
+            end_it(c, TRIAL_CAUSE_EXIT, "wrote more than objective.output_mb");
+        }
         if (is_ahead(c) || c->cause != 0) {
             break;
         }
@@ -402,8 +403,9 @@ enum objective_turn command_step(void *job, int64_t mono_ms)
         read_output(c, 0); /* its last words */
     }
     if (c->process.has_ended && !is_ahead(c)) {
-        if (c->line.len > 0 && !c->line.overflow) {
-            take_line(c, c->line.data);
+        if (c->line.len > 0) {
+            take_bytes(c, "\n", 1); /* its last line, which it left open */
+            fflush(stdout);
         }
         return say_ended(c);
     }
@@ -433,76 +435,6 @@ void command_free(void *job)
 
 /* --- its beginning --- */
 
-/* A parameter as a program reads it: 0.001, 64, adam, true; "" for null. */
-static char *text_of(const struct json *value)
-{
-    char text[32];
-    switch (json_kind(value)) {
-    case JSON_STRING:
-        return mem_strdup(json_string(value));
-    case JSON_BOOL:
-        return mem_strdup(json_bool(value) ? "true" : "false");
-    case JSON_NUMBER:
-        if (json_is_int(value)) {
-            return mem_printf("%.0f", json_number(value));
-        }
-        json_repr(json_number(value), text);
-        return mem_strdup(text);
-    default:
-        return mem_strdup("");
-    }
-}
-
-/* {NAME} becomes the parameter's value; any other brace stays. */
-static char *expand(const char *arg, const struct json *params)
-{
-    struct buf out;
-    buf_init(&out, BUF_MAX_CONFIG);
-    while (*arg != '\0') {
-        const char *end = *arg == '{' ? strchr(arg, '}') : NULL;
-        char *name =
-            end != NULL ? mem_strndup(arg + 1, (size_t)(end - arg) - 1) : NULL;
-        const struct json *value = name != NULL ? json_get(params, name) : NULL;
-        if (value != NULL) {
-            char *text = text_of(value);
-            buf_str(&out, text);
-            free(text);
-            arg = end + 1;
-        } else {
-            buf_char(&out, *arg++);
-        }
-        free(name);
-    }
-    return buf_take(&out);
-}
-
-static void make_environment(const struct objective_task *task,
-                             const char *params_file, const char *checkpoints,
-                             struct strings *env)
-{
-    const struct msg_assign *a = task->assign;
-    for (char **e = environ; *e != NULL; e++) {
-        if (strncmp(*e, "PARZEN_", 7) != 0) {
-            add(env, mem_strdup(*e));
-        }
-    }
-    add(env, mem_printf("PARZEN_PARAMS_FILE=%s", params_file));
-    add(env, mem_printf("PARZEN_CHECKPOINT_DIR=%s", checkpoints));
-    add(env, mem_printf("PARZEN_TRIAL=%" PRId64, a->id.number));
-    add(env, mem_printf("PARZEN_ATTEMPT=%" PRId64, a->id.attempt));
-    add(env, mem_printf("PARZEN_SEED=%" PRIu64, a->run.seed));
-    for (const struct json *p = json_first(task->params); p != NULL;
-         p = json_next(p)) {
-        char *name = mem_strdup(json_key(p)), *text = text_of(p);
-        for (char *at = name; *at != '\0'; at++) {
-            *at = isalnum((unsigned char)*at) ? *at : '_';
-        }
-        add(env, mem_printf("PARZEN_PARAM_%s=%s", name, text));
-        free(name);
-        free(text);
-    }
-}
-
 static double number_of(const struct json *spec, const char *key, double absent)
 {
     const struct json *node = json_get(spec, key);
@@ -530,7 +462,7 @@ static struct command *command_new(const struct objective_task *task)
     const struct json *names = json_get(task->spec, "constraints");
     for (const struct json *name = names != NULL ? json_first(names) : NULL;
          name != NULL; name = json_next(name)) {
-        add(&c->constraints, mem_strdup(json_string(name)));
+        strings_add(&c->constraints, mem_strdup(json_string(name)));
     }
     buf_init(&c->line, LINE_MAX_BYTES);
     return c;
@@ -546,7 +478,7 @@ static int start(const struct objective_task *task, struct command *c,
     for (const struct json *arg = command != NULL ? json_first(command) : NULL;
          arg != NULL; arg = json_next(arg)) {
         if (json_kind(arg) == JSON_STRING) {
-            add(&argv, expand(json_string(arg), task->params));
+            strings_add(&argv, given_argument(json_string(arg), task->params));
         }
     }
     const char *where = directory != NULL &&
@@ -554,7 +486,7 @@ static int start(const struct objective_task *task, struct command *c,
                                 json_string(directory)[0] != '\0'
                             ? json_string(directory)
                             : checkpoints;
-    make_environment(task, params_file, checkpoints, &env);
+    given_environment(task, params_file, checkpoints, &env);
     int rc = argv.n > 0
                  ? process_start(argv.items, env.items, where, &c->process, err)
                  : err_set(err, ERR_INVALID, "objective.command: missing");

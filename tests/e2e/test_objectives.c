@@ -289,6 +289,50 @@ START_TEST(a_command_may_tell_fast)
 }
 END_TEST
 
+/* A step that does not ascend is lost, but not without a word: one an attempt,
+ * behind the line that it is about. */
+START_TEST(steps_ascend)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, two_workers);
+    run(&h,
+        command_config(&h, "down", "\"n_trials\":1,", "",
+                       "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
+                       "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
+                       "echo 'parzen: {\"step\": 2, \"value\": 5}'\n"
+                       "echo 'parzen: {\"step\": 3, \"value\": 6}'\n"
+                       "printf 'parzen: {\"step\": 1, \"value\": 4}'\n"),
+        0);
+    char *log = home_expect(&h, 0, NULL,
+                            (const char *const[]){"log", "down", "0", NULL});
+    const char *says =
+        "\"step\": 2, \"value\": 5}\ntrial 0: step 2 is ignored: "
+        "steps must ascend, and step 3 was told before it\n";
+    ck_assert_msg(strstr(log, says) != NULL, "%s", log);
+    ck_assert_ptr_null(strstr(strstr(log, "is ignored") + 1, "is ignored"));
+    free(log);
+    EXPECT(&h, 0, "7", "best", "down");
+    run(&h,
+        command_config(&h, "open", "\"n_trials\":1,", "",
+                       "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
+                       "printf 'parzen: {\"step\": 1, \"value\": 4}'\n"),
+        0);
+    EXPECT(&h, 0, "\"value\": 4}\ntrial 0: step 1 is ignored", "log", "open",
+           "0");
+    run(&h,
+        command_config(&h, "same", "\"n_trials\":1,", "",
+                       "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
+                       "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"),
+        0);
+    log = home_expect(&h, 0, NULL,
+                      (const char *const[]){"log", "same", "0", NULL});
+    ck_assert_ptr_null(strstr(log, "is ignored"));
+    free(log);
+    home_fini(&h);
+}
+END_TEST
+
 /* Exit 130 is tried again, with the folder that it left. */
 START_TEST(an_interrupted_command_goes_on)
 {
@@ -437,6 +481,7 @@ Suite *suite(void)
     tcase_add_test(t, a_training_is_the_classifiers);
     tcase_add_test(t, wrong_names_burn_no_trials);
     tcase_add_test(t, a_command_may_tell_fast);
+    tcase_add_test(t, steps_ascend);
     tcase_add_test(t, an_interrupted_command_goes_on);
     tcase_add_test(t, nothing_of_a_killed_command_is_left);
     tcase_add_test(t, a_killed_guardian_is_not_the_commands_fault);
