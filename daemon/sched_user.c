@@ -227,14 +227,17 @@ static int delete_study(const struct turn *t, const struct study *s)
 /* --- trials --------------------------------------------------------------- */
 
 /* What is searched is what the user meant it to be: a value outside of it is a
- * slip of the pen. (Optuna only warns, and what it enqueued is tried as it is.)
- */
+ * slip of the pen, and so is one that its own condition would drop. (Optuna
+ * only warns, and what it enqueued is tried as it is.) */
 static int check_values(const struct study *s, const double *values,
                         struct err *err)
 {
-    for (size_t i = 0; i < s->spec.space.n; i++) {
-        const struct param *p = &s->spec.space.params[i];
-        if (!isnan(values[i]) && dist_check(&p->dist, values[i], err) != 0) {
+    const struct space *space = &s->spec.space;
+    for (size_t i = 0; i < space->n; i++) {
+        const struct param *p = &space->params[i];
+        if (!isnan(values[i]) &&
+            (dist_check(&p->dist, values[i], err) != 0 ||
+             space_check_active(space, values, i, err) != 0)) {
             err_wrap(err, "params.%s", p->name);
             return ERR_INVALID;
         }

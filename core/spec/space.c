@@ -1,4 +1,5 @@
 #include "core/spec/space.h"
+#include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/spec/run.h"
@@ -393,15 +394,54 @@ static bool holds(const struct condition *c, double value)
     return false;
 }
 
-bool space_is_active(const struct space *s, const double *values, size_t i)
+/* The first of its conditions that does not hold, NULL: all do. */
+static const struct condition *broken_condition(const struct param *p,
+                                                const double *values)
 {
-    const struct param *p = &s->params[i];
     for (size_t k = 0; k < p->n_when; k++) {
         if (!holds(&p->when[k], values[p->when[k].parent])) {
-            return false;
+            return &p->when[k];
         }
     }
-    return true;
+    return NULL;
+}
+
+bool space_is_active(const struct space *s, const double *values, size_t i)
+{
+    return broken_condition(&s->params[i], values) == NULL;
+}
+
+/* As it is typed: sgd, 64, true. */
+static void put_typed(const struct dist *d, double value, struct buf *out)
+{
+    struct json_out w;
+    if (d->kind == DIST_CATEGORICAL && dist_contains(d, value) &&
+        d->choices[(size_t)value].kind == CHOICE_STRING) {
+        buf_str(out, d->choices[(size_t)value].string);
+        return;
+    }
+    json_out_init(&w, out, JSON_COMPACT);
+    dist_put_value(d, value, &w);
+}
+
+int space_check_active(const struct space *s, const double *values, size_t i,
+                       struct err *err)
+{
+    const struct condition *c = broken_condition(&s->params[i], values);
+    if (c == NULL) {
+        return 0;
+    }
+    const struct param *parent = &s->params[c->parent];
+    struct buf list;
+    buf_init(&list, sizeof(err->msg));
+    for (size_t k = 0; k < c->n; k++) {
+        buf_str(&list, k > 0 ? " or " : "");
+        put_typed(&parent->dist, c->values[k], &list);
+    }
+    int rc =
+        err_set(err, ERR_INVALID, "only with %s = %s", parent->name, list.data);
+    buf_fini(&list);
+    return rc;
 }
 
 bool space_has_conditions(const struct space *s)

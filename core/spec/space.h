@@ -111,6 +111,9 @@ int space_find(const struct space *s, const char *name); /* -1: none */
 void space_append_choices(struct space *s, const struct space *wider);
 /* Is parameter i there, where the others have these values (NaN: absent)? */
 bool space_is_active(const struct space *s, const double *values, size_t i);
+/* The same with a sentence: INVALID "only with optimizer = sgd". */
+MUST_CHECK int space_check_active(const struct space *s, const double *values,
+                                  size_t i, struct err *err);
 bool space_has_conditions(const struct space *s);
 /* The parameters in an order in which each comes after those its conditions
  * look at, else as they stand; order has s->n entries. False: they form a

@@ -377,7 +377,8 @@ int cmd_enqueue(struct cli *c, int argc, char **argv)
         .args = "STUDY NAME=VALUE...",
         .doc = "These parameters are tried next, exactly once; those not "
                "named are chosen by the sampler. A value must be one that "
-               "the study searches. It is one of the study's "
+               "the study searches, and what its condition ('when') looks at "
+               "is named beside it. It is one of the study's "
                "trials: a target that has no room for it is raised by one, "
                "and a study that had nothing left to do runs again. A study "
                "that is paused or stopped, has failed or was ended by a stop "

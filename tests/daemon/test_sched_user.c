@@ -1,4 +1,6 @@
 /* What users may ask for, and what they are told when they may not. */
+#include "core/spec/spec_json.h"
+#include "daemon/mirror.h"
 #include "daemon/sched.h"
 #include "tests/lib/story.h"
 #include "tests/lib/test_main.h"
@@ -225,6 +227,43 @@ START_TEST(what_is_not_searched_is_not_enqueued)
     ck_assert_ptr_nonnull(
         strstr(st.err.msg, "75 is not in [50, 500] by steps of 50"));
     value = 100;
+    ck_assert_int_eq(story_event(&st, e), 0);
+    story_fini(&st);
+}
+END_TEST
+
+/* A value that its own condition drops would be tried by nobody. */
+START_TEST(what_a_condition_switches_off_is_not_enqueued)
+{
+    static const char config[] =
+        "{\"study\":\"c\",\"objective\":{\"type\":\"command\",\"command\":"
+        "[\"true\"]},\"params\":{\"opt\":{\"choice\":[\"adam\",\"sgd\","
+        "\"lion\"]},"
+        "\"momentum\":{\"float\":[0,1],\"when\":{\"opt\":\"sgd\"}},"
+        "\"beta\":{\"float\":[0,1],\"when\":{\"opt\":[\"adam\",\"lion\"]}}}}";
+    enum { ADAM, SGD, LION };
+    struct spec spec;
+    ck_assert_int_eq(spec_parse(config, strlen(config), &spec, &st.err), 0);
+    story_init(&st, 1);
+    story_event(&st, (struct event){.kind = EVENT_ADD_STUDY,
+                                    .add_study = {.spec = &spec}});
+    spec_fini(&spec);
+    double values[] = {ADAM, 0.9, NAN};
+    struct event e = {.kind = EVENT_ENQUEUE,
+                      .study = mirror_study_by_name(st.m, "c")->id,
+                      .enqueue = {values}};
+    story_refused(&st, e, ERR_INVALID);
+    ck_assert_str_eq(st.err.msg, "params.momentum: only with opt = sgd");
+    values[0] = NAN; /* left to the sampler: it may choose another */
+    story_refused(&st, e, ERR_INVALID);
+    ck_assert_str_eq(st.err.msg, "params.momentum: only with opt = sgd");
+    values[0] = SGD;
+    ck_assert_int_eq(story_event(&st, e), 0);
+    values[2] = 0.5;
+    story_refused(&st, e, ERR_INVALID);
+    ck_assert_str_eq(st.err.msg, "params.beta: only with opt = adam or lion");
+    values[0] = LION;
+    values[1] = NAN;
     ck_assert_int_eq(story_event(&st, e), 0);
     story_fini(&st);
 }
@@ -535,6 +574,7 @@ Suite *suite(void)
         a_value_can_end_the_study,
         enqueued_values_are_tried_next_once,
         what_is_not_searched_is_not_enqueued,
+        what_a_condition_switches_off_is_not_enqueued,
         a_target_makes_room_for_what_is_enqueued,
         a_study_that_a_stop_rule_ended_waits_with_what_is_enqueued,
         a_study_that_a_stop_rule_ended_needs_no_larger_target,
