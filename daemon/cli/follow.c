@@ -2,8 +2,9 @@
  * brings changes; each is taken into the live model and shown; it is over when
  * the model says so.
  * Possible failures: Ctrl-C (told to the caller, the study goes on); the
- * stream ends because the daemon ended: for RETRY_MS a new one is looked for,
- * which continues behind the last event that was seen. */
+ * stream ends because the study was deleted, as the daemon says when it is
+ * asked again, or because the daemon ended: for RETRY_MS a new one is looked
+ * for, which continues behind the last event that was seen. */
 #include "daemon/cli/follow.h"
 #include "core/base/buf.h"
 #include "core/base/json.h"
@@ -36,7 +37,8 @@ struct follow {
     bool is_live;         /* a terminal is painted */
     bool has_titles;
     int64_t painted_ms;
-    int64_t lost_ms;     /* when the daemon went away, 0: it is there */
+    int64_t lost_ms;     /* when the stream ended, 0: it goes on */
+    bool is_gone;        /* the daemon: it did not answer since */
     char said_state[64]; /* last state that a log was told */
     const volatile int *stop;
 };
@@ -70,7 +72,7 @@ static void paint(struct follow *f)
     live_view_block(&block, &f->live, &f->c->err, columns,
                     rows < SCREEN_MAX_LINES ? rows - 2 : SCREEN_MAX_LINES - 2,
                     now_ms());
-    if (f->lost_ms > 0) {
+    if (f->is_gone) {
         put_lost(f, &block);
     }
     screen_paint(&f->screen, &f->above, &block);
@@ -142,6 +144,7 @@ static int on_event(void *ctx, const char *name, const struct json *data)
 {
     struct follow *f = ctx;
     f->lost_ms = 0;
+    f->is_gone = false;
     if (strcmp(name, "study") == 0) {
         live_take_study(&f->live, data, now_ms());
         show_state(f);
@@ -164,11 +167,16 @@ static void on_tick(void *ctx)
 
 /* --- the stream ----------------------------------------------------------- */
 
-/* True while there is hope that a daemon comes back. */
+/* True while there is hope that a daemon comes back. One that only ended its
+ * stream is asked again at once. */
 static bool wait_for_daemon(struct follow *f)
 {
     if (f->lost_ms == 0) {
         f->lost_ms = now_ms();
+        return true;
+    }
+    if (!f->is_gone) {
+        f->is_gone = true;
         if (!f->is_live) {
             cli_say(f->c,
                     "the daemon is gone; waiting %d s for it to come back",
@@ -190,6 +198,9 @@ static int follow_stream(struct follow *f, const char *study, struct err *err)
     for (;;) {
         int rc = client_follow(f->c->client, study, f->live.seq, &events,
                                f->stop, err);
+        if (rc == ERR_NOTFOUND) {
+            return err_set(err, rc, "study '%s' was deleted", study);
+        }
         if (rc != ERR_UNREACHABLE) {
             return rc;
         }

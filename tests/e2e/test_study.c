@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { FINISH_S = 60 };
 
@@ -236,6 +238,32 @@ START_TEST(delete_leaves_nothing)
 }
 END_TEST
 
+/* Who looks at a study that is deleted is told so, not of a daemon that went.
+ */
+START_TEST(deletion_ends_a_view)
+{
+    begin(300, one);
+    const char *config = slow("seen", "\"n_trials\": 9,");
+    pid_t other = fork();
+    if (other == 0) {
+        bool is_deleted =
+            home_wait(&h, EPOCHS, 1, 20000) &&
+            home_http(&h, "DELETE", "/studies/seen", NULL, NULL) == 200;
+        _exit(is_deleted ? 0 : 1);
+    }
+    struct outcome o = CLI(&h, FINISH_S, "run", config);
+    int status;
+    ck_assert_int_eq(waitpid(other, &status, 0), other);
+    ck_assert_int_eq(status, 0);
+    ck_assert_msg(o.code == 4, "%d: %s", o.code, o.err);
+    ck_assert_msg(strstr(o.err, "study 'seen' was deleted\n") != NULL, "%s",
+                  o.err);
+    ck_assert_msg(strstr(o.err, "daemon is gone") == NULL, "%s", o.err);
+    outcome_fini(&o);
+    end("seen");
+}
+END_TEST
+
 START_TEST(two_studies_take_turns)
 {
     begin(200, two);
@@ -382,6 +410,7 @@ Suite *suite(void)
     tcase_add_test(c, an_enqueued_point_is_tried_once);
     tcase_add_test(c, pause_resume_stop_now);
     tcase_add_test(c, delete_leaves_nothing);
+    tcase_add_test(c, deletion_ends_a_view);
     tcase_add_test(c, two_studies_take_turns);
     tcase_add_test(c, three_workers_never_overshoot);
     tcase_add_test(c, failed_trials_are_retried);
