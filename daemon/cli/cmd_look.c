@@ -300,13 +300,12 @@ int cmd_best(struct cli *c, int argc, char **argv)
     if (study == NULL) {
         return code;
     }
-    const struct json *best = field_get(study, "best");
-    if (best == NULL || json_kind(best) != JSON_OBJECT) {
+    if (!summary_has_best(study)) {
         struct err err;
-        err_set(&err, ERR_IO, "study '%s' has no complete trial yet", argv[1]);
+        (void)summary_no_best(study, &err);
         code = cli_fail(c, &err);
     } else if (c->json) {
-        cli_put_json(best);
+        cli_put_json(field_get(study, "best"));
     } else {
         summary_best(c, study);
     }

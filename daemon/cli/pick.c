@@ -9,6 +9,7 @@
 #include "core/train/predictor.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/field.h"
+#include "daemon/cli/summary.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -35,26 +36,18 @@ static int open_files(const char *path, const char *sha256, struct pick *p,
     return rc;
 }
 
-static int no_checkpoint(const char *study, int64_t trial, struct err *err)
-{
-    return trial < 0
-               ? err_set(err, ERR_IO, "study '%s' has no complete trial yet",
-                         study)
-               : err_set(err, ERR_IO,
-                         "trial %" PRId64 " of study '%s' has no checkpoint",
-                         trial, study);
-}
-
-static int open_trial(const char *study, int64_t asked, const struct json *t,
-                      struct pick *p, struct err *err)
+static int open_trial(const char *study, const struct json *t, struct pick *p,
+                      struct err *err)
 {
     const char *path = field_string(t, "checkpoint");
     const char *sha256 = field_string(t, "checkpoint_sha256");
+    int64_t number = field_int(t, "number", -1);
     if (path == NULL) {
-        return no_checkpoint(study, asked, err);
+        return err_set(err, ERR_IO,
+                       "trial %" PRId64 " of study '%s' has no checkpoint",
+                       number, study);
     }
-    p->name = mem_printf("study '%s', trial %" PRId64, study,
-                         field_int(t, "number", -1));
+    p->name = mem_printf("study '%s', trial %" PRId64, study, number);
     return open_files(path, sha256, p, err);
 }
 
@@ -85,8 +78,12 @@ static int open_study(struct cli *c, const char *study, int64_t trial,
                        "study '%s' has no models: its trials are no trainings",
                        study);
     }
-    rc = open_trial(study, trial, trial < 0 ? field_get(reply, "best") : reply,
-                    p, err);
+    if (trial < 0 && !summary_has_best(reply)) {
+        rc = summary_no_best(reply, err);
+    } else {
+        rc = open_trial(study, trial < 0 ? field_get(reply, "best") : reply, p,
+                        err);
+    }
     json_free(reply);
     return rc;
 }

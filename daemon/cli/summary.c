@@ -76,9 +76,32 @@ static void put_best(struct table *t, const struct json *study)
     }
 }
 
-static bool has_best(const struct json *study)
+bool summary_has_best(const struct json *study)
 {
     return field_int(field_get(study, "best"), "number", -1) >= 0;
+}
+
+static int64_t n_complete(const struct json *study)
+{
+    return field_int(field_get(study, "counts"),
+                     trial_state_name(TRIAL_COMPLETE), 0);
+}
+
+int summary_no_best(const struct json *study, struct err *err)
+{
+    const char *name = field_text(study, "name");
+    int64_t n = n_complete(study);
+    if (n == 0) {
+        return err_set(err, ERR_IO, "study '%s' has no complete trial yet",
+                       name);
+    }
+    return n == 1
+               ? err_set(err, ERR_IO,
+                         "study '%s': its complete trial is infeasible", name)
+               : err_set(err, ERR_IO,
+                         "study '%s': none of its %" PRId64
+                         " complete trials is feasible",
+                         name, n);
 }
 
 /* Two columns without titles. */
@@ -127,8 +150,12 @@ void summary_study(struct cli *c, const struct json *study)
     cli_say(c, "study '%s' %s%s%s", field_text(study, "name"),
             live_view_state(field_text(study, "state")),
             reason != NULL ? ": " : "", reason != NULL ? reason : "");
-    if (has_best(study)) {
+    if (summary_has_best(study)) {
         put_best(t, study);
+    } else if (n_complete(study) > 0) {
+        struct err err;
+        (void)summary_no_best(study, &err);
+        cli_say(c, "%s", err.msg);
     }
     summary_counts(study, text, sizeof(text));
     table_cell(t, TERM_DIM, "trials");
@@ -155,7 +182,7 @@ int summary_code(const struct json *study)
 {
     const char *state = field_text(study, "state");
     bool waits = strcmp(state, "running") == 0 || strcmp(state, "paused") == 0;
-    return strcmp(state, "failed") == 0 || (!waits && !has_best(study))
+    return strcmp(state, "failed") == 0 || (!waits && !summary_has_best(study))
                ? CLI_FAILED
                : CLI_OK;
 }
