@@ -187,6 +187,63 @@ static bool differs(const struct spec_row *row, const struct spec *study,
     return strcmp(a->data, b->data) != 0;
 }
 
+/* A parameter of 'params' as the config has it; "missing" when it does not. */
+static void put_free_param(const struct spec *s, const char *name,
+                           struct buf *out)
+{
+    struct json_out w;
+    int i = space_find(&s->space, name);
+    buf_reset(out);
+    if (i < 0 || s->space.params[i].field >= 0) {
+        buf_str(out, "missing");
+        return;
+    }
+    json_out_init(&w, out, JSON_COMPACT);
+    spec_put_param(&s->space, &s->space.params[i], &w);
+}
+
+/* The first parameter of 'params' in the space of one of both that differs;
+ * NULL: none does. *a and *b are what both have. */
+static const char *differing_param(const struct space *space,
+                                   const struct spec *study,
+                                   const struct spec *config, struct buf *a,
+                                   struct buf *b)
+{
+    for (size_t i = 0; i < space->n; i++) {
+        const struct param *p = &space->params[i];
+        if (p->field >= 0) {
+            continue;
+        }
+        put_free_param(study, p->name, a);
+        put_free_param(config, p->name, b);
+        if (strcmp(a->data, b->data) != 0) {
+            return p->name;
+        }
+    }
+    return NULL;
+}
+
+/* Of rows that differ: where, as near as it can be told (the order of 'params'
+ * may be all that does). */
+static void put_difference(const struct spec_row *row, const struct spec *study,
+                           const struct spec *config, struct buf *a,
+                           struct buf *b, struct buf *out)
+{
+    const char *name = NULL;
+    if (row->type == SPEC_PARAMS) {
+        name = differing_param(&study->space, study, config, a, b);
+        if (name == NULL) {
+            name = differing_param(&config->space, study, config, a, b);
+        }
+        if (name == NULL) {
+            (void)differs(row, study, config, a, b);
+        }
+    }
+    buf_printf(out, "%s%s%s: %s in the study, %s in the config", row->path,
+               name != NULL ? "." : "", name != NULL ? name : "", a->data,
+               b->data);
+}
+
 int spec_difference(const struct spec *study, const struct spec *config,
                     struct buf *out)
 {
@@ -197,8 +254,7 @@ int spec_difference(const struct spec *study, const struct spec *config,
     for (size_t i = 0; i < SPEC_N_ROWS && !found; i++) {
         const struct spec_row *row = &SPEC_ROWS[i];
         if (!row->may_change && differs(row, study, config, &a, &b)) {
-            buf_printf(out, "%s: %s in the study, %s in the config", row->path,
-                       a.data, b.data);
+            put_difference(row, study, config, &a, &b, out);
             found = 1;
         }
     }

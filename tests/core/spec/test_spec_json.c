@@ -430,6 +430,51 @@ START_TEST(differences_name_path_and_values)
 }
 END_TEST
 
+/* Two configs that search only these parameters. */
+static void check_params(const char *study, const char *config,
+                         const char *want)
+{
+    static const char text[] =
+        "{\"study\":\"s\",\"objective\":{\"type\":\"function\",\"function\":"
+        "\"sphere\"},\"params\":{%s}}";
+    char *texts[] = {mem_printf(text, study), mem_printf(text, config)};
+    struct spec specs[2];
+    struct err err;
+    struct buf out;
+    buf_init(&out, 10000);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(
+            spec_parse(texts[i], strlen(texts[i]), &specs[i], &err), 0);
+        free(texts[i]);
+    }
+    ck_assert_int_eq(spec_difference(&specs[0], &specs[1], &out), 1);
+    ck_assert_str_eq(out.data, want);
+    spec_fini(&specs[0]);
+    spec_fini(&specs[1]);
+    buf_fini(&out);
+}
+
+#define X  "\"x\":{\"float\":[0.0,1.0]}"
+#define Y  "\"y\":{\"int\":[0,9]}"
+#define Y2 "\"y\":{\"int\":[0,5]}"
+
+START_TEST(differences_of_params_name_the_parameter)
+{
+    check_params(X "," Y, X "," Y2,
+                 "params.y: {\"int\":[0,9]} in the study, {\"int\":[0,5]} in "
+                 "the config");
+    check_params(
+        X "," Y, X,
+        "params.y: {\"int\":[0,9]} in the study, missing in the config");
+    check_params(
+        X, X "," Y,
+        "params.y: missing in the study, {\"int\":[0,9]} in the config");
+    check_params(X "," Y, Y "," X,
+                 "params: {" X "," Y "} in the study, {" Y "," X
+                 "} in the config");
+}
+END_TEST
+
 static void check_change(const char *from, const char *to, bool may)
 {
     struct spec a, b;
@@ -531,6 +576,7 @@ Suite *suite(void)
     tcase_add_test(t, long_names_are_bounded_in_bytes);
     tcase_add_test(t, random_specs_return_exactly);
     tcase_add_test(t, differences_name_path_and_values);
+    tcase_add_test(t, differences_of_params_name_the_parameter);
     tcase_add_test(t, choices_may_be_appended);
     tcase_add_test(t, what_is_kept_is_said);
     tcase_add_test(t, relative_paths_are_resolved);
