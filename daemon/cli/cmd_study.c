@@ -71,14 +71,9 @@ static void tell(struct cli *c, const struct json *study)
         running, waiting);
 }
 
-static int post(struct cli *c, const char *study, const char *rest,
-                const char *body)
+/* Takes reply. */
+static int answer(struct cli *c, struct json *reply)
 {
-    struct json *reply;
-    struct err err;
-    if (cli_study_call(c, "POST", study, rest, body, &reply, &err) != 0) {
-        return cli_fail(c, &err);
-    }
     if (c->json) {
         cli_put_json(reply);
     } else {
@@ -88,32 +83,56 @@ static int post(struct cli *c, const char *study, const char *rest,
     return CLI_OK;
 }
 
+static int post(struct cli *c, const char *study, const char *rest,
+                const char *body)
+{
+    struct json *reply;
+    struct err err;
+    int rc = cli_study_call(c, "POST", study, rest, body, &reply, &err);
+    return rc != 0 ? cli_fail(c, &err) : answer(c, reply);
+}
+
 /* --- resume, pause, stop -------------------------------------------------- */
 
-static int put_config(const struct input *in, const char *study,
-                      struct json_out *w, struct err *err)
+static int read_config(const struct input *in, const char *study,
+                       struct spec *out, struct err *err)
 {
     const struct config_flags flags = {.name = study};
-    struct spec spec;
-    struct buf json;
-    int rc = config_read(in->config, &flags, &spec, err);
-    if (rc != 0) {
-        return rc;
-    }
-    rc = config_check_sources(in->config, &spec, err);
+    int rc = config_read(in->config, &flags, out, err);
     if (rc == 0) {
-        buf_init(&json, BUF_MAX_CONFIG);
-        spec_to_json(&spec, &json);
-        json_put_key(w, "config");
-        json_put_raw(w, json.data);
-        buf_fini(&json);
+        rc = config_check_sources(in->config, out, err);
+        if (rc != 0) {
+            spec_fini(out);
+        }
     }
-    spec_fini(&spec);
     return rc;
 }
 
-static int put_resume(const struct input *in, const char *study,
-                      struct buf *body, struct err *err)
+/* A target that was raised since the config was written is kept, as by `run`:
+ * --trials lowers it. */
+static int keep_target(struct cli *c, const char *name, struct spec *spec,
+                       struct err *err)
+{
+    struct json *study;
+    int rc = cli_study_call(c, "GET", name, "", NULL, &study, err);
+    if (rc != 0) {
+        return rc;
+    }
+    int64_t target = field_int(study, "n_trials", 0);
+    bool has_config = field_first(study, "config") != NULL;
+    json_free(study);
+    if (has_config && target > spec->n_trials) {
+        cli_say(c,
+                "n_trials: %" PRId64 " is kept, the config says %" PRId64
+                " (--trials %" PRId64 " lowers it)",
+                target, spec->n_trials, spec->n_trials);
+        spec->n_trials = target;
+    }
+    return 0;
+}
+
+static void put_resume(const struct input *in, const struct spec *spec,
+                       struct buf *body)
 {
     struct json_out w;
     json_out_init(&w, body, JSON_COMPACT);
@@ -122,9 +141,39 @@ static int put_resume(const struct input *in, const char *study,
         json_put_key(&w, "n_trials");
         json_put_int(&w, in->n_trials);
     }
-    int rc = in->config != NULL ? put_config(in, study, &w, err) : 0;
+    if (spec != NULL) {
+        struct buf json;
+        buf_init(&json, BUF_MAX_CONFIG);
+        spec_to_json(spec, &json);
+        json_put_key(&w, "config");
+        json_put_raw(&w, json.data);
+        buf_fini(&json);
+    }
     json_close(&w, '}');
-    return rc;
+}
+
+/* spec: NULL, or what it shall be from now on. */
+static int resume(struct cli *c, const struct input *in, const char *study,
+                  struct spec *spec)
+{
+    struct buf body;
+    struct err err;
+    struct json *reply;
+    int rc = launch_ensure(c, &err); /* it may have ended with the machine */
+    if (rc == 0 && spec != NULL && in->n_trials == 0) {
+        rc = keep_target(c, study, spec, &err);
+    }
+    if (rc == 0) {
+        buf_init(&body, BUF_MAX_CONFIG);
+        put_resume(in, spec, &body);
+        rc = cli_study_call(c, "POST", study, "/resume", body.data, &reply,
+                            &err);
+        buf_fini(&body);
+    }
+    if (rc == ERR_CONFLICT && spec != NULL) {
+        err.code = ERR_INVALID; /* a config that does not fit, as for `run` */
+    }
+    return rc != 0 ? cli_fail(c, &err) : answer(c, reply);
 }
 
 int cmd_resume(struct cli *c, int argc, char **argv)
@@ -132,9 +181,9 @@ int cmd_resume(struct cli *c, int argc, char **argv)
     static const struct argp_option options[] = {
         {"trials", KEY_TRIALS, "N", 0, "finish so many trials in all", 0},
         {"config", KEY_CONFIG, "FILE", 0,
-         "go on with this config: choices may be appended to the study's, and "
-         "n_trials, workers, threads_per_worker and stop may change; a study "
-         "that Optuna made needs one",
+         "go on with this config: choices may be appended to the study's, "
+         "workers, threads_per_worker and stop may change, and n_trials may "
+         "grow; a study that Optuna made needs one",
          0},
         {0}};
     static const struct cli_command command = {
@@ -150,17 +199,17 @@ int cmd_resume(struct cli *c, int argc, char **argv)
         .options = options,
         .on_option = on_option};
     struct input in = {.n_trials = 0};
-    struct buf body;
+    struct spec spec;
     struct err err;
     cli_parse(c, &command, argc, argv, &in);
-    buf_init(&body, BUF_MAX_CONFIG);
-    int rc = put_resume(&in, argv[1], &body, &err);
-    if (rc == 0) {
-        rc = launch_ensure(c, &err); /* it may have ended with the machine */
+    if (in.config == NULL) {
+        return resume(c, &in, argv[1], NULL);
     }
-    int code =
-        rc == 0 ? post(c, argv[1], "/resume", body.data) : cli_fail(c, &err);
-    buf_fini(&body);
+    if (read_config(&in, argv[1], &spec, &err) != 0) {
+        return cli_fail(c, &err);
+    }
+    int code = resume(c, &in, argv[1], &spec);
+    spec_fini(&spec);
     return code;
 }
 

@@ -338,14 +338,14 @@ START_TEST(test_13_a_choice_is_added_to_a_finished_study)
     char *before = home_results(&h, "grown");
     EXPECT(&h, 2, "resume 'grown' --config", "run",
            grown(more, "\"a\",\"b\",\"c\""));
-    EXPECT(&h, 1, "larger target", "resume", "grown", "--config",
+    EXPECT(&h, 2, "larger target", "resume", "grown", "--config",
            grown(first, "\"a\",\"b\",\"c\""));
     /* what would make trials untrue, each with the place */
-    EXPECT(&h, 1, "params", "resume", "grown", "--config",
+    EXPECT(&h, 2, "params.k: {", "resume", "grown", "--config",
            grown(more, "\"b\",\"a\",\"c\""));
-    EXPECT(&h, 1, "params", "resume", "grown", "--config",
+    EXPECT(&h, 2, "params.k: {", "resume", "grown", "--config",
            grown(more, "\"a\""));
-    EXPECT(&h, 1, "seed: 3 in the study, 4 in the config", "resume", "grown",
+    EXPECT(&h, 2, "seed: 3 in the study, 4 in the config", "resume", "grown",
            "--config",
            grown("\"n_trials\":40,\"seed\":4,", "\"a\",\"b\",\"c\""));
     char *same = home_results(&h, "grown");
@@ -381,6 +381,24 @@ START_TEST(test_13_a_choice_is_added_to_a_finished_study)
         optuna_agrees();
     }
     home_fini(&h);
+}
+END_TEST
+
+/* A config is as old as it is: it does not take back what was raised since. */
+START_TEST(a_raised_target_is_kept)
+{
+    start("1");
+    char *config = mem_strdup(script_config(
+        "old", "\"n_trials\":2,", "\"x\":{\"float\":[0,1]}", "sleep 60\n"));
+    EXPECT(&h, 0, NULL, "run", "--detach", config);
+    EXPECT(&h, 0, "0 of 3 trials", "resume", "old", "--trials", "3");
+    EXPECT(&h, 0, "n_trials: 3 is kept, the config says 2 (--trials 2 lowers",
+           "resume", "old", "--config", config);
+    EXPECT(&h, 0, "0 of 3 trials", "resume", "old", "--config", config);
+    EXPECT(&h, 0, "0 of 2 trials", "resume", "old", "--config", config,
+           "--trials", "2");
+    free(config);
+    finish("a raised target");
 }
 END_TEST
 
@@ -589,6 +607,7 @@ Suite *suite(void)
     tcase_add_test(c, test_08_failures_are_learned_from);
     tcase_add_loop_test(c, test_10_the_process_group_is_gone, 0, 2);
     tcase_add_test(c, test_13_a_choice_is_added_to_a_finished_study);
+    tcase_add_test(c, a_raised_target_is_kept);
     tcase_add_test(c, a_false_config_in_the_log_is_named);
     tcase_add_test(c, test_14_threads_are_capped);
     tcase_add_test(c, an_old_token_opens_nothing);
