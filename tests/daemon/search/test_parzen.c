@@ -365,9 +365,10 @@ START_TEST(test_steps_of_many_kernels)
 {
     enum { N = 400, N_POINTS = 50 };
     const struct dist dists[] = {
-        whole(1, 1000, 1, false), real(-5, 5, 0.1, false),
-        real(0, 1000, 0.1, false), whole(-10, 10, 4, false),
-        whole(3, 1000000, 1, false)};
+        whole(1, 1000, 1, false),         real(-5, 5, 0.1, false),
+        real(0, 1000, 0.1, false),        whole(-10, 10, 4, false),
+        whole(3, 1000000, 1, false),      real(1e5, 1e5 + 1, 0.001, false),
+        real(1e9, 1e9 + 1, 0.001, false), real(-4e4, -4e4 + 20, 0.01, false)};
     const struct dist *dist = &dists[_i];
     struct rng rng;
     rng_mt19937(&rng, 13);
@@ -507,7 +508,7 @@ Suite *suite(void)
     tcase_add_loop_test(t, test_density_integrates_to_one, 0,
                         (int)ARRAY_LEN(sizes));
     tcase_add_loop_test(t, test_fast_equals_exact, 0, 5);
-    tcase_add_loop_test(t, test_steps_of_many_kernels, 0, 5);
+    tcase_add_loop_test(t, test_steps_of_many_kernels, 0, 8);
     tcase_add_loop_test(t, test_many_dimensions, 0, 2);
     tcase_add_loop_test(t, test_extremes_stay_finite, 0, 2);
     tcase_add_test(t, test_order_does_not_matter);
