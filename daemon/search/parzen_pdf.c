@@ -60,26 +60,35 @@ static bool find_place(const struct dist *dist, double v, ptrdiff_t *place)
            1e-14 * (dist->high - dist->low);
 }
 
+/* A stepped dimension's points at hand, in the work: their intervals, their
+ * places in steps from low, and, unless NULL, the mass under a centre by signed
+ * distance in steps, when the bandwidth is sigma_min. */
+struct steps {
+    double *left, *right;
+    ptrdiff_t *place;
+    const double *by_distance;
+};
+
 /* Under the kernel `id`, the probabilities of the intervals. */
 static void fill_step(const struct density_ops *ops, const struct parzen_dim *d,
-                      size_t id, size_t row, double *out)
+                      const struct steps *s, size_t id, size_t row, double *out)
 {
     double mu = d->mu[id], sigma = d->sigma[id];
     ptrdiff_t centre;
     if (mu < d->lo || mu > d->hi) {
         double all = log_mass(d, id, d->lo, d->hi); /* may underflow */
         for (size_t c = 0; c < row; c++) {
-            out[c] = exp(log_mass(d, id, d->left[c], d->right[c]) - all);
+            out[c] = exp(log_mass(d, id, s->left[c], s->right[c]) - all);
         }
-    } else if (d->by_distance != NULL && sigma == d->sigma_min &&
+    } else if (s->by_distance != NULL && sigma == d->sigma_min &&
                find_place(d->dist, mu, &centre)) {
-        const double *mass = d->by_distance - centre, scale = 1.0 / d->mass[id];
-        const ptrdiff_t *place = d->place;
+        const double *mass = s->by_distance - centre, scale = 1.0 / d->mass[id];
+        const ptrdiff_t *place = s->place;
         for (size_t c = 0; c < row; c++) {
             out[c] = mass[place[c]] * scale;
         }
     } else {
-        ops->row(row, mu, 1.0 / sigma, 1.0 / d->mass[id], d->left, d->right,
+        ops->row(row, mu, 1.0 / sigma, 1.0 / d->mass[id], s->left, s->right,
                  out);
     }
 }
@@ -145,7 +154,8 @@ size_t parzen_work_size(const struct parzen *p)
 struct layout { /* of the work */
     size_t row;
     double *sums, *of_block;
-    double *points; /* the continuous dimensions' coordinates */
+    double *points;      /* the continuous dimensions' coordinates */
+    struct steps *steps; /* by dimension; owned */
 };
 
 static double *put_points(const struct parzen_dim *d, size_t n, const double *x,
@@ -159,17 +169,18 @@ static double *put_points(const struct parzen_dim *d, size_t n, const double *x,
 }
 
 /* The rows of the kernels id[0 .. n - 1], or of the ids 0 .. n - 1. */
-static void fill_steps(const struct parzen_dim *d, const uint32_t *id, size_t n,
-                       size_t row, double *table)
+static void fill_steps(const struct parzen_dim *d, const struct steps *s,
+                       const uint32_t *id, size_t n, size_t row, double *table)
 {
     const struct density_ops *ops = density_best();
     for (size_t i = 0; i < n; i++) {
-        fill_step(ops, d, id != NULL ? id[i] : i, row, table + i * row);
+        fill_step(ops, d, s, id != NULL ? id[i] : i, row, table + i * row);
     }
 }
 
 /* Masses of the distances -n .. n at `at`; those beyond 39 sigma are 0. */
-static double *put_distances(struct parzen_dim *d, size_t n, double *at)
+static double *put_distances(const struct parzen_dim *d, struct steps *s,
+                             size_t n, double *at)
 {
     double step = d->dist->step, left[DENSITY_POINTS], right[DENSITY_POINTS];
     double *end = at + parzen_row_size(2 * n + 1), *middle = at + n;
@@ -189,49 +200,49 @@ static double *put_distances(struct parzen_dim *d, size_t n, double *at)
             *(middle - (first + i)) = mass[i];
         }
     }
-    d->by_distance = middle;
+    s->by_distance = middle;
     return end;
 }
 
-/* A stepped dimension's intervals and the like, for fill_step. */
-static double *put_steps(const struct parzen *p, struct parzen_dim *d, size_t n,
-                         const double *x, size_t row, double *at)
+static double *put_steps(const struct parzen *p, const struct parzen_dim *d,
+                         size_t n, const double *x, size_t row, struct steps *s,
+                         double *at)
 {
     size_t n_far = n_distances(p, d->dist);
     bool have_places = n_far > 0;
-    d->left = at;
-    d->right = at + row;
-    d->place = (ptrdiff_t *)(at + 2 * row);
-    d->by_distance = NULL;
+    *s = (struct steps){
+        .left = at, .right = at + row, .place = (ptrdiff_t *)(at + 2 * row)};
     for (size_t c = 0; c < row; c++) {
         double v = x[c < n ? c : 0];
-        step_interval(d->dist, v, &d->left[c], &d->right[c]);
-        have_places = have_places && find_place(d->dist, v, &d->place[c]);
+        step_interval(d->dist, v, &s->left[c], &s->right[c]);
+        have_places = have_places && find_place(d->dist, v, &s->place[c]);
     }
     at += 3 * row;
-    return have_places ? put_distances(d, n_far, at) : at;
+    return have_places ? put_distances(d, s, n_far, at) : at;
 }
 
-static double *put_table(const struct parzen *p, struct parzen_dim *d, size_t n,
-                         const double *x, size_t row, double **table,
-                         double *at)
+static double *put_table(const struct parzen *p, const struct parzen_dim *d,
+                         size_t n, const double *x, size_t row, struct steps *s,
+                         double **table, double *at)
 {
     if (d->dist->kind == DIST_CATEGORICAL) {
         fill_choices(d, n, x, at);
         *table = at;
         return at + d->n_ids * row;
     }
-    *table = at = put_steps(p, d, n, x, row, at);
+    *table = at = put_steps(p, d, n, x, row, s, at);
     if (is_wide(d)) {
         return at + BLOCK * row;
     }
-    fill_steps(d, NULL, d->n_ids, row, at);
+    fill_steps(d, s, NULL, d->n_ids, row, at);
     return at + d->n_ids * row;
 }
 
 static struct layout lay_out(struct parzen *p, size_t n, const double *x)
 {
-    struct layout l = {.row = parzen_row_size(n), .sums = p->work};
+    struct layout l = {.row = parzen_row_size(n),
+                       .sums = p->work,
+                       .steps = mem_grow(NULL, p->n_dims, sizeof(*l.steps))};
     double **table = p->tables;
     l.of_block = l.sums + l.row;
     l.points = l.of_block + l.row;
@@ -240,7 +251,8 @@ static struct layout lay_out(struct parzen *p, size_t n, const double *x)
         if (p->dims[d].is_continuous) {
             point = put_points(&p->dims[d], n, x, l.row, point);
         } else {
-            at = put_table(p, &p->dims[d], n, x, l.row, table++, at);
+            at = put_table(p, &p->dims[d], n, x, l.row, &l.steps[d], table++,
+                           at);
         }
     }
     return l;
@@ -262,7 +274,8 @@ static void sum_block(struct parzen *p, const struct layout *l, size_t first,
             p->mu[k.n_cont] = d->mu + first;
             p->sigma[k.n_cont++] = d->sigma + first;
         } else if (is_wide(d)) {
-            fill_steps(d, d->id + first, n, l->row, p->tables[k.n_table]);
+            fill_steps(d, &l->steps[i], d->id + first, n, l->row,
+                       p->tables[k.n_table]);
             p->id[k.n_table++] = places;
         } else {
             p->id[k.n_table++] = d->id + first;
@@ -304,6 +317,7 @@ void parzen_log_pdf(struct parzen *p, size_t n, const double *x, double *out)
         bool is_safe = l.sums[c] > SUM_MIN && l.sums[c] < SUM_MAX;
         out[c] = is_safe ? log(l.sums[c]) - p->log_scale : exact_at(p, n, x, c);
     }
+    free(l.steps);
 }
 
 /* --- exact: log space, one point, Optuna's order

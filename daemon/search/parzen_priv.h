@@ -18,11 +18,6 @@ struct parzen_dim {
     double *by_id; /* mu, sigma, mass of a stepped one; owned */
     uint32_t *id;  /* NULL when continuous */
     size_t n_ids;
-    /* stepped, of the points at hand, in the work: their intervals, their
-     * places in steps from low, and, unless NULL, the mass under a centre by
-     * signed distance in steps, when the bandwidth is sigma_min */
-    double *left, *right, *by_distance;
-    ptrdiff_t *place;
     double hit, miss, prior; /* categorical: optuna.md 1.6 */
 };
 
