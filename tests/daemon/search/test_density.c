@@ -1,5 +1,6 @@
 #include "daemon/search/density.h"
 #include "core/base/rng.h"
+#include "tests/lib/normal.h"
 #include "tests/lib/test_main.h"
 
 #include <math.h>
@@ -128,6 +129,34 @@ START_TEST(test_masses)
 }
 END_TEST
 
+/* Narrow intervals lose no digits: from 1e-12 sigma to widths where the tails
+ * are told apart again, in rows of alike and of different widths. */
+START_TEST(test_narrow_masses)
+{
+    enum { N = 2400, ALIKE = N / 2 };
+    const double mu = 0.4, inv = 32;
+    static double left[N], right[N], out[N];
+    struct rng rng;
+    rng_mt19937(&rng, 14);
+    double width = 0.0;
+    for (size_t i = 0; i < N; i++) {
+        if (i >= ALIKE || i % DENSITY_POINTS == 0) {
+            width = exp(uniform(&rng, log(1e-12), log(1e-2))) / inv;
+        }
+        left[i] = mu + uniform(&rng, -22, 22) / inv;
+        right[i] = left[i] + width;
+    }
+    for (size_t v = 0; density_variant(v) != NULL; v++) {
+        density_variant(v)->row(N, mu, inv, 0.5, left, right, out);
+        for (size_t i = 0; i < N; i++) {
+            double expected =
+                (double)normal_mass(left[i], right[i], mu, 1 / inv);
+            check_close(2 * out[i] / expected, 1.0, 2e-11);
+        }
+    }
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("density");
@@ -135,6 +164,7 @@ Suite *suite(void)
     tcase_add_test(t, test_sums);
     tcase_add_loop_test(t, test_extremes, 0, 8);
     tcase_add_test(t, test_masses);
+    tcase_add_test(t, test_narrow_masses);
     suite_add_tcase(s, t);
     return s;
 }

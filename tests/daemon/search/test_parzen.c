@@ -1,6 +1,7 @@
 #include "daemon/search/parzen.h"
 #include "core/base/mem.h"
 #include "daemon/search/density.h"
+#include "tests/lib/normal.h"
 #include "tests/lib/test_main.h"
 
 #include <math.h>
@@ -394,6 +395,61 @@ START_TEST(test_steps_of_many_kernels)
 }
 END_TEST
 
+/* The density of one stepped dimension by its definition. */
+static double true_log_pdf(const struct parzen *p, const struct dist *dist,
+                           double x)
+{
+    double half = dist->step / 2.0;
+    double end[] = {x - half, x + half, dist->low - half, dist->high + half};
+    for (size_t i = 0; i < ARRAY_LEN(end); i++) {
+        end[i] = dist->log ? log(end[i]) : end[i];
+    }
+    long double sum = 0;
+    for (size_t k = 0; k < parzen_n_kernels(p); k++) {
+        double mu = parzen_mu(p, 0, k), sigma = parzen_sigma(p, 0, k);
+        sum += parzen_weight(p, k) * normal_mass(end[0], end[1], mu, sigma) /
+               normal_mass(end[2], end[3], mu, sigma);
+    }
+    return (double)logl(sum);
+}
+
+/* Where a step is a small part of the bandwidth, few kernels or many, within
+ * the range or (every 16th) just outside. */
+START_TEST(test_narrow_steps)
+{
+    enum { N_MAX = 400, N_POINTS = 24 };
+    const struct dist dists[] = {
+        whole(0, 1e6, 1, false),          whole(0, 1e9, 1, false),
+        whole(0, 0x1p40, 1, false),       whole(1, 1e9, 1, true),
+        real(1e5, 1e5 + 1, 0.001, false), real(1e9, 1e9 + 1, 0.001, false),
+        real(0, 1e6, 0.001, false)};
+    const struct dist *dist = &dists[_i];
+    struct rng rng;
+    rng_mt19937(&rng, 15);
+    for (size_t n = 0; n <= N_MAX; n += 100) {
+        double at[N_MAX], x[N_POINTS], fast[N_POINTS];
+        double lo = dist->log ? 0.0 : dist->low;
+        double hi = dist->log ? log(dist->high) : dist->high;
+        for (size_t i = 0; i < n; i++) {
+            double v = uniform(&rng, lo, hi) + (i % 16 == 15 ? hi - lo : 0.0);
+            v = dist->log ? exp(v) : v;
+            v = dist->low + rint((v - dist->low) / dist->step) * dist->step;
+            at[i] = dist->log ? log(v) : v;
+        }
+        const struct parzen_column column = {.dist = dist, .at = at};
+        struct parzen *p = parzen_new(&defaults, &(struct parzen_rows){.n = n},
+                                      &column, 1, N_POINTS);
+        parzen_sample(p, &rng, N_POINTS, x);
+        parzen_log_pdf(p, N_POINTS, x, fast);
+        for (size_t c = 0; c < N_POINTS; c++) {
+            double expected = true_log_pdf(p, dist, x[c]);
+            check_close(fast[c], expected, DENSITY_ERROR);
+        }
+        parzen_free(p);
+    }
+}
+END_TEST
+
 /* 200 dimensions: every product underflows or overflows in linear space. */
 START_TEST(test_many_dimensions)
 {
@@ -509,6 +565,7 @@ Suite *suite(void)
                         (int)ARRAY_LEN(sizes));
     tcase_add_loop_test(t, test_fast_equals_exact, 0, 5);
     tcase_add_loop_test(t, test_steps_of_many_kernels, 0, 8);
+    tcase_add_loop_test(t, test_narrow_steps, 0, 7);
     tcase_add_loop_test(t, test_many_dimensions, 0, 2);
     tcase_add_loop_test(t, test_extremes_stay_finite, 0, 2);
     tcase_add_test(t, test_order_does_not_matter);
