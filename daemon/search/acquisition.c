@@ -69,14 +69,15 @@ static bool is_larger(double a, double b)
     return !isnan(b) && (isnan(a) || a > b);
 }
 
-/* Candidates too close to each other for the fast densities are decided by the
- * exact ones: so the choice depends on no vector width, and ties fall as
- * Optuna's do. */
+/* Candidates too close to each other for the fast densities to tell which the
+ * exact ones prefer are decided by these: so the choice depends on no vector
+ * width, and ties fall as Optuna's do. */
 size_t acquisition_best(const struct acquisition *a, const double *x, size_t n,
                         size_t n_dims)
 {
     /* a value adds up to 6 logarithms of densities, and two are compared */
-    const double close = 100.0 * DENSITY_ERROR;
+    const double close =
+        100.0 * DENSITY_ERROR + 12.0 * parzen_exact_error(a->below);
     double *value = mem_grow(NULL, 3 * n, sizeof(*value));
     fast_values(a, x, n, value + n, value);
     double max = -INFINITY;

@@ -444,6 +444,8 @@ START_TEST(test_narrow_steps)
         for (size_t c = 0; c < N_POINTS; c++) {
             double expected = true_log_pdf(p, dist, x[c]);
             check_close(fast[c], expected, DENSITY_ERROR);
+            check_close(parzen_log_pdf_exact(p, &x[c]), expected,
+                        DENSITY_ERROR + parzen_exact_error(p));
         }
         parzen_free(p);
     }
