@@ -27,8 +27,8 @@ struct pool_log { /* zeroed by pool_log_init */
 };
 
 void pool_log_init(struct pool_log *l);
-/* Close what is open, and go on at the end of this file (copied; NULL: nowhere).
- * A file that cannot be written loses the output, nothing else. */
+/* Close what is open, and go on at the end of this file (copied; NULL:
+ * nowhere). A file that cannot be written loses the output, nothing else. */
 void pool_log_open(struct pool_log *l, const char *path);
 void pool_log_add(struct pool_log *l, const char *at, size_t n);
 void pool_log_close(struct pool_log *l);

@@ -78,6 +78,13 @@ static enum objective_turn say_failed(struct command *c, int cause,
     return OBJECTIVE_ENDED;
 }
 
+/* After each word that the daemon writes down. */
+static void rest(struct command *c)
+{
+    c->reads_ms =
+        MS_PER_REPORT + (c->reads_ms > c->now_ms ? c->reads_ms : c->now_ms);
+}
+
 static void say_report(struct command *c, int64_t step, double value)
 {
     struct msg m = {.type = MSG_REPORT, .report = {.id = c->id, .epoch = step}};
@@ -85,8 +92,7 @@ static void say_report(struct command *c, int64_t step, double value)
         m.report.metrics.value[i] = i == c->metric ? value : (double)NAN;
     }
     c->out.say(c->out.ctx, &m);
-    c->reads_ms =
-        MS_PER_REPORT + (c->reads_ms > c->now_ms ? c->reads_ms : c->now_ms);
+    rest(c);
 }
 
 /* It tells faster than the daemon takes: the pipe holds it back. */
@@ -195,6 +201,7 @@ static void take_constraints(struct command *c, const struct json *told)
                         .constraints = {.id = c->id, .values = values.data}};
         c->out.say(c->out.ctx, &m);
         c->has_constraints = true;
+        rest(c);
     } else {
         end_it(c, TRIAL_CAUSE_METRIC,
                "\"constraints\" must be a number for each of "
