@@ -62,6 +62,9 @@ const char *nearest(const char *key, const char *const *known, size_t n)
     size_t least = TOO_FAR;
     size_t len = strlen(key);
     for (size_t i = 0; i < n && len > 0 && len <= KEY_MAX; i++) {
+        if (strlen(known[i]) > KEY_MAX) {
+            continue;
+        }
         size_t u = unlikeness(key, known[i]);
         if (u < least) {
             least = u;

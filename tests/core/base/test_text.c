@@ -2,6 +2,7 @@
 #include "core/base/buf.h"
 #include "core/base/err.h"
 #include "core/base/hash.h"
+#include "core/base/nearest.h"
 #include "core/base/utf8.h"
 #include "tests/lib/test_main.h"
 
@@ -182,6 +183,21 @@ START_TEST(sha256_known_answers)
 }
 END_TEST
 
+/* --- nearest --- */
+
+/* A name may be as long as it likes, on either side. */
+START_TEST(long_words_are_no_misspelling)
+{
+    char word[2001];
+    memset(word, 'x', sizeof(word) - 1);
+    word[sizeof(word) - 1] = '\0';
+    const char *const known[] = {word, "short"};
+    ck_assert_str_eq(nearest("shrot", known, 2), "short");
+    ck_assert_ptr_null(nearest("xxxxxx", known, 2));
+    ck_assert_ptr_null(nearest(word, known, 2));
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("text");
@@ -195,6 +211,7 @@ Suite *suite(void)
     tcase_add_test(t, every_code_point_returns);
     tcase_add_test(t, terminals_are_shown_no_controls);
     tcase_add_test(t, sha256_known_answers);
+    tcase_add_test(t, long_words_are_no_misspelling);
     suite_add_tcase(s, t);
     return s;
 }
