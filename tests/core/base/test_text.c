@@ -185,6 +185,35 @@ END_TEST
 
 /* --- nearest --- */
 
+static const struct {
+    const char *key, *meant;
+} meanings[] = {
+    {"max_epoch", "max_epochs"},
+    {"max_epcohs", "max_epochs"}, /* a swap is one edit */
+    {"epochs", "max_epochs"},     /* a part */
+    {"learning_rate", "lr"},      /* spelt out */
+    {"flaot", "float"},
+    {"lrr", "lr"},
+    {"sane", "same"},
+    {"sine", NULL},  /* 2 of 4 */
+    {"xenon", NULL}, /* spelt out are initials, not one letter */
+    {"_", NULL},
+    {"epoch_rate", NULL},
+    {"", NULL},
+};
+
+START_TEST(what_is_near_is_meant)
+{
+    static const char *const known[] = {"lr",   "max_epochs", "float",
+                                        "same", "x",          "_odd"};
+    const char *meant = nearest(meanings[_i].key, known, ARRAY_LEN(known));
+    const char *want = meanings[_i].meant;
+    ck_assert_msg(want == NULL ? meant == NULL
+                               : meant != NULL && strcmp(meant, want) == 0,
+                  "%s: %s", meanings[_i].key, meant != NULL ? meant : "none");
+}
+END_TEST
+
 /* A name may be as long as it likes, on either side. */
 START_TEST(long_words_are_no_misspelling)
 {
@@ -211,6 +240,7 @@ Suite *suite(void)
     tcase_add_test(t, every_code_point_returns);
     tcase_add_test(t, terminals_are_shown_no_controls);
     tcase_add_test(t, sha256_known_answers);
+    tcase_add_loop_test(t, what_is_near_is_meant, 0, ARRAY_LEN(meanings));
     tcase_add_test(t, long_words_are_no_misspelling);
     suite_add_tcase(s, t);
     return s;
