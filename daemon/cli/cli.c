@@ -1,5 +1,6 @@
 #include "daemon/cli/cli.h"
 #include "core/base/buf.h"
+#include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/nearest.h"
@@ -343,11 +344,23 @@ int cli_connect(struct cli *c, struct err *err)
     return client_new(c->state_dir, &c->client, err);
 }
 
+int cli_check_db(const struct cli *c, struct err *err)
+{
+    if (c->db == NULL || c->db == c->own_db || file_exists(c->db)) {
+        return 0;
+    }
+    err_sys(err, ENOENT, "%s", c->db);
+    return err->code = ERR_INVALID; /* no study is missing */
+}
+
 int cli_ask_parzend(const struct cli *c, const char *option, const char *value,
                     const char *const *more, struct json **out, struct err *err)
 {
     const char *argv[16] = {NULL, option, value};
     size_t n = 3;
+    if (cli_check_db(c, err) != 0) {
+        return err->code;
+    }
     if (c->state_dir != NULL) {
         argv[n++] = "--state";
         argv[n++] = c->state_dir;

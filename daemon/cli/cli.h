@@ -85,6 +85,8 @@ MUST_CHECK int cli_connect(struct cli *c, struct err *err);
  * Connects. */
 MUST_CHECK int cli_call(struct cli *c, const char *method, const char *path,
                         const char *body, struct json **out, struct err *err);
+/* Is the file there that --db names, if it does? INVALID: it is not. */
+MUST_CHECK int cli_check_db(const struct cli *c, struct err *err);
 /* What parzend says of the state directory's database, or --db's, without a
  * daemon: `parzend OPTION VALUE MORE...`. more may be NULL, else ends with
  * NULL. */

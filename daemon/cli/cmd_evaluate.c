@@ -150,7 +150,7 @@ static int evaluate(struct evaluate *e, const struct pick *p, struct err *err)
     rc = report_new(p->predictor, &in, &r, err);
     if (rc == ERR_INVALID) {
         err_wrap(err, "%s", t.name);
-        rc = err->code = ERR_IO;
+        rc = err->code = e->data != NULL ? ERR_INVALID : ERR_IO;
     }
     rc = rc == 0 ? write_files(e, r, &title, err) : rc;
     if (rc == 0) {

@@ -344,8 +344,8 @@ static int predict_file(struct predict *p, struct err *err)
     p->source = is_stdin ? "standard input" : p->file;
     int fd = is_stdin ? STDIN_FILENO : open(p->file, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        err_sys(err, errno, "%s", p->file);
-        return err->code = ERR_IO;
+        int code = err_sys(err, errno, "%s", p->file);
+        return err->code = code == ERR_NOTFOUND ? ERR_INVALID : code;
     }
     int rc = predict_stream(p, fd, err);
     if (!is_stdin) {

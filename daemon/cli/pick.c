@@ -278,10 +278,7 @@ int pick_source(const struct pick *p, const char *source,
     int rc = source_read(source, q, &sink, err);
     if (rc != 0) {
         pick_texts_fini(&t);
-        if (rc == ERR_NOTFOUND || rc == ERR_INVALID) {
-            rc = err->code = ERR_IO;
-        }
-        return rc;
+        return err->code = rc == ERR_NOTFOUND ? ERR_INVALID : rc;
     }
     *out = t;
     return 0;

@@ -254,6 +254,15 @@ START_TEST(the_doctor_looks_at_the_files)
 }
 END_TEST
 
+START_TEST(a_file_to_look_at_is_missing)
+{
+    home_init(&h);
+    EXPECT(&h, 2, "none.db: No such file", "trials", "x", "--db", "none.db");
+    EXPECT(&h, 2, "none.db: No such file", "replay", "x", "--db", "none.db");
+    home_fini(&h);
+}
+END_TEST
+
 static bool is_in_state(const char *name)
 {
     char *path = mem_printf("%s/%s", h.state, name);
@@ -387,6 +396,7 @@ Suite *suite(void)
     tcase_add_test(c, a_daemon_whose_life_is_over_writes_nothing);
     tcase_add_test(c, the_lock_file_is_not_the_lock);
     tcase_add_test(c, the_doctor_looks_at_the_files);
+    tcase_add_test(c, a_file_to_look_at_is_missing);
     tcase_add_test(c, a_refused_daemon_leaves_the_log);
     tcase_add_test(c, a_damaged_database_names_its_backup);
     tcase_add_test(c, a_damaged_backup_is_named);

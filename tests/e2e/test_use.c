@@ -268,7 +268,7 @@ static void predict_bad_input(void)
            model, "--file", PUT("bad.txt", "fine\nnot \xff\n"));
     EXPECT(&home, 1, "nul.txt: line 1: a NUL byte", "predict", model, "--file",
            file_of("nul.txt", "a\0b\n", 4));
-    EXPECT(&home, 1, "no.txt: No such file", "predict", model, "--file",
+    EXPECT(&home, 2, "no.txt: No such file", "predict", model, "--file",
            "no.txt");
     EXPECT(&home, 1, "x.jsonl: line 2: not an object with a string 'text'",
            "predict", model, "--jsonl", "--file",
@@ -283,16 +283,18 @@ static void predict_bad_input(void)
 
 static void evaluate_bad_input(void)
 {
-    EXPECT(&home, 1,
+    EXPECT(&home, 2,
            "u.jsonl: line 2, byte 33: label 'none' is none of the model's 4 "
            "classes",
            "evaluate", model, "--data",
            PUT("u.jsonl", "{\"text\":\"a\",\"label\":\"class 1\"}  \n"
                           "{\"text\":\"a\",\"label\":\"none\"}\n"));
-    EXPECT(&home, 1, "no rows to evaluate on", "evaluate", model, "--data",
+    EXPECT(&home, 2, "no rows to evaluate on", "evaluate", model, "--data",
            PUT("e.jsonl", ""));
-    EXPECT(&home, 1, "no field 'label'", "evaluate", model, "--data",
+    EXPECT(&home, 2, "no field 'label'", "evaluate", model, "--data",
            PUT("f.jsonl", "{\"text\":\"a\"}\n"));
+    EXPECT(&home, 2, "no.jsonl: No such file", "evaluate", model, "--data",
+           "no.jsonl");
     EXPECT(&home, 2, "--part", "evaluate", model, "--part", "all");
     char *html = mem_printf("%s/none/report.html", home.dir);
     EXPECT(&home, 1, "report.html", "evaluate", model, "--data", data, "--html",
