@@ -343,6 +343,35 @@ static void check_database(struct doctor *d)
     free(program);
 }
 
+/* Of a file that --db names: can it be read? Its daemon and its checkpoints may
+ * be anywhere. */
+static void check_file(struct doctor *d)
+{
+    struct json *reply;
+    struct err err;
+    if (cli_call(d->c, "GET", "/studies", NULL, &reply, &err) != 0) {
+        finding(d, "database", "%s", err.msg);
+        return;
+    }
+    int n = json_size(field_get(reply, "studies"));
+    fact(d, "database", "%s can be read: %d stud%s", d->c->db, n,
+         n == 1 ? "y" : "ies");
+    json_free(reply);
+}
+
+static void check_state(struct doctor *d)
+{
+    check_installation(d);
+    if (d->c->state_dir == NULL) {
+        finding(d, "state", "there is none: give --state, or set HOME");
+    } else if (check_folder(d)) {
+        check_space(d);
+        check_files(d);
+        check_daemon(d);
+        check_database(d);
+    }
+}
+
 /* --- the report ----------------------------------------------------------- */
 
 static void report(struct doctor *d)
@@ -368,24 +397,26 @@ int cmd_doctor(struct cli *c, int argc, char **argv)
         .args = "",
         .doc = "Checks the installation, the state directory, the database "
                "and every checkpoint, and names what is wrong. A daemon may "
-               "run meanwhile.",
+               "run meanwhile. With --db FILE: only whether that database can "
+               "be read.",
         .n_max = 0};
-    struct doctor d = {.c = c, .facts = table_new()};
+    struct doctor d = {.c = c};
+    struct err err;
     cli_parse(c, &command, argc, argv, NULL);
+    if (cli_check_db(c, &err) != 0) {
+        return cli_fail(c, &err);
+    }
+    d.facts = table_new();
     table_left(d.facts, "");
     table_left(d.facts, "");
     table_left(d.facts, "");
     buf_init(&d.findings_text, OUTPUT_MAX);
     json_out_init(&d.findings, &d.findings_text, JSON_COMPACT);
     json_open(&d.findings, '[');
-    check_installation(&d);
-    if (c->state_dir == NULL) {
-        finding(&d, "state", "there is none: give --state, or set HOME");
-    } else if (check_folder(&d)) {
-        check_space(&d);
-        check_files(&d);
-        check_daemon(&d);
-        check_database(&d);
+    if (c->db != NULL) {
+        check_file(&d);
+    } else {
+        check_state(&d);
     }
     json_close(&d.findings, ']');
     report(&d);

@@ -254,11 +254,22 @@ START_TEST(the_doctor_looks_at_the_files)
 }
 END_TEST
 
-START_TEST(a_file_to_look_at_is_missing)
+/* Whatever the state directory is like, and whether its daemon runs. */
+START_TEST(the_doctor_looks_at_a_file_alone)
 {
     home_init(&h);
+    home_start(&h, one);
+    char *db = mem_printf("%s/parzen.db", h.state);
+    EXPECT(&h, 0, "can be read: 0 studies", "doctor", "--db", db);
+    in_state(FILE_ILLS[0].harm);
+    EXPECT(&h, 0, "can be read: 0 studies", "doctor", "--db", db);
+    EXPECT(&h, 1, "not an SQLite database", "doctor", "--db",
+           home_file(&h, "text.db", "no database, but a text\n"));
+    EXPECT(&h, 2, "none.db: No such file", "doctor", "--db", "none.db");
     EXPECT(&h, 2, "none.db: No such file", "trials", "x", "--db", "none.db");
     EXPECT(&h, 2, "none.db: No such file", "replay", "x", "--db", "none.db");
+    free(db);
+    home_kill_daemon(&h);
     home_fini(&h);
 }
 END_TEST
@@ -396,7 +407,7 @@ Suite *suite(void)
     tcase_add_test(c, a_daemon_whose_life_is_over_writes_nothing);
     tcase_add_test(c, the_lock_file_is_not_the_lock);
     tcase_add_test(c, the_doctor_looks_at_the_files);
-    tcase_add_test(c, a_file_to_look_at_is_missing);
+    tcase_add_test(c, the_doctor_looks_at_a_file_alone);
     tcase_add_test(c, a_refused_daemon_leaves_the_log);
     tcase_add_test(c, a_damaged_database_names_its_backup);
     tcase_add_test(c, a_damaged_backup_is_named);
