@@ -287,6 +287,22 @@ static void tell_trials(struct cli *c, const struct json *study, int64_t target)
     }
 }
 
+static void put_retry(const struct input *in, struct buf *body)
+{
+    struct json_out w;
+    json_out_init(&w, body, JSON_COMPACT);
+    json_open(&w, '{');
+    if (in->state != NULL) {
+        json_put_key(&w, "state");
+        json_put_string(&w, in->state);
+    }
+    if (in->cause != NULL) {
+        json_put_key(&w, "cause");
+        json_put_string(&w, in->cause);
+    }
+    json_close(&w, '}');
+}
+
 int cmd_retry(struct cli *c, int argc, char **argv)
 {
     static const struct argp_option options[] = {
@@ -310,20 +326,9 @@ int cmd_retry(struct cli *c, int argc, char **argv)
         .on_option = on_option};
     struct input in = {.state = NULL};
     struct buf body;
-    struct json_out w;
     cli_parse(c, &command, argc, argv, &in);
     buf_init(&body, BUF_MAX_CONFIG);
-    json_out_init(&w, &body, JSON_COMPACT);
-    json_open(&w, '{');
-    if (in.state != NULL) {
-        json_put_key(&w, "state");
-        json_put_string(&w, in.state);
-    }
-    if (in.cause != NULL) {
-        json_put_key(&w, "cause");
-        json_put_string(&w, in.cause);
-    }
-    json_close(&w, '}');
+    put_retry(&in, &body);
     struct json *study;
     struct err err;
     int64_t target;
