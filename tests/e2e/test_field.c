@@ -572,28 +572,6 @@ START_TEST(constraints_are_kept_and_obeyed)
 }
 END_TEST
 
-/* Complete they are: what they lack is said. */
-START_TEST(none_is_feasible)
-{
-    static const char config[] =
-        "{\"study\":\"no\",\"n_trials\":%d,\"objective\":{\"type\":\"command\","
-        "\"constraints\":[\"a\"],\"command\":[\"echo\",\"parzen: "
-        "{\\\"constraints\\\":[1],\\\"value\\\":{x}}\"]},"
-        "\"params\":{\"x\":{\"int\":[0,99]}}}";
-    start("1");
-    char *one = mem_printf(config, 1), *more = mem_printf(config, 3);
-    EXPECT(&h, 1, "study 'no': its complete trial is infeasible\n", "run",
-           home_file(&h, "no.json", one));
-    EXPECT(&h, 1, "study 'no': none of its 3 complete trials is feasible\n",
-           "run", home_file(&h, "no.json", more));
-    EXPECT(&h, 1, "study 'no': none of its 3 complete trials is feasible\n",
-           "best", "no");
-    free(one);
-    free(more);
-    finish("none is feasible");
-}
-END_TEST
-
 Suite *suite(void)
 {
     Suite *s = suite_create("e2e/field");
@@ -612,7 +590,6 @@ Suite *suite(void)
     tcase_add_test(c, test_14_threads_are_capped);
     tcase_add_test(c, an_old_token_opens_nothing);
     tcase_add_test(c, constraints_are_kept_and_obeyed);
-    tcase_add_test(c, none_is_feasible);
     suite_add_tcase(s, c);
     return s;
 }

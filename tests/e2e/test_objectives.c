@@ -269,6 +269,30 @@ START_TEST(wrong_names_burn_no_trials)
 }
 END_TEST
 
+/* Complete they are: what they lack is said. */
+START_TEST(none_is_feasible)
+{
+    static const char config[] =
+        "{\"study\":\"no\",\"n_trials\":%d,\"objective\":{\"type\":\"command\","
+        "\"constraints\":[\"a\"],\"command\":[\"echo\",\"parzen: "
+        "{\\\"constraints\\\":[1],\\\"value\\\":{x}}\"]},"
+        "\"params\":{\"x\":{\"int\":[0,99]}}}";
+    struct home h;
+    home_init(&h);
+    home_start(&h, two_workers);
+    char *one = mem_printf(config, 1), *more = mem_printf(config, 3);
+    EXPECT(&h, 1, "study 'no': its complete trial is infeasible\n", "run",
+           home_file(&h, "no.json", one));
+    EXPECT(&h, 1, "study 'no': none of its 3 complete trials is feasible\n",
+           "run", home_file(&h, "no.json", more));
+    EXPECT(&h, 1, "study 'no': none of its 3 complete trials is feasible\n",
+           "best", "no");
+    free(one);
+    free(more);
+    home_fini(&h);
+}
+END_TEST
+
 /* More at once than the daemon would take from a worker that is not held back
  * (it was ended as a flood after some 8,000). */
 START_TEST(a_command_may_tell_fast)
@@ -480,6 +504,7 @@ Suite *suite(void)
     tcase_add_test(t, names_of_no_parameter_are_said);
     tcase_add_test(t, a_training_is_the_classifiers);
     tcase_add_test(t, wrong_names_burn_no_trials);
+    tcase_add_test(t, none_is_feasible);
     tcase_add_test(t, a_command_may_tell_fast);
     tcase_add_test(t, steps_ascend);
     tcase_add_test(t, an_interrupted_command_goes_on);
