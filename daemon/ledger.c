@@ -169,24 +169,24 @@ int ledger_put(struct ledger *l, struct actions *a, struct err *err)
 }
 
 /* What was to be told to a process that is gone; another may be there by now,
- * and must not be stopped or killed for it. */
-static void forget_told(struct ledger *l, int slot)
+ * and must not be stopped or killed for it. True: a trial was among it. */
+static bool forget_told(struct ledger *l, int slot)
 {
+    bool had_trial = false;
     for (size_t i = 0; i < l->pending.n; i++) {
         struct action *a = &l->pending.items[i];
         if (a->slot == slot && action_is_performed(a->kind)) {
+            had_trial |= a->kind == ACTION_ASSIGN;
             action_fini(a);
             *a = (struct action){.kind = ACTION_TICK, .slot = -1};
         }
     }
+    return had_trial;
 }
 
-int ledger_turn(struct ledger *l, const struct event *e, struct err *err)
+static int decide(struct ledger *l, const struct event *e, struct err *err)
 {
     struct actions a;
-    if (e->kind == EVENT_SLOT_GONE) {
-        forget_told(l, e->slot);
-    }
     actions_init(&a);
     int rc = sched_decide(l->mirror, e, &a, err);
     if (rc == 0 && a.n > 0) {
@@ -194,6 +194,27 @@ int ledger_turn(struct ledger *l, const struct event *e, struct err *err)
     }
     actions_fini(&a);
     return rc;
+}
+
+/* A worker that was not told of its trial yet did not end for it. */
+static int lose_slot(struct ledger *l, struct event e, struct err *err)
+{
+    char *words = NULL;
+    if (forget_told(l, e.slot)) {
+        const char *said = e.gone.message != NULL ? e.gone.message : "";
+        words = mem_printf("before it was told of the trial: %s", said);
+        e.gone.cause = TRIAL_CAUSE_INTERRUPTED;
+        e.gone.message = words;
+    }
+    int rc = decide(l, &e, err);
+    free(words);
+    return rc;
+}
+
+int ledger_turn(struct ledger *l, const struct event *e, struct err *err)
+{
+    return e->kind == EVENT_SLOT_GONE ? lose_slot(l, *e, err)
+                                      : decide(l, e, err);
 }
 
 int ledger_next(struct ledger *l, int64_t now_ms, int64_t mono_ms, bool *more,

@@ -57,7 +57,9 @@ MUST_CHECK int ledger_start(struct ledger *l, int64_t now_ms, int64_t mono_ms,
  * the inbox is full (INBOX_MAX) without trouble, commit first. */
 void ledger_keep(struct ledger *l, const struct event *e);
 /* Decide. An error is the scheduler's refusal, which changes nothing, or
- * trouble. Not while there is any. */
+ * trouble. Not while there is any. What a worker that is gone was still to be
+ * told is forgotten: the trial among it was INTERRUPTED, whatever ended the
+ * worker. */
 MUST_CHECK int ledger_turn(struct ledger *l, const struct event *e,
                            struct err *err);
 /* Let one thing start that can; *more: maybe there is another. */

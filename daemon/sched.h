@@ -32,7 +32,8 @@
  *   and unended than workers, so one worker's study does not depend on deaths;
  *   three deaths without a new epoch: FAIL poison; two hangs, one after the
  *   other: FAIL hang; two OOM kills: FAIL oom; a full disk waits 10 s and, like
- *   the daemon's own death and the user's stop, never counts;
+ *   the daemon's own death, the user's stop and the end of a worker that was
+ *   not told of the trial yet, never counts;
  * - five deaths of workers within a minute under three trials or more pause the
  *   study ("environment: ..."): no trial is burnt for what is not its fault;
  * - what a worker says about anything but what its slot holds is ignored;

@@ -2,6 +2,7 @@
 #include "tests/lib/test_main.h"
 #include "core/base/buf.h"
 #include "daemon/ledger.h"
+#include "daemon/sched.h"
 #include "daemon/store.h"
 #include "tests/lib/fix_store.h"
 #include "tests/lib/story.h"
@@ -246,6 +247,33 @@ START_TEST(who_comes_later_is_not_killed)
 }
 END_TEST
 
+/* Its worker has gone before anybody told it of the trial. */
+START_TEST(a_trial_is_not_charged_for_a_worker_that_never_had_it)
+{
+    struct err err;
+    struct event gone = event(EVENT_SLOT_GONE);
+    bool more;
+    gone.gone.cause = TRIAL_CAUSE_EXIT;
+    gone.gone.message = "exited with code 1";
+    ck_assert_int_eq(hear(gone), 0); /* a death that counts */
+    ck_assert_int_eq(trial()->n_at_place, 1);
+    commit();
+    for (int i = 0; i < 4; i++) {
+        now += SCHED_BACKOFF_MAX_MS;
+        ck_assert_int_eq(hear(event(EVENT_SLOT_IDLE)), 0);
+        ck_assert_int_eq(ledger_next(&ledger, now, now, &more, &err), 0);
+        ck_assert_int_eq(trial()->state, TRIAL_RUNNING);
+        ck_assert_int_eq(hear(gone), 0);
+        ck_assert_int_eq(trial()->state, TRIAL_WAITING);
+        ck_assert_int_eq(trial()->n_at_place, 1);
+        commit();
+    }
+    ck_assert_int_eq(trial()->attempt, 5);
+    ck_assert_int_eq(mirror_study(ledger.mirror, 1)->n_deaths, 1);
+    expect_store_equal();
+}
+END_TEST
+
 /* When they can never be taken, a new life begins: the trial is handed back. */
 START_TEST(words_that_are_never_taken_are_lost)
 {
@@ -294,6 +322,7 @@ Suite *suite(void)
     tcase_add_loop_test(c, words_that_are_never_taken_are_lost, 0, 4);
     tcase_add_test(c, trouble_from_outside_undoes_what_was_put);
     tcase_add_test(c, who_comes_later_is_not_killed);
+    tcase_add_test(c, a_trial_is_not_charged_for_a_worker_that_never_had_it);
     tcase_add_test(c, too_many_words_are_lost);
     suite_add_tcase(s, c);
     return s;
