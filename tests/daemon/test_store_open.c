@@ -147,6 +147,31 @@ START_TEST(test_readonly_writes_nothing)
 }
 END_TEST
 
+/* Who holds the lock may write at any moment, an empty WAL or not. */
+START_TEST(test_a_locked_database_is_not_copied)
+{
+    struct err err;
+    struct actions a;
+    sqlite3 *other;
+    actions_init(&a);
+    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_random(&fix, &a);
+    fix_store_must(&fix, &a);
+    store_close(fix.store);
+    ck_assert_int_eq(sqlite3_open(fix.path, &other), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(other,
+                                  "PRAGMA locking_mode = EXCLUSIVE;"
+                                  "SELECT count(*) FROM trials",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(store_open_copy(fix.path, &fix.store, &err), ERR_STORE);
+    ck_assert_msg(strstr(err.msg, "locked") != NULL, "%s", err.msg);
+    ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
+    ck_assert_int_eq(store_open_copy(fix.path, &fix.store, &err), 0);
+    fix_store_expect_equal(&fix);
+}
+END_TEST
+
 /* --- made by Optuna ------------------------------------------------------- */
 
 static bool copy_golden(const char *name)
@@ -612,6 +637,7 @@ Suite *suite(void)
     tcase_add_test(t, test_a_damaged_page);
     tcase_add_test(t, test_what_is_not_there_or_no_file);
     tcase_add_test(t, test_readonly_writes_nothing);
+    tcase_add_test(t, test_a_locked_database_is_not_copied);
     tcase_add_loop_test(t, test_optunas_database_is_adopted, 0, 2);
     tcase_add_test(t, test_optuna_enqueues_into_our_study);
     tcase_add_test(t, test_optuna_leaves_a_begun_trial_in_our_study);
