@@ -158,7 +158,8 @@ static void end_attempt(const struct turn *t, const struct study *s,
 }
 
 /* stop.max_failures is a bound also on what runs beside the last failure that
- * ended the study, or ends after the user's stop. */
+ * ended the study, or ends after the user's stop. What would have failed then
+ * is put back as it was before this end: the next one like it fails it. */
 static bool may_not_fail(const struct study *s)
 {
     return s->state != STUDY_RUNNING && s->state != STUDY_PAUSED &&
@@ -170,10 +171,9 @@ static void fail_at(const struct turn *t, const struct study *s,
                     const struct study_trial *trial, enum trial_cause cause,
                     char *message, int64_t place, int64_t n_at_place)
 {
-    if (may_not_fail(s)) { /* the next death there will */
-        int64_t most = SCHED_DEATHS_AT_ONE_PLACE - 1;
-        end_attempt(t, s, trial, cause, message, place,
-                    n_at_place < most ? n_at_place : most);
+    if (may_not_fail(s)) {
+        end_attempt(t, s, trial, cause, message, trial->place,
+                    trial->n_at_place);
         free(message);
         return;
     }
