@@ -1,9 +1,11 @@
-/* Memory follows the actions, one function per kind. Nothing is decided here:
- * what an action does not say (counts, the best trial, the history that
- * samplers see) follows from what it says. */
+/* Memory follows the actions, one function per kind (those of slots are in
+ * mirror_slots.c). Nothing is decided here: what an action does not say
+ * (counts, the best trial, the history that samplers see) follows from what it
+ * says. */
 #include "daemon/mirror.h"
 #include "core/base/mem.h"
 #include "daemon/history.h"
+#include "daemon/mirror_priv.h"
 
 #include <assert.h>
 #include <math.h>
@@ -392,6 +394,14 @@ static void retry_trial(struct study *s, struct study_trial *t)
     set_state(s, t, TRIAL_WAITING);
 }
 
+/* It may have ended in this decision. */
+static void set_progress(struct study_trial *t, const struct study_progress *to)
+{
+    if (t->progress != NULL) {
+        *t->progress = *to;
+    }
+}
+
 static void apply_trial(struct study *s, struct study_trial *t,
                         const struct action *a)
 {
@@ -431,9 +441,7 @@ static void apply_trial(struct study *s, struct study_trial *t,
         t->nondeterministic = true;
         break;
     case ACTION_PROGRESS:
-        if (t->progress != NULL) { /* it may have ended in this decision */
-            *t->progress = a->progress;
-        }
+        set_progress(t, &a->progress);
         break;
     case ACTION_DEATH:
         s->deaths[s->n_deaths++ % STUDY_DEATHS] =
@@ -449,119 +457,7 @@ static void apply_trial(struct study *s, struct study_trial *t,
     }
 }
 
-/* --- slots ---------------------------------------------------------------- */
-
-static void set_slot(struct mirror *m, int slot, struct slot to)
-{
-    struct slot *s = &m->slots[slot];
-    struct study *prepared = mirror_study(m, s->study);
-    if (prepared != NULL) {
-        prepared->preparing_slot = -1;
-    }
-    free(s->kill_message);
-    *s = to;
-}
-
-static void prepare(struct mirror *m, const struct action *a)
-{
-    struct study *s = mirror_study(m, a->study);
-    set_slot(m, a->slot,
-             (struct slot){.state = SLOT_PREPARING,
-                           .study = a->study,
-                           .since_ms = a->mono_ms});
-    s->preparing_slot = a->slot;
-    s->preparation =
-        (struct study_preparation){.phase = "start", .started_ms = a->mono_ms};
-    s->n_prepares++;
-    m->last_turn = a->study;
-}
-
-static void assign(struct mirror *m, const struct action *a)
-{
-    set_slot(m, a->slot,
-             (struct slot){.state = SLOT_BUSY,
-                           .id = {a->study, a->number, a->attempt},
-                           .since_ms = a->mono_ms});
-    m->last_turn = a->study;
-}
-
-static void stop(struct slot *s, const struct action *a)
-{
-    s->state = SLOT_STOPPING;
-    s->stop_keeps = a->stop.keep;
-    s->since_ms = a->mono_ms;
-}
-
-static void condemn(struct slot *s, const struct action *a)
-{
-    s->state = SLOT_DYING;
-    s->kill_cause = a->kill.cause;
-    set_text(&s->kill_message, a->kill.message);
-}
-
-static void tick(struct mirror *m, const struct action *a)
-{
-    m->tick_ms = a->mono_ms;
-    for (int i = 0; a->tick.stalled && i < m->n_slots; i++) {
-        m->slots[i].since_ms = a->mono_ms;
-    }
-}
-
-/* Signs of life count when the work moved on. */
-static void hear_preparation(struct mirror *m, struct study *s,
-                             const struct action *a)
-{
-    struct study_preparation *old = &s->preparation;
-    const struct study_preparation *new = &a->preparing;
-    if (strcmp(old->phase, new->phase) != 0 || old->done != new->done) {
-        m->slots[a->slot].since_ms = a->mono_ms;
-    }
-    int64_t started_ms = old->started_ms;
-    *old = *new;
-    old->started_ms = started_ms;
-}
-
-static void hear(struct mirror *m, const struct action *a)
-{
-    struct slot *s = &m->slots[a->slot];
-    if (s->state == SLOT_BUSY && a->progress.at_ms > s->since_ms) {
-        s->since_ms = a->progress.at_ms;
-    }
-}
-
 /* --- all ------------------------------------------------------------------ */
-
-/* Of slots and the clock; false: it is of something else. */
-static bool apply_slot(struct mirror *m, const struct action *a)
-{
-    switch (a->kind) {
-    case ACTION_SLOT:
-        set_slot(m, a->slot, (struct slot){.state = a->set_slot.state});
-        return true;
-    case ACTION_PREPARE:
-        prepare(m, a);
-        return true;
-    case ACTION_ASSIGN:
-        assign(m, a);
-        return true;
-    case ACTION_STOP:
-        stop(&m->slots[a->slot], a);
-        return true;
-    case ACTION_KILL:
-        condemn(&m->slots[a->slot], a);
-        return true;
-    case ACTION_TICK:
-        tick(m, a);
-        return true;
-    case ACTION_PROGRESS:
-        hear(m, a);
-        return mirror_trial(m, a->study, a->number) == NULL;
-    case ACTION_REMOVE_FILE:
-        return true;
-    default:
-        return false;
-    }
-}
 
 static void apply(struct mirror *m, struct study *s, const struct action *a)
 {
@@ -573,9 +469,6 @@ static void apply(struct mirror *m, struct study *s, const struct action *a)
         break;
     case ACTION_ADD_TRIAL:
         add_trial(m, s, a);
-        break;
-    case ACTION_PREPARING:
-        hear_preparation(m, s, a);
         break;
     case ACTION_ADOPT_STUDY:
     case ACTION_CHANGE_STUDY:
@@ -597,7 +490,7 @@ static void apply(struct mirror *m, struct study *s, const struct action *a)
 
 void mirror_apply(struct mirror *m, const struct action *a)
 {
-    if (!apply_slot(m, a)) {
+    if (!mirror_apply_slot(m, a)) {
         apply(m, mirror_study(m, a->study), a);
     }
     m->next_seq = max_of(m->next_seq, a->seq + 1);

@@ -47,7 +47,7 @@ done >>"$bad" <<'RULES'
 ^core/train/      core/
 ^worker/          (core|worker)/
 ^daemon/cli/      (core|daemon/cli)/
-^daemon/(study|sched[a-z_]*|views|mirror|action|event|digest|history(_column)?|replay)\.[ch]$  (core/(base|spec)/|daemon/(study|sched[a-z_]*|views|mirror|action|event|digest|history(_column)?|replay)\.h|daemon/search/)
+^daemon/(study|sched[a-z_]*|views|mirror[a-z_]*|action|event|digest|history(_column)?|replay)\.[ch]$  (core/(base|spec)/|daemon/(study|sched[a-z_]*|views|mirror[a-z_]*|action|event|digest|history(_column)?|replay)\.h|daemon/search/)
 ^daemon/search/   (core/(base|spec)/|daemon/(search/|history\.h|study\.h))
 ^daemon/store     (core/(base|spec)/|daemon/(store|action|mirror|study|digest|history|replay|search/sampler))
 ^daemon/pool      (core/(base|spec|wire)/|daemon/(pool|obituary))
