@@ -188,11 +188,10 @@ demo: setup
 test: setup-test
 	@$(MAKE) --no-print-directory test-all
 
-.PHONY: test-all test-unit test-e2e test-page test-install lint
+.PHONY: test-all test-programs test-unit test-e2e test-page test-install lint
 test-all:
 	@$(MAKE) $(PARALLEL) lint programs bench-tools test-fuzz quick-data $(TEST_BINS)
-	@$(MAKE) --no-print-directory test-unit
-	@$(MAKE) --no-print-directory test-e2e
+	@$(MAKE) --no-print-directory test-programs
 	@$(MAKE) --no-print-directory test-page
 	@$(MAKE) --no-print-directory test-install
 
@@ -202,6 +201,10 @@ UNIT_BINS := $(filter-out $(E2E_BINS),$(TEST_BINS))
 # A slow machine must not decide a test: the timeouts only end what hangs.
 RUN_TESTS := CK_TIMEOUT_MULTIPLIER=10 OPENBLAS_NUM_THREADS=1 PARZEN_BIN=$(B)/bin tests/lib/run_tests.sh
 
+# The longest first: the simulator, then what waits for daemons.
+LONG_BINS := $(B)/tests/sim/test_sim $(E2E_BINS)
+test-programs: programs $(TEST_BINS)
+	@$(RUN_TESTS) $(LONG_BINS) $(filter-out $(LONG_BINS),$(TEST_BINS))
 test-unit: $(UNIT_BINS)
 	@$(RUN_TESTS) $(UNIT_BINS)
 test-e2e: programs $(E2E_BINS)
