@@ -113,10 +113,12 @@ static int begin_life(struct store *s, struct err *err)
     return store_adopt_trials(s, err);
 }
 
+/* One thread uses a store: without mutexes, which every column read would
+ * take. */
 static int open_connection(struct store *s, int flags, struct err *err)
 {
-    if (sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_EXRESCODE, NULL) !=
-        SQLITE_OK) {
+    flags |= SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX;
+    if (sqlite3_open_v2(s->path, &s->db, flags, NULL) != SQLITE_OK) {
         return s->db != NULL
                    ? store_fail(s, "open", err)
                    : err_set(err, ERR_STORE, "%s: out of memory", s->path);
