@@ -156,10 +156,10 @@ static const struct refusal *judge_origin(struct MHD_Connection *c, int port)
     return NULL;
 }
 
-static const struct refusal *judge_size(struct MHD_Connection *c,
-                                        const char *url)
+static const struct refusal *judge_size(const struct peer *p,
+                                        struct MHD_Connection *c)
 {
-    if (strlen(url) > HTTP_MAX_URL) {
+    if (p->url_len > HTTP_MAX_URL) { /* with its query */
         return &LONG_URL;
     }
     return MHD_get_connection_values(c, MHD_HEADER_KIND, NULL, NULL) >
@@ -254,7 +254,7 @@ const struct refusal *gate_judge(struct peer *p, struct MHD_Connection *c,
         r = judge_origin(c, s->port);
     }
     if (r == NULL) {
-        r = judge_size(c, url);
+        r = judge_size(p, c);
     }
     if (r == NULL) {
         *asset = is_api ? NULL : assets_find(s->assets, url);

@@ -493,6 +493,8 @@ START_TEST(test_large_heads)
 {
     char *url =
         repeat("GET /api/v1/", "a", 5000, " HTTP/1.1\r\n" HOST TOKEN CLOSE);
+    char *query = repeat("GET /api/v1/health?", "a", 5000,
+                         " HTTP/1.1\r\n" HOST TOKEN CLOSE);
     char *huge =
         repeat("GET /api/v1/", "a", 100000, " HTTP/1.1\r\n" HOST TOKEN CLOSE);
     char *many =
@@ -500,6 +502,8 @@ START_TEST(test_large_heads)
     char *large = repeat("GET /api/v1/a HTTP/1.1\r\n" HOST TOKEN "A: ", "a",
                          100000, "\r\n" CLOSE);
     expect(url, 414, "");
+    expect(query, 414, "");
+    free(query);
     expect(many, 431, "");
     /* The library refuses before it has read all of these; what is left
      * unread may make the kernel reset the connection under the reply. */
