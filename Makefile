@@ -27,7 +27,7 @@ LDFLAGS_ALL := $(if $(SAN),-fsanitize=$(SAN)) -pie -Wl,-z,relro,-z,now $(LDFLAGS
 # other code is never taken for our own. What decides bits is digested, from the
 # files as they are: a tarball has the id that its commit has.
 DECIDES_BITS := Makefile $(shell find core worker -name '*.[ch]' -o -name '*.inc' | LC_ALL=C sort)
-BUILD_ID := $(VERSION)+$(shell { sha256sum $(DECIDES_BITS); $(CC) --version; echo '$(CFLAGS_ALL)'; } \
+BUILD_ID := $(VERSION)+$(shell { sha256sum $(DECIDES_BITS); $(CC) --version 2>/dev/null; echo '$(CFLAGS_ALL)'; } \
               | sha256sum | cut -c 1-12)
 .PHONY: build-id
 build-id:
