@@ -36,6 +36,7 @@ build-id:
 $(B)/build-id: FORCE
 	@mkdir -p $(@D)
 	@echo '$(BUILD_ID)' | cmp -s - $@ || echo '$(BUILD_ID)' >$@
+.PHONY: FORCE
 FORCE:
 $(B)/obj/core/base/build.o: $(B)/build-id
 $(B)/obj/core/base/build.o: CFLAGS_ALL += -DPARZEN_BUILD='"$(BUILD_ID)"'
