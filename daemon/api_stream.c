@@ -88,6 +88,14 @@ void api_get_events(struct call *c)
     put_trials_since(c, c->request->last_event_id);
 }
 
+/* Does the action of a trial change what is said of its study? */
+static bool changes_counts(enum action_kind kind)
+{
+    return kind == ACTION_ADD_TRIAL || kind == ACTION_START_TRIAL ||
+           kind == ACTION_END_ATTEMPT || kind == ACTION_FINISH_TRIAL ||
+           kind == ACTION_RETRY_TRIAL;
+}
+
 void api_on_action(void *ctx, const struct action *action)
 {
     struct api *a = ctx;
@@ -111,11 +119,8 @@ void api_on_action(void *ctx, const struct action *action)
     if (action->kind == ACTION_PREPARING && s != NULL) {
         put_study_event(a, s, &out);
     }
-    bool is_end = action->kind == ACTION_FINISH_TRIAL ||
-                  action->kind == ACTION_END_ATTEMPT ||
-                  action->kind == ACTION_START_TRIAL;
     if (s != NULL && action_is_durable(action->kind) &&
-        (trial == NULL || is_end)) {
+        (trial == NULL || changes_counts(action->kind))) {
         put_study_event(a, s, &out);
     }
     if (out.len > 0) {

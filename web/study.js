@@ -163,20 +163,18 @@ export class StudyPage {
     }
   }
 
+  // What came of it is drawn when its event comes: a reply may be older than
+  // the events that were heard since it was written.
+
   #send(what, body) {
-    return this.#try(async () => {
-      this.#model.setStudy(await post(studyPath(this.name, `/${what}`), body));
-      this.draw();
-    });
+    return this.#try(() => post(studyPath(this.name, `/${what}`), body));
   }
 
   #enqueue(params) {
     return this.#try(async () => {
       const target = this.#model.study.n_trials;
       const trial = await post(studyPath(this.name, "/enqueue"), { params });
-      this.#model.setStudy(await get(studyPath(this.name)));
-      this.draw();
-      const { n_trials: now, state, counts } = this.#model.study;
+      const { n_trials: now, state, counts } = await get(studyPath(this.name));
       const waits = state !== "running" && counts.WAITING > 0;
       notify(`This is trial ${trial.number}`
         + (waits ? `; ${state === "finished" ? "Target…" : "Resume"} lets the study go on.`

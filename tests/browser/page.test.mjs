@@ -253,12 +253,18 @@ test("steps, failures and their logs of a command; retry asks which", async () =
 
 test("a finished study makes room for what is enqueued", async () => {
   await daemon.api("POST", "studies", { study: "one", n_trials: 1,
-    objective: { type: "command", command: ["sh", "-c", "echo 'parzen: {\"value\": {x}}'"] },
+    objective: { type: "command", command: ["sh", "-c", "sleep 1; echo 'parzen: {\"value\": {x}}'"] },
     params: { x: { float: [1, 9] } } });
   const page = await browser.open(daemon.address("/study/one"));
   const ended = (n) => until(async () => await text(page, ".title .badge") === "finished"
     && await finished(page) === n, 30000);
   assert.ok(await ended(1));
+  // A reply that comes later than the events that followed it.
+  await page.route(/\/studies\/one$/, async (route) => {
+    const response = await route.fetch();
+    await until(() => ended(2));
+    await route.fulfill({ response });
+  });
   await page.click("button:text-is('Enqueue…')");
   await page.getByLabel("x", { exact: true }).fill("2.5");
   await page.keyboard.press("Enter");
