@@ -30,6 +30,7 @@ struct history {
     int64_t resource; /* -1: not set */
     struct param_column *params;
     size_t n_params;
+    size_t likely; /* the parameter to be set next, if all are in turn */
 };
 
 struct history *history_new(void)
@@ -118,7 +119,11 @@ static bool state_is_used(enum trial_state s)
 static struct param_column *column_of(struct history *h, const char *name,
                                       const struct dist *dist)
 {
-    int found = history_find_param(h, name);
+    size_t likely = h->likely < h->n_params ? h->likely : 0;
+    bool is_likely =
+        likely < h->n_params && strcmp(h->params[likely].name, name) == 0;
+    int found = is_likely ? (int)likely : history_find_param(h, name);
+    h->likely = (size_t)found + 1;
     if (found >= 0) {
         return &h->params[found];
     }
@@ -130,7 +135,10 @@ static struct param_column *column_of(struct history *h, const char *name,
 void history_settle(struct history *h)
 {
     for (size_t p = 0; p < h->n_params; p++) {
-        column_sort(&h->params[p]);
+        const struct param_column *c = &h->params[p];
+        if (c->n_dists > 0 && c->dists[0]->dist.kind != DIST_CATEGORICAL) {
+            column_sort(&h->params[p], h->n, h->cap);
+        }
     }
 }
 
@@ -139,7 +147,7 @@ void history_set_param(struct history *h, int64_t number, const char *name,
 {
     size_t i = row(h, number);
     column_set(column_of(h, name, dist), i, dist, value,
-               state_is_used(h->state[i]));
+               state_is_used(h->state[i]), h->cap);
 }
 
 void history_set_space(struct history *h, const struct space *space)
@@ -478,18 +486,23 @@ const struct dist *history_param_dist(const struct history *h, int64_t number,
 {
     const struct param_column *c = column(h, param);
     size_t i = row(h, number);
-    return isnan(c->value[i]) ? NULL : &c->dists[c->dist[i]]->dist;
+    return isnan(c->value[i]) ? NULL : &column_dist(c, i)->dist;
 }
 
 struct history_column history_column(const struct history *h, int param)
 {
+    const struct param_column *c = column(h, param);
+    return (struct history_column){.value = c->value,
+                                   .log_value = c->log_value};
+}
+
+struct history_order history_order(const struct history *h, int param)
+{
     assert(param >= 0 && (size_t)param < h->n_params);
     struct param_column *c = &h->params[param];
-    column_sort(c);
-    return (struct history_column){.value = c->value,
-                                   .log_value = c->log_value,
-                                   .order = c->order,
-                                   .n_order = c->n_order};
+    column_sort(c, h->n, h->cap);
+    return (struct history_order){
+        .number = c->order, .gap = c->gap, .n = c->n_order};
 }
 
 const uint8_t *history_states(const struct history *h)

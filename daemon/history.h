@@ -48,8 +48,8 @@ void history_forget_reports(struct history *h, int64_t number);
 void history_set_rung(struct history *h, int64_t number, int64_t rung,
                       double value);
 
-/* After many parameters were set: put them in order at once, which else the
- * next history_column of each parameter does. */
+/* After many parameters were set: put the numerical ones in order at once,
+ * which else the next history_order of each parameter does. */
 void history_settle(struct history *h);
 
 /* What a trial may cost, where the pruner finds that out by itself: the last
@@ -102,10 +102,19 @@ const struct dist *history_param_dist(const struct history *h, int64_t number,
 struct history_column {
     const double *value;     /* by trial number; NaN: absent */
     const double *log_value; /* their logarithms; NULL: not a log parameter */
-    const uint32_t *order;   /* numbers that have it, by (value, number) */
-    size_t n_order;
 };
 struct history_column history_column(const struct history *h, int param);
+
+/* The same by centre: the logarithm of a log parameter, -inf where a value has
+ * none, else the value. Kept up to date, one trial at a time, from the first
+ * call on. */
+struct history_order {
+    const uint32_t *number; /* those that have it, by (centre, number) */
+    const double *gap;      /* by trial number: to the farther of its two
+                               neighbours in order, the only one of an end's */
+    size_t n;
+};
+struct history_order history_order(const struct history *h, int param);
 /* By trial number: one byte each, an enum trial_state; history_value. */
 const uint8_t *history_states(const struct history *h);
 const double *history_values(const struct history *h);

@@ -35,8 +35,6 @@ void column_init(struct param_column *c, const char *name, bool is_log,
         .name = mem_strdup(name),
         .value = reals_grow(NULL, 0, cap),
         .log_value = is_log ? reals_grow(NULL, 0, cap) : NULL,
-        .dist = mem_grow(NULL, cap, sizeof(*c->dist)),
-        .order = mem_grow(NULL, cap, sizeof(*c->order)),
     };
 }
 
@@ -52,6 +50,7 @@ void column_fini(struct param_column *c)
     free(c->log_value);
     free(c->dist);
     free(c->order);
+    free(c->gap);
 }
 
 void column_grow(struct param_column *c, size_t from_cap, size_t to_cap)
@@ -60,8 +59,13 @@ void column_grow(struct param_column *c, size_t from_cap, size_t to_cap)
     if (c->log_value != NULL) {
         c->log_value = reals_grow(c->log_value, from_cap, to_cap);
     }
-    c->dist = mem_grow(c->dist, to_cap, sizeof(*c->dist));
-    c->order = mem_grow(c->order, to_cap, sizeof(*c->order));
+    if (c->dist != NULL) {
+        c->dist = mem_grow(c->dist, to_cap, sizeof(*c->dist));
+    }
+    if (c->order != NULL) {
+        c->order = mem_grow(c->order, to_cap, sizeof(*c->order));
+        c->gap = mem_grow(c->gap, to_cap, sizeof(*c->gap));
+    }
 }
 
 void column_copy(struct param_column *to, const struct param_column *c,
@@ -77,32 +81,38 @@ void column_copy(struct param_column *to, const struct param_column *c,
     }
     /* all of cap: what is beyond n is NaN */
     to->value = array_copy(c->value, cap, cap, sizeof(*c->value));
-    to->dist = array_copy(c->dist, n, cap, sizeof(*c->dist));
+    if (c->dist != NULL) {
+        to->dist = array_copy(c->dist, n, cap, sizeof(*c->dist));
+    }
     to->log_value = NULL;
     to->order = NULL;
-    if (!is_whole) {
-        to->n_order = to->n_sorted = 0;
-        return;
-    }
-    to->order = array_copy(c->order, c->n_order, cap, sizeof(*c->order));
-    if (c->log_value != NULL) {
+    to->gap = NULL;
+    to->n_order = to->n_sorted = 0;
+    if (is_whole && c->log_value != NULL) {
         to->log_value =
             array_copy(c->log_value, cap, cap, sizeof(*c->log_value));
     }
 }
 
-/* --- order: new values wait at its end, unsorted, so that loading n of them
- * does not cost n moves of n. */
+/* --- order: new values wait at its end, unsorted, so that many do not cost a
+ * move of all each. */
 
-/* Where (value, number) is, or belongs, in the sorted part. */
-static size_t order_find(const struct param_column *c, double value, size_t i)
+static double centre(const struct param_column *c, uint32_t number)
 {
+    double at = c->log_value != NULL ? c->log_value[number] : c->value[number];
+    return isnan(at) ? -(double)INFINITY : at;
+}
+
+/* Where (centre, number) is, or belongs, in the sorted part. */
+static size_t order_find(const struct param_column *c, uint32_t number)
+{
+    double at = centre(c, number);
     size_t low = 0, high = c->n_sorted;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
         uint32_t other = c->order[mid];
-        double v = c->value[other];
-        if (v < value || (v == value && other < i)) {
+        double v = centre(c, other);
+        if (v < at || (v == at && other < number)) {
             low = mid + 1;
         } else {
             high = mid;
@@ -111,14 +121,31 @@ static size_t order_find(const struct param_column *c, double value, size_t i)
     return low;
 }
 
-static void order_remove(struct param_column *c, size_t i)
+/* Of the j-th in order; a side without a neighbour does not count. */
+static void set_gap(struct param_column *c, size_t j)
 {
-    size_t at = order_find(c, c->value[i], i);
-    if (at < c->n_sorted && c->order[at] == i) {
-        c->n_sorted--;
-    } else {
+    double at = centre(c, c->order[j]);
+    double left = j > 0 ? at - centre(c, c->order[j - 1]) : -(double)INFINITY;
+    double right = j + 1 < c->n_sorted ? centre(c, c->order[j + 1]) - at
+                                       : -(double)INFINITY;
+    c->gap[c->order[j]] = left > right ? left : right;
+}
+
+/* Of those from the j-th to the k-th that there are. */
+static void set_gaps(struct param_column *c, size_t j, size_t k)
+{
+    for (; j <= k && j < c->n_sorted; j++) {
+        set_gap(c, j);
+    }
+}
+
+static void order_remove(struct param_column *c, uint32_t number)
+{
+    size_t at = order_find(c, number);
+    bool is_sorted = at < c->n_sorted && c->order[at] == number;
+    if (!is_sorted) {
         at = c->n_sorted;
-        while (at < c->n_order && c->order[at] != i) {
+        while (at < c->n_order && c->order[at] != number) {
             at++;
         }
     }
@@ -126,6 +153,10 @@ static void order_remove(struct param_column *c, size_t i)
     c->n_order--;
     memmove(&c->order[at], &c->order[at + 1],
             (c->n_order - at) * sizeof(*c->order));
+    if (is_sorted) {
+        c->n_sorted--;
+        set_gaps(c, at > 0 ? at - 1 : 0, at);
+    }
 }
 
 struct ordered { /* side by side, to be sorted without a look elsewhere */
@@ -133,12 +164,12 @@ struct ordered { /* side by side, to be sorted without a look elsewhere */
     uint32_t number;
 };
 
-/* Keys are ordered as the values are; both zeros have one. */
+/* Keys are ordered as the centres are; both zeros have one. */
 static struct ordered ordered_at(const struct param_column *c, uint32_t number)
 {
-    double value = c->value[number] + 0.0;
+    double at = centre(c, number) + 0.0;
     uint64_t bits, sign = UINT64_C(1) << 63;
-    memcpy(&bits, &value, sizeof(bits));
+    memcpy(&bits, &at, sizeof(bits));
     return (struct ordered){(bits & sign) != 0 ? ~bits : bits | sign, number};
 }
 
@@ -176,7 +207,7 @@ static bool sort_by_byte(struct ordered *to, const struct ordered *from,
     return true;
 }
 
-/* By (value, number); is_ascending: they come by number. Passes over bytes: a
+/* By (centre, number); is_ascending: they come by number. Passes over bytes: a
  * start sorts every parameter of 100,000 trials, and comparing took a fifth of
  * its time. */
 static void sort_ordered(struct ordered *items, size_t n, bool is_ascending)
@@ -221,26 +252,49 @@ static void merge_end(struct param_column *c)
     }
     c->n_sorted = c->n_order;
     free(new);
+    set_gaps(c, 0, c->n_sorted);
 }
 
-void column_sort(struct param_column *c)
+static void begin_order(struct param_column *c, size_t n, size_t cap)
+{
+    c->order = mem_grow(NULL, cap, sizeof(*c->order));
+    c->gap = mem_grow(NULL, cap, sizeof(*c->gap));
+    for (size_t i = 0; i < n; i++) {
+        if (!isnan(c->value[i])) {
+            c->order[c->n_order++] = (uint32_t)i;
+        }
+    }
+}
+
+void column_sort(struct param_column *c, size_t n, size_t cap)
 {
     enum { N_FEW = 8 };
+    if (c->order == NULL) {
+        begin_order(c, n, cap);
+    }
     if (c->n_order - c->n_sorted > N_FEW) {
         merge_end(c);
     }
-    for (; c->n_sorted < c->n_order; c->n_sorted++) {
+    while (c->n_sorted < c->n_order) {
         uint32_t number = c->order[c->n_sorted];
-        size_t at = order_find(c, c->value[number], number);
+        size_t at = order_find(c, number);
         memmove(&c->order[at + 1], &c->order[at],
                 (c->n_sorted - at) * sizeof(*c->order));
         c->order[at] = number;
+        c->n_sorted++;
+        set_gaps(c, at > 0 ? at - 1 : 0, at + 1);
     }
 }
 
 /* --- values --------------------------------------------------------------- */
 
-static uint32_t dist_of(struct param_column *c, const struct dist *dist)
+struct param_dist *column_dist(const struct param_column *c, size_t i)
+{
+    return c->dists[c->dist != NULL ? c->dist[i] : 0];
+}
+
+static uint32_t dist_of(struct param_column *c, const struct dist *dist,
+                        size_t cap)
 {
     for (size_t i = 0; i < c->n_dists; i++) {
         if (dist_equal(&c->dists[i]->dist, dist)) {
@@ -251,15 +305,20 @@ static uint32_t dist_of(struct param_column *c, const struct dist *dist)
     struct param_dist *d = mem_alloc(1, sizeof(*d));
     dist_copy(&d->dist, dist);
     c->dists[c->n_dists] = d;
+    if (c->n_dists == 1) {
+        c->dist = mem_alloc(cap, sizeof(*c->dist));
+    }
     return (uint32_t)c->n_dists++;
 }
 
 void column_set(struct param_column *c, size_t i, const struct dist *dist,
-                double value, bool is_used)
+                double value, bool is_used, size_t cap)
 {
     if (!isnan(c->value[i])) {
-        order_remove(c, i);
-        c->dists[c->dist[i]]->n_finished -= is_used;
+        if (c->order != NULL) {
+            order_remove(c, (uint32_t)i);
+        }
+        column_dist(c, i)->n_finished -= is_used;
         c->value[i] = NAN;
         if (c->log_value != NULL) {
             c->log_value[i] = NAN;
@@ -268,13 +327,18 @@ void column_set(struct param_column *c, size_t i, const struct dist *dist,
     if (isnan(value)) {
         return;
     }
-    c->order[c->n_order++] = (uint32_t)i;
+    if (c->order != NULL) {
+        c->order[c->n_order++] = (uint32_t)i;
+    }
     c->value[i] = value;
     if (c->log_value != NULL) {
         c->log_value[i] = log(value);
     }
-    c->dist[i] = dist_of(c, dist);
-    c->dists[c->dist[i]]->n_finished += is_used;
+    uint32_t at = dist_of(c, dist, cap);
+    if (c->dist != NULL) {
+        c->dist[i] = at;
+    }
+    c->dists[at]->n_finished += is_used;
 }
 
 void column_set_choices(struct param_column *c, const struct dist *dist)
@@ -288,6 +352,6 @@ void column_set_choices(struct param_column *c, const struct dist *dist)
 void column_count(struct param_column *c, size_t i, int change)
 {
     if (!isnan(c->value[i])) {
-        c->dists[c->dist[i]]->n_finished += change;
+        column_dist(c, i)->n_finished += change;
     }
 }

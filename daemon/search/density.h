@@ -15,8 +15,9 @@
 #include <stdint.h>
 
 enum {
-    DENSITY_PAD = 8,    /* arrays by kernel have a multiple of it */
-    DENSITY_POINTS = 24 /* rows by point have a multiple of it */
+    DENSITY_PAD = 8,     /* arrays by kernel have a multiple of it */
+    DENSITY_POINTS = 24, /* rows by point have a multiple of it */
+    DENSITY_PIECE = 8    /* so many points of a row are made at a time */
 };
 
 #define DENSITY_ERROR 1e-10
@@ -28,12 +29,24 @@ enum {
  * above 1e-100 does not come from. */
 #define DENSITY_NARROW 0x1p-11
 
+/* So many sigmas from its centre a kernel has less than 1e-16 left. */
+#define DENSITY_REACH 8.3
+
 struct density_kernels {
     size_t n;
     size_t n_cont, n_table;
+    double floor; /* a kernel may be left out at points where its 2^ has a lower
+                     exponent; -inf: nowhere */
     const double *scale, *expo;
     const double *const *mu, *const *sigma; /* n_cont arrays by kernel */
     const uint32_t *const *id;              /* n_table arrays by kernel */
+    /* Of the tables, by id and piece of its row: is it there? fill makes one,
+     * by its first point, that is wanted and is not, and notes it. NULL: all
+     * are.
+     */
+    const uint8_t *const *has_piece;
+    void (*fill)(void *ctx, size_t t, uint32_t id, size_t point);
+    void *ctx;
 };
 
 struct density_ops {
@@ -47,7 +60,7 @@ struct density_ops {
     void (*mass)(size_t n, const double *mu, const double *sigma, double left,
                  double right, double *out);
     /* The same for one kernel, inv = 1 / sigma, and n_points intervals, times
-     * scale. */
+     * scale; n_points is a multiple of DENSITY_PIECE. */
     void (*row)(size_t n_points, double mu, double inv, double scale,
                 const double *left, const double *right, double *out);
 };

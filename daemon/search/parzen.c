@@ -6,6 +6,7 @@
 #include "daemon/search/truncnorm.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { N_FLAT_WEIGHTS = 25 }; /* the newest observations, all of weight 1 */
 static const double SIGMA_MIN = 1e-12; /* without the magic clip */
@@ -17,11 +18,9 @@ static size_t padded(size_t n)
 
 /* --- storage -------------------------------------------------------------- */
 
-/* Arrays by kernel that only building needs: one dimension's kernels sorted by
- * their centres, the prior behind them. */
-struct sorted {
-    uint32_t *kernel;
-    double *mu, *sigma, *mass;
+/* By kernel, what only building needs, of one dimension after the other. */
+struct scratch {
+    double *mu, *sigma;
 };
 
 static double *carve(double **at, size_t n)
@@ -41,15 +40,15 @@ static uint32_t *carve_ids(double **at, size_t n)
  * where several alike would be given back to the system, page by page, for each
  * suggestion. And no more than is needed: of 100,000 trials it is the daemon's
  * largest memory. */
-static struct sorted allocate(struct parzen *p, size_t max_points)
+static struct scratch allocate(struct parzen *p, size_t max_points)
 {
-    enum { OWN = 3, OF_CONTINUOUS = 2, OF_SORTED = 3 };
+    enum { OWN = 3, OF_CONTINUOUS = 2, OF_SCRATCH = 2 };
     size_t n = padded(p->n_kernels), n_cont = 0;
     for (size_t i = 0; i < p->n_dims; i++) {
         n_cont += p->dims[i].is_continuous;
     }
-    size_t n_reals = n * (OWN + OF_CONTINUOUS * n_cont + OF_SORTED);
-    size_t n_ids = n * (p->n_dims - n_cont + 1);
+    size_t n_reals = n * (OWN + OF_CONTINUOUS * n_cont + OF_SCRATCH);
+    size_t n_ids = n * (p->n_dims - n_cont);
     p->max_points = max_points;
     p->arena = mem_grow(NULL, n_reals + n_ids / 2 + parzen_work_size(p),
                         sizeof(*p->arena));
@@ -66,10 +65,7 @@ static struct sorted allocate(struct parzen *p, size_t max_points)
             d->id = carve_ids(&at, n);
         }
     }
-    struct sorted s = {.kernel = carve_ids(&at, n),
-                       .mu = carve(&at, n),
-                       .sigma = carve(&at, n),
-                       .mass = carve(&at, n)};
+    struct scratch s = {.mu = carve(&at, n), .sigma = carve(&at, n)};
     p->work = at;
     return s;
 }
@@ -86,6 +82,7 @@ void parzen_free(struct parzen *p)
     free(p->mu);
     free(p->sigma);
     free(p->id);
+    free(p->has_piece);
     free(p->tables);
     free(p->arena);
     free(p);
@@ -114,110 +111,99 @@ static void set_weights(struct parzen *p)
 /* --- numerical dimensions --------------------------------------------------
  */
 
-/* Put one centre behind n others, sorted by (mu, kernel): to its place. */
-static void insert(struct sorted *s, size_t n, double mu, uint32_t kernel)
+/* The prior's kernel is as wide as the range; so is the padding. */
+static void set_kernels(const struct parzen *p, struct parzen_dim *d,
+                        const struct parzen_options *options,
+                        const struct parzen_rows *rows,
+                        const struct parzen_column *column,
+                        const struct scratch *s)
 {
-    size_t j = n;
-    for (; j > 0 && (s->mu[j - 1] > mu ||
-                     (s->mu[j - 1] == mu && s->kernel[j - 1] > kernel));
-         j--) {
-        s->mu[j] = s->mu[j - 1];
-        s->kernel[j] = s->kernel[j - 1];
-    }
-    s->mu[j] = mu;
-    s->kernel[j] = kernel;
-}
-
-static uint32_t number_of(const struct parzen_rows *rows, size_t i)
-{
-    return rows->number != NULL ? rows->number[i] : (uint32_t)i;
-}
-
-/* A given order is by value; that leaves equal values, and values whose
- * logarithms are equal, to be swapped: few. With many trials each look by
- * number misses the caches: the next are fetched ahead. */
-static void sort_centres(const struct parzen_rows *rows,
-                         const struct parzen_column *column, struct sorted *s)
-{
-    enum { AHEAD = 16 };
-    const uint32_t *order = column->order;
-    size_t n_given = order != NULL ? column->n_order : rows->n, n = 0;
-    for (size_t j = 0; j < n_given; j++) {
-        uint32_t number = order != NULL ? order[j] : number_of(rows, j);
-        uint32_t kernel = order == NULL         ? (uint32_t)j
-                          : rows->place != NULL ? rows->place[number]
-                                                : number;
-        if (order != NULL && rows->place != NULL && j + AHEAD < n_given) {
-            __builtin_prefetch(&rows->place[order[j + AHEAD]]);
-            __builtin_prefetch(&column->at[order[j + AHEAD]]);
-        }
-        if (kernel != UINT32_MAX) {
-            insert(s, n++, column->at[number], kernel);
-        }
-    }
-}
-
-/* The prior's kernel, and the padding. */
-static void add_prior(struct parzen *p, const struct parzen_dim *d,
-                      struct sorted *s)
-{
-    for (size_t j = p->n_kernels - 1; j < padded(p->n_kernels); j++) {
-        s->kernel[j] = (uint32_t)(p->n_kernels - 1);
-        s->mu[j] = 0.5 * (d->lo + d->hi);
-        s->sigma[j] = d->hi - d->lo;
-    }
-}
-
-/* fmax without its care for NaN, which costs a call. */
-static double larger(double a, double b)
-{
-    return a > b ? a : b;
-}
-
-/* Each observation's bandwidth: the larger gap to its neighbours, the bounds
- * standing in at the ends, then clipped. */
-static void set_sigmas(const struct parzen_options *options,
-                       struct parzen_dim *d, size_t n, struct sorted *s)
-{
+    size_t n = rows->n;
     double range = d->hi - d->lo;
     double n_min = fmin(100.0, (double)n + 2.0);
     bool has_ends = options->consider_endpoints || n < 2;
-    double first = has_ends ? d->lo : INFINITY;
-    double last = has_ends ? d->hi : -INFINITY;
-    d->sigma_min = options->consider_magic_clip ? range / n_min : SIGMA_MIN;
-    double left = first;
-    for (size_t j = 0; j < n; j++) {
-        double at = s->mu[j], right = j + 1 < n ? s->mu[j + 1] : last;
-        double gap = larger(larger(at - left, right - at), d->sigma_min);
-        s->sigma[j] = gap < range ? gap : range;
-        left = at;
+    const struct parzen_bounds bounds = {
+        .first = has_ends ? d->lo : (double)INFINITY,
+        .last = has_ends ? d->hi : -(double)INFINITY,
+        .least = options->consider_magic_clip ? range / n_min : SIGMA_MIN,
+        .most = range,
+    };
+    d->sigma_min = bounds.least;
+    parzen_bandwidths(rows, column, &bounds, s->sigma);
+    parzen_centres(rows, column, s->mu);
+    for (size_t k = n; k < padded(p->n_kernels); k++) {
+        s->mu[k] = 0.5 * (d->lo + d->hi);
+        s->sigma[k] = range;
     }
 }
 
-/* Number the different (mu, sigma) pairs, which then stand at the beginning of
- * the sorted. Tied observations have at most three bandwidths. */
-static void number_kernels(struct parzen *p, struct parzen_dim *d,
-                           struct sorted *s)
+/* Numbers of the different (mu, sigma) pairs, by hash: 0 is a free place. */
+struct numbers {
+    uint32_t *of; /* 1 + the number */
+    unsigned n_bits;
+};
+
+/* Of the centre alone: tied observations have at most three bandwidths. */
+static size_t hash(double mu, unsigned n_bits)
 {
-    size_t n_ids = 0, tied = 0; /* ids from tied on have the same mu */
-    for (size_t j = 0; j < p->n_kernels; j++) {
-        double mu = s->mu[j], sigma = s->sigma[j];
-        if (j + 1 == p->n_kernels || tied == n_ids || s->mu[tied] != mu) {
-            tied = n_ids;
+    uint64_t bits;
+    memcpy(&bits, &mu, sizeof(bits));
+    bits *= 0x9E3779B97F4A7C15u; /* odd: 2^64 / golden ratio */
+    return (size_t)(bits >> (64 - n_bits));
+}
+
+/* The pair's place: where it is, or the free one where it belongs. */
+static uint32_t *find_pair(const struct numbers *t, const struct scratch *s,
+                           double mu, double sigma)
+{
+    size_t last = ((size_t)1 << t->n_bits) - 1;
+    size_t i = hash(mu, t->n_bits);
+    while (t->of[i] != 0 &&
+           (s->mu[t->of[i] - 1] != mu || s->sigma[t->of[i] - 1] != sigma)) {
+        i = (i + 1) & last;
+    }
+    return &t->of[i];
+}
+
+/* Room for the first n numbers, and more: with few places taken hardly two fall
+ * on one. */
+static void number_again(struct numbers *t, const struct scratch *s, size_t n)
+{
+    free(t->of);
+    t->n_bits += 2;
+    t->of = mem_alloc((size_t)1 << t->n_bits, sizeof(*t->of));
+    for (size_t id = 0; id < n; id++) {
+        *find_pair(t, s, s->mu[id], s->sigma[id]) = (uint32_t)id + 1;
+    }
+}
+
+/* Number the pairs, which then stand at the beginning of the scratch. */
+static void number_kernels(const struct parzen *p, struct parzen_dim *d,
+                           const struct scratch *s)
+{
+    struct numbers t = {.n_bits = 6};
+    size_t n_ids = 0;
+    number_again(&t, s, 0);
+    for (size_t k = 0; k < p->n_kernels; k++) {
+        double mu = s->mu[k], sigma = s->sigma[k];
+        uint32_t *place = find_pair(&t, s, mu, sigma);
+        if (*place == 0) {
+            s->mu[n_ids] = mu;
+            s->sigma[n_ids] = sigma;
+            *place = (uint32_t)++n_ids;
+            d->id[k] = *place - 1;
+            if (n_ids > (size_t)1 << t.n_bits >> 3) {
+                number_again(&t, s, n_ids);
+            }
+        } else {
+            d->id[k] = *place - 1;
         }
-        size_t id = tied;
-        while (id < n_ids && s->sigma[id] != sigma) {
-            id++;
-        }
-        n_ids += id == n_ids;
-        s->mu[id] = mu;
-        s->sigma[id] = sigma;
-        d->id[s->kernel[j]] = (uint32_t)id;
     }
     d->n_ids = n_ids;
+    free(t.of);
 }
 
-static void set_by_id(struct parzen_dim *d, struct sorted *s)
+static void set_by_id(struct parzen_dim *d, const struct scratch *s)
 {
     enum { PER_ID = 3 };
     size_t n = padded(d->n_ids);
@@ -232,32 +218,61 @@ static void set_by_id(struct parzen_dim *d, struct sorted *s)
     density_best()->mass(n, d->mu, d->sigma, d->lo, d->hi, d->mass);
 }
 
-/* Give the kernels of a continuous dimension what was sorted, and take its
- * normalisation into their scale. It is counted in units of the range, so that
- * products stay near 1. A centre outside of the range has a mass that may
- * underflow: it goes into the exponent. */
-static void set_by_kernel(struct parzen *p, struct parzen_dim *d,
-                          const struct sorted *s)
+/* Kernels that reach beyond a bound, a few at a time. */
+enum { EDGE = 64 };
+struct edge {
+    uint32_t kernel[EDGE];
+    double mu[EDGE], sigma[EDGE];
+    size_t n;
+};
+
+/* Divide by the masses within the bounds. A centre outside of them has a mass
+ * that may underflow: it goes into the exponent. */
+static void scale_edge(struct parzen *p, const struct parzen_dim *d,
+                       struct edge *e)
+{
+    double mass[EDGE];
+    for (size_t i = e->n; i < padded(e->n); i++) {
+        e->mu[i] = e->mu[0];
+        e->sigma[i] = e->sigma[0];
+    }
+    density_best()->mass(padded(e->n), e->mu, e->sigma, d->lo, d->hi, mass);
+    for (size_t i = 0; i < e->n; i++) {
+        double mu = e->mu[i], sigma = e->sigma[i];
+        if (mu < d->lo || mu > d->hi) {
+            p->expo[e->kernel[i]] -=
+                M_LOG2E *
+                truncnorm_log_mass((d->lo - mu) / sigma, (d->hi - mu) / sigma);
+        } else {
+            p->scale[e->kernel[i]] /= mass[i];
+        }
+    }
+    e->n = 0;
+}
+
+/* Take the normalisation of a continuous dimension's kernels into their scale.
+ * It is counted in units of the range, so that products stay near 1. */
+static void set_by_kernel(struct parzen *p, struct parzen_dim *d)
 {
     const double inv_sqrt_2pi = 0.39894228040143267794;
     double range = d->hi - d->lo;
+    struct edge edge = {.n = 0};
     p->log_scale += log(range);
-    density_best()->mass(padded(p->n_kernels), s->mu, s->sigma, d->lo, d->hi,
-                         s->mass);
-    for (size_t j = 0; j < p->n_kernels; j++) {
-        size_t k = s->kernel[j];
-        double mu = s->mu[j], sigma = s->sigma[j];
-        d->sigma[k] = sigma;
-        if (mu < d->lo || mu > d->hi) {
-            p->expo[k] -= M_LOG2E * truncnorm_log_mass((d->lo - mu) / sigma,
-                                                       (d->hi - mu) / sigma);
-        } else if (s->mass[j] != 1.0) {
-            p->scale[k] /= s->mass[j];
-        }
-    }
     for (size_t k = 0; k < p->n_kernels; k++) {
         p->scale[k] *= range * inv_sqrt_2pi / d->sigma[k];
     }
+    for (size_t k = 0; k < p->n_kernels; k++) {
+        double reach = DENSITY_REACH * d->sigma[k];
+        if (d->mu[k] - d->lo < reach || d->hi - d->mu[k] < reach) {
+            edge.kernel[edge.n] = (uint32_t)k;
+            edge.mu[edge.n] = d->mu[k];
+            edge.sigma[edge.n++] = d->sigma[k];
+        }
+        if (edge.n == EDGE) {
+            scale_edge(p, d, &edge);
+        }
+    }
+    scale_edge(p, d, &edge);
 }
 
 /* Many dimensions: before the product of their scales overflows. */
@@ -273,7 +288,7 @@ static void build_numerical(struct parzen *p, struct parzen_dim *d,
                             const struct parzen_options *options,
                             const struct parzen_rows *rows,
                             const struct parzen_column *column,
-                            struct sorted *s)
+                            const struct scratch *s)
 {
     double half = d->dist->step / 2.0;
     d->lo = d->dist->low - half;
@@ -282,16 +297,12 @@ static void build_numerical(struct parzen *p, struct parzen_dim *d,
         d->lo = log(d->lo);
         d->hi = log(d->hi);
     }
-    for (size_t k = 0; d->is_continuous && k < rows->n; k++) {
-        d->mu[k] = column->at[number_of(rows, k)];
-    }
-    sort_centres(rows, column, s);
-    set_sigmas(options, d, rows->n, s);
-    add_prior(p, d, s);
     if (d->is_continuous) {
-        d->mu[rows->n] = s->mu[rows->n];
-        set_by_kernel(p, d, s);
+        const struct scratch own = {.mu = d->mu, .sigma = d->sigma};
+        set_kernels(p, d, options, rows, column, &own);
+        set_by_kernel(p, d);
     } else {
+        set_kernels(p, d, options, rows, column, s);
         number_kernels(p, d, s);
         set_by_id(d, s);
     }
@@ -311,7 +322,7 @@ static void build_categorical(struct parzen *p, struct parzen_dim *d,
     d->miss = base / (1.0 + n_choices * base);
     d->prior = n == 0 || p->prior_weight > 0.0 ? 1.0 / n_choices : 0.0;
     for (size_t i = 0; i < n; i++) {
-        d->id[i] = (uint32_t)column->at[number_of(rows, i)];
+        d->id[i] = (uint32_t)column->at[parzen_number(rows, i)];
     }
     d->id[n] = (uint32_t)d->dist->n_choices;
     d->n_ids = d->dist->n_choices + 1;
@@ -323,7 +334,8 @@ static void build_categorical(struct parzen *p, struct parzen_dim *d,
 static void build_dim(struct parzen *p, size_t i,
                       const struct parzen_options *options,
                       const struct parzen_rows *rows,
-                      const struct parzen_column *column, struct sorted *s)
+                      const struct parzen_column *column,
+                      const struct scratch *s)
 {
     enum { N_UNTIL_FOLDED = 8 };
     struct parzen_dim *d = &p->dims[i];
@@ -351,6 +363,7 @@ struct parzen *parzen_new(const struct parzen_options *options,
                          .mu = mem_alloc(n_dims, sizeof(*p->mu)),
                          .sigma = mem_alloc(n_dims, sizeof(*p->sigma)),
                          .id = mem_alloc(n_dims, sizeof(*p->id)),
+                         .has_piece = mem_alloc(n_dims, sizeof(*p->has_piece)),
                          .tables = mem_alloc(n_dims, sizeof(*p->tables))};
     for (size_t i = 0; i < n_dims; i++) {
         const struct dist *dist = columns[i].dist;
@@ -358,14 +371,17 @@ struct parzen *parzen_new(const struct parzen_options *options,
         p->dims[i].is_continuous =
             dist->kind != DIST_CATEGORICAL && dist->step == 0.0;
     }
-    struct sorted sorted = allocate(p, max_points);
+    struct scratch scratch = allocate(p, max_points);
     set_weights(p);
     for (size_t k = 0; k < p->n_kernels; k++) {
         p->scale[k] = p->weight[k];
         p->expo[k] = 0.0;
     }
     for (size_t i = 0; i < n_dims; i++) {
-        build_dim(p, i, options, rows, &columns[i], &sorted);
+        build_dim(p, i, options, rows, &columns[i], &scratch);
+    }
+    for (size_t k = 0; k < p->n_kernels; k++) {
+        p->max_scale = fmax(p->max_scale, p->scale[k]);
     }
     return p;
 }

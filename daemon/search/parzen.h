@@ -22,16 +22,20 @@ struct parzen_rows {
     size_t n;
     const uint32_t *number; /* of the i-th; NULL: i */
     const uint32_t *place;  /* by number: the i, or UINT32_MAX; NULL: itself */
+    const uint32_t *out;    /* the n_out numbers that are none; with place */
+    size_t n_out;
 };
 
 /* One dimension's observations by number. Of those selected: finite; the
  * logarithm already taken when dist->log; a choice's index when categorical.
- * order: numbers sorted by value, all selected ones among them; ties need not
- * be in order. NULL: sorted here by insertion, for few. */
+ * order: numbers by (at, number), all selected ones among them; a NaN stands as
+ * -inf. gap: by number, to the farther of the two neighbours in the order, the
+ * only one at its ends. NULL, both: sorted here by insertion, for few. */
 struct parzen_column {
     const struct dist *dist; /* not single-valued */
     const double *at;
     const uint32_t *order;
+    const double *gap;
     size_t n_order;
 };
 

@@ -84,33 +84,36 @@ struct steps {
     const double *by_distance;
 };
 
-/* Under the kernel `id`, the probabilities of the intervals. */
-static void fill_step(const struct density_ops *ops, const struct parzen_dim *d,
-                      const struct steps *s, size_t id, size_t row, double *out)
+/* Under the kernel `id`, the probabilities of a piece's intervals. */
+static void fill_step(const struct parzen_dim *d, const struct steps *s,
+                      size_t id, size_t first, double *out)
 {
+    const double *left = s->left + first, *right = s->right + first;
     double mu = d->mu[id], sigma = d->sigma[id];
     ptrdiff_t centre;
     if (mu < d->lo || mu > d->hi) {
         double all = log_mass(d, id, d->lo, d->hi); /* may underflow */
-        for (size_t c = 0; c < row; c++) {
-            out[c] = exp(log_step_mass(d, id, s->left[c], s->right[c]) - all);
+        for (size_t c = 0; c < DENSITY_PIECE; c++) {
+            out[c] = exp(log_step_mass(d, id, left[c], right[c]) - all);
         }
     } else if (s->by_distance != NULL && sigma == d->sigma_min &&
                find_place(d->dist, mu, &centre)) {
         const double *mass = s->by_distance - centre, scale = 1.0 / d->mass[id];
-        const ptrdiff_t *place = s->place;
-        for (size_t c = 0; c < row; c++) {
+        const ptrdiff_t *place = s->place + first;
+        for (size_t c = 0; c < DENSITY_PIECE; c++) {
             out[c] = mass[place[c]] * scale;
         }
     } else {
-        ops->row(row, mu, 1.0 / sigma, 1.0 / d->mass[id], s->left, s->right,
-                 out);
+        density_best()->row(DENSITY_PIECE, mu, 1.0 / sigma, 1.0 / d->mass[id],
+                            left, right, out);
     }
 }
 
 /* --- work: rows by point. Kernels are summed in blocks, so that a dimension of
  * many different kernels needs a table of one block only: its ids are then the
- * places in the block. */
+ * places in the block. A stepped dimension's rows are made in pieces, when
+ * they are first wanted: most kernels are far from most points in another
+ * dimension. */
 
 enum { BLOCK = 1024 };
 
@@ -166,11 +169,20 @@ size_t parzen_work_size(const struct parzen *p)
     return rows * parzen_row_size(p->max_points) + distances;
 }
 
+struct table {
+    const struct parzen_dim *dim;
+    struct steps steps;
+    double *rows;
+    uint8_t *has_piece; /* by id; NULL: categorical, all are there */
+};
+
 struct layout { /* of the work */
     size_t row;
     double *sums, *of_block;
-    double *points;      /* the continuous dimensions' coordinates */
-    struct steps *steps; /* by dimension; owned */
+    double *points;       /* the continuous dimensions' coordinates */
+    struct table *tables; /* of the others; owned */
+    uint8_t *has_pieces;  /* of all of them; owned */
+    size_t first;         /* kernel of the block at hand */
 };
 
 static double *put_points(const struct parzen_dim *d, size_t n, const double *x,
@@ -181,16 +193,6 @@ static double *put_points(const struct parzen_dim *d, size_t n, const double *x,
         out[c] = d->dist->log ? log(v) : v;
     }
     return out + row;
-}
-
-/* The rows of the kernels id[0 .. n - 1], or of the ids 0 .. n - 1. */
-static void fill_steps(const struct parzen_dim *d, const struct steps *s,
-                       const uint32_t *id, size_t n, size_t row, double *table)
-{
-    const struct density_ops *ops = density_best();
-    for (size_t i = 0; i < n; i++) {
-        fill_step(ops, d, s, id != NULL ? id[i] : i, row, table + i * row);
-    }
 }
 
 /* Masses of the distances -n .. n at `at`; those beyond 39 sigma are 0. */
@@ -236,65 +238,99 @@ static double *put_steps(const struct parzen *p, const struct parzen_dim *d,
     return have_places ? put_distances(d, s, n_far, at) : at;
 }
 
-static double *put_table(const struct parzen *p, const struct parzen_dim *d,
-                         size_t n, const double *x, size_t row, struct steps *s,
-                         double **table, double *at)
+static size_t n_rows(const struct parzen_dim *d)
 {
-    if (d->dist->kind == DIST_CATEGORICAL) {
-        fill_choices(d, n, x, at);
-        *table = at;
-        return at + d->n_ids * row;
-    }
-    *table = at = put_steps(p, d, n, x, row, s, at);
-    if (is_wide(d)) {
-        return at + BLOCK * row;
-    }
-    fill_steps(d, s, NULL, d->n_ids, row, at);
-    return at + d->n_ids * row;
+    return is_wide(d) ? BLOCK : d->n_ids;
 }
 
-static struct layout lay_out(struct parzen *p, size_t n, const double *x)
+static double *put_table(const struct parzen *p, size_t n, const double *x,
+                         size_t row, struct table *t, double *at)
 {
-    struct layout l = {.row = parzen_row_size(n),
-                       .sums = p->work,
-                       .steps = mem_grow(NULL, p->n_dims, sizeof(*l.steps))};
-    double **table = p->tables;
-    l.of_block = l.sums + l.row;
-    l.points = l.of_block + l.row;
-    double *point = l.points, *at = l.points + p->n_cont * l.row;
-    for (size_t d = 0; d < p->n_dims; d++, x += n) {
-        if (p->dims[d].is_continuous) {
-            point = put_points(&p->dims[d], n, x, l.row, point);
-        } else {
-            at = put_table(p, &p->dims[d], n, x, l.row, &l.steps[d], table++,
-                           at);
-        }
+    if (t->dim->dist->kind == DIST_CATEGORICAL) {
+        fill_choices(t->dim, n, x, at);
+    } else {
+        at = put_steps(p, t->dim, n, x, row, &t->steps, at);
     }
-    return l;
+    t->rows = at;
+    return at + n_rows(t->dim) * row;
+}
+
+/* density_kernels' fill. */
+static void fill_piece(void *ctx, size_t which, uint32_t id, size_t point)
+{
+    const struct layout *l = ctx;
+    struct table *t = &l->tables[which];
+    size_t real = is_wide(t->dim) ? t->dim->id[l->first + id] : id;
+    size_t at = id * l->row + point;
+    fill_step(t->dim, &t->steps, real, point, t->rows + at);
+    t->has_piece[at / DENSITY_PIECE] = 1;
+}
+
+static size_t n_pieces(const struct parzen_dim *d, size_t row)
+{
+    bool is_stepped = !d->is_continuous && d->dist->kind != DIST_CATEGORICAL;
+    return is_stepped ? n_rows(d) * (row / DENSITY_PIECE) : 0;
+}
+
+static void lay_out(struct parzen *p, size_t n, const double *x,
+                    struct layout *l)
+{
+    size_t row = parzen_row_size(n), n_all = 0;
+    for (size_t d = 0; d < p->n_dims; d++) {
+        n_all += n_pieces(&p->dims[d], row);
+    }
+    *l = (struct layout){.row = row,
+                         .sums = p->work,
+                         .of_block = p->work + row,
+                         .points = p->work + 2 * row,
+                         .tables = mem_alloc(p->n_dims, sizeof(*l->tables)),
+                         .has_pieces = mem_alloc(n_all + 1, 1)};
+    double *point = l->points, *at = l->points + p->n_cont * row;
+    uint8_t *has_piece = l->has_pieces;
+    struct table *t = l->tables;
+    for (size_t d = 0; d < p->n_dims; d++, x += n) {
+        const struct parzen_dim *dim = &p->dims[d];
+        if (dim->is_continuous) {
+            point = put_points(dim, n, x, row, point);
+            continue;
+        }
+        size_t pieces = n_pieces(dim, row);
+        *t = (struct table){.dim = dim,
+                            .has_piece = pieces > 0 ? has_piece : NULL};
+        has_piece += pieces;
+        at = put_table(p, n, x, row, t++, at);
+    }
 }
 
 /* n kernels from `first` on, for l->of_block. */
-static void sum_block(struct parzen *p, const struct layout *l, size_t first,
-                      size_t n, const uint32_t *places)
+static void sum_block(struct parzen *p, struct layout *l, size_t first,
+                      size_t n, double floor, const uint32_t *places)
 {
     struct density_kernels k = {.n = n,
+                                .floor = floor,
                                 .scale = p->scale + first,
                                 .expo = p->expo + first,
                                 .mu = p->mu,
                                 .sigma = p->sigma,
-                                .id = p->id};
+                                .id = p->id,
+                                .has_piece = p->has_piece,
+                                .fill = fill_piece,
+                                .ctx = l};
+    l->first = first;
     for (size_t i = 0; i < p->n_dims; i++) {
         const struct parzen_dim *d = &p->dims[i];
         if (d->is_continuous) {
             p->mu[k.n_cont] = d->mu + first;
             p->sigma[k.n_cont++] = d->sigma + first;
-        } else if (is_wide(d)) {
-            fill_steps(d, &l->steps[i], d->id + first, n, l->row,
-                       p->tables[k.n_table]);
-            p->id[k.n_table++] = places;
-        } else {
-            p->id[k.n_table++] = d->id + first;
+            continue;
         }
+        const struct table *t = &l->tables[k.n_table];
+        if (is_wide(d)) {
+            memset(t->has_piece, 0, n_pieces(d, l->row));
+        }
+        p->tables[k.n_table] = t->rows;
+        p->has_piece[k.n_table] = t->has_piece;
+        p->id[k.n_table++] = is_wide(d) ? places : d->id + first;
     }
     density_best()->sum(&k, l->row, l->points, (const double *const *)p->tables,
                         l->of_block);
@@ -312,6 +348,19 @@ static double exact_at(const struct parzen *p, size_t n, const double *x,
     return v;
 }
 
+/* The prior's kernel is part of each sum: what is left out, in all, is less
+ * than 2^-40 of it at the point where it is least. (Masses are at most 1.) */
+static double floor_of(struct parzen *p, struct layout *l, size_t n,
+                       const uint32_t *places)
+{
+    double least = INFINITY;
+    sum_block(p, l, p->n_kernels - 1, 1, -(double)INFINITY, places);
+    for (size_t c = 0; c < n; c++) {
+        least = fmin(least, l->of_block[c]);
+    }
+    return -40.0 + log2(least / ((double)p->n_kernels * p->max_scale));
+}
+
 void parzen_log_pdf(struct parzen *p, size_t n, const double *x, double *out)
 {
     assert(n <= p->max_points);
@@ -319,11 +368,13 @@ void parzen_log_pdf(struct parzen *p, size_t n, const double *x, double *out)
     for (uint32_t i = 0; i < BLOCK; i++) {
         places[i] = i;
     }
-    const struct layout l = lay_out(p, n, x);
+    struct layout l;
+    lay_out(p, n, x, &l);
     memset(l.sums, 0, l.row * sizeof(*l.sums));
+    double floor = floor_of(p, &l, n, places);
     for (size_t first = 0; first < p->n_kernels; first += BLOCK) {
         size_t left = p->n_kernels - first;
-        sum_block(p, &l, first, left < BLOCK ? left : BLOCK, places);
+        sum_block(p, &l, first, left < BLOCK ? left : BLOCK, floor, places);
         for (size_t c = 0; c < n; c++) {
             l.sums[c] += l.of_block[c];
         }
@@ -332,7 +383,8 @@ void parzen_log_pdf(struct parzen *p, size_t n, const double *x, double *out)
         bool is_safe = l.sums[c] > SUM_MIN && l.sums[c] < SUM_MAX;
         out[c] = is_safe ? log(l.sums[c]) - p->log_scale : exact_at(p, n, x, c);
     }
-    free(l.steps);
+    free(l.tables);
+    free(l.has_pieces);
 }
 
 /* --- exact: log space, one point, Optuna's order

@@ -1,5 +1,5 @@
-/* parzen_priv: the estimator's inside, shared by parzen.c (building, drawing)
- * and parzen_pdf.c (densities). */
+/* parzen_priv: the estimator's inside, shared by parzen.c (building, drawing),
+ * parzen_bandwidth.c and parzen_pdf.c (densities). */
 #ifndef DAEMON_SEARCH_PARZEN_PRIV_H
 #define DAEMON_SEARCH_PARZEN_PRIV_H
 #include "daemon/search/density.h"
@@ -29,14 +29,33 @@ struct parzen {
     double *weight;
     double log_scale; /* ln of what all kernels' scale was divided by */
     double *scale, *expo;
+    double max_scale;
     /* parzen_log_pdf's: what density_kernels points to, and its memory */
     const double **mu, **sigma; /* of the continuous dimensions */
     const uint32_t **id;        /* of the others */
+    const uint8_t **has_piece;  /* of the same */
     double **tables;            /* of the same */
     size_t max_points;
     double *work; /* in the arena */
     double *arena;
 };
+
+static inline uint32_t parzen_number(const struct parzen_rows *rows, size_t i)
+{
+    return rows->number != NULL ? rows->number[i] : (uint32_t)i;
+}
+
+struct parzen_bounds {
+    double first, last; /* beyond the first and the last observation; an
+                           infinity inwards: it has one neighbour */
+    double least, most; /* what a bandwidth is clipped to */
+};
+/* By kernel, of the rows->n observations. */
+void parzen_centres(const struct parzen_rows *rows,
+                    const struct parzen_column *column, double *mu);
+void parzen_bandwidths(const struct parzen_rows *rows,
+                       const struct parzen_column *column,
+                       const struct parzen_bounds *b, double *sigma);
 
 /* How many numbers parzen_log_pdf works with, at most. */
 size_t parzen_work_size(const struct parzen *p);

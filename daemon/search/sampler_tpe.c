@@ -79,8 +79,8 @@ void tpe_free(struct tpe *t)
 /* Where one parameter's observations stand, by trial number. */
 struct source {
     const struct dist *dist;
-    struct history_column column;
-    const double *at; /* NULL: no trial has it */
+    const double *at;           /* NULL: no trial has it */
+    struct history_order order; /* of a numerical one */
 };
 
 static struct source source_of(const struct history *h,
@@ -88,8 +88,11 @@ static struct source source_of(const struct history *h,
 {
     struct source s = {.dist = p->dist};
     if (p->param >= 0) {
-        s.column = history_column(h, p->param);
-        s.at = p->dist->log ? s.column.log_value : s.column.value;
+        struct history_column c = history_column(h, p->param);
+        s.at = p->dist->log ? c.log_value : c.value;
+    }
+    if (p->param >= 0 && p->dist->kind != DIST_CATEGORICAL) {
+        s.order = history_order(h, p->param);
     }
     return s;
 }
@@ -147,10 +150,11 @@ static bool is_in(const struct tpe *t, enum part part, enum trial_state state)
     }
 }
 
-/* The observed trials of a part: number and place as parzen_rows has them. */
-static size_t select_part(const struct tpe *t, enum part part,
-                          const uint8_t *is_observed, uint32_t *number,
-                          uint32_t *place)
+/* The observed trials of a part, as parzen_rows has them; the memory of
+ * `number`, which holds all three lists, is the caller's. */
+static struct parzen_rows select_part(const struct tpe *t, enum part part,
+                                      const uint8_t *is_observed,
+                                      uint32_t **number)
 {
     bool has_state[TRIAL_N_STATES];
     for (int s = 0; s < TRIAL_N_STATES; s++) {
@@ -158,7 +162,10 @@ static size_t select_part(const struct tpe *t, enum part part,
     }
     const uint8_t *state = history_states(t->history);
     size_t n_trials = (size_t)history_n_trials(t->history);
-    size_t n = 0, next_below = 0;
+    size_t n = 0, n_out = 0, next_below = 0;
+    /* one number more is written than counts */
+    uint32_t *in = mem_grow(NULL, 3 * (n_trials + 1), sizeof(*in));
+    uint32_t *place = in + n_trials + 1, *out = place + n_trials + 1;
     for (size_t i = 0; i < n_trials; i++) {
         bool is_below = next_below < t->n_below && t->below[next_below] == i;
         next_below += is_below;
@@ -166,10 +173,13 @@ static size_t select_part(const struct tpe *t, enum part part,
                       (int64_t)i == t->self || !is_observed[i] ||
                       !has_state[state[i]];
         place[i] = is_out ? UINT32_MAX : (uint32_t)n;
-        number[n] = (uint32_t)i;
+        in[n] = out[n_out] = (uint32_t)i;
         n += !is_out;
+        n_out += is_out;
     }
-    return n;
+    *number = in;
+    return (struct parzen_rows){
+        .n = n, .number = in, .place = place, .out = out, .n_out = n_out};
 }
 
 static size_t select_below(const struct tpe *t, const uint8_t *is_observed,
@@ -201,8 +211,9 @@ static struct parzen *estimate(const struct tpe *t,
         columns[d] = (struct parzen_column){
             .dist = s->dist,
             .at = s->at,
-            .order = rows->place != NULL ? s->column.order : NULL,
-            .n_order = rows->n > 0 ? s->column.n_order : 0};
+            .order = rows->place != NULL ? s->order.number : NULL,
+            .gap = s->order.gap,
+            .n_order = rows->n > 0 ? s->order.n : 0};
     }
     struct parzen *p = parzen_new(&options, rows, columns, n_dims,
                                   (size_t)t->options->n_ei_candidates);
@@ -227,12 +238,9 @@ static struct parzen *estimate_part(const struct tpe *t, enum part part,
                                     const struct source *sources, size_t n_dims,
                                     size_t *n)
 {
-    size_t n_trials = (size_t)history_n_trials(t->history);
-    /* select_part writes one number more */
-    uint32_t *number = mem_grow(NULL, 2 * (n_trials + 1), sizeof(*number));
-    uint32_t *place = number + n_trials + 1;
-    *n = select_part(t, part, is_observed, number, place);
-    const struct parzen_rows rows = {.n = *n, .number = number, .place = place};
+    uint32_t *number;
+    struct parzen_rows rows = select_part(t, part, is_observed, &number);
+    *n = rows.n;
     struct parzen *p = estimate(t, &rows, sources, n_dims);
     free(number);
     return p;

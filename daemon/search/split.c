@@ -59,14 +59,12 @@ static struct rank rank_of(const struct history *h, uint32_t number,
     return r;
 }
 
-/* Is it plain that the trial is none of those better than `worst`? Of most
- * trials it is, where all that are kept are COMPLETE and feasible. */
-static bool is_hopeless(const struct rank *worst, enum trial_state state,
-                        double value, enum spec_direction direction)
+/* What a COMPLETE trial must be better than to be among the best; anything else
+ * is hopeless then. NaN: all may be. Most trials are seen through by this. */
+static double bar_of(const struct rank *best, size_t n, size_t max)
 {
-    double loss = direction == SPEC_MAXIMIZE ? -value : value;
-    return worst->stage == 0.0 &&
-           !(state == TRIAL_COMPLETE && loss < worst->value);
+    bool is_high = n > 0 && n == max && best[n - 1].stage == 0.0;
+    return is_high ? best[n - 1].value : (double)NAN;
 }
 
 /* Put r into the sorted best of which there are n, at most max. */
@@ -101,17 +99,20 @@ size_t split_below(const struct history *h, enum spec_direction direction,
     const uint8_t *state = history_states(h);
     const double *value = history_values(h);
     size_t n = 0, n_trials = (size_t)history_n_trials(h);
+    const double sign = direction == SPEC_MAXIMIZE ? -1.0 : 1.0;
+    double bar = bar_of(best, n, n_below);
     for (size_t i = 0; i < n_trials; i++) {
-        if ((state[i] != TRIAL_COMPLETE && state[i] != TRIAL_PRUNED) ||
-            (int64_t)i == self ||
-            (n > 0 && n == n_below &&
-             is_hopeless(&best[n - 1], (enum trial_state)state[i], value[i],
-                         direction))) {
+        bool is_hopeless = !isnan(bar) && !(state[i] == TRIAL_COMPLETE &&
+                                            sign * value[i] < bar);
+        if (is_hopeless ||
+            (state[i] != TRIAL_COMPLETE && state[i] != TRIAL_PRUNED) ||
+            (int64_t)i == self) {
             continue;
         }
         struct rank r =
             rank_of(h, (uint32_t)i, (enum trial_state)state[i], direction);
         n = insert(best, n, n_below, &r);
+        bar = bar_of(best, n, n_below);
     }
     for (size_t i = 0; i < n; i++) {
         below[i] = best[i].number;

@@ -85,16 +85,22 @@ END_TEST
 static void check_column(const struct history *h, int param, size_t n)
 {
     struct history_column c = history_column(h, param);
-    ck_assert_uint_eq(c.n_order, n);
+    struct history_order o = history_order(h, param);
+    const double *centre = c.log_value != NULL ? c.log_value : c.value;
+    ck_assert_uint_eq(o.n, n);
     for (size_t j = 0; j < n; j++) {
-        uint32_t i = c.order[j];
+        uint32_t i = o.number[j];
         ck_assert_double_eq(c.value[i], history_param(h, i, param));
         if (c.log_value != NULL) {
             ck_assert_double_eq(c.log_value[i], log(c.value[i]));
         }
-        uint32_t last = j > 0 ? c.order[j - 1] : 0;
-        ck_assert(j == 0 || c.value[last] < c.value[i] ||
-                  (c.value[last] == c.value[i] && last < i));
+        uint32_t last = j > 0 ? o.number[j - 1] : 0;
+        ck_assert(j == 0 || centre[last] < centre[i] ||
+                  (centre[last] == centre[i] && last < i));
+        double left = j > 0 ? centre[i] - centre[last] : -INFINITY;
+        double right =
+            j + 1 < n ? centre[o.number[j + 1]] - centre[i] : -INFINITY;
+        ck_assert(o.gap[i] == fmax(left, right));
     }
 }
 
@@ -130,6 +136,12 @@ START_TEST(test_columns_are_sorted)
     }
     check_column(h, 0, N / 2);
     check_column(h, 1, N);
+    for (size_t i = 1; i < N; i += 2) { /* one by one, as a study goes */
+        history_set_param(h, order[i], "x", &real, NAN);
+        check_column(h, 0, N / 2 - 1);
+        history_set_param(h, order[i], "x", &real, rng_double(&rng));
+        check_column(h, 0, N / 2);
+    }
     history_add(h); /* a column that comes late has room for all */
     history_set_param(h, N, "late", &real, 0.5);
     check_column(h, 3, 1);

@@ -43,11 +43,13 @@ START_TEST(test_sums)
     struct density_kernels k = {.n = N,
                                 .n_cont = 2,
                                 .n_table = 1,
+                                .floor = -INFINITY,
                                 .scale = scale,
                                 .expo = expo,
                                 .mu = (const double *[]){mu[0], mu[1]},
                                 .sigma = (const double *[]){sigma[0], sigma[1]},
-                                .id = (const uint32_t *[]){id}};
+                                .id = (const uint32_t *[]){id},
+                                .has_piece = (const uint8_t *[]){NULL}};
     for (size_t v = 0; density_variant(v) != NULL; v++) {
         density_variant(v)->sum(&k, N_POINTS, y, (const double *[]){odds}, out);
         for (size_t c = 0; c < N_POINTS; c++) {
@@ -61,6 +63,73 @@ START_TEST(test_sums)
             }
             check_close(out[c] / sum, 1.0, DENSITY_ERROR);
         }
+    }
+}
+END_TEST
+
+enum { FAR = 40 };
+
+struct rows {
+    double odds[FAR * DENSITY_POINTS];
+    uint8_t has[FAR * DENSITY_POINTS / DENSITY_PIECE];
+};
+
+static void fill(void *ctx, size_t t, uint32_t id, size_t point)
+{
+    struct rows *r = ctx;
+    size_t at = id * DENSITY_POINTS + point;
+    ck_assert_uint_eq(t, 0);
+    ck_assert_uint_eq(point % DENSITY_PIECE, 0);
+    ck_assert_uint_eq(r->has[at / DENSITY_PIECE], 0);
+    r->has[at / DENSITY_PIECE] = 1;
+    for (size_t c = 0; c < DENSITY_PIECE; c++) {
+        r->odds[at + c] = 0.5;
+    }
+}
+
+/* Kernels at 0 .. n - 1, points at 0 and far away: kernels that are below the
+ * floor are not summed, and their rows are never wanted. */
+START_TEST(test_far_kernels_are_left_out)
+{
+    static const double zeros[FAR];
+    enum { N_PIECES = DENSITY_POINTS / DENSITY_PIECE };
+    double mu[FAR], ones[FAR], y[DENSITY_POINTS], out[DENSITY_POINTS];
+    uint32_t id[FAR];
+    for (size_t c = 0; c < DENSITY_POINTS; c++) {
+        y[c] = c < DENSITY_PIECE ? 0.0 : -1e3;
+    }
+    for (uint32_t i = 0; i < FAR; i++) {
+        mu[i] = i;
+        ones[i] = 1.0;
+        id[i] = i;
+    }
+    for (size_t v = 0; density_variant(v) != NULL; v++) {
+        struct rows rows = {.has = {0}};
+        struct density_kernels k = {.n = FAR,
+                                    .n_cont = 1,
+                                    .n_table = 1,
+                                    .floor = -M_LOG2E / 2 * 4.5 * 4.5,
+                                    .scale = ones,
+                                    .expo = zeros,
+                                    .mu = (const double *[]){mu},
+                                    .sigma = (const double *[]){ones},
+                                    .id = (const uint32_t *[]){id},
+                                    .has_piece = (const uint8_t *[]){rows.has},
+                                    .fill = fill,
+                                    .ctx = &rows};
+        density_variant(v)->sum(&k, DENSITY_POINTS, y,
+                                (const double *[]){rows.odds}, out);
+        double sum = 0.0;
+        for (int i = 0; i <= 4; i++) {
+            sum += 0.5 * exp(-i * i / 2.0);
+        }
+        for (uint32_t i = 0; i < FAR * N_PIECES; i++) {
+            ck_assert_uint_eq(rows.has[i],
+                              i % N_PIECES == 0 && i / N_PIECES <= 4);
+        }
+        check_close(out[0], sum, DENSITY_ERROR * sum);
+        check_close(out[DENSITY_PIECE - 1], sum, DENSITY_ERROR * sum);
+        ck_assert(out[DENSITY_PIECE] == 0.0);
     }
 }
 END_TEST
@@ -80,6 +149,7 @@ START_TEST(test_extremes)
     const struct extreme *r = &rows[_i];
     const struct density_kernels k = {.n = 1,
                                       .n_cont = 1,
+                                      .floor = -INFINITY,
                                       .scale = &one,
                                       .expo = &r->expo,
                                       .mu = (const double *[]){&r->mu},
@@ -162,6 +232,7 @@ Suite *suite(void)
     Suite *s = suite_create("density");
     TCase *t = tcase_create("variants");
     tcase_add_test(t, test_sums);
+    tcase_add_test(t, test_far_kernels_are_left_out);
     tcase_add_loop_test(t, test_extremes, 0, 8);
     tcase_add_test(t, test_masses);
     tcase_add_test(t, test_narrow_masses);

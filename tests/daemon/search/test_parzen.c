@@ -528,26 +528,6 @@ START_TEST(test_order_does_not_matter)
 }
 END_TEST
 
-/* A given order, even with its ties swapped, builds what sorting builds. */
-START_TEST(test_given_order)
-{
-    struct dist d = whole(1, 6, 1, false);
-    static const double obs[] = {3, 1, 3, 6, 3, 1};
-    static const uint32_t order[] = {5, 1, 4, 0, 2, 3};
-    struct parzen_column column = {
-        .dist = &d, .at = obs, .order = order, .n_order = 6};
-    struct parzen *p =
-        parzen_new(&defaults, &(struct parzen_rows){.n = 6}, &column, 1, 1);
-    struct parzen *q = one(&defaults, &d, 6, obs);
-    for (size_t i = 0; i <= 6; i++) {
-        ck_assert_double_eq(parzen_sigma(p, 0, i), parzen_sigma(q, 0, i));
-        ck_assert_double_eq(parzen_mu(p, 0, i), parzen_mu(q, 0, i));
-    }
-    parzen_free(p);
-    parzen_free(q);
-}
-END_TEST
-
 Suite *suite(void)
 {
     Suite *s = suite_create("parzen");
@@ -571,7 +551,6 @@ Suite *suite(void)
     tcase_add_loop_test(t, test_many_dimensions, 0, 2);
     tcase_add_loop_test(t, test_extremes_stay_finite, 0, 2);
     tcase_add_test(t, test_order_does_not_matter);
-    tcase_add_test(t, test_given_order);
     suite_add_tcase(s, t);
     return s;
 }
