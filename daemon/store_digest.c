@@ -1,6 +1,7 @@
 /* What finished trials say (digest.h), kept in their rows and compared by every
  * load: a bit that flips in a value, a parameter or a reported number of the
  * past would else go on into every suggestion to come. */
+#include "core/base/mem.h"
 #include "daemon/digest.h"
 #include "daemon/store_priv.h"
 
@@ -29,27 +30,47 @@ void store_digest_of_end(const struct store_write *w, struct digest *d)
     }
 }
 
+struct store_digest {
+    bool is_there;
+    struct digest digest;
+};
+
+int store_read_digest(struct store_loading *l, const struct study_trial *t)
+{
+    size_t n = l->study->n_trials, cap = 16;
+    while (cap < n) {
+        cap *= 2;
+    }
+    if (n == 1 || cap == n) { /* full, or to be begun */
+        l->digests = mem_grow(l->digests, 2 * cap, sizeof(*l->digests));
+    }
+    struct store_digest *d = &l->digests[t->number];
+    d->is_there = !store_row_is_null(&l->trials, STORE_TRIAL_DIGEST);
+    int rc = 0;
+    for (int i = 0; rc == 0 && d->is_there && i < DIGEST_N_PARTS; i++) {
+        rc = store_row_int(&l->trials, STORE_TRIAL_DIGEST + i, INT64_MIN,
+                           INT64_MAX, &d->digest.part[i]);
+    }
+    return rc;
+}
+
 int store_check_digest(const struct store_loading *l,
                        const struct study_trial *t)
 {
-    struct digest kept, now;
-    if (store_row_is_null(&l->trials, STORE_TRIAL_DIGEST)) {
-        l->trials.store->has_undigested |=
+    const struct store_digest *kept = &l->digests[t->number];
+    struct digest now;
+    if (!kept->is_there) {
+        l->store->has_undigested |=
             !l->study->is_foreign && trial_state_is_final(t->state);
         return 0;
     }
-    for (int i = 0; i < DIGEST_N_PARTS; i++) {
-        int rc = store_row_int(&l->trials, STORE_TRIAL_DIGEST + i, INT64_MIN,
-                               INT64_MAX, &kept.part[i]);
-        if (rc != 0) {
-            return rc;
-        }
-    }
     digest_of_trial(l->study, t, &now);
-    const char *differs = digest_difference(&kept, &now);
+    const char *differs = digest_difference(&kept->digest, &now);
+    const struct store_row r = {
+        .store = l->store, .table = "trials", .id = t->id, .err = l->err};
     return differs == NULL
                ? 0
-               : store_row_bad(&l->trials,
+               : store_row_bad(&r,
                                "study '%s', trial %" PRId64
                                ": %s is not what it was when the trial ended: "
                                "the file is damaged, or another program has "

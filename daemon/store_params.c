@@ -1,5 +1,6 @@
 /* What rows say of one trial's parameters: the values it has, those that were
  * enqueued with it; and of its constraints. */
+#include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "daemon/history.h"
@@ -9,7 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- parameters ----------------------------------------------------------- */
+/* --- parameters -----------------------------------------------------------
+ * One pass over trial_params, after the trials: in the order of its rows, which
+ * is nearly theirs. By their index a million rows would cost a look at the
+ * table each. */
+
+struct pass {
+    struct store_loading *l;
+    struct store_row row;
+    char **dists; /* distribution_json of each parameter of the space */
+    /* What is likely to come next: */
+    size_t param;
+    int64_t id; /* of the last row's trial; NULL: it is not the study's */
+    const struct study_trial *trial;
+};
 
 static int check_value(const struct store_row *r, const struct dist *dist,
                        double value)
@@ -25,10 +39,10 @@ static int check_value(const struct store_row *r, const struct dist *dist,
 
 /* A distribution that is not, letter by letter, the config's: Optuna may have
  * added the trial with other bounds. p: NULL, not of the space. */
-static int set_other_param(struct store_loading *l, const struct param *p,
+static int set_other_param(const struct pass *pass, const struct param *p,
                            const char *name, const char *text, double value)
 {
-    const struct store_row *r = &l->walks[STORE_WALK_PARAMS];
+    const struct store_row *r = &pass->row;
     struct err reason;
     struct json *json;
     struct dist dist;
@@ -46,57 +60,47 @@ static int set_other_param(struct store_loading *l, const struct param *p,
         rc = check_value(r, &dist, value);
     }
     if (rc == 0) {
-        history_set_param(l->study->history, (int64_t)l->study->n_trials - 1,
-                          name, &dist, value);
+        history_set_param(pass->l->study->history, pass->trial->number, name,
+                          &dist, value);
     }
     dist_fini(&dist);
     return rc;
 }
 
-/* A trial that no attempt of ours ran may have parameters of its own. */
-static bool is_of_optuna(const struct store_loading *l)
-{
-    int64_t attempt;
-    return store_row_is_null(&l->trials, STORE_TRIAL_ATTEMPT) ||
-           (store_row_int(&l->trials, STORE_TRIAL_ATTEMPT, 0, INT64_MAX,
-                          &attempt) == 0 &&
-            attempt == 0);
-}
-
 /* One that is, letter by letter, the config's. */
-static int set_param(struct store_loading *l, size_t at, double value)
+static int set_param(const struct pass *pass, size_t at, double value)
 {
-    const struct param *p = &l->study->spec.space.params[at];
-    int rc = check_value(&l->walks[STORE_WALK_PARAMS], &p->dist, value);
+    const struct param *p = &pass->l->study->spec.space.params[at];
+    int rc = check_value(&pass->row, &p->dist, value);
     if (rc == 0) {
-        history_set_param(l->study->history, (int64_t)l->study->n_trials - 1,
-                          p->name, &p->dist, value);
+        history_set_param(pass->l->study->history, pass->trial->number, p->name,
+                          &p->dist, value);
     }
     return rc;
 }
 
 /* Rows come in the space's order, a million of them: most need no look-up, and
  * no look at their bytes but a comparison. */
-static bool is_likely(struct store_loading *l, size_t *at)
+static bool is_likely(struct pass *pass, size_t *at)
 {
-    const struct store_row *r = &l->walks[STORE_WALK_PARAMS];
-    const struct space *space = &l->study->spec.space;
-    *at = l->likely < space->n ? l->likely : 0;
-    l->likely = *at + 1;
-    return *at < space->n && store_row_is_text(r, 3, l->dists[*at]) &&
+    const struct store_row *r = &pass->row;
+    const struct space *space = &pass->l->study->spec.space;
+    *at = pass->param < space->n ? pass->param : 0;
+    pass->param = *at + 1;
+    return *at < space->n && store_row_is_text(r, 3, pass->dists[*at]) &&
            store_row_is_text(r, 1, space->params[*at].name);
 }
 
-static int load_param(struct store_loading *l)
+static int load_param(struct pass *pass)
 {
-    const struct store_row *r = &l->walks[STORE_WALK_PARAMS];
-    const struct space *space = &l->study->spec.space;
+    const struct store_row *r = &pass->row;
+    const struct space *space = &pass->l->study->spec.space;
     const char *name, *text;
     double value;
     size_t likely;
     int rc = store_row_real(r, 2, &value);
-    if (rc == 0 && is_likely(l, &likely)) {
-        return set_param(l, likely, value);
+    if (rc == 0 && is_likely(pass, &likely)) {
+        return set_param(pass, likely, value);
     }
     if (rc == 0) {
         rc = store_row_text(r, 1, 4 * SPEC_NAME_MAX, &name);
@@ -108,16 +112,80 @@ static int load_param(struct store_loading *l)
         return rc;
     }
     int at = space_find(space, name);
-    if (at < 0 && is_of_optuna(l)) {
-        return set_other_param(l, NULL, name, text, value);
+    /* A trial that no attempt of ours ran may have parameters of its own. */
+    if (at < 0 && pass->trial->attempt == 0) {
+        return set_other_param(pass, NULL, name, text, value);
     }
     if (at < 0) {
         return store_row_bad(r, "'%s' is no parameter of the study", name);
     }
-    l->likely = (size_t)at + 1;
-    return strcmp(text, l->dists[at]) == 0
-               ? set_param(l, (size_t)at, value)
-               : set_other_param(l, &space->params[at], name, text, value);
+    pass->param = (size_t)at + 1;
+    return strcmp(text, pass->dists[at]) == 0
+               ? set_param(pass, (size_t)at, value)
+               : set_other_param(pass, &space->params[at], name, text, value);
+}
+
+static int compare_id(const void *id, const void *trial)
+{
+    int64_t a = *(const int64_t *)id;
+    int64_t b = (*(struct study_trial *const *)trial)->id;
+    return (a > b) - (a < b);
+}
+
+/* The row's trial; NULL when it is not the study's. */
+static const struct study_trial *trial_of_row(struct pass *pass)
+{
+    const struct study *study = pass->l->study;
+    int64_t id = pass->row.id;
+    size_t next = pass->trial != NULL ? (size_t)pass->trial->number + 1 : 0;
+    if (pass->id == id) {
+        return pass->trial;
+    }
+    pass->id = id;
+    if (next < study->n_trials && study->trials[next]->id == id) {
+        return pass->trial = study->trials[next];
+    }
+    struct study_trial **found =
+        study->n_trials == 0
+            ? NULL
+            : bsearch(&id, study->trials, study->n_trials,
+                      sizeof(struct study_trial *), compare_id);
+    return pass->trial = found != NULL ? *found : NULL;
+}
+
+static char **print_dists(const struct space *space)
+{
+    char **dists = mem_alloc(space->n + 1, sizeof(*dists));
+    for (size_t i = 0; i < space->n; i++) {
+        struct buf text;
+        struct json_out out;
+        buf_init(&text, STORE_TEXT_MAX);
+        json_out_init(&out, &text, JSON_PYTHON);
+        dist_put_optuna(&space->params[i].dist, &out);
+        dists[i] = buf_take(&text);
+    }
+    return dists;
+}
+
+int store_load_params(struct store_loading *l)
+{
+    const struct space *space = &l->study->spec.space;
+    struct pass pass = {.l = l, .dists = print_dists(space)};
+    int rc = store_open_params(l, &pass.row);
+    while (rc == 0 && pass.row.has_row) {
+        if (trial_of_row(&pass) != NULL) {
+            rc = load_param(&pass);
+        }
+        if (rc == 0) {
+            rc = store_row_next(&pass.row);
+        }
+    }
+    store_row_close(&pass.row);
+    for (size_t i = 0; i < space->n; i++) {
+        free(pass.dists[i]);
+    }
+    free(pass.dists);
+    return rc;
 }
 
 int store_check_params(const struct store_loading *l,
@@ -129,7 +197,11 @@ int store_check_params(const struct store_loading *l,
     study_values(l->study, t->number, values);
     for (size_t i = 0; rc == 0 && t->attempt > 0 && i < space->n; i++) {
         if (isnan(values[i]) && space_is_active(space, values, i)) {
-            rc = store_row_bad(&l->trials, "its parameter '%s' is missing",
+            const struct store_row r = {.store = l->store,
+                                        .table = "trials",
+                                        .id = t->id,
+                                        .err = l->err};
+            rc = store_row_bad(&r, "its parameter '%s' is missing",
                                space->params[i].name);
         }
     }
@@ -245,18 +317,6 @@ int store_load_fixed(struct store_loading *l, double **fixed)
         }
         if (rc == 0) {
             rc = store_row_next(attribute);
-        }
-    }
-    return rc;
-}
-
-int store_load_params(struct store_loading *l)
-{
-    int rc = 0;
-    while (rc == 0 && store_has_row(l, STORE_WALK_PARAMS)) {
-        rc = load_param(l);
-        if (rc == 0) {
-            rc = store_row_next(&l->walks[STORE_WALK_PARAMS]);
         }
     }
     return rc;

@@ -218,6 +218,10 @@ void store_digest_of_end(const struct store_write *w, struct digest *d);
         STORE_I((d)->part[DIGEST_REPORTS]),                                    \
         STORE_I((d)->part[DIGEST_CONSTRAINTS])
 struct store_loading;
+/* What the trial's row, where we are, says; to be compared when all of the
+ * trial is loaded. */
+MUST_CHECK int store_read_digest(struct store_loading *l,
+                                 const struct study_trial *t);
 /* CORRUPT when the loaded trial does not say what it said when it ended. */
 MUST_CHECK int store_check_digest(const struct store_loading *l,
                                   const struct study_trial *t);
@@ -289,7 +293,6 @@ MUST_CHECK int store_row_time(const struct store_row *r, int column,
 
 /* --- store_trials.c, store_params.c, store_foreign.c ---------------------- */
 enum store_walk { /* tables walked beside `trials`, in its order */
-                  STORE_WALK_PARAMS,
                   STORE_WALK_VALUES,
                   STORE_WALK_FIXED,
                   STORE_WALK_ATTEMPTS,
@@ -302,18 +305,18 @@ enum store_walk { /* tables walked beside `trials`, in its order */
                   STORE_N_WALKS
 };
 enum { /* columns of the walk along `trials` */
-       STORE_TRIAL_ATTEMPT = 7,
        STORE_TRIAL_FIXED = 11,
        STORE_TRIAL_DIGEST = 16
 };
 
 struct store_loading { /* the trials of one study */
+    struct store *store;
     struct mirror *m;
     struct study *study;
     struct store_row trials; /* where we are */
     struct store_row walks[STORE_N_WALKS];
-    char **dists;  /* distribution_json of each parameter of the space */
-    size_t likely; /* parameter of the next row, if they are in its order */
+    struct store_digest *digests; /* by number, as the rows have them */
+    struct err *err;
 };
 
 /* Load the trials of a study that is in the mirror already. */
@@ -321,8 +324,15 @@ MUST_CHECK int store_load_trials(struct store *s, struct mirror *m,
                                  struct study *study, struct err *err);
 /* Is the walk's next row the present trial's? */
 bool store_has_row(const struct store_loading *l, enum store_walk walk);
-/* The values of the study's newest trial, into its history. */
+/* All that the study needs, each at its first row. The caller closes them, also
+ * after an error. */
+MUST_CHECK int store_open_walks(struct store_loading *l);
+/* The parameters of all trials of the study, into its history. */
 MUST_CHECK int store_load_params(struct store_loading *l);
+/* The rows of trial_params, in any order; those of other studies may be there
+ * too. */
+MUST_CHECK int store_open_params(const struct store_loading *l,
+                                 struct store_row *out);
 /* What the study's newest trial told of its constraints, into its history. */
 MUST_CHECK int store_load_constraints(struct store_loading *l,
                                       const struct study_trial *t);

@@ -39,69 +39,8 @@ enum trial_column {
 };
 
 _Static_assert((int)TRIAL_FIXED == (int)STORE_TRIAL_FIXED &&
-                   (int)TRIAL_ATTEMPT == (int)STORE_TRIAL_ATTEMPT &&
                    (int)TRIAL_DIGEST == (int)STORE_TRIAL_DIGEST,
                "store_params.c and store_digest.c read them");
-
-#define SELECT_OF(columns, table)                                              \
-    "SELECT t.trial_id, " columns " FROM trials t JOIN " table                 \
-    " x ON x.trial_id = t.trial_id WHERE t.study_id = ?"
-
-static const struct {
-    const char *table, *sql;
-} WALKS[STORE_N_WALKS] = {
-    [STORE_WALK_PARAMS] = {"trial_params",
-                           SELECT_OF("x.param_name, x.param_value,"
-                                     " x.distribution_json",
-                                     "trial_params") " ORDER BY t.trial_id"},
-    [STORE_WALK_VALUES] = {"trial_values",
-                           SELECT_OF("x.objective, x.value, x.value_type",
-                                     "trial_values") " ORDER BY t.trial_id"},
-    [STORE_WALK_FIXED] =
-        {"trial_system_attributes",
-         SELECT_OF("x.value_json",
-                   "trial_system_attributes") " AND x.key = 'fixed_params'"
-                                              " ORDER BY t.trial_id"},
-    [STORE_WALK_ATTEMPTS] = {"parzen_attempts",
-                             SELECT_OF(
-                                 "x.started_ms, x.ended_ms",
-                                 "parzen_attempts") " ORDER BY t.trial_id"},
-    [STORE_WALK_EPOCHS] =
-        {"parzen_epochs",
-         SELECT_OF("x.epoch, x.attempt, x.train_loss, x.train_acc,"
-                   " x.val_loss, x.val_acc, x.test_acc",
-                   "parzen_epochs") " ORDER BY t.trial_id, x.epoch"},
-    [STORE_WALK_CHECKPOINTS] =
-        {"parzen_checkpoints",
-         SELECT_OF("x.kind, x.epoch, x.step, x.size,"
-                   " x.sha256, x.file",
-                   "parzen_checkpoints") " ORDER BY t.trial_id, x.kind DESC"},
-    [STORE_WALK_RUNGS] =
-        {"trial_system_attributes",
-         SELECT_OF("CAST(substr(x.key, 16) AS INTEGER), x.value_json",
-                   "trial_system_attributes") " AND x.key GLOB"
-                                              " 'completed_rung_[0-9]*'"
-                                              " ORDER BY t.trial_id, 2"},
-    [STORE_WALK_MEMORY] =
-        {"trial_user_attributes",
-         SELECT_OF("x.key, CAST(x.value_json AS INTEGER)",
-                   "trial_user_attributes") " AND x.key IN ('peak_bytes',"
-                                            " 'planned_bytes',"
-                                            " 'peak_of_worker') AND"
-                                            " x.value_json GLOB '[0-9]*'"
-                                            " ORDER BY t.trial_id"},
-    [STORE_WALK_CONSTRAINTS] =
-        {"trial_system_attributes",
-         SELECT_OF("x.value_json",
-                   "trial_system_attributes") " AND (x.key = 'constraints' OR"
-                                              " x.key GLOB 'constraints:*')"
-                                              " ORDER BY t.trial_id, x.key"},
-    [STORE_WALK_STEPS] =
-        {"trial_intermediate_values",
-         SELECT_OF("x.step, x.intermediate_value,"
-                   " x.intermediate_value_type",
-                   "trial_intermediate_values") " ORDER BY t.trial_id"},
-};
 
 static const char SELECT_TRIALS[] =
     "SELECT t.trial_id, t.number, t.state, t.datetime_start,"
@@ -112,14 +51,6 @@ static const char SELECT_TRIALS[] =
     " FROM trials t LEFT JOIN parzen_trials x ON x.trial_id = t.trial_id"
     " LEFT JOIN parzen_events e ON e.seq = x.seq"
     " WHERE t.study_id = ? ORDER BY t.trial_id";
-
-/* Is the next row of the walk the present trial's? A row of an earlier trial
- * cannot be there: the walks have the same order. */
-bool store_has_row(const struct store_loading *l, enum store_walk walk)
-{
-    const struct store_row *r = &l->walks[walk];
-    return r->has_row && r->id == l->trials.id;
-}
 
 /* --- values, epochs, checkpoints ------------------------------------------ */
 
@@ -321,11 +252,11 @@ static int load_steps(struct store_loading *l, const struct study_trial *t)
         return rc;
     }
     struct store_row r;
-    rc = store_row_open(&r, l->trials.store, "trial_intermediate_values",
+    rc = store_row_open(&r, l->store, "trial_intermediate_values",
                         "SELECT trial_id, step, intermediate_value,"
                         " intermediate_value_type FROM"
                         " trial_intermediate_values WHERE trial_id = ?",
-                        t->id, l->trials.err);
+                        t->id, l->err);
     while (rc == 0 && r.has_row) {
         rc = load_step(l, t, &r);
     }
@@ -449,10 +380,7 @@ static int load_rows(struct store_loading *l, struct study_trial *t)
 {
     enum trial_state state = TRIAL_WAITING;
     double value = (double)NAN;
-    int rc = store_load_params(l);
-    if (rc == 0) {
-        rc = load_epochs(l, t);
-    }
+    int rc = load_epochs(l, t);
     if (rc == 0) {
         rc = load_rungs(l, t);
     }
@@ -505,27 +433,10 @@ static int load_trial(struct store_loading *l)
     if (rc == 0 && !store_row_is_null(&l->trials, TRIAL_EXTRA)) {
         rc = read_extra(&l->trials, t);
     }
-    if (rc == 0) {
-        rc = store_check_params(l, t);
-    }
-    return rc == 0 ? store_check_digest(l, t) : rc;
+    return rc == 0 ? store_read_digest(l, t) : rc;
 }
 
 /* --- all ------------------------------------------------------------------ */
-
-static char **print_dists(const struct space *space)
-{
-    char **dists = mem_alloc(space->n + 1, sizeof(*dists));
-    for (size_t i = 0; i < space->n; i++) {
-        struct buf text;
-        struct json_out out;
-        buf_init(&text, STORE_TEXT_MAX);
-        json_out_init(&out, &text, JSON_PYTHON);
-        dist_put_optuna(&space->params[i].dist, &out);
-        dists[i] = buf_take(&text);
-    }
-    return dists;
-}
 
 /* In memory the first that was COMPLETE held; here they came by number. */
 static void keep_resource(struct study *study)
@@ -546,35 +457,43 @@ static void keep_resource(struct study *study)
     }
 }
 
+static int load_all(struct store_loading *l)
+{
+    const struct study *study = l->study;
+    int rc = store_row_open(&l->trials, l->store, "trials", SELECT_TRIALS,
+                            study->id, l->err);
+    if (rc == 0) {
+        rc = store_open_walks(l);
+    }
+    while (rc == 0 && l->trials.has_row) {
+        rc = load_trial(l);
+        if (rc == 0) {
+            rc = store_row_next(&l->trials);
+        }
+    }
+    if (rc == 0) {
+        rc = store_load_params(l);
+    }
+    for (size_t i = 0; rc == 0 && i < study->n_trials; i++) {
+        rc = store_check_params(l, study->trials[i]);
+        if (rc == 0) {
+            rc = store_check_digest(l, study->trials[i]);
+        }
+    }
+    return rc;
+}
+
 int store_load_trials(struct store *s, struct mirror *m, struct study *study,
                       struct err *err)
 {
-    struct store_loading l = {.m = m, .study = study};
-    size_t n_params = study->spec.space.n;
-    l.dists = print_dists(&study->spec.space);
-    int rc =
-        store_row_open(&l.trials, s, "trials", SELECT_TRIALS, study->id, err);
-    for (int i = 0; rc == 0 && i < STORE_N_WALKS; i++) {
-        if (i != STORE_WALK_STEPS || study->is_foreign) {
-            rc = store_row_open(&l.walks[i], s, WALKS[i].table, WALKS[i].sql,
-                                study->id, err);
-        }
-    }
-    while (rc == 0 && l.trials.has_row) {
-        rc = load_trial(&l);
-        if (rc == 0) {
-            rc = store_row_next(&l.trials);
-        }
-    }
+    struct store_loading l = {.store = s, .m = m, .study = study, .err = err};
+    int rc = load_all(&l);
     for (int i = 0; i < STORE_N_WALKS; i++) {
         store_row_close(&l.walks[i]);
     }
     store_row_close(&l.trials);
+    free(l.digests);
     history_settle(study->history);
-    for (size_t i = 0; i < n_params; i++) {
-        free(l.dists[i]);
-    }
-    free(l.dists);
     keep_resource(study);
     return rc;
 }

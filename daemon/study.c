@@ -119,11 +119,18 @@ bool study_trial_has_file(const struct study_trial *t, const char *file)
            is_file(t->best, file);
 }
 
+/* Parameters mostly come to be in the space's order: at the guess. */
+static int param_of(const struct history *h, const char *name, int guess)
+{
+    bool is_there = guess < history_n_params(h) &&
+                    strcmp(history_param_name(h, guess), name) == 0;
+    return is_there ? guess : history_find_param(h, name);
+}
+
 void study_values(const struct study *s, int64_t number, double *out)
 {
     for (size_t i = 0; i < s->spec.space.n; i++) {
-        int param =
-            history_find_param(s->history, s->spec.space.params[i].name);
+        int param = param_of(s->history, s->spec.space.params[i].name, (int)i);
         out[i] =
             param < 0 ? (double)NAN : history_param(s->history, number, param);
     }
