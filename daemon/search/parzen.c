@@ -203,6 +203,50 @@ static void number_kernels(const struct parzen *p, struct parzen_dim *d,
     free(t.of);
 }
 
+/* --- masses within the bounds ---------------------------------------------
+ * Of most kernels it is 1: those that reach beyond a bound are put aside, a few
+ * at a time. */
+
+enum { EDGE = 64 };
+struct edge {
+    size_t at[EDGE];
+    double mu[EDGE], sigma[EDGE];
+    size_t n;
+};
+
+static void end_edge(const struct parzen_dim *d, struct edge *e, double *mass)
+{
+    double found[EDGE];
+    for (size_t i = e->n; i < padded(e->n); i++) {
+        e->mu[i] = e->mu[0];
+        e->sigma[i] = e->sigma[0];
+    }
+    density_best()->mass(padded(e->n), e->mu, e->sigma, d->lo, d->hi, found);
+    for (size_t i = 0; i < e->n; i++) {
+        mass[e->at[i]] = found[i];
+    }
+    e->n = 0;
+}
+
+static void set_masses(const struct parzen_dim *d, const double *mu,
+                       const double *sigma, size_t n, double *mass)
+{
+    struct edge e = {.n = 0};
+    for (size_t i = 0; i < n; i++) {
+        double reach = DENSITY_REACH * sigma[i];
+        mass[i] = 1.0;
+        if (mu[i] - d->lo < reach || d->hi - mu[i] < reach) {
+            e.at[e.n] = i;
+            e.mu[e.n] = mu[i];
+            e.sigma[e.n++] = sigma[i];
+        }
+        if (e.n == EDGE) {
+            end_edge(d, &e, mass);
+        }
+    }
+    end_edge(d, &e, mass);
+}
+
 static void set_by_id(struct parzen_dim *d, const struct scratch *s)
 {
     enum { PER_ID = 3 };
@@ -210,69 +254,36 @@ static void set_by_id(struct parzen_dim *d, const struct scratch *s)
     d->by_id = mem_grow(NULL, n * PER_ID, sizeof(*d->by_id));
     d->mu = d->by_id;
     d->sigma = d->by_id + n;
-    d->mass = d->by_id + 2 * n;
+    d->inv_mass = d->by_id + 2 * n;
     for (size_t i = 0; i < n; i++) {
         d->mu[i] = s->mu[i < d->n_ids ? i : 0];
         d->sigma[i] = s->sigma[i < d->n_ids ? i : 0];
     }
-    density_best()->mass(n, d->mu, d->sigma, d->lo, d->hi, d->mass);
-}
-
-/* Kernels that reach beyond a bound, a few at a time. */
-enum { EDGE = 64 };
-struct edge {
-    uint32_t kernel[EDGE];
-    double mu[EDGE], sigma[EDGE];
-    size_t n;
-};
-
-/* Divide by the masses within the bounds. A centre outside of them has a mass
- * that may underflow: it goes into the exponent. */
-static void scale_edge(struct parzen *p, const struct parzen_dim *d,
-                       struct edge *e)
-{
-    double mass[EDGE];
-    for (size_t i = e->n; i < padded(e->n); i++) {
-        e->mu[i] = e->mu[0];
-        e->sigma[i] = e->sigma[0];
+    set_masses(d, d->mu, d->sigma, n, d->inv_mass);
+    for (size_t i = 0; i < n; i++) {
+        d->inv_mass[i] = 1.0 / d->inv_mass[i];
     }
-    density_best()->mass(padded(e->n), e->mu, e->sigma, d->lo, d->hi, mass);
-    for (size_t i = 0; i < e->n; i++) {
-        double mu = e->mu[i], sigma = e->sigma[i];
-        if (mu < d->lo || mu > d->hi) {
-            p->expo[e->kernel[i]] -=
-                M_LOG2E *
-                truncnorm_log_mass((d->lo - mu) / sigma, (d->hi - mu) / sigma);
-        } else {
-            p->scale[e->kernel[i]] /= mass[i];
-        }
-    }
-    e->n = 0;
 }
 
 /* Take the normalisation of a continuous dimension's kernels into their scale.
- * It is counted in units of the range, so that products stay near 1. */
-static void set_by_kernel(struct parzen *p, struct parzen_dim *d)
+ * It is counted in units of the range, so that products stay near 1. A centre
+ * outside of the range has a mass that may underflow: it goes into the
+ * exponent. */
+static void set_by_kernel(struct parzen *p, struct parzen_dim *d, double *mass)
 {
     const double inv_sqrt_2pi = 0.39894228040143267794;
     double range = d->hi - d->lo;
-    struct edge edge = {.n = 0};
     p->log_scale += log(range);
+    set_masses(d, d->mu, d->sigma, p->n_kernels, mass);
     for (size_t k = 0; k < p->n_kernels; k++) {
-        p->scale[k] *= range * inv_sqrt_2pi / d->sigma[k];
-    }
-    for (size_t k = 0; k < p->n_kernels; k++) {
-        double reach = DENSITY_REACH * d->sigma[k];
-        if (d->mu[k] - d->lo < reach || d->hi - d->mu[k] < reach) {
-            edge.kernel[edge.n] = (uint32_t)k;
-            edge.mu[edge.n] = d->mu[k];
-            edge.sigma[edge.n++] = d->sigma[k];
+        double mu = d->mu[k], sigma = d->sigma[k];
+        if (mu < d->lo || mu > d->hi) {
+            p->expo[k] -= M_LOG2E * truncnorm_log_mass((d->lo - mu) / sigma,
+                                                       (d->hi - mu) / sigma);
+            mass[k] = 1.0;
         }
-        if (edge.n == EDGE) {
-            scale_edge(p, d, &edge);
-        }
+        p->scale[k] *= range * inv_sqrt_2pi / (sigma * mass[k]);
     }
-    scale_edge(p, d, &edge);
 }
 
 /* Many dimensions: before the product of their scales overflows. */
@@ -300,7 +311,7 @@ static void build_numerical(struct parzen *p, struct parzen_dim *d,
     if (d->is_continuous) {
         const struct scratch own = {.mu = d->mu, .sigma = d->sigma};
         set_kernels(p, d, options, rows, column, &own);
-        set_by_kernel(p, d);
+        set_by_kernel(p, d, s->mu);
     } else {
         set_kernels(p, d, options, rows, column, s);
         number_kernels(p, d, s);
@@ -381,7 +392,8 @@ struct parzen *parzen_new(const struct parzen_options *options,
         build_dim(p, i, options, rows, &columns[i], &scratch);
     }
     for (size_t k = 0; k < p->n_kernels; k++) {
-        p->max_scale = fmax(p->max_scale, p->scale[k]);
+        bool is_larger = p->scale[k] > p->max_scale; /* fmax is a call */
+        p->max_scale = is_larger ? p->scale[k] : p->max_scale;
     }
     return p;
 }

@@ -68,9 +68,10 @@ static void fill_choices(const struct parzen_dim *d, size_t n, const double *x,
 /* v as low + *place * step; false when it is none of these. (What it may be off
  * changes no mass by more than DENSITY_ERROR: bandwidths are at least a
  * hundredth of the range.) */
-static bool find_place(const struct dist *dist, double v, ptrdiff_t *place)
+static bool find_place(const struct dist *dist, double inv_step, double v,
+                       ptrdiff_t *place)
 {
-    *place = (ptrdiff_t)((v - dist->low) / dist->step + 0.5);
+    *place = (ptrdiff_t)((v - dist->low) * inv_step + 0.5);
     return fabs(dist->low + (double)*place * dist->step - v) <=
            1e-14 * (dist->high - dist->low);
 }
@@ -81,6 +82,7 @@ static bool find_place(const struct dist *dist, double v, ptrdiff_t *place)
 struct steps {
     double *left, *right;
     ptrdiff_t *place;
+    double inv_step;
     const double *by_distance;
 };
 
@@ -97,14 +99,15 @@ static void fill_step(const struct parzen_dim *d, const struct steps *s,
             out[c] = exp(log_step_mass(d, id, left[c], right[c]) - all);
         }
     } else if (s->by_distance != NULL && sigma == d->sigma_min &&
-               find_place(d->dist, mu, &centre)) {
-        const double *mass = s->by_distance - centre, scale = 1.0 / d->mass[id];
+               find_place(d->dist, s->inv_step, mu, &centre)) {
+        const double *mass = s->by_distance - centre, scale = d->inv_mass[id];
         const ptrdiff_t *place = s->place + first;
+#pragma GCC unroll 8
         for (size_t c = 0; c < DENSITY_PIECE; c++) {
             out[c] = mass[place[c]] * scale;
         }
     } else {
-        density_best()->row(DENSITY_PIECE, mu, 1.0 / sigma, 1.0 / d->mass[id],
+        density_best()->row(DENSITY_PIECE, mu, 1.0 / sigma, d->inv_mass[id],
                             left, right, out);
     }
 }
@@ -199,6 +202,7 @@ static double *put_points(const struct parzen_dim *d, size_t n, const double *x,
 static double *put_distances(const struct parzen_dim *d, struct steps *s,
                              size_t n, double *at)
 {
+    const struct density_ops *ops = density_best();
     double step = d->dist->step, left[DENSITY_POINTS], right[DENSITY_POINTS];
     double *end = at + parzen_row_size(2 * n + 1), *middle = at + n;
     memset(at, 0, (size_t)(end - at) * sizeof(*at));
@@ -210,8 +214,8 @@ static double *put_distances(const struct parzen_dim *d, struct steps *s,
             left[i] = ((double)(first + i) - 0.5) * step;
             right[i] = ((double)(first + i) + 0.5) * step;
         }
-        density_best()->row(DENSITY_POINTS, 0.0, 1.0 / d->sigma_min, 1.0, left,
-                            right, mass);
+        ops->row(DENSITY_POINTS, 0.0, 1.0 / d->sigma_min, 1.0, left, right,
+                 mass);
         for (size_t i = 0; i < DENSITY_POINTS && first + i <= n; i++) {
             middle[first + i] = mass[i];
             *(middle - (first + i)) = mass[i];
@@ -227,12 +231,15 @@ static double *put_steps(const struct parzen *p, const struct parzen_dim *d,
 {
     size_t n_far = n_distances(p, d->dist);
     bool have_places = n_far > 0;
-    *s = (struct steps){
-        .left = at, .right = at + row, .place = (ptrdiff_t *)(at + 2 * row)};
+    *s = (struct steps){.left = at,
+                        .right = at + row,
+                        .place = (ptrdiff_t *)(at + 2 * row),
+                        .inv_step = 1.0 / d->dist->step};
     for (size_t c = 0; c < row; c++) {
         double v = x[c < n ? c : 0];
         step_interval(d->dist, v, &s->left[c], &s->right[c]);
-        have_places = have_places && find_place(d->dist, v, &s->place[c]);
+        have_places =
+            have_places && find_place(d->dist, s->inv_step, v, &s->place[c]);
     }
     at += 3 * row;
     return have_places ? put_distances(d, s, n_far, at) : at;

@@ -14,9 +14,9 @@ struct parzen_dim {
     bool is_continuous;
     double sigma_min; /* what a bandwidth is clipped to */
     double *mu, *sigma;
-    double *mass;  /* stepped: of [lo, hi] */
-    double *by_id; /* mu, sigma, mass of a stepped one; owned */
-    uint32_t *id;  /* NULL when continuous */
+    double *inv_mass; /* stepped: 1 / that of [lo, hi] */
+    double *by_id;    /* mu, sigma, inv_mass of a stepped one; owned */
+    uint32_t *id;     /* NULL when continuous */
     size_t n_ids;
     double hit, miss, prior; /* categorical: optuna.md 1.6 */
 };

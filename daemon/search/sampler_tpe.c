@@ -97,11 +97,22 @@ static struct source source_of(const struct history *h,
     return s;
 }
 
+/* A look at the ends of the order: have all trials a finite centre? */
+static bool is_everywhere(const struct source *s, size_t n_trials)
+{
+    const struct history_order *o = &s->order;
+    return o->n == n_trials && o->n > 0 && isfinite(s->at[o->number[0]]) &&
+           isfinite(s->at[o->number[o->n - 1]]);
+}
+
 /* Clear the trials that lack the parameter. What only a foreign database can
  * hold (no such choice, ln of a negative) counts as lacking. */
 static void clear_absent(const struct source *s, size_t n_trials,
                          uint8_t *is_observed)
 {
+    if (is_everywhere(s, n_trials)) {
+        return;
+    }
     double low = -DBL_MAX, high = DBL_MAX;
     if (s->dist->kind == DIST_CATEGORICAL) {
         low = 0.0;

@@ -2,9 +2,9 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 
-#define LN_SQRT_2PI  0.91893853320467274178
-#define SQRT_3_BY_PI 0.55132889542179204060
+#define LN_SQRT_2PI 0.91893853320467274178
 
 enum { NEWTON_MAX_STEPS = 100 };
 
@@ -67,18 +67,31 @@ double truncnorm_log_mass(double a, double b)
     return log1p(-below - above);
 }
 
-/* Newton's method on ln Phi, from the Gaussian tail's asymptote for small
- * probabilities and the logistic approximation for moderate ones. Close to
- * y = 0 the mirrored problem is the well-conditioned one. */
+/* Of the logarithm of a probability, to 4.5e-4 where that is above e^-40: a
+ * ratio of polynomials (Abramowitz and Stegun, 26.2.23); farther out the tail's
+ * asymptote. */
+static double guess_ndtri(double log_p)
+{
+    if (log_p < -40.0) {
+        return -sqrt(-2.0 * (log_p + LN_SQRT_2PI));
+    }
+    bool is_low = log_p < -M_LN2;
+    double t = sqrt(-2.0 * (is_low ? log_p : log1p(-exp(log_p))));
+    double x = t - (2.515517 + t * (0.802853 + t * 0.010328)) /
+                       (1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+    return is_low ? -x : x;
+}
+
+/* Newton's method on ln Phi. Close to y = 0 the mirrored problem is the
+ * well-conditioned one. */
 double truncnorm_ndtri_exp(double y)
 {
     if (y == -INFINITY || y >= 0.0) {
         return y >= 0.0 ? INFINITY : -INFINITY;
     }
-    int is_mirrored = y > -1e-2;
+    bool is_mirrored = y > -1e-2;
     double z = is_mirrored ? log(-expm1(y)) : y;
-    double x = z < -5.0 ? -sqrt(-2.0 * (z + LN_SQRT_2PI))
-                        : -SQRT_3_BY_PI * log(expm1(-z));
+    double x = guess_ndtri(z);
     for (int i = 0; i < NEWTON_MAX_STEPS; i++) {
         double log_cdf = truncnorm_log_ndtr(x);
         double log_pdf = -0.5 * x * x - LN_SQRT_2PI;
