@@ -320,6 +320,34 @@ START_TEST(test_random_lives)
 }
 END_TEST
 
+/* Optuna's workers write theirs one by one, trials in between. */
+START_TEST(test_parameters_in_any_order)
+{
+    static const char *const ORDERS[] = {
+        "UPDATE trial_params SET param_id = 1000000 - param_id",
+        "UPDATE trial_params SET param_id = 1000 + (param_id * 577) % 997"};
+    struct actions a;
+    sqlite3 *db;
+    actions_init(&a);
+    for (int i = 0; i < 200; i++) {
+        fix_store_random(&fix, &a);
+        fix_store_must(&fix, &a);
+    }
+    char *n = query("SELECT count(*) > 100 AND max(param_id) < 997"
+                    " FROM trial_params");
+    ck_assert_str_eq(n, "1\n");
+    free(n);
+    ck_assert_int_eq(sqlite3_open(fix.path, &db), SQLITE_OK);
+    for (size_t i = 0; i < ARRAY_LEN(ORDERS); i++) {
+        char *message = NULL;
+        sqlite3_exec(db, ORDERS[i], NULL, NULL, &message);
+        ck_assert_msg(message == NULL, "%s", message);
+        fix_store_expect_equal(&fix);
+    }
+    sqlite3_close(db);
+}
+END_TEST
+
 START_TEST(test_in_memory)
 {
     struct err err;
@@ -350,6 +378,7 @@ Suite *suite(void)
     tcase_add_test(t, test_a_refused_commit_writes_nothing);
     tcase_add_test(t, test_another_writer_is_waited_for_then_named);
     tcase_add_loop_test(t, test_random_lives, 0, 5);
+    tcase_add_test(t, test_parameters_in_any_order);
     tcase_add_test(t, test_in_memory);
     suite_add_tcase(s, t);
     return s;
