@@ -12,6 +12,10 @@
  * free only when exit, channel end and output end were all seen (or, once the
  * process is dead, EOF_GRACE_MS have passed: a grandchild may hold the ends).
  *
+ * A worker that again and again dies early, before it was sent anything, cannot
+ * work: its slot waits longer each time. One that dies of what it was sent is
+ * replaced at once, for other work: who sent that knows when to send it again.
+ *
  *   EMPTY -slot_start-> STARTING -HELLO-> LIVE -slot_settle-> EMPTY
  *                          '------------------'
  */
@@ -62,7 +66,7 @@ struct pool_slot {
     uint64_t started_ms;
     int n_early_deaths;
 
-    bool said_hello;
+    bool said_hello, was_sent_work;
     char *trouble; /* why there was no worker last time; NULL: there was */
     struct obituary obituary;
     struct pool_log log;
@@ -146,7 +150,8 @@ static void slot_emptied(struct pool_slot *s)
         uv_close((uv_handle_t *)&s->timer, on_timer_closed);
         return;
     }
-    bool early = uv_now(p->loop) - s->started_ms < EARLY_DEATH_MS;
+    bool early =
+        !s->was_sent_work && uv_now(p->loop) - s->started_ms < EARLY_DEATH_MS;
     s->n_early_deaths = early ? s->n_early_deaths + 1 : 0;
     uint64_t wait = 0;
     if (s->n_early_deaths > 1) {
@@ -429,7 +434,7 @@ static void slot_start(struct pool_slot *s)
     struct pool *p = s->pool;
     s->phase = STARTING;
     s->exited = s->channel_ended = s->output_ended = false;
-    s->said_hello = false;
+    s->said_hello = s->was_sent_work = false;
     s->exit_status = 0;
     s->term_signal = 0;
     s->started_ms = uv_now(p->loop);
@@ -497,6 +502,7 @@ int pool_send(struct pool *p, int slot, const struct msg *m,
         pool_log_open(&s->log, log_path);
         obituary_forget(&s->obituary);
     }
+    s->was_sent_work = true;
     int rc = channel_send(s->channel, m, err);
     if (rc != 0) {
         slot_condemn(s, TRIAL_CAUSE_PROTOCOL,

@@ -2,7 +2,7 @@
  *
  * A slot moves EMPTY -> STARTING -> LIVE -> EMPTY (pool.c draws it). A process
  * is gone when its exit, its channel's end and its output's end were seen; then
- * it is started anew, with backoff after early deaths. */
+ * it is started anew, with backoff after early deaths that no work explains. */
 #ifndef DAEMON_POOL_H
 #define DAEMON_POOL_H
 #include "core/base/err.h"

@@ -206,6 +206,26 @@ START_TEST(a_dead_worker_is_replaced)
 }
 END_TEST
 
+/* With pauses between them so many deaths would outlast the alarm. */
+START_TEST(deaths_of_work_do_not_keep_the_slot)
+{
+    seen.assign_on_idle = true;
+    seen.gone_wanted = 8;
+    run_script("exit");
+    ck_assert_int_eq(seen.n_idle, 8);
+}
+END_TEST
+
+START_TEST(what_cannot_work_is_started_with_pauses)
+{
+    uint64_t begin = uv_now(&seen.loop);
+    seen.gone_wanted = 3;
+    run_script(_i == 0 ? "other-build" : "idle-exit");
+    ck_assert_int_eq(seen.n_gone, 3);
+    ck_assert_uint_ge(uv_now(&seen.loop) - begin, 1000);
+}
+END_TEST
+
 START_TEST(a_hanging_worker_is_ended)
 {
     seen.hang_on_idle = true;
@@ -259,6 +279,8 @@ Suite *suite(void)
     tcase_add_test(t, no_hello_is_no_worker);
     tcase_add_test(t, another_build_is_refused);
     tcase_add_test(t, a_dead_worker_is_replaced);
+    tcase_add_test(t, deaths_of_work_do_not_keep_the_slot);
+    tcase_add_loop_test(t, what_cannot_work_is_started_with_pauses, 0, 2);
     tcase_add_test(t, a_hanging_worker_is_ended);
     for (int i = 0; i < 2; i++) {
         int bytes = i * (10 << 20);

@@ -118,6 +118,9 @@ __attribute__((constructor)) static void maybe_work(void)
         pause();
     }
     say_hello(strcmp(script, "other-build") == 0 ? "other" : BUILD_ID);
+    if (strcmp(script, "idle-exit") == 0) {
+        _exit(3);
+    }
     if (strcmp(script, "hang") == 0) {
         signal(SIGABRT, SIG_IGN);
         signal(SIGTERM, SIG_IGN);

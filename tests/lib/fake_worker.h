@@ -13,6 +13,7 @@
  *   garbage     HELLO, then bytes that are no frame on the first ASSIGN
  *   flood       HELLO, then REPORTs without end on the first ASSIGN
  *   half        HELLO, then half a frame and exit(0) on the first ASSIGN
+ *   idle-exit   HELLO, then exit(3) before anything is asked of it
  *   close       HELLO, then closes the channel and lives on */
 #ifndef TESTS_LIB_FAKE_WORKER_H
 #define TESTS_LIB_FAKE_WORKER_H
