@@ -20,6 +20,7 @@ static const struct refusal
     READ_ONLY = {405, "METHOD", "the page's files can only be read"},
     LONG_URL = {414, "LIMIT", "the address is longer than 4096 bytes"},
     MANY_HEADERS = {431, "LIMIT", "more than 64 header lines"},
+    LONG_HEADERS = {431, "LIMIT", "the header lines are longer than 16 KiB"},
     NO_PATH = {404, "NOTFOUND", "no such path"},
     NO_TOKEN = {401, "TOKEN",
                 "this needs \"Authorization: Bearer TOKEN\" with the token of "
@@ -161,6 +162,11 @@ static const struct refusal *judge_size(const struct peer *p,
 {
     if (p->url_len > HTTP_MAX_URL) { /* with its query */
         return &LONG_URL;
+    }
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    if (info->header_size - p->url_len > HTTP_MAX_HEAD) {
+        return &LONG_HEADERS;
     }
     return MHD_get_connection_values(c, MHD_HEADER_KIND, NULL, NULL) >
                    HTTP_MAX_HEADERS

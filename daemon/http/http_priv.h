@@ -23,6 +23,7 @@ enum {
     HTTP_MEMORY = 32 << 10,      /* a connection's: request line + headers */
     HTTP_MAX_URL = 4 << 10,      /* longer: 414 */
     HTTP_MAX_HEADERS = 64,       /* more: 431 */
+    HTTP_MAX_HEAD = 16 << 10,    /* less its address; longer: 431 */
     HTTP_MAX_PARAMS = 8,         /* of a query */
     HTTP_STALL_S = 10,           /* neither reads nor writes: closed */
     HTTP_STREAM_QUEUE = 1 << 20, /* a stream further behind is closed */

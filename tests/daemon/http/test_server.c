@@ -501,8 +501,16 @@ START_TEST(test_large_heads)
         repeat("GET /api/v1/a HTTP/1.1\r\n" HOST TOKEN, "A: b\r\n", 70, CLOSE);
     char *large = repeat("GET /api/v1/a HTTP/1.1\r\n" HOST TOKEN "A: ", "a",
                          100000, "\r\n" CLOSE);
+    char *line = repeat("GET /api/v1/a HTTP/1.1\r\n" HOST TOKEN "A: ", "a",
+                        16384, "\r\n" CLOSE);
+    char *fits = repeat("GET /api/v1/a HTTP/1.1\r\n" HOST TOKEN "A: ", "a",
+                        16000, "\r\n" CLOSE);
     expect(url, 414, "");
     expect(query, 414, "");
+    expect(line, 431, "16 KiB");
+    expect(fits, 200, "");
+    free(line);
+    free(fits);
     free(query);
     expect(many, 431, "");
     /* The library refuses before it has read all of these; what is left
