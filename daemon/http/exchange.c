@@ -6,10 +6,9 @@
  * and its reply queued. exchange_on_completed ends it.
  *
  * Failure modes: a refusal in the first call is queued at once, and the
- * library closes the connection after it because the body was never read; a
- * body without a length that grows too large is read to its end (or to the
- * peer's time limit) and dropped, then refused; a peer that goes away leads
- * straight to exchange_on_completed. */
+ * library closes the connection after it because the body was never read (how
+ * long it would have been is known then); a peer that goes away leads straight
+ * to exchange_on_completed. */
 #include "core/base/mem.h"
 #include "daemon/http/http_priv.h"
 #include "daemon/http/url.h"
@@ -33,8 +32,7 @@ struct exchange {
 static const struct refusal
     BAD_URL = {400, "INVALID", "the address is not percent-encoded UTF-8"},
     DEEP_URL = {404, "NOTFOUND", "no such path"},
-    MANY_PARAMS = {400, "INVALID", "more than 8 query parameters"},
-    LARGE_BODY = {413, "LIMIT", "the body is larger than 1 MiB"};
+    MANY_PARAMS = {400, "INVALID", "more than 8 query parameters"};
 
 /* --- path and query --- */
 
@@ -182,9 +180,6 @@ static enum MHD_Result answer(struct exchange *x)
     peer_enter(x->peer, PEER_LISTENING);
     if (x->asset != NULL) {
         return reply_asset(x->connection, x->asset);
-    }
-    if (x->body.overflow) {
-        return refuse(x, &LARGE_BODY);
     }
     struct http_reply reply = {.status = 200};
     x->request.body = x->body.data != NULL ? x->body.data : "";

@@ -12,6 +12,8 @@ static const struct refusal
             "header lines must be \"NAME: VALUE\", each ended by CR LF"},
     FRAMING = {400, "INVALID",
                "the length of the body must be said exactly once"},
+    CODING = {411, "INVALID",
+              "a body needs a Content-Length; none comes in chunks"},
     NO_BODY = {400, "INVALID", "only POST takes a body"},
     HOST = {421, "HOST",
             "Host must be 127.0.0.1, localhost or [::1] with this port"},
@@ -125,17 +127,16 @@ static const struct refusal *judge_head(struct peer *p,
 }
 
 /* The library takes requests with two lengths and believes one of them; who
- * stands between (a proxy) may believe the other. */
+ * stands between (a proxy) may believe the other. In chunks it takes bare line
+ * feeds, too, and nobody needs chunks here. */
 static const struct refusal *judge_framing(struct MHD_Connection *c)
 {
     int n_lengths, n_codings;
     gate_header(c, MHD_HTTP_HEADER_CONTENT_LENGTH, &n_lengths);
-    const char *coding =
-        gate_header(c, MHD_HTTP_HEADER_TRANSFER_ENCODING, &n_codings);
-    bool is_chunked = coding != NULL && strcasecmp(coding, "chunked") == 0;
-    return n_lengths + n_codings > 1 || (n_codings == 1 && !is_chunked)
-               ? &FRAMING
-               : NULL;
+    gate_header(c, MHD_HTTP_HEADER_TRANSFER_ENCODING, &n_codings);
+    return n_lengths + n_codings > 1 ? &FRAMING
+           : n_codings > 0           ? &CODING
+                                     : NULL;
 }
 
 static const struct refusal *judge_origin(struct MHD_Connection *c, int port)
@@ -215,10 +216,8 @@ static const struct refusal *judge_body(struct MHD_Connection *c,
                                         const char *method)
 {
     const char *length = gate_header(c, MHD_HTTP_HEADER_CONTENT_LENGTH, NULL);
-    bool is_chunked =
-        gate_header(c, MHD_HTTP_HEADER_TRANSFER_ENCODING, NULL) != NULL;
     const char *digits = length == NULL ? "" : length + strspn(length, "0");
-    if (*digits == '\0' && !is_chunked) {
+    if (*digits == '\0') {
         return NULL; /* no body */
     }
     if (strcmp(method, "POST") != 0) {
