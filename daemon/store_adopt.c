@@ -22,7 +22,6 @@
     " ELSE t.state END)"
 
 static const char ADOPT[] =
-    "BEGIN IMMEDIATE;"
     "CREATE TEMP TABLE adopted AS SELECT trial_id, study_id, number, state,"
     "  (SELECT coalesce(max(seq), 0) FROM parzen_events)"
     "  + row_number() OVER (ORDER BY trial_id) AS seq FROM (" CHANGED ");"
@@ -53,6 +52,20 @@ static const char ADOPT[] =
     "DROP TABLE temp.adopted;"
     "COMMIT";
 
+/* A copy in memory has no life, and is nobody else's. */
+static int adopt(struct store *s, struct err *err)
+{
+    int rc = store_exec(s, "BEGIN IMMEDIATE", err);
+    if (rc == 0 && s->life > 0) {
+        rc = store_life_holds(s, err);
+    }
+    if (rc == 0) {
+        rc = store_exec(s, ADOPT, err);
+    }
+    store_rollback(s);
+    return rc;
+}
+
 int store_adopt_trials(struct store *s, struct err *err)
 {
     int64_t n;
@@ -60,9 +73,5 @@ int store_adopt_trials(struct store *s, struct err *err)
         store_undo(s);
     }
     int rc = store_query_int(s, "SELECT count(*) FROM (" CHANGED ")", &n, err);
-    if (rc == 0 && n > 0) {
-        rc = store_exec(s, ADOPT, err);
-        store_rollback(s);
-    }
-    return rc;
+    return rc == 0 && n > 0 ? adopt(s, err) : rc;
 }

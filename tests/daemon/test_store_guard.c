@@ -133,6 +133,14 @@ static int64_t ask(const char *sql)
     return n;
 }
 
+static void tamper(const char *sql)
+{
+    sqlite3 *db;
+    ck_assert_int_eq(sqlite3_open(fix.path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
 /* --- what is missing ------------------------------------------------------ */
 
 START_TEST(a_lost_wal_is_noticed)
@@ -301,6 +309,28 @@ START_TEST(a_life_that_is_over_writes_nothing)
 }
 END_TEST
 
+/* What another program did falls to the life that holds. */
+START_TEST(a_life_that_is_over_adopts_nothing)
+{
+    struct store *paused;
+    struct actions a;
+    struct err err;
+    actions_init(&a);
+    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_add_study(&fix, &a, "s");
+    fix_store_must(&fix, &a);
+    paused = fix.store;
+    ck_assert_msg(store_open(fix.path, &fix.store, &err) == 0, "%s", err.msg);
+    tamper("INSERT INTO trials VALUES (1, 0, 1, 'WAITING', NULL, NULL)");
+    ck_assert_int_eq(store_adopt_trials(paused, &err), ERR_CONFLICT);
+    ck_assert_msg(strstr(err.msg, "another daemon") != NULL, "%s", err.msg);
+    ck_assert_int_eq(ask("SELECT count(*) FROM parzen_trials"), 0);
+    ck_assert_int_eq(store_adopt_trials(fix.store, &err), 0);
+    ck_assert_int_eq(ask("SELECT count(*) FROM parzen_trials"), 1);
+    store_close(paused);
+}
+END_TEST
+
 START_TEST(rows_say_in_which_life_they_were_written)
 {
     work_and_die(30);
@@ -390,14 +420,6 @@ END_TEST
 
 /* --- what a kill leaves --------------------------------------------------- */
 
-static void tamper(const char *sql)
-{
-    sqlite3 *db;
-    ck_assert_int_eq(sqlite3_open(fix.path, &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-}
-
 /* As a start does; closes again. */
 static int open_and_verify(struct err *err)
 {
@@ -446,6 +468,7 @@ Suite *suite(void)
     tcase_add_test(t, without_the_mark_we_go_on);
     tcase_add_loop_test(t, what_vanishes_is_rescued, 0, 3);
     tcase_add_test(t, a_life_that_is_over_writes_nothing);
+    tcase_add_test(t, a_life_that_is_over_adopts_nothing);
     tcase_add_test(t, rows_say_in_which_life_they_were_written);
     tcase_add_test(t, a_large_wal_is_an_alarm);
     tcase_add_test(t, after_a_kill_the_file_is_looked_at_closely);
