@@ -18,13 +18,13 @@
  * are called: the worker has threads. */
 #include "worker/process.h"
 #include "core/base/mem.h"
+#include "core/base/proc.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -33,28 +33,17 @@
 #include <unistd.h>
 
 /* Looks at what is left, END_NAP_NS apart; then it hangs in the kernel. */
-enum { END_LOOKS = 5000, END_NAP_NS = 1000000 };
+enum { END_LOOKS = 5000, END_NAP_NS = 1000000, END_AT_ONCE = 256 };
 
 /* --- descendants ---------------------------------------------------------- */
 
-/* Kill the children of this process's main thread, as many as one look shows;
- * false: it has none. */
+/* Kill the children, as many as one look shows; false: there are none. */
 static bool kill_children(void)
 {
-    char text[4096];
-    int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text)) : 0;
-    pid_t pid = 0;
-    if (fd >= 0) {
-        close(fd);
-    }
-    for (ssize_t i = 0; i < n; i++) {
-        if (text[i] >= '0' && text[i] <= '9') {
-            pid = 10 * pid + (text[i] - '0');
-        } else if (pid > 0) { /* a number that was cut off waits */
-            kill(pid, SIGKILL);
-            pid = 0;
-        }
+    pid_t pids[END_AT_ONCE];
+    int n = proc_children(pids, END_AT_ONCE);
+    for (int i = 0; i < n; i++) {
+        kill(pids[i], SIGKILL);
     }
     return n > 0;
 }
@@ -249,45 +238,21 @@ void process_signal(const struct process *p, int signal)
 
 /* --- memory --------------------------------------------------------------- */
 
-struct proc {
-    long pid, parent, pages;
+struct listed {
+    struct proc proc;
     bool is_ours;
 };
 
-/* Parent and resident pages of /proc/PID; false: gone, or not readable. */
-static bool read_proc(const char *pid, struct proc *out)
-{
-    char path[300], text[1024];
-    snprintf(path, sizeof(path), "/proc/%s/stat", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
-    if (fd >= 0) {
-        close(fd);
-    }
-    if (n <= 0) {
-        return false;
-    }
-    text[n] = '\0';
-    *out = (struct proc){.pid = strtol(pid, NULL, 10)};
-    const char *at = strrchr(text, ')'); /* names may hold anything */
-    /* state and ppid, and rss is 20 fields after ppid */
-    return at != NULL &&
-           sscanf(at + 1,
-                  " %*c %ld %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d"
-                  " %*d %*d %*d %*d %*d %*u %*u %ld",
-                  &out->parent, &out->pages) == 2;
-}
-
 /* All processes; owned. */
-static struct proc *list_procs(size_t *n)
+static struct listed *list_procs(size_t *n)
 {
     DIR *dir = opendir("/proc");
-    struct proc *list = NULL, one;
+    struct listed *list = NULL, one = {.is_ours = false};
     *n = 0;
     for (struct dirent *e = dir != NULL ? readdir(dir) : NULL; e != NULL;
          e = readdir(dir)) {
-        if (e->d_name[0] >= '1' && e->d_name[0] <= '9' &&
-            read_proc(e->d_name, &one)) {
+        pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
+        if (pid > 0 && proc_read(pid, &one.proc)) {
             list = mem_grow(list, *n + 1, sizeof(*list));
             list[(*n)++] = one;
         }
@@ -298,12 +263,12 @@ static struct proc *list_procs(size_t *n)
     return list;
 }
 
-static bool has_our_parent(const struct proc *list, size_t n,
-                           const struct proc *p, long guardian)
+static bool has_our_parent(const struct listed *list, size_t n,
+                           const struct proc *p, pid_t guardian)
 {
     bool is_ours = p->parent == guardian;
     for (size_t i = 0; i < n && !is_ours; i++) {
-        is_ours = list[i].is_ours && list[i].pid == p->parent;
+        is_ours = list[i].is_ours && list[i].proc.pid == p->parent;
     }
     return is_ours;
 }
@@ -311,21 +276,21 @@ static bool has_our_parent(const struct proc *list, size_t n,
 int64_t process_memory(const struct process *p)
 {
     size_t n;
-    struct proc *list = list_procs(&n);
-    int64_t pages = 0;
+    struct listed *list = list_procs(&n);
+    int64_t bytes = 0;
     for (bool more = true;
          more;) { /* a child may be listed before its parent */
         more = false;
         for (size_t i = 0; i < n; i++) {
             if (!list[i].is_ours &&
-                has_our_parent(list, n, &list[i], p->guardian)) {
+                has_our_parent(list, n, &list[i].proc, p->guardian)) {
                 list[i].is_ours = more = true;
-                pages += list[i].pages;
+                bytes += list[i].proc.memory;
             }
         }
     }
     free(list);
-    return pages * sysconf(_SC_PAGESIZE);
+    return bytes;
 }
 
 /* The guardian ends them all. */

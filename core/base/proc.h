@@ -1,0 +1,21 @@
+/* proc: what the kernel tells of processes. */
+#ifndef CORE_BASE_PROC_H
+#define CORE_BASE_PROC_H
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct proc {
+    pid_t pid, parent;
+    char state;     /* 'Z': dead, and not reaped */
+    int64_t memory; /* resident, bytes */
+};
+
+/* false: there is none, or it may not be looked at. */
+bool proc_read(pid_t pid, struct proc *out);
+/* The children of the calling thread, as many of them as there is room for;
+ * returns how many. Orphans become children of the main thread. May be called
+ * between fork and exec. */
+int proc_children(pid_t *out, int max);
+
+#endif

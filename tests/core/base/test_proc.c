@@ -1,0 +1,71 @@
+#include "core/base/proc.h"
+#include "tests/lib/test_main.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A child that is there until it is ended. */
+static pid_t child(void)
+{
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        pause();
+        _exit(1);
+    }
+    return pid;
+}
+
+static void end(pid_t pid)
+{
+    siginfo_t info;
+    ck_assert_int_eq(kill(pid, SIGKILL), 0);
+    ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+}
+
+START_TEST(test_a_process)
+{
+    struct proc p;
+    pid_t pid = child();
+    ck_assert(proc_read(pid, &p));
+    ck_assert_int_eq(p.pid, pid);
+    ck_assert_int_eq(p.parent, getpid());
+    ck_assert_int_ne(p.state, 'Z');
+    ck_assert(proc_read(getpid(), &p));
+    ck_assert_int_gt(p.memory, 100000);
+    ck_assert_int_lt(p.memory, 1ll << 40);
+    end(pid);
+    ck_assert(proc_read(pid, &p));
+    ck_assert_int_eq(p.state, 'Z');
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+    ck_assert(!proc_read(pid, &p));
+}
+END_TEST
+
+START_TEST(test_children)
+{
+    pid_t pids[4], a = child(), b = child();
+    ck_assert_int_eq(proc_children(pids, 4), 2);
+    ck_assert(pids[0] == a && pids[1] == b);
+    ck_assert_int_eq(proc_children(pids, 1), 1);
+    end(a); /* the dead count until they are reaped */
+    ck_assert_int_eq(proc_children(pids, 4), 2);
+    ck_assert_int_eq(waitpid(a, NULL, 0), a);
+    ck_assert_int_eq(proc_children(pids, 4), 1);
+    ck_assert_int_eq(pids[0], b);
+    end(b);
+    ck_assert_int_eq(waitpid(b, NULL, 0), b);
+    ck_assert_int_eq(proc_children(pids, 4), 0);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("proc");
+    TCase *t = tcase_create("proc");
+    tcase_add_test(t, test_a_process);
+    tcase_add_test(t, test_children);
+    suite_add_tcase(s, t);
+    return s;
+}
