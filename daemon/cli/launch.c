@@ -11,6 +11,7 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/paths.h"
+#include "core/base/proc.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/client.h"
 #include "daemon/cli/field.h"
@@ -19,7 +20,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,6 +228,13 @@ int launch_ensure(struct cli *c, struct err *err)
     return 0;
 }
 
+/* One that is dead and not reaped by its parent has ended, too. */
+static bool has_ended(int64_t pid)
+{
+    struct proc p;
+    return !proc_read((pid_t)pid, &p) || p.state == 'Z';
+}
+
 int launch_stop(struct cli *c, int64_t *pid, struct err *err)
 {
     struct json *reply;
@@ -242,7 +249,7 @@ int launch_stop(struct cli *c, int64_t *pid, struct err *err)
     *pid = field_int(reply, "pid", 0);
     json_free(reply);
     int64_t deadline = now_ms() + STOP_MS;
-    while (*pid > 1 && (kill((pid_t)*pid, 0) == 0 || errno == EPERM)) {
+    while (!has_ended(*pid)) {
         if (now_ms() >= deadline) {
             return err_set(err, ERR_IO, "process %" PRId64 " does not end",
                            *pid);

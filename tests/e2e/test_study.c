@@ -400,6 +400,17 @@ START_TEST(every_shipped_config_is_accepted)
 }
 END_TEST
 
+/* The test is its parent, and has not reaped it yet. */
+START_TEST(a_dead_daemon_has_ended_whoever_reaps_it)
+{
+    begin(50, one);
+    EXPECT(&h, 0, "has ended", "daemon", "stop");
+    ck_assert(!home_is_alive(h.daemon));
+    ck_assert_int_eq(home_stop_daemon(&h), 0); /* its own end, reaped */
+    home_fini(&h);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("e2e/study");
@@ -416,6 +427,7 @@ Suite *suite(void)
     tcase_add_test(c, failed_trials_are_retried);
     tcase_add_test(c, what_was_undone_is_not_acknowledged);
     tcase_add_test(c, every_shipped_config_is_accepted);
+    tcase_add_test(c, a_dead_daemon_has_ended_whoever_reaps_it);
     suite_add_tcase(s, c);
     return s;
 }
