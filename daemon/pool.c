@@ -10,7 +10,8 @@
  * (killed, PROTOCOL); death at any moment (exit status); a silent worker that
  * the daemon wants gone (pool_kill). They all meet in slot_settle: a slot is
  * free only when exit, channel end and output end were all seen (or, once the
- * process is dead, EOF_GRACE_MS have passed: a grandchild may hold the ends).
+ * process is dead, EOF_GRACE_MS have passed: a grandchild may hold the ends;
+ * those that it left are ended by pool_strays).
  *
  * A worker that again and again dies early, before it was sent anything, cannot
  * work: its slot waits longer each time. One that dies of what it was sent is
@@ -29,6 +30,7 @@
 #include "daemon/obituary.h"
 #include "daemon/pool_env.h"
 #include "daemon/pool_log.h"
+#include "daemon/pool_strays.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -78,6 +80,7 @@ struct pool {
     struct pool_options options;
     struct pool_hooks hooks;
     struct pool_slot *slots;
+    struct pool_strays *strays;
     char **env; /* of every worker */
     bool is_closing;
     void (*on_closed)(void *ctx);
@@ -89,6 +92,20 @@ static void slot_settle(struct pool_slot *s);
 
 /* --- the end of a process --- */
 
+static void on_strays_closed(void *ctx)
+{
+    struct pool *p = ctx;
+    void (*on_closed)(void *) = p->on_closed;
+    ctx = p->closed_ctx;
+    for (int i = 0; i < p->options.n_slots; i++) {
+        free(p->slots[i].trouble);
+    }
+    pool_env_free(p->env);
+    free(p->slots);
+    free(p);
+    on_closed(ctx);
+}
+
 static void pool_maybe_closed(struct pool *p)
 {
     for (int i = 0; i < p->options.n_slots; i++) {
@@ -97,15 +114,7 @@ static void pool_maybe_closed(struct pool *p)
             return;
         }
     }
-    void (*on_closed)(void *) = p->on_closed;
-    void *ctx = p->closed_ctx;
-    for (int i = 0; i < p->options.n_slots; i++) {
-        free(p->slots[i].trouble);
-    }
-    pool_env_free(p->env);
-    free(p->slots);
-    free(p);
-    on_closed(ctx);
+    pool_strays_close(p->strays, on_strays_closed);
 }
 
 static void on_timer_closed(uv_handle_t *h)
@@ -225,6 +234,7 @@ static void on_exit_seen(uv_process_t *process, int64_t status, int signum)
     s->exited = true;
     s->exit_status = status;
     s->term_signal = signum;
+    pool_strays_end(s->pool->strays);
     uv_timer_start(&s->timer, on_eof_grace, EOF_GRACE_MS, 0);
     slot_settle(s);
 }
@@ -463,6 +473,17 @@ static void slot_start(struct pool_slot *s)
 
 /* --- the pool --- */
 
+static bool is_worker(void *ctx, pid_t pid)
+{
+    const struct pool *p = ctx;
+    bool is_one = false;
+    for (int i = 0; i < p->options.n_slots; i++) {
+        const struct pool_slot *s = &p->slots[i];
+        is_one |= s->phase != EMPTY && !s->exited && s->process.pid == pid;
+    }
+    return is_one;
+}
+
 int pool_new(struct uv_loop_s *loop, const struct pool_options *options,
              const struct pool_hooks *hooks, struct pool **out, struct err *err)
 {
@@ -476,6 +497,7 @@ int pool_new(struct uv_loop_s *loop, const struct pool_options *options,
         .hooks = *hooks,
         .env = pool_env_new(options->threads),
         .slots = mem_alloc((size_t)options->n_slots, sizeof(*p->slots))};
+    p->strays = pool_strays_new(loop, is_worker, p);
     for (int i = 0; i < options->n_slots; i++) {
         struct pool_slot *s = &p->slots[i];
         s->pool = p;

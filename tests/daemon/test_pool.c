@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -234,6 +235,25 @@ START_TEST(a_hanging_worker_is_ended)
 }
 END_TEST
 
+/* Of a process that had children before the pool: whose they are, and whose
+ * orphans come after them, is not known. */
+START_TEST(children_of_others_are_left)
+{
+    pid_t other = fork();
+    ck_assert_int_ge(other, 0);
+    if (other == 0) {
+        pause();
+        _exit(0);
+    }
+    seen.assign_on_idle = true;
+    seen.gone_wanted = 3;
+    run_script("exit");
+    ck_assert_int_eq(waitpid(other, NULL, WNOHANG), 0);
+    ck_assert_int_eq(kill(other, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(other, NULL, 0), other);
+}
+END_TEST
+
 /* The cap is the trial's, not the attempt's; last words are never lost. */
 START_TEST(a_full_log_ends_with_last_words)
 {
@@ -282,6 +302,7 @@ Suite *suite(void)
     tcase_add_test(t, deaths_of_work_do_not_keep_the_slot);
     tcase_add_loop_test(t, what_cannot_work_is_started_with_pauses, 0, 2);
     tcase_add_test(t, a_hanging_worker_is_ended);
+    tcase_add_test(t, children_of_others_are_left);
     for (int i = 0; i < 2; i++) {
         int bytes = i * (10 << 20);
         tcase_add_loop_test(t, a_full_log_ends_with_last_words, bytes,

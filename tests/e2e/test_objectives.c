@@ -463,6 +463,53 @@ START_TEST(a_killed_guardian_is_not_the_commands_fault)
 }
 END_TEST
 
+static bool is_soon_reaped(pid_t pid)
+{
+    for (int i = 0; i < 3000 && kill(pid, 0) == 0; i++) {
+        home_sleep_ms(20);
+    }
+    return kill(pid, 0) != 0;
+}
+
+/* Guardian and worker at once: none of them can do anything about what the
+ * command left, here in sessions of its own. */
+START_TEST(what_nobody_guards_is_the_daemons_to_end)
+{
+    struct home h;
+    pid_t worker[HOME_MAX_WORKERS];
+    home_init(&h);
+    home_start(&h, (const char *const[]){"--workers", "1", NULL});
+    struct outcome o = CLI(
+        &h, 30, "run", "--detach",
+        command_config(&h, "left", "\"n_trials\":1,", "",
+                       "if test $PARZEN_ATTEMPT = 1; then\n"
+                       "  echo $PPID >guardian\n"
+                       "  (setsid sh -c 'setsid sleep 9999 & echo $! >child;"
+                       " echo $$ >parent.new; mv parent.new parent; wait' &)\n"
+                       "  until test -e parent; do sleep 0.02; done\n"
+                       "  echo 'parzen: {\"step\": 0, \"value\": 1}'\n"
+                       "  sleep 9999\n"
+                       "fi\n"
+                       "echo 'parzen: {\"value\": 5}'\n"));
+    ck_assert_msg(o.code == 0, "%s", o.err);
+    outcome_fini(&o);
+    ck_assert(home_wait(&h, "SELECT count(*) FROM parzen_epochs", 1, 20000));
+    pid_t child = pid_in(&h, "child"), parent = pid_in(&h, "parent");
+    ck_assert(home_is_alive(child) && home_is_alive(parent));
+    ck_assert_int_eq(home_workers(&h, worker), 1);
+    ck_assert_int_eq(kill(worker[0], SIGSTOP), 0);
+    ck_assert_int_eq(kill(pid_in(&h, "guardian"), SIGKILL), 0);
+    ck_assert_int_eq(kill(worker[0], SIGKILL), 0);
+    ck_assert(is_soon_reaped(parent) && is_soon_reaped(child));
+    ck_assert(home_wait(&h,
+                        "SELECT count(*) FROM parzen_trials JOIN trials USING"
+                        " (trial_id) WHERE state = 'COMPLETE' AND attempt = 2",
+                        1, 20000));
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    home_fini(&h);
+}
+END_TEST
+
 /* A pause of the study: SIGTERM, and the trial is put back. */
 START_TEST(a_stopped_command_is_asked_to_end)
 {
@@ -510,6 +557,7 @@ Suite *suite(void)
     tcase_add_test(t, an_interrupted_command_goes_on);
     tcase_add_test(t, nothing_of_a_killed_command_is_left);
     tcase_add_test(t, a_killed_guardian_is_not_the_commands_fault);
+    tcase_add_test(t, what_nobody_guards_is_the_daemons_to_end);
     tcase_add_test(t, a_stopped_command_is_asked_to_end);
     suite_add_tcase(s, t);
     return s;

@@ -20,7 +20,7 @@ while read -r header allowed; do
     done
 done >>"$bad" <<'RULES'
 sqlite3\.h            ^(daemon/store|tests/)
-uv\.h                 ^(core/wire/channel\.c|daemon/(analysis\.c|backup\.c|daemon\.c|daemon_priv\.h|perform\.c|pool\.c|main\.c|http/)|worker/(main|session)\.c|tests/)
+uv\.h                 ^(core/wire/channel\.c|daemon/(analysis\.c|backup\.c|daemon\.c|daemon_priv\.h|perform\.c|pool(_strays)?\.c|main\.c|http/)|worker/(main|session)\.c|tests/)
 microhttpd\.h         ^daemon/http/
 cblas\.h              ^core/nn/ops
 cjson/cJSON\.h        ^core/base/json\.c$
