@@ -33,7 +33,7 @@ static const uint64_t PHASE_LIMIT_MS[] = {
 void peer_enter(struct peer *p, enum peer_phase phase)
 {
     p->phase = phase;
-    p->since_ms = uv_now(p->door->server->loop);
+    p->since_ms = server_awake_ms(p->door->server);
 }
 
 static void peer_add(struct door *d, struct MHD_Connection *c, void **slot)
@@ -47,9 +47,9 @@ static void peer_add(struct door *d, struct MHD_Connection *c, void **slot)
         d->peers->prev = p;
     }
     d->peers = p;
+    server_wake(d->server);
     peer_enter(p, PEER_SILENT);
     *slot = p;
-    server_wake(d->server);
 }
 
 static void peer_remove(struct door *d, struct peer *p)
@@ -85,8 +85,9 @@ static int crowd_size(const struct door *d, uint64_t now_ms)
     return n;
 }
 
-void door_sweep(struct door *d, uint64_t now_ms)
+void door_sweep(struct door *d)
 {
+    uint64_t now_ms = server_awake_ms(d->server);
     int n_allowed = HTTP_MAX_CROWD, n_crowd = crowd_size(d, now_ms);
     for (struct peer *p = d->peers; p != NULL; p = p->next) {
         uint64_t limit = PHASE_LIMIT_MS[p->phase], age = now_ms - p->since_ms;

@@ -50,7 +50,7 @@ struct peer {
     size_t url_len; /* of the request that is beginning, with its query */
     bool is_stranger;
     enum peer_phase phase;
-    uint64_t since_ms;
+    uint64_t since_ms; /* of server_awake_ms */
 };
 
 struct door {
@@ -76,7 +76,7 @@ void door_close(struct door *d);
  * who resumes may be inside it. */
 void door_wake(struct door *d);
 /* Drop peers that take too long. From a timer. */
-void door_sweep(struct door *d, uint64_t now_ms);
+void door_sweep(struct door *d);
 void peer_enter(struct peer *p, enum peer_phase phase);
 
 /* --- exchanges --- */
@@ -137,9 +137,11 @@ struct http_server {
     ino_t sock;         /* STATE/sock, as we made it */
     bool is_sock_lost;  /* and could not be made again; said */
     struct stream *streams;
-    int n_exchanges;  /* requests that have no whole reply yet */
-    uv_timer_t clock; /* sweeps, pings; runs while there are peers */
-    uv_timer_t watch; /* looks whether STATE/sock is there */
+    int n_exchanges;    /* requests that have no whole reply yet */
+    uv_timer_t clock;   /* sweeps, pings; runs while there are peers */
+    uv_timer_t watch;   /* looks whether STATE/sock is there */
+    uint64_t ticked_ms; /* the clock, last */
+    uint64_t awake_ms;  /* then (server_awake_ms) */
     uint64_t pinged_ms;
     int n_handles; /* that are not closed */
     bool is_closing;
@@ -151,5 +153,8 @@ struct http_server {
 void server_on_handle(uv_handle_t *handle);
 /* Somebody is here: let the clock run. */
 void server_wake(struct http_server *s);
+/* The time that peers are judged by. It does not count what the loop was held
+ * up (by a slow disk): they could not be heard meanwhile. */
+uint64_t server_awake_ms(const struct http_server *s);
 
 #endif

@@ -20,7 +20,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { CLOCK_MS = 500, CLOSING_CLOCK_MS = 10 };
+enum {
+    CLOCK_MS = 500,
+    CLOSING_CLOCK_MS = 10,
+    HELD_UP_MS = 2 * CLOCK_MS /* ticks further apart: the loop was held up */
+};
 
 /* --- the clock --- */
 
@@ -41,6 +45,18 @@ static void tick_closing(struct http_server *s, uint64_t now_ms)
     }
 }
 
+uint64_t server_awake_ms(const struct http_server *s)
+{
+    uint64_t passed = uv_now(s->loop) - s->ticked_ms;
+    return s->awake_ms + (passed < HELD_UP_MS ? passed : HELD_UP_MS);
+}
+
+static void tell_time(struct http_server *s)
+{
+    s->awake_ms = server_awake_ms(s);
+    s->ticked_ms = uv_now(s->loop);
+}
+
 static void on_clock(uv_timer_t *clock)
 {
     struct http_server *s = clock->data;
@@ -49,9 +65,10 @@ static void on_clock(uv_timer_t *clock)
         tick_closing(s, now_ms);
         return;
     }
+    tell_time(s);
     bool anybody = false;
     for (struct door *d = s->doors; d != NULL; d = d->next) {
-        door_sweep(d, now_ms);
+        door_sweep(d);
         anybody = anybody || d->peers != NULL;
     }
     if (now_ms - s->pinged_ms >= HTTP_PING_MS) {
@@ -66,6 +83,7 @@ static void on_clock(uv_timer_t *clock)
 void server_wake(struct http_server *s)
 {
     if (!uv_is_active((uv_handle_t *)&s->clock)) {
+        tell_time(s);
         uv_timer_start(&s->clock, on_clock, CLOCK_MS, CLOCK_MS);
     }
 }

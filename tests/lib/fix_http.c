@@ -90,6 +90,9 @@ static void handle(void *ctx, const struct http_request *r,
         for (long i = number(r, "n", 0); i > 0; i--) {
             buf_char(&reply->body, 'x');
         }
+    } else if (strcmp(what, "hold") == 0) {
+        usleep((useconds_t)(1000 * number(r, "ms", 0)));
+        buf_str(&reply->body, "{}");
     } else if (strcmp(what, "close") == 0) {
         close_server(f);
         buf_str(&reply->body, "{\"closing\":true}");

@@ -4,8 +4,9 @@
  * The handler's paths below /api/v1: "stream[?after=N]" opens a stream of
  * topic 7 that begins with "after: N"; "publish[?times=N]" (POST) publishes
  * the body; "end" ends the topic; "watched" tells whether it has streams;
- * "large?n=N" replies with N bytes; "close" (POST) closes the server from
- * within; anything else is shown: method, segments, body, and so on. */
+ * "large?n=N" replies with N bytes; "hold?ms=N" holds the loop up for so long;
+ * "close" (POST) closes the server from within; anything else is shown: method,
+ * segments, body, and so on. */
 #ifndef TESTS_LIB_FIX_HTTP_H
 #define TESTS_LIB_FIX_HTTP_H
 #include "core/base/buf.h"

@@ -102,6 +102,34 @@ START_TEST(test_silent_peer)
 }
 END_TEST
 
+static void ask_for(int fd, const char *path)
+{
+    char request[512];
+    int n = snprintf(request, sizeof(request),
+                     "GET /api/v1/%s HTTP/1.1\r\nHost: localhost:%d\r\n"
+                     "Authorization: Bearer %s\r\nConnection: close\r\n\r\n",
+                     path, f.port, f.token);
+    ck_assert(fix_http_write(fd, request, (size_t)n));
+}
+
+/* Who asked while the loop was held up (by a slow disk, say) is not slow. */
+START_TEST(test_the_loop_is_slow)
+{
+    struct buf out;
+    buf_init(&out, 4096);
+    int peer = fix_http_tcp(&f), holder = fix_http_tcp(&f);
+    ck_assert_int_eq(fix_http_get(&f, "/api/v1/a"), 200); /* both are in */
+    ask_for(holder, "hold?ms=6000");
+    usleep(200000);
+    ask_for(peer, "a");
+    ck_assert(fix_http_read_all(peer, &out) && out.len > 0);
+    ck_assert_int_eq(fix_http_status(out.data), 200);
+    close(peer);
+    close(holder);
+    buf_fini(&out);
+}
+END_TEST
+
 /* Many slow ones do not keep the others out for long. */
 START_TEST(test_crowd)
 {
@@ -302,6 +330,7 @@ Suite *suite(void)
     tcase_add_test(slow, test_dripping_headers);
     tcase_add_test(slow, test_dripping_body);
     tcase_add_test(slow, test_silent_peer);
+    tcase_add_test(slow, test_the_loop_is_slow);
     tcase_add_test(slow, test_crowd);
     tcase_add_test(many, test_many_at_once);
     tcase_add_test(many, test_more_than_may_be);
