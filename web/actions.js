@@ -2,16 +2,23 @@
 import { h, setText } from "./dom.js";
 import { describe, distributions } from "./space.js";
 
-/** Which buttons a state has; "target" and "enqueue" of a running one too. */
+/** Which buttons a state has; "target" and "enqueue" of a running one too.
+ * "resume" of a finished one only while it has a rest (hasRest). */
 const BUTTONS = {
   running: ["pause", "stop", "target", "enqueue", "retry", "delete"],
   paused: ["resume", "stop", "enqueue", "retry", "delete"],
   stopped: ["resume", "target", "enqueue", "retry", "delete"],
   failed: ["resume", "target", "enqueue", "retry", "delete"],
-  finished: ["target", "enqueue", "retry", "delete"],
+  finished: ["resume", "target", "enqueue", "retry", "delete"],
 };
 const LABELS = { pause: "Pause", resume: "Resume", stop: "Stop…", target: "Target…",
   enqueue: "Enqueue…", retry: "Retry…", delete: "Delete…" };
+
+/** Has it something to go on with? A finished one has when a stop rule ended it,
+ * or when trials wait. */
+function hasRest({ state, finished, n_trials: target, counts }) {
+  return state !== "finished" || finished < target || counts.WAITING > 0;
+}
 
 /** A dialog that asks; show() opens it. Enter does `label`, Escape nothing. */
 function question(title, label, onYes, { danger = false } = {}, ...children) {
@@ -56,7 +63,8 @@ export class Actions {
   draw(study) {
     const has = study === null ? [] : study.foreign ? ["delete"] : BUTTONS[study.state] ?? [];
     for (const [what, button] of Object.entries(this.buttons)) {
-      button.hidden = !has.includes(what) || what === "retry" && !(study.counts.FAIL > 0);
+      button.hidden = !has.includes(what) || what === "retry" && !(study.counts.FAIL > 0)
+        || what === "resume" && !hasRest(study);
     }
   }
 

@@ -177,8 +177,7 @@ export class StudyPage {
       const { n_trials: now, state, counts } = await get(studyPath(this.name));
       const waits = state !== "running" && counts.WAITING > 0;
       notify(`This is trial ${trial.number}`
-        + (waits ? `; ${state === "finished" ? "Target…" : "Resume"} lets the study go on.`
-          : ", tried next.")
+        + (waits ? "; Resume lets the study go on." : ", tried next.")
         + (now > target ? ` The target is now ${now}.` : ""), true);
     });
   }

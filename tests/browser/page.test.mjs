@@ -275,6 +275,24 @@ test("a finished study makes room for what is enqueued", async () => {
   await assertQuiet(page);
 });
 
+test("a study that a stop rule ended resumes, one that came to its target does not", async () => {
+  await daemon.api("POST", "studies", { study: "ruled", n_trials: 3, workers: 1,
+    stop: { value: 5 }, objective: { type: "command", direction: "maximize",
+      command: ["sh", "-c", "echo 'parzen: {\"value\": 7}'"] },
+    params: { x: { float: [1, 9] } } });
+  const page = await browser.open(daemon.address("/study/ruled"));
+  const ended = (n) => until(async () => await text(page, ".title .badge") === "finished"
+    && await finished(page) === n, 30000);
+  const resume = page.locator("button:text-is('Resume')");
+  for (const n of [1, 2]) {
+    assert.ok(await ended(n));
+    await resume.click();
+  }
+  assert.ok(await ended(3));
+  assert.ok(await until(() => resume.isHidden()));
+  await assertQuiet(page);
+});
+
 test("names are text, whatever they say", async () => {
   await daemon.study(HOSTILE, LONG);
   const page = await browser.open(daemon.address());
