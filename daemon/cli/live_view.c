@@ -494,11 +494,25 @@ const char *live_view_state(const char *state)
     return state;
 }
 
+/* While trials run the end is yet to come, and is the summary's to tell. */
+static void say_ending(struct buf *out, const struct live *l)
+{
+    int64_t n = l->counts[TRIAL_RUNNING];
+    say(out, &no_term, TERM_PLAIN,
+        "study '%s' starts no new trials (%s%s%s), %" PRId64 " still %s",
+        l->name, l->state, l->reason != NULL ? ": " : "",
+        l->reason != NULL ? l->reason : "", n, n == 1 ? "runs" : "run");
+}
+
 void live_view_say_state(struct buf *out, const struct live *l)
 {
-    say(out, &no_term, TERM_PLAIN, "study '%s' %s%s%s", l->name,
-        live_view_state(l->state), l->reason != NULL ? ": " : "",
-        l->reason != NULL ? l->reason : "");
+    if (strcmp(l->state, "running") != 0 && l->counts[TRIAL_RUNNING] > 0) {
+        say_ending(out, l);
+    } else {
+        say(out, &no_term, TERM_PLAIN, "study '%s' %s%s%s", l->name,
+            live_view_state(l->state), l->reason != NULL ? ": " : "",
+            l->reason != NULL ? l->reason : "");
+    }
     if (l->trouble != NULL) {
         say(out, &no_term, TERM_PLAIN, "; the daemon has trouble: %s",
             l->trouble);

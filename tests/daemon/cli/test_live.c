@@ -288,6 +288,29 @@ START_TEST(a_failure_says_why)
 }
 END_TEST
 
+static void must_say_state(const char *study, const char *words)
+{
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    take_study(study);
+    live_view_say_state(&out, &live);
+    ck_assert_str_eq(out.data, words);
+    buf_fini(&out);
+}
+
+/* That it is stopped is the summary's to say, when nothing runs any more. */
+START_TEST(a_state_before_the_end_says_what_is_waited_for)
+{
+    must_say_state(STUDY("running", "\"RUNNING\":2"), "study 's' is running\n");
+    must_say_state(STUDY("stopped", "\"RUNNING\":2"),
+                   "study 's' starts no new trials (stopped), 2 still "
+                   "run\n");
+    must_say_state(STUDY("paused", "\"RUNNING\":1"),
+                   "study 's' starts no new trials (paused), 1 still "
+                   "runs\n");
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("live");
@@ -305,6 +328,7 @@ Suite *suite(void)
     tcase_add_test(t, lines_of_the_table);
     tcase_add_test(t, steps_are_called_steps);
     tcase_add_test(t, a_failure_says_why);
+    tcase_add_test(t, a_state_before_the_end_says_what_is_waited_for);
     suite_add_tcase(s, t);
     return s;
 }
