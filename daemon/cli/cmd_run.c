@@ -11,53 +11,12 @@
 #include "daemon/cli/field.h"
 #include "daemon/cli/follow.h"
 #include "daemon/cli/launch.h"
-#include "daemon/cli/summary.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { HISTORY = 12, KEY_DETACH = 1 };
-
-/* --- the end of both ------------------------------------------------------ */
-
-static int end_interrupted(struct cli *c, const char *name)
-{
-    cli_say(c, "The study goes on without this terminal.");
-    cli_say(c, "  parzen watch '%s'  looks again", name);
-    cli_say(c, "  parzen pause '%s'  lets it rest, parzen stop '%s' ends it",
-            name, name);
-    return CLI_INTERRUPTED;
-}
-
-/* Show how the study stands now. */
-static int end_with_summary(struct cli *c, const char *name)
-{
-    struct json *study;
-    struct err err;
-    if (cli_study_call(c, "GET", name, "", NULL, &study, &err) != 0) {
-        return cli_fail(c, &err);
-    }
-    if (c->json) {
-        cli_put_json(study);
-    } else {
-        summary_study(c, study);
-    }
-    int code = summary_code(study);
-    json_free(study);
-    return code;
-}
-
-static int follow_to_end(struct cli *c, const struct json *study, int n_history)
-{
-    struct err err;
-    const char *name = field_text(study, "name");
-    int rc = follow_study(c, study, n_history, &err);
-    if (rc == ERR_CANCELED) {
-        return end_interrupted(c, name);
-    }
-    return rc != 0 ? cli_fail(c, &err) : end_with_summary(c, name);
-}
 
 /* --- run ------------------------------------------------------------------ */
 
@@ -276,13 +235,10 @@ static int run_study(struct cli *c, const struct spec *spec, bool detach)
             say_kept(c, study, spec);
         }
         say_page(c);
-        bool is_over = strcmp(field_text(study, "state"), "running") != 0;
         if (detach && c->json) {
             cli_put_json(study);
         }
-        code = detach    ? CLI_OK
-               : is_over ? end_with_summary(c, spec->name)
-                         : follow_to_end(c, study, 0);
+        code = detach ? CLI_OK : follow_to_end(c, study, 0);
     }
     json_free(study);
     return code;
@@ -323,10 +279,7 @@ int cmd_watch(struct cli *c, int argc, char **argv)
     if (cli_study_call(c, "GET", argv[1], "", NULL, &study, &err) != 0) {
         return cli_fail(c, &err);
     }
-    bool is_over = strcmp(field_text(study, "state"), "running") != 0 &&
-                   field_first(study, "running") == NULL;
-    int code = is_over ? end_with_summary(c, argv[1])
-                       : follow_to_end(c, study, HISTORY);
+    int code = follow_to_end(c, study, HISTORY);
     json_free(study);
     return code;
 }

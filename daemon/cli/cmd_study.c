@@ -9,6 +9,7 @@
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/config.h"
 #include "daemon/cli/field.h"
+#include "daemon/cli/follow.h"
 #include "daemon/cli/launch.h"
 #include "daemon/cli/live_view.h"
 
@@ -16,11 +17,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_TRIALS = 1, KEY_NOW, KEY_STATE, KEY_CAUSE, KEY_YES, KEY_CONFIG };
+enum {
+    KEY_TRIALS = 1,
+    KEY_NOW,
+    KEY_STATE,
+    KEY_CAUSE,
+    KEY_YES,
+    KEY_CONFIG,
+    KEY_FOLLOW
+};
 
 struct input {
     int64_t n_trials; /* 0: as it is */
-    bool now, yes;
+    bool now, yes, follow;
     const char *state, *cause, *config;
 };
 
@@ -43,6 +52,9 @@ static void on_option(int key, const char *arg, struct argp_state *state,
         return;
     case KEY_CONFIG:
         in->config = arg;
+        return;
+    case KEY_FOLLOW:
+        in->follow = true;
         return;
     default:
         in->yes = true;
@@ -152,6 +164,15 @@ static void put_resume(const struct input *in, const struct spec *spec,
     json_close(&w, '}');
 }
 
+/* Takes reply. */
+static int answer_followed(struct cli *c, struct json *reply)
+{
+    tell(c, reply);
+    int code = follow_to_end(c, reply, 0);
+    json_free(reply);
+    return code;
+}
+
 /* spec: NULL, or what it shall be from now on. */
 static int resume(struct cli *c, const struct input *in, const char *study,
                   struct spec *spec)
@@ -173,7 +194,9 @@ static int resume(struct cli *c, const struct input *in, const char *study,
     if (rc == ERR_CONFLICT && spec != NULL) {
         err.code = ERR_INVALID; /* a config that does not fit, as for `run` */
     }
-    return rc != 0 ? cli_fail(c, &err) : answer(c, reply);
+    return rc != 0      ? cli_fail(c, &err)
+           : in->follow ? answer_followed(c, reply)
+                        : answer(c, reply);
 }
 
 int cmd_resume(struct cli *c, int argc, char **argv)
@@ -185,6 +208,8 @@ int cmd_resume(struct cli *c, int argc, char **argv)
          "workers, threads_per_worker and stop may change, and n_trials may "
          "grow; a study that Optuna made needs one",
          0},
+        {"follow", KEY_FOLLOW, NULL, 0,
+         "follow the study to its end, as `parzen run` does", 0},
         {0}};
     static const struct cli_command command = {
         .name = "resume",

@@ -15,6 +15,7 @@
 #include "daemon/cli/live.h"
 #include "daemon/cli/live_view.h"
 #include "daemon/cli/screen.h"
+#include "daemon/cli/summary.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -244,8 +245,11 @@ static int show_history(struct follow *f, const char *study, int n,
     return 0;
 }
 
-int follow_study(struct cli *c, const struct json *study, int n_history,
-                 struct err *err)
+/* Follow from what `study` (its view) says on: news go to stderr. 0 when the
+ * study is over; CANCELED after Ctrl-C, UNREACHABLE when the daemon died and
+ * none came back for a while, NOTFOUND when the study was deleted. */
+MUST_CHECK static int follow_study(struct cli *c, const struct json *study,
+                                   int n_history, struct err *err)
 {
     struct follow f = {.c = c, .is_live = c->err.is_tty};
     const char *name = field_text(study, "name");
@@ -273,4 +277,46 @@ int follow_study(struct cli *c, const struct json *study, int n_history,
     live_fini(&f.live);
     buf_fini(&f.above);
     return rc;
+}
+
+/* --- the end -------------------------------------------------------------- */
+
+static int end_interrupted(struct cli *c, const char *name)
+{
+    cli_say(c, "The study goes on without this terminal.");
+    cli_say(c, "  parzen watch '%s'  looks again", name);
+    cli_say(c, "  parzen pause '%s'  lets it rest, parzen stop '%s' ends it",
+            name, name);
+    return CLI_INTERRUPTED;
+}
+
+/* Show how the study stands now. */
+static int end_with_summary(struct cli *c, const char *name)
+{
+    struct json *study;
+    struct err err;
+    if (cli_study_call(c, "GET", name, "", NULL, &study, &err) != 0) {
+        return cli_fail(c, &err);
+    }
+    if (c->json) {
+        cli_put_json(study);
+    } else {
+        summary_study(c, study);
+    }
+    int code = summary_code(study);
+    json_free(study);
+    return code;
+}
+
+int follow_to_end(struct cli *c, const struct json *study, int n_history)
+{
+    struct err err;
+    const char *name = field_text(study, "name");
+    bool is_over = strcmp(field_text(study, "state"), "running") != 0 &&
+                   field_first(study, "running") == NULL;
+    int rc = is_over ? 0 : follow_study(c, study, n_history, &err);
+    if (rc == ERR_CANCELED) {
+        return end_interrupted(c, name);
+    }
+    return rc != 0 ? cli_fail(c, &err) : end_with_summary(c, name);
 }

@@ -1,16 +1,13 @@
 /* follow: watch a study until it is over, on the terminal or as lines. */
 #ifndef DAEMON_CLI_FOLLOW_H
 #define DAEMON_CLI_FOLLOW_H
-#include "core/base/err.h"
-#include <stdint.h>
 struct cli;
 struct json;
 
-/* Follow from what `study` (its view) says on: news go to stderr. 0 when the
- * study is over; CANCELED after Ctrl-C, UNREACHABLE when the daemon died and
- * none came back for a while, NOTFOUND when the study was deleted.
- * n_history: as many of the trials finished before are shown first. */
-MUST_CHECK int follow_study(struct cli *c, const struct json *study,
-                            int n_history, struct err *err);
+/* Follow from what `study` (its view) says on, news go to stderr, then show how
+ * it ended. Returns the exit code: of the study's end, of Ctrl-C (only the view
+ * ends), of a daemon that died and did not come back or of a study that was
+ * deleted. n_history: as many of the trials finished before are shown first. */
+int follow_to_end(struct cli *c, const struct json *study, int n_history);
 
 #endif

@@ -181,8 +181,8 @@ START_TEST(pause_resume_stop_now)
         home_count(&h, "SELECT count(*) FROM parzen_checkpoints WHERE "
                        "trial_id = 2 AND kind = 'last' AND epoch >= 2"),
         1);
-    EXPECT(&h, 0, "running", "resume", "life");
-    home_wait_state(&h, "life", "finished", FINISH_S);
+    EXPECT(&h, 0, "trial 1 complete", "resume", "life", "--follow");
+    home_wait_state(&h, "life", "finished", 0);
     ck_assert_int_eq(
         home_count(&h, "SELECT attempt FROM parzen_trials WHERE trial_id = 2"),
         2);
