@@ -6,8 +6,11 @@
 #include "worker/command.h"
 #include "worker/look_up.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 int objective_cause(int code)
 {
@@ -115,6 +118,19 @@ static int begin_other(const struct msg_assign *a,
     return rc;
 }
 
+/* The log is of all the trial's attempts: where another one begins. */
+static void print_attempt(int64_t attempt)
+{
+    char at[32] = "";
+    time_t now = time(NULL);
+    struct tm tm;
+    if (attempt > 1 && gmtime_r(&now, &tm) != NULL) {
+        strftime(at, sizeof(at), "%Y-%m-%d %H:%M:%S", &tm);
+        printf("--- attempt %" PRId64 ", %s UTC ---\n", attempt, at);
+        fflush(stdout);
+    }
+}
+
 int objective_new(const struct msg_assign *assign,
                   const struct objective_out *out,
                   struct objective_memory *memory, struct objective **result,
@@ -126,6 +142,7 @@ int objective_new(const struct msg_assign *assign,
         return err_set(err, ERR_INVALID, "metric %d is unknown",
                        (int)assign->metric);
     }
+    print_attempt(assign->id.attempt);
     if (assign->objective[0] == '\0') {
         struct classifier *c;
         rc = classifier_new(assign, out, &c, err);

@@ -357,6 +357,21 @@ START_TEST(steps_ascend)
 }
 END_TEST
 
+/* Its log tells its attempts apart: what stands before the second's first
+ * line, and that nothing does before the first's. */
+static void check_log_of_two(const struct home *h)
+{
+    char *log = home_expect(h, 0, NULL,
+                            (const char *const[]){"log", "again", "0", NULL});
+    int n = 0;
+    (void)sscanf(log,
+                 "try 1\ntrial 0 failed: it was interrupted (exit 130)\n"
+                 "--- attempt 2, %*d-%*d-%*d %*d:%*d:%*d UTC ---\ntry 2\n%n",
+                 &n);
+    ck_assert_msg(n > 0, "the log is: %s", log);
+    free(log);
+}
+
 /* Exit 130 is tried again, with the folder that it left. */
 START_TEST(an_interrupted_command_goes_on)
 {
@@ -366,12 +381,14 @@ START_TEST(an_interrupted_command_goes_on)
     run(&h,
         command_config(&h, "again", "\"n_trials\":1,", "",
                        "cd $PARZEN_CHECKPOINT_DIR\n"
+                       "echo try $PARZEN_ATTEMPT\n"
                        "test -f began || { touch began; exit 130; }\n"
                        "echo \"parzen: {\\\"value\\\": $PARZEN_ATTEMPT}\"\n"),
         0);
     ck_assert_int_eq(home_count(&h, "SELECT CAST(value AS INTEGER) FROM"
                                     " trial_values"),
                      2);
+    check_log_of_two(&h);
     home_fini(&h);
 }
 END_TEST
