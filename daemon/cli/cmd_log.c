@@ -1,5 +1,6 @@
 /* log: what a trial's workers, or a study's preparation, had to say. */
 #include "core/base/buf.h"
+#include "core/base/json.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/last_words.h"
@@ -7,6 +8,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { KEY_BYTES = 1 };
 
@@ -33,13 +35,43 @@ static void on_option(int key, const char *arg, struct argp_state *state,
     }
 }
 
+/* {"lines": [...]}, without their ends. Changes text. */
+static int print_lines(char *text, struct err *err)
+{
+    struct buf json;
+    struct json_out w;
+    buf_init(&json, BUF_MAX_RESPONSE);
+    json_out_init(&w, &json, JSON_COMPACT);
+    json_open(&w, '{');
+    json_put_key(&w, "lines");
+    json_open(&w, '[');
+    for (char *line = text; *line != '\0';) {
+        char *end = strchrnul(line, '\n');
+        bool is_last = *end == '\0';
+        *end = '\0';
+        json_put_string(&w, line);
+        line = is_last ? end : end + 1;
+    }
+    json_close(&w, ']');
+    json_close(&w, '}');
+    int rc = 0;
+    if (json.overflow) {
+        rc = err_set(err, ERR_LIMIT, "the log is too large: give --bytes N");
+    } else {
+        puts(json.data);
+    }
+    buf_fini(&json);
+    return rc;
+}
+
 int cmd_log(struct cli *c, int argc, char **argv)
 {
     static const struct cli_command command = {
         .name = "log",
         .args = "STUDY [N]",
         .doc = "What the workers of trial N printed, in all its attempts; "
-               "without N, what the preparation of the study's data printed.",
+               "without N, what the preparation of the study's data printed. "
+               "With --json one object: its list of \"lines\".",
         .n_min = 1,
         .n_max = 2,
         .options = log_options,
@@ -55,7 +87,9 @@ int cmd_log(struct cli *c, int argc, char **argv)
     }
     buf_init(&text, BUF_MAX_RESPONSE);
     int rc = last_words_get(c, argv[1], number, bytes, &text, &err);
-    if (rc == 0) {
+    if (rc == 0 && c->json) {
+        rc = print_lines(text.len > 0 ? text.data : (char[]){""}, &err);
+    } else if (rc == 0) {
         fwrite(text.data, 1, text.len, stdout);
     }
     buf_fini(&text);

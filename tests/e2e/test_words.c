@@ -57,6 +57,8 @@ START_TEST(a_dead_workers_last_words)
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_attempts "
                                     "WHERE length(message) > 1000"),
                      0);
+    EXPECT(&h, 0, "{\"lines\":[\"trial 0, attempt 1, kernels", "--json", "log",
+           "words", "0");
     append_to_log("\x1b[31mred\xff\nthe end\n");
     must_say("/studies/words/trials/0/log", "\\x1b[31mred\\xff\nthe end");
     char *tail;
@@ -90,6 +92,7 @@ START_TEST(a_preparation_has_its_own_log)
     home_go_on(&h);
     home_wait_state(&h, "words", "finished", 30);
     EXPECT(&h, 0, "4 classes, 480 rows for training", "log", "words");
+    EXPECT(&h, 0, "test\"]}\n", "--json", "log", "words");
     ck_assert_int_eq(home_stop_daemon(&h), 0);
     home_start(&h, one); /* nobody sweeps it */
     must_say("/studies/words/log", "prepared ");
