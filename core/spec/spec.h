@@ -130,6 +130,14 @@ void spec_fini(struct spec *s);
 void spec_copy(struct spec *to, const struct spec *from); /* deep */
 /* What its objective's values are called: "val-acc", "value". */
 const char *spec_metric_name(const struct spec *s);
+/* Pairs of a training's emb_dim and num_heads, as they are fixed or searched.
+ */
+struct spec_heads {
+    size_t n, n_impossible;     /* of n, those whose heads do not divide it */
+    int64_t emb_dim, num_heads; /* the first of these */
+};
+/* Where one of them is only there under a condition nothing is counted. */
+void spec_heads(const struct spec *s, struct spec_heads *out);
 /* The run of one trial: base with values (space.n of them) applied. */
 void spec_run(const struct spec *s, const double *values, int64_t trial,
               struct run *out);

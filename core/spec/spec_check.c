@@ -135,6 +135,33 @@ static bool find_dimensions(const struct spec *s, struct run *probe)
     return false;
 }
 
+static bool is_conditional(const struct spec *s, int field)
+{
+    const struct param *p = spec_param_of(s, field);
+    return p != NULL && p->n_when > 0;
+}
+
+void spec_heads(const struct spec *s, struct spec_heads *out)
+{
+    *out = (struct spec_heads){.n = 0};
+    if (s->objective != SPEC_OBJECTIVE_CLASSIFIER ||
+        is_conditional(s, RUN_FIELD_emb_dim) ||
+        is_conditional(s, RUN_FIELD_num_heads)) {
+        return;
+    }
+    size_t n_dims = n_values(s, RUN_FIELD_emb_dim);
+    size_t n_heads = n_values(s, RUN_FIELD_num_heads);
+    out->n = n_dims * n_heads;
+    for (size_t i = 0; i < out->n; i++) {
+        int64_t emb_dim = nth_value(s, RUN_FIELD_emb_dim, i / n_heads);
+        int64_t num_heads = nth_value(s, RUN_FIELD_num_heads, i % n_heads);
+        if (emb_dim % num_heads != 0 && out->n_impossible++ == 0) {
+            out->emb_dim = emb_dim;
+            out->num_heads = num_heads;
+        }
+    }
+}
+
 bool spec_is_hub_name(const char *s)
 {
     int n_parts = 1;

@@ -201,6 +201,20 @@ static void say_unknown_names(const struct cli *c, const struct spec *spec)
     buf_fini(&said);
 }
 
+/* Trials that draw one of them fail: that is known before. */
+static void say_impossible(const struct cli *c, const struct spec *spec)
+{
+    struct spec_heads h;
+    spec_heads(spec, &h);
+    if (h.n_impossible > 0) {
+        cli_say(c,
+                "note: %zu of %zu combinations of model.emb_dim and "
+                "model.num_heads are impossible, and their trials fail: "
+                "%" PRId64 " heads do not divide emb_dim %" PRId64,
+                h.n_impossible, h.n, h.num_heads, h.emb_dim);
+    }
+}
+
 static int run_study(struct cli *c, const struct spec *spec, bool detach)
 {
     struct err err;
@@ -256,6 +270,7 @@ int cmd_run(struct cli *c, int argc, char **argv)
         return cli_fail(c, &err);
     }
     say_unknown_names(c, &spec);
+    say_impossible(c, &spec);
     rc = config_check_sources(argv[1], &spec, &err);
     int code = rc != 0 ? cli_fail(c, &err) : run_study(c, &spec, in.detach);
     spec_fini(&spec);

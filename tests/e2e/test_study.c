@@ -108,6 +108,20 @@ START_TEST(run_ends_with_its_trials)
 }
 END_TEST
 
+START_TEST(impossible_combinations_are_said)
+{
+    begin(100, one);
+    EXPECT(&h, 0,
+           "note: 2 of 4 combinations of model.emb_dim and model.num_heads "
+           "are impossible, and their trials fail: 32 heads do not divide "
+           "emb_dim 8\n",
+           "run", "--detach", quick("heads", "\"n_trials\": 1,"), "--set",
+           "model.num_heads={\"choice\":[2,32]}");
+    home_kill_daemon(&h);
+    home_fini(&h);
+}
+END_TEST
+
 START_TEST(another_config_of_the_same_name_is_refused)
 {
     begin(100, one);
@@ -417,6 +431,7 @@ Suite *suite(void)
     TCase *c = tcase_create("life");
     tcase_set_timeout(c, 240);
     tcase_add_test(c, run_ends_with_its_trials);
+    tcase_add_test(c, impossible_combinations_are_said);
     tcase_add_test(c, another_config_of_the_same_name_is_refused);
     tcase_add_test(c, an_enqueued_point_is_tried_once);
     tcase_add_test(c, pause_resume_stop_now);

@@ -260,6 +260,40 @@ START_TEST(wrong_configs_are_refused_with_path_and_reason)
 }
 END_TEST
 
+/* A space in which some points are possible is accepted; the others can be
+ * counted. */
+static const struct {
+    const char *model;
+    size_t n, n_impossible;
+    int64_t emb_dim, num_heads;
+} HEADS[] = {
+    {"{}", 1, 0, 0, 0},
+    {"{\"emb_dim\":{\"choice\":[64,33]},\"num_heads\":4}", 2, 1, 33, 4},
+    {"{\"emb_dim\":30,\"num_heads\":{\"choice\":[3,4,8]}}", 3, 2, 30, 4},
+    {"{\"emb_dim\":{\"int\":[32,36],\"step\":2},"
+     "\"num_heads\":{\"choice\":[2,4,3]}}",
+     9, 3, 32, 3},
+    {"{\"emb_dim\":{\"choice\":[64,33]},"
+     "\"num_heads\":{\"choice\":[2,4],\"when\":{\"emb_dim\":64}}}",
+     0, 0, 0, 0},
+};
+
+START_TEST(impossible_heads_are_counted)
+{
+    struct spec s;
+    struct spec_heads h;
+    struct err err;
+    ck_assert_msg(parse_with("model", HEADS[_i].model, &s, &err) == 0, "%s",
+                  err.msg);
+    spec_heads(&s, &h);
+    ck_assert_uint_eq(h.n, HEADS[_i].n);
+    ck_assert_uint_eq(h.n_impossible, HEADS[_i].n_impossible);
+    ck_assert_int_eq(h.emb_dim, HEADS[_i].emb_dim);
+    ck_assert_int_eq(h.num_heads, HEADS[_i].num_heads);
+    spec_fini(&s);
+}
+END_TEST
+
 START_TEST(test_accuracy_needs_test_rows)
 {
     static const char text[] =
@@ -296,6 +330,8 @@ Suite *suite(void)
                         (int)ARRAY_LEN(REFUSED));
     tcase_add_loop_test(t, new_studies_must_be_more, 0,
                         (int)ARRAY_LEN(REFUSED_NEW));
+    tcase_add_loop_test(t, impossible_heads_are_counted, 0,
+                        (int)ARRAY_LEN(HEADS));
     tcase_add_test(t, test_accuracy_needs_test_rows);
     tcase_add_test(t, no_config_at_all);
     suite_add_tcase(s, t);
