@@ -107,7 +107,7 @@ static bool is_training(const struct study *s)
 
 static const char *metric_name(const struct study *s)
 {
-    return is_training(s) ? RUN_METRIC_NAMES[s->spec.metric] : "value";
+    return s->is_foreign ? "value" : spec_metric_name(&s->spec);
 }
 
 static const char *unit_name(const struct study *s)

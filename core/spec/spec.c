@@ -8,7 +8,8 @@ void spec_defaults(struct spec *s)
 {
     *s = (struct spec){
         .name = mem_strdup(""),
-        .work = {.path = mem_strdup(""),
+        .work = {.metric = mem_strdup(""),
+                 .path = mem_strdup(""),
                  .function = mem_strdup(""),
                  .directory = mem_strdup(""),
                  .timeout = NAN,
@@ -63,6 +64,7 @@ static void strings_free(char **strings, size_t n)
 void spec_fini(struct spec *s)
 {
     free(s->name);
+    free(s->work.metric);
     free(s->work.path);
     free(s->work.function);
     free(s->work.directory);
@@ -90,6 +92,7 @@ void spec_copy(struct spec *to, const struct spec *from)
 {
     *to = *from;
     to->name = mem_strdup(from->name);
+    to->work.metric = mem_strdup(from->work.metric);
     to->work.path = mem_strdup(from->work.path);
     to->work.function = mem_strdup(from->work.function);
     to->work.directory = mem_strdup(from->work.directory);
@@ -109,7 +112,8 @@ const char *spec_metric_name(const struct spec *s)
 {
     return s->objective == SPEC_OBJECTIVE_CLASSIFIER
                ? RUN_METRIC_NAMES[s->metric]
-               : "value";
+           : s->work.metric[0] != '\0' ? s->work.metric
+                                       : "value";
 }
 
 void spec_run(const struct spec *s, const double *values, int64_t trial,

@@ -78,6 +78,7 @@ struct spec_data {
 
 /* What a trial does; the classifier needs none of it. */
 struct spec_work {
+    char *metric;   /* what a command's values are called; "": not said */
     char *path;     /* of the table */
     char *function; /* a name that the worker knows */
     char **command; /* program and arguments; {NAME} is a parameter's value */
@@ -122,13 +123,14 @@ enum {
     SPEC_NAME_MAX = 512, /* bytes; Optuna's study_name column */
     SPEC_MAX_TRIALS = 1000000,
     SPEC_MAX_WORKERS = 256,
-    SPEC_MAX_CONSTRAINTS = 16
+    SPEC_MAX_CONSTRAINTS = 16,
+    SPEC_METRIC_MAX = 40 /* bytes of work.metric */
 };
 
 void spec_defaults(struct spec *s);
 void spec_fini(struct spec *s);
 void spec_copy(struct spec *to, const struct spec *from); /* deep */
-/* What its objective's values are called: "val-acc", "value". */
+/* What its objective's values are called: "val-acc", "rmse", "value". */
 const char *spec_metric_name(const struct spec *s);
 /* Pairs of a training's emb_dim and num_heads, as they are fixed or searched.
  */

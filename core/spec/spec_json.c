@@ -417,6 +417,9 @@ static int read_row(const struct spec_row *row, const struct json *node,
 {
     size_t n;
     struct spec_list list = spec_list_of(s, row->type);
+    if (row->type == SPEC_METRIC && spec_is_metric_name(s, node)) {
+        return spec_read_metric_name(node, s, err);
+    }
     if (spec_words(row->type, &n) != NULL) {
         return read_word(row, node, spec_at(s, row), err);
     }
@@ -527,22 +530,6 @@ static int read_all_conditions(const struct json *root, struct spec *s,
     return rc;
 }
 
-/* It follows the metric where one is written. Where none is, the training's
- * default metric is an accuracy, and any other objective is minimised, as
- * Optuna does. */
-static void default_direction(const struct json *root, struct spec *s)
-{
-    const struct json *objective = json_get(root, "objective");
-    if (objective != NULL && json_get(objective, "direction") != NULL) {
-        return;
-    }
-    bool has_metric =
-        s->objective == SPEC_OBJECTIVE_CLASSIFIER ||
-        (objective != NULL && json_get(objective, "metric") != NULL);
-    bool is_loss = !has_metric || run_metric_is_loss(s->metric);
-    s->direction = is_loss ? SPEC_MINIMIZE : SPEC_MAXIMIZE;
-}
-
 /* s: what is meant by keys that are not there. Takes s. */
 static int read_over(struct spec *s, const struct json *root, struct spec *out,
                      struct err *err)
@@ -552,7 +539,9 @@ static int read_over(struct spec *s, const struct json *root, struct spec *out,
         rc = read_section(root, i, s, err);
     }
     if (rc == 0) {
-        default_direction(root, s);
+        rc = spec_default_direction(root, s, err);
+    }
+    if (rc == 0) {
         rc = read_all_conditions(root, s, err);
     }
     if (rc == 0) {

@@ -64,15 +64,26 @@ static void put_fractions(const double fractions[3], struct json_out *w)
     json_close(w, ']');
 }
 
+/* Of an enum row: its word. NULL: it is none. */
+static const char *word_of(const struct spec *s, const struct spec_row *row)
+{
+    size_t n;
+    const char *const *words = spec_words(row->type, &n);
+    if (row->type == SPEC_METRIC && s->work.metric[0] != '\0') {
+        return s->work.metric;
+    }
+    return words != NULL ? words[*(const unsigned *)spec_at_const(s, row)]
+                         : NULL;
+}
+
 void spec_put_row(const struct spec *s, const struct spec_row *row,
                   struct json_out *w)
 {
-    size_t n;
     const void *at = spec_at_const(s, row);
-    const char *const *words = spec_words(row->type, &n);
+    const char *word = word_of(s, row);
     struct spec_list list = spec_list_of(s, row->type);
-    if (words != NULL) {
-        json_put_string(w, words[*(const unsigned *)at]);
+    if (word != NULL) {
+        json_put_string(w, word);
         return;
     }
     if (list.items != NULL) {

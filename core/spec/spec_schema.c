@@ -217,10 +217,30 @@ static void put_fractions_schema(struct json_out *w, const struct spec_row *row)
     json_close(w, '}');
 }
 
+/* One of the training's, or a name. */
+static void put_metric(struct json_out *w, const char *const *words, size_t n)
+{
+    json_put_key(w, "anyOf");
+    json_open(w, '[');
+    json_open(w, '{');
+    put_words(w, words, n);
+    json_close(w, '}');
+    json_open(w, '{');
+    put_pair(w, "type", "string");
+    put_pair(w, "pattern", "^[A-Za-z0-9_.@/-]+$");
+    put_count(w, "maxLength", SPEC_METRIC_MAX);
+    json_close(w, '}');
+    json_close(w, ']');
+}
+
 static void put_type(struct json_out *w, const struct spec_row *row)
 {
     size_t n;
     const char *const *words = spec_words(row->type, &n);
+    if (row->type == SPEC_METRIC) {
+        put_metric(w, words, n);
+        return;
+    }
     if (words != NULL) {
         put_words(w, words, n);
         return;

@@ -29,12 +29,14 @@
       "command: names of the constraints that it tells; a trial of which any " \
       "is above 0 is infeasible")                                              \
     X("objective", "objective.metric", metric, METRIC, metric, 0, 0, 0, 0,     \
-      "epoch metric that the search improves")                                 \
+      "what the search improves: an epoch metric of the training; of a "       \
+      "command any name that its value shall have")                            \
     X("objective", "objective.direction", direction, DIRECTION, direction, 0,  \
       0, 0, 0,                                                                 \
       "default: minimize a loss, maximize any other metric; a table, "         \
       "function "                                                              \
-      "or command whose metric is not written is minimized")                   \
+      "or command whose metric is not written is minimized; required with "    \
+      "a metric that is not the training's")                                   \
     X("objective", "objective.of", of, OF, of, 0, 0, 0, 0,                     \
       "the value of a trial is its best epoch's or its last epoch's")          \
     X("", "n_trials", n_trials, INT, n_trials, 1, SPEC_MAX_TRIALS, 0, 1,       \

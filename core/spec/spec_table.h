@@ -18,7 +18,7 @@ enum spec_type {
     SPEC_TEST_SOURCES, /* data.test_source: likewise, maybe none */
     SPEC_SPLITS,       /* data.splits: a list of strings, maybe empty */
     SPEC_FRACTIONS,
-    SPEC_METRIC, /* enums: of spec_words() */
+    SPEC_METRIC, /* enums: of spec_words(); a command has other metrics, too */
     SPEC_DIRECTION,
     SPEC_OF,
     SPEC_SAMPLER,
@@ -102,6 +102,13 @@ MUST_CHECK int spec_unknown_key(const char *path, const char *key,
                                 const char *const *known, size_t n_known,
                                 struct err *err);
 
+/* Is it a name of the user's own for the values of s, a command? */
+bool spec_is_metric_name(const struct spec *s, const struct json *node);
+MUST_CHECK int spec_read_metric_name(const struct json *node, struct spec *s,
+                                     struct err *err);
+/* The direction of a config without one, once the objective is read. */
+MUST_CHECK int spec_default_direction(const struct json *root, struct spec *s,
+                                      struct err *err);
 /* OWNER/NAME or OWNER/NAME/CONFIG, no part empty? */
 bool spec_is_hub_name(const char *s);
 /* What must fit together (spec_check.c). */

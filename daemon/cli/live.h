@@ -3,6 +3,7 @@
  * Pure: events and times come in, nothing is printed or asked. */
 #ifndef DAEMON_CLI_LIVE_H
 #define DAEMON_CLI_LIVE_H
+#include "core/spec/spec.h"
 #include "core/spec/trial.h"
 #include <stddef.h>
 struct json;
@@ -36,7 +37,7 @@ void live_trial_take(struct live_trial *t, const struct live_step *step,
 
 struct live {
     char *name, *reason, *trouble; /* owned; NULL: none */
-    char state[16], metric[16];
+    char state[16], metric[SPEC_METRIC_MAX + 1];
     bool maximize;
     bool has_data;              /* it is prepared, or none is needed */
     bool is_stepped;            /* its trials report steps, not epochs */

@@ -149,6 +149,28 @@ START_TEST(a_command_reports_and_is_given_its_parameters)
 }
 END_TEST
 
+START_TEST(a_commands_values_have_its_metrics_name)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, two_workers);
+    EXPECT(&h, 0, "complete: f1 2 (best so far)", "run",
+           command_config(&h, "m", "\"n_trials\":1,",
+                          "\"metric\":\"f1\",\"direction\":\"maximize\",",
+                          "echo 'parzen: {\"step\": 1, \"value\": 2}'\n"));
+    home_kill_daemon(&h); /* the next one knows it, too */
+    home_start(&h, two_workers);
+    EXPECT(&h, 0, "trial  state         f1  step", "trials", "m");
+    EXPECT(&h, 0, "step      f1\n   1  2.0000", "show", "m", "0");
+    EXPECT(&h, 0, "\"metric\":\"f1\"", "--json", "status", "m");
+    ck_assert_int_eq(
+        home_count(&h, "SELECT count(*) FROM study_system_attributes WHERE"
+                       " value_json = '[\"f1\"]'"),
+        1);
+    home_fini(&h);
+}
+END_TEST
+
 /* How a command can end badly, and what is said of it. */
 static const struct {
     const char *script, *limits, *cause;
@@ -562,6 +584,7 @@ Suite *suite(void)
     tcase_set_timeout(t, 120);
     tcase_add_test(t, a_function_is_searched);
     tcase_add_test(t, a_table_is_searched_until_it_is_exhausted);
+    tcase_add_test(t, a_commands_values_have_its_metrics_name);
     tcase_add_test(t, a_command_reports_and_is_given_its_parameters);
     tcase_add_loop_test(t, every_bad_end_has_its_cause, 0,
                         sizeof(ENDS) / sizeof(ENDS[0]));
