@@ -189,6 +189,31 @@ static const struct {
     {"exec no-such-program", "", "exit"},
 };
 
+START_TEST(the_status_says_why_a_trial_failed)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, two_workers);
+    run(&h,
+        command_config(
+            &h, "why",
+            "\"n_trials\":2,\"workers\":1,\"stop\":{\"max_failures\":1},", "",
+            "echo 'parzen: {\"step\": 1, \"value\": 2}'\n"
+            "echo 'lr is too high' >&2\n"
+            "exit 3\n"),
+        1);
+    EXPECT(&h, 0,
+           "trial 0, exit: it ended with exit code 3; its last line: lr is "
+           "too high\n",
+           "status", "why");
+    char *db = mem_printf("%s/parzen.db", h.state); /* which has no log */
+    EXPECT(&h, 0, "trial 0, exit: it ended with exit code 3\n", "status", "why",
+           "--db", db);
+    free(db);
+    home_fini(&h);
+}
+END_TEST
+
 START_TEST(every_bad_end_has_its_cause)
 {
     struct home h;
@@ -584,6 +609,7 @@ Suite *suite(void)
     tcase_set_timeout(t, 120);
     tcase_add_test(t, a_function_is_searched);
     tcase_add_test(t, a_table_is_searched_until_it_is_exhausted);
+    tcase_add_test(t, the_status_says_why_a_trial_failed);
     tcase_add_test(t, a_commands_values_have_its_metrics_name);
     tcase_add_test(t, a_command_reports_and_is_given_its_parameters);
     tcase_add_loop_test(t, every_bad_end_has_its_cause, 0,
