@@ -115,27 +115,53 @@ static const char *unit_name(const struct study *s)
     return is_training(s) ? "epoch" : "step";
 }
 
-/* All metrics of a training's epochs; of another objective's steps the one
- * value that it reports, whichever metric that is stored as. */
-static void put_epochs(const struct study *s, const struct study_trial *t,
-                       struct json_out *w)
+/* All metrics of a training's epochs. */
+static void put_metrics(const struct study_trial *t, struct json_out *w)
 {
-    int only = is_training(s) ? -1 : (int)s->spec.metric;
-    json_put_key(w, "epochs");
-    json_open(w, '[');
     for (size_t i = 0; i < t->n_reports; i++) {
         json_open(w, '{');
-        put_int(w, unit_name(s), t->reports[i].epoch);
+        put_int(w, "epoch", t->reports[i].epoch);
         for (int m = 0; m < RUN_N_METRICS; m++) {
-            if (only < 0 || m == only) {
-                json_put_key(w,
-                             only < 0 ? RUN_METRIC_NAMES[m] : metric_name(s));
-                json_put_double(w, t->reports[i].metrics.value[m]);
-            }
+            json_put_key(w, RUN_METRIC_NAMES[m]);
+            json_put_double(w, t->reports[i].metrics.value[m]);
         }
         json_close(w, '}');
     }
+}
+
+/* The values of another objective's steps, also of those that Optuna ran: the
+ * history has all. */
+static void put_steps(const struct study *s, const struct study_trial *t,
+                      struct json_out *w)
+{
+    size_t n = history_n_reports(s->history, t->number);
+    for (size_t i = 0; i < n; i++) {
+        double value;
+        json_open(w, '{');
+        put_int(w, "step", history_report_at(s->history, t->number, i, &value));
+        json_put_key(w, metric_name(s));
+        json_put_double(w, value);
+        json_close(w, '}');
+    }
+}
+
+static void put_epochs(const struct study *s, const struct study_trial *t,
+                       struct json_out *w)
+{
+    json_put_key(w, "epochs");
+    json_open(w, '[');
+    if (is_training(s)) {
+        put_metrics(t, w);
+    } else {
+        put_steps(s, t, w);
+    }
     json_close(w, ']');
+}
+
+static int64_t n_epochs(const struct study *s, const struct study_trial *t)
+{
+    return (int64_t)(is_training(s) ? t->n_reports
+                                    : history_n_reports(s->history, t->number));
 }
 
 static void put_checkpoint(const struct study *s, const struct study_trial *t,
@@ -269,7 +295,7 @@ void views_trial(const struct study *s, const struct study_trial *t,
     put_duration(t, time, w);
     put_params(s, t, w);
     put_constraints(s, t, w);
-    put_int(w, "n_epochs", (int64_t)t->n_reports);
+    put_int(w, "n_epochs", n_epochs(s, t));
     if (with_epochs) {
         put_epochs(s, t, w);
     }

@@ -218,6 +218,7 @@ START_TEST(a_file_of_optuna_5_is_looked_at)
     EXPECT(&h, 0, "PRUNED", "trials", "s1", "--state", "PRUNED", "--db", db);
     EXPECT(&h, 0, "0.5187", "importances", "s1", "--db", db);
     EXPECT(&h, 0, "\"number\":7", "--json", "show", "s1", "7", "--db", db);
+    EXPECT(&h, 0, "   3  0.5625\n", "show", "s1", "0", "--db", db);
     EXPECT(&h, 4, "no study named 'm1'", "status", "m1", "--db", db);
     EXPECT(&h, 2, "needs a daemon", "pause", "s1", "--db", db);
     char *same = mem_printf("cmp tests/golden/optuna-5.0.db '%s'", db);
