@@ -106,12 +106,14 @@ struct history_column {
 struct history_column history_column(const struct history *h, int param);
 
 /* The same by centre: the logarithm of a log parameter, -inf where a value has
- * none, else the value. Kept up to date, one trial at a time, from the first
- * call on. */
+ * none, else the value. A call brings it up to date; a few trials that are new
+ * since the last one cost a move each. */
 struct history_order {
     const uint32_t *number; /* those that have it, by (centre, number) */
     const double *gap;      /* by trial number: to the farther of its two
-                               neighbours in order, the only one of an end's */
+                               neighbours in order, the only one of an end's;
+                               -inf of one that has none; undefined beside a
+                               centre that is not finite */
     size_t n;
 };
 struct history_order history_order(const struct history *h, int param);

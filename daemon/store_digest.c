@@ -37,12 +37,8 @@ struct store_digest {
 
 int store_read_digest(struct store_loading *l, const struct study_trial *t)
 {
-    size_t n = l->study->n_trials, cap = 16;
-    while (cap < n) {
-        cap *= 2;
-    }
-    if (n == 1 || cap == n) { /* full, or to be begun */
-        l->digests = mem_grow(l->digests, 2 * cap, sizeof(*l->digests));
+    if (l->digests == NULL) {
+        l->digests = mem_alloc((size_t)l->ids.n, sizeof(*l->digests));
     }
     struct store_digest *d = &l->digests[t->number];
     d->is_there = !store_row_is_null(&l->trials, STORE_TRIAL_DIGEST);

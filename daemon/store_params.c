@@ -1,5 +1,5 @@
-/* What rows say of one trial's parameters: the values it has, those that were
- * enqueued with it; and of its constraints. */
+/* What rows say of parameters: the values that trials have, those that were
+ * enqueued with one; and of its attempts and constraints. */
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
@@ -21,8 +21,8 @@ struct pass {
     char **dists; /* distribution_json of each parameter of the space */
     /* What is likely to come next: */
     size_t param;
-    int64_t id; /* of the last row's trial; NULL: it is not the study's */
-    const struct study_trial *trial;
+    int64_t id;                      /* of the last row's trial */
+    const struct study_trial *trial; /* NULL: it is not the study's */
 };
 
 static int check_value(const struct store_row *r, const struct dist *dist,

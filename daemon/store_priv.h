@@ -309,10 +309,15 @@ enum { /* columns of the walk along `trials` */
        STORE_TRIAL_DIGEST = 16
 };
 
+struct store_ids {                    /* of a study's trials */
+    int64_t first, last, n, n_of_all; /* of all studies' */
+};
+
 struct store_loading { /* the trials of one study */
     struct store *store;
     struct mirror *m;
     struct study *study;
+    struct store_ids ids;
     struct store_row trials; /* where we are */
     struct store_row walks[STORE_N_WALKS];
     struct store_digest *digests; /* by number, as the rows have them */
@@ -324,8 +329,8 @@ MUST_CHECK int store_load_trials(struct store *s, struct mirror *m,
                                  struct study *study, struct err *err);
 /* Is the walk's next row the present trial's? */
 bool store_has_row(const struct store_loading *l, enum store_walk walk);
-/* All that the study needs, each at its first row. The caller closes them, also
- * after an error. */
+/* All that the study needs, each at its first row, and the ids. The caller
+ * closes them, also after an error. */
 MUST_CHECK int store_open_walks(struct store_loading *l);
 /* The parameters of all trials of the study, into its history. */
 MUST_CHECK int store_load_params(struct store_loading *l);

@@ -11,6 +11,39 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char *column_name(const struct store_row *r, int column)
+{
+    const char *name = sqlite3_column_name(r->st, column);
+    return name != NULL ? name : "?";
+}
+
+static const char *type_name(const struct store_row *r, int column)
+{
+    switch (sqlite3_column_type(r->st, column)) {
+    case SQLITE_INTEGER:
+        return "an integer";
+    case SQLITE_FLOAT:
+        return "a real";
+    case SQLITE_TEXT:
+        return "a text";
+    case SQLITE_BLOB:
+        return "a blob";
+    default:
+        return "NULL";
+    }
+}
+
+int store_row_bad(const struct store_row *r, const char *fmt, ...)
+{
+    char reason[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(reason, sizeof(reason), fmt, ap);
+    va_end(ap);
+    return err_set(r->err, ERR_CORRUPT, "%s: %s: row %" PRId64 ": %s",
+                   r->store->path, r->table, r->id, reason);
+}
+
 int store_row_open(struct store_row *r, struct store *s, const char *table,
                    const char *sql, int64_t key, struct err *err)
 {
@@ -34,10 +67,14 @@ int store_row_next(struct store_row *r)
     int step = sqlite3_step(r->st);
     r->has_row = step == SQLITE_ROW;
     if (r->has_row) {
-        /* A key that is no integer reads as some number and is found out when
-         * the row is matched with what it belongs to. */
         r->id = sqlite3_column_int64(r->st, 0);
-        return 0;
+        /* What is no integer would read as some number, another row's. (NULL
+         * reads as 0, which is nobody's.) */
+        int type = sqlite3_column_type(r->st, 0);
+        return type == SQLITE_INTEGER || type == SQLITE_NULL
+                   ? 0
+                   : store_row_bad(r, "%s: %s where an integer was expected",
+                                   column_name(r, 0), type_name(r, 0));
     }
     return step == SQLITE_DONE ? 0 : store_fail(r->store, r->table, r->err);
 }
@@ -47,17 +84,6 @@ void store_row_close(struct store_row *r)
     sqlite3_finalize(r->st);
     r->st = NULL;
     r->has_row = false;
-}
-
-int store_row_bad(const struct store_row *r, const char *fmt, ...)
-{
-    char reason[512];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(reason, sizeof(reason), fmt, ap);
-    va_end(ap);
-    return err_set(r->err, ERR_CORRUPT, "%s: %s: row %" PRId64 ": %s",
-                   r->store->path, r->table, r->id, reason);
 }
 
 bool store_row_is_null(const struct store_row *r, int column)
@@ -71,28 +97,6 @@ bool store_row_is_text(const struct store_row *r, int column, const char *text)
     return sqlite3_column_type(r->st, column) == SQLITE_TEXT &&
            (size_t)sqlite3_column_bytes(r->st, column) == n &&
            memcmp(sqlite3_column_text(r->st, column), text, n) == 0;
-}
-
-static const char *column_name(const struct store_row *r, int column)
-{
-    const char *name = sqlite3_column_name(r->st, column);
-    return name != NULL ? name : "?";
-}
-
-static const char *type_name(const struct store_row *r, int column)
-{
-    switch (sqlite3_column_type(r->st, column)) {
-    case SQLITE_INTEGER:
-        return "an integer";
-    case SQLITE_FLOAT:
-        return "a real";
-    case SQLITE_TEXT:
-        return "a text";
-    case SQLITE_BLOB:
-        return "a blob";
-    default:
-        return "NULL";
-    }
 }
 
 int store_row_int(const struct store_row *r, int column, int64_t low,

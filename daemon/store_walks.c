@@ -48,13 +48,10 @@ bool store_has_row(const struct store_loading *l, enum store_walk walk)
     return r->has_row && r->id == l->trials.id;
 }
 
-struct ids {                          /* of the study's trials */
-    int64_t first, last, n, n_of_all; /* of all studies' */
-};
-
-static int find_ids(const struct store_loading *l, struct ids *out)
+static int find_ids(struct store_loading *l)
 {
     struct store_row r;
+    struct store_ids *out = &l->ids;
     int64_t *const columns[] = {&out->first, &out->last, &out->n,
                                 &out->n_of_all};
     int rc = store_row_open(&r, l->store, "trials",
@@ -72,14 +69,14 @@ static int find_ids(const struct store_loading *l, struct ids *out)
 
 /* Then all rows from its first id to its last are its own: a walk need not look
  * at `trials`, which costs a table of few rows or none a look for each. */
-static bool is_alone(const struct ids *ids)
+static bool is_alone(const struct store_ids *ids)
 {
     return ids->n > 0 && ids->first >= 1 &&
            ids->last - ids->first + 1 == ids->n;
 }
 
 /* "SELECT trial_id, columns FROM table x WHERE", the study's; owned. */
-static char *select_of(const struct ids *ids, const char *columns,
+static char *select_of(const struct store_ids *ids, const char *columns,
                        const char *table)
 {
     return is_alone(ids)
@@ -92,9 +89,9 @@ static char *select_of(const struct ids *ids, const char *columns,
                             columns, table);
 }
 
-static int open_walk(struct store_loading *l, enum store_walk walk,
-                     const struct ids *ids)
+static int open_walk(struct store_loading *l, enum store_walk walk)
 {
+    const struct store_ids *ids = &l->ids;
     const char *filter = WALKS[walk].filter, *order = WALKS[walk].order;
     char *select = select_of(ids, WALKS[walk].columns, WALKS[walk].table);
     char *sql =
@@ -111,11 +108,10 @@ static int open_walk(struct store_loading *l, enum store_walk walk,
 
 int store_open_walks(struct store_loading *l)
 {
-    struct ids ids;
-    int rc = find_ids(l, &ids);
+    int rc = find_ids(l);
     for (int i = 0; rc == 0 && i < STORE_N_WALKS; i++) {
         if (i != STORE_WALK_STEPS || l->study->is_foreign) {
-            rc = open_walk(l, (enum store_walk)i, &ids);
+            rc = open_walk(l, (enum store_walk)i);
         }
     }
     return rc;
@@ -125,20 +121,14 @@ int store_open_params(const struct store_loading *l, struct store_row *out)
 {
     static const char COLUMNS[] =
         "x.param_name, x.param_value, x.distribution_json";
-    struct ids ids;
-    *out = (struct store_row){.has_row = false};
-    int rc = find_ids(l, &ids);
-    if (rc != 0) {
-        return rc;
-    }
-    bool has_most = ids.n >= ids.n_of_all / 2;
+    bool has_most = l->ids.n >= l->ids.n_of_all / 2;
     char *sql = has_most
                     ? mem_printf("SELECT x.trial_id, %s FROM trial_params x"
                                  " NOT INDEXED",
                                  COLUMNS)
-                    : select_of(&ids, COLUMNS, "trial_params");
-    rc = store_row_open(out, l->store, "trial_params", sql, l->study->id,
-                        l->err);
+                    : select_of(&l->ids, COLUMNS, "trial_params");
+    int rc = store_row_open(out, l->store, "trial_params", sql, l->study->id,
+                            l->err);
     free(sql);
     return rc;
 }

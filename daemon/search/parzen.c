@@ -369,6 +369,7 @@ struct parzen *parzen_new(const struct parzen_options *options,
     struct parzen *p = mem_alloc(1, sizeof(*p));
     *p = (struct parzen){.n_kernels = rows->n + 1,
                          .prior_weight = options->prior_weight,
+                         .has_magic_clip = options->consider_magic_clip,
                          .n_dims = n_dims,
                          .dims = mem_alloc(n_dims, sizeof(*p->dims)),
                          .mu = mem_alloc(n_dims, sizeof(*p->mu)),

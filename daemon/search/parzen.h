@@ -30,7 +30,9 @@ struct parzen_rows {
  * logarithm already taken when dist->log; a choice's index when categorical.
  * order: numbers by (at, number), all selected ones among them; a NaN stands as
  * -inf. gap: by number, to the farther of the two neighbours in the order, the
- * only one at its ends. NULL, both: sorted here by insertion, for few. */
+ * only one at its ends; what is not finite stands beside numbers that are not
+ * selected. NULL, both: sorted here by insertion, for few; else rows have a
+ * place. */
 struct parzen_column {
     const struct dist *dist; /* not single-valued */
     const double *at;

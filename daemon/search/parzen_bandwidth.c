@@ -66,11 +66,6 @@ static double bandwidth(const struct parzen_bounds *b, double left, double at,
     return clipped(b, larger(at - left, right - at));
 }
 
-static uint32_t place_of(const struct parzen_rows *rows, uint32_t number)
-{
-    return rows->place != NULL ? rows->place[number] : number;
-}
-
 /* Walk along the order. With many trials each look by number misses the caches:
  * the next are fetched ahead. */
 static void set_by_walk(const struct parzen_rows *rows,
@@ -82,8 +77,8 @@ static void set_by_walk(const struct parzen_rows *rows,
     double left = b->first, at = 0.0;
     uint32_t kernel = UINT32_MAX;
     for (size_t j = 0; j < column->n_order; j++) {
-        uint32_t next = place_of(rows, order[j]);
-        if (rows->place != NULL && j + AHEAD < column->n_order) {
+        uint32_t next = rows->place[order[j]];
+        if (j + AHEAD < column->n_order) {
             __builtin_prefetch(&rows->place[order[j + AHEAD]]);
             __builtin_prefetch(&column->at[order[j + AHEAD]]);
         }
@@ -169,16 +164,17 @@ static size_t from(const struct parzen_rows *rows,
     return j;
 }
 
-/* Of the j-th in order, when it is one: among those selected. */
+/* Of the j-th in order, when there is one and it is selected: among those that
+ * are. */
 static void mend(const struct parzen_rows *rows,
                  const struct parzen_column *column,
                  const struct parzen_bounds *b, size_t j, double *sigma)
 {
+    const uint32_t *order = column->order;
     size_t n = column->n_order;
-    if (j >= n) {
+    if (j >= n || rows->place[order[j]] == UINT32_MAX) {
         return;
     }
-    const uint32_t *order = column->order;
     size_t i = before(rows, column, j), k = from(rows, column, j + 1);
     double left = i < n ? column->at[order[i]] : b->first;
     double right = k < n ? column->at[order[k]] : b->last;
@@ -200,8 +196,8 @@ static void set_by_column(const struct parzen_rows *rows,
     for (size_t i = 0; i < rows->n_out; i++) {
         if (!isnan(column->at[rows->out[i]])) {
             size_t j = find(column, rows->out[i]);
-            mend(rows, column, b, before(rows, column, j), sigma);
-            mend(rows, column, b, from(rows, column, j), sigma);
+            mend(rows, column, b, j - 1, sigma);
+            mend(rows, column, b, j + 1, sigma);
         }
     }
     mend(rows, column, b, from(rows, column, 0), sigma);
@@ -214,7 +210,7 @@ void parzen_bandwidths(const struct parzen_rows *rows,
 {
     if (column->order == NULL) {
         set_by_sort(rows, column, b, sigma);
-    } else if (column->gap == NULL || !is_dense(rows)) {
+    } else if (!is_dense(rows)) {
         set_by_walk(rows, column, b, sigma);
     } else {
         set_by_column(rows, column, b, sigma);

@@ -66,8 +66,8 @@ static void fill_choices(const struct parzen_dim *d, size_t n, const double *x,
 }
 
 /* v as low + *place * step; false when it is none of these. (What it may be off
- * changes no mass by more than DENSITY_ERROR: bandwidths are at least a
- * hundredth of the range.) */
+ * changes no mass by more than DENSITY_ERROR: n_distances wants bandwidths of
+ * a hundredth of the range.) */
 static bool find_place(const struct dist *dist, double inv_step, double v,
                        ptrdiff_t *place)
 {
@@ -144,13 +144,16 @@ static bool is_even(const struct dist *dist)
  * interval depends on its distance from the centre alone, and there are fewer
  * distances than pairs of kernels and points. Returns the largest distance, 0
  * when masses are not to be had so. */
-static size_t n_distances(const struct parzen *p, const struct dist *dist)
+static size_t n_distances(const struct parzen *p, const struct parzen_dim *d)
 {
     enum { N_MAX = 1 << 16 };
+    const struct dist *dist = d->dist;
     double n = rint((dist->high - dist->low) / dist->step);
     double n_pairs = (double)p->n_kernels * (double)p->max_points;
     bool is_less = n <= N_MAX && n <= n_pairs / 2.0;
-    return !dist->log && is_less && is_even(dist) ? (size_t)n : 0;
+    return !dist->log && p->has_magic_clip && is_less && is_even(dist)
+               ? (size_t)n
+               : 0;
 }
 
 size_t parzen_work_size(const struct parzen *p)
@@ -166,7 +169,7 @@ size_t parzen_work_size(const struct parzen *p)
             rows += d->dist->n_choices + 1;
         } else {
             rows += OF_STEPS + most;
-            distances += parzen_row_size(2 * n_distances(p, d->dist) + 1);
+            distances += parzen_row_size(2 * n_distances(p, d) + 1);
         }
     }
     return rows * parzen_row_size(p->max_points) + distances;
@@ -229,7 +232,7 @@ static double *put_steps(const struct parzen *p, const struct parzen_dim *d,
                          size_t n, const double *x, size_t row, struct steps *s,
                          double *at)
 {
-    size_t n_far = n_distances(p, d->dist);
+    size_t n_far = n_distances(p, d);
     bool have_places = n_far > 0;
     *s = (struct steps){.left = at,
                         .right = at + row,

@@ -24,6 +24,7 @@ struct parzen_dim {
 struct parzen {
     size_t n_kernels;
     double prior_weight;
+    bool has_magic_clip;
     size_t n_dims, n_cont; /* n_cont: continuous ones */
     struct parzen_dim *dims;
     double *weight;

@@ -87,18 +87,23 @@ static struct source source_of(const struct history *h,
                                const struct joint_param *p)
 {
     struct source s = {.dist = p->dist};
-    if (p->param >= 0) {
-        struct history_column c = history_column(h, p->param);
-        s.at = p->dist->log ? c.log_value : c.value;
+    if (p->param < 0) {
+        return s;
     }
-    if (p->param >= 0 && p->dist->kind != DIST_CATEGORICAL) {
+    struct history_column c = history_column(h, p->param);
+    /* Optuna may have had a parameter in both scales: it is kept in one. */
+    if (p->dist->log != (c.log_value != NULL)) {
+        return s;
+    }
+    s.at = p->dist->log ? c.log_value : c.value;
+    if (p->dist->kind != DIST_CATEGORICAL) {
         s.order = history_order(h, p->param);
     }
     return s;
 }
 
 /* A look at the ends of the order: have all trials a finite centre? */
-static bool is_everywhere(const struct source *s, size_t n_trials)
+static bool all_have(const struct source *s, size_t n_trials)
 {
     const struct history_order *o = &s->order;
     return o->n == n_trials && o->n > 0 && isfinite(s->at[o->number[0]]) &&
@@ -110,7 +115,7 @@ static bool is_everywhere(const struct source *s, size_t n_trials)
 static void clear_absent(const struct source *s, size_t n_trials,
                          uint8_t *is_observed)
 {
-    if (is_everywhere(s, n_trials)) {
+    if (all_have(s, n_trials)) {
         return;
     }
     double low = -DBL_MAX, high = DBL_MAX;
@@ -219,12 +224,12 @@ static struct parzen *estimate(const struct tpe *t,
     struct parzen_column *columns = mem_alloc(n_dims, sizeof(*columns));
     for (size_t d = 0; d < n_dims; d++) {
         const struct source *s = &sources[d];
-        columns[d] = (struct parzen_column){
-            .dist = s->dist,
-            .at = s->at,
-            .order = rows->place != NULL ? s->order.number : NULL,
-            .gap = s->order.gap,
-            .n_order = rows->n > 0 ? s->order.n : 0};
+        columns[d] = (struct parzen_column){.dist = s->dist, .at = s->at};
+        if (rows->place != NULL && rows->n > 0) {
+            columns[d].order = s->order.number;
+            columns[d].gap = s->order.gap;
+            columns[d].n_order = s->order.n;
+        }
     }
     struct parzen *p = parzen_new(&options, rows, columns, n_dims,
                                   (size_t)t->options->n_ei_candidates);

@@ -104,6 +104,36 @@ static void check_column(const struct history *h, int param, size_t n)
     }
 }
 
+/* Optuna's database may hold anything: a log parameter's values below 0 have no
+ * logarithm, and stand first. */
+START_TEST(test_what_has_no_logarithm_stands_first)
+{
+    static const double values[] = {0.5, -1, 4, 0, -2, 1, INFINITY};
+    static const uint32_t order[] = {1, 3, 4, 0, 5, 2, 6};
+    enum { N = ARRAY_LEN(values) };
+    struct history *h = history_new();
+    for (int i = 0; i < N; i++) {
+        history_add(h);
+        history_set_param(h, i, "l", &logarithmic, values[i]);
+        if (i == 2) {
+            ck_assert_uint_eq(history_order(h, 0).n, 3);
+        }
+    }
+    struct history_order o = history_order(h, 0);
+    ck_assert_uint_eq(o.n, N);
+    for (int j = 0; j < N; j++) {
+        ck_assert_uint_eq(o.number[j], order[j]);
+    }
+    ck_assert_double_eq(o.gap[5], log(4));
+    history_set_param(h, 4, "l", &logarithmic, 2);
+    o = history_order(h, 0);
+    ck_assert_uint_eq(o.number[2], 0);
+    ck_assert_uint_eq(o.number[4], 4);
+    ck_assert_double_eq(o.gap[4], log(4) - log(2));
+    history_free(h);
+}
+END_TEST
+
 /* Many trials with ties, told in any order, some taken back. */
 START_TEST(test_columns_are_sorted)
 {
@@ -187,6 +217,7 @@ Suite *suite(void)
     tcase_add_test(t, test_trials);
     tcase_add_test(t, test_reports_by_step);
     tcase_add_test(t, test_distributions_are_counted);
+    tcase_add_test(t, test_what_has_no_logarithm_stands_first);
     tcase_add_test(t, test_columns_are_sorted);
     tcase_add_test(t, test_order_whenever_it_is_asked_for);
     suite_add_tcase(s, t);

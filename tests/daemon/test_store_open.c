@@ -484,6 +484,43 @@ START_TEST(test_the_last_id_is_refused)
 }
 END_TEST
 
+/* A key that is no integer is no other row's, whatever number it begins with.
+ */
+START_TEST(test_a_key_that_is_no_integer)
+{
+    static const struct {
+        const char *sql, *because;
+    } keys[] = {
+        {"UPDATE trial_params SET trial_id = '1x' WHERE trial_id = 1 AND"
+         " param_name LIKE '%lr'",
+         "trial_id: a text where an integer was expected"},
+        {"INSERT INTO trial_params (trial_id, param_name, param_value,"
+         " distribution_json) SELECT 1.5, param_name, param_value,"
+         " distribution_json FROM trial_params WHERE trial_id = 1",
+         "trial_id: a real where an integer was expected"},
+        {"INSERT INTO trial_values (trial_id, objective, value, value_type)"
+         " VALUES (1.5, 0, 0.5, 'FINITE')",
+         "trial_id: a real where an integer was expected"}};
+    struct err err;
+    struct actions a;
+    actions_init(&a);
+    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_add_study(&fix, &a, "s");
+    fix_store_add_trial(&fix, &a, 1, NULL);
+    fix_store_start(&fix, &a, 1, 0);
+    fix_store_add_trial(&fix, &a, 1, NULL);
+    fix_store_must(&fix, &a);
+    store_close(fix.store);
+    fix.store = NULL;
+    tamper(keys[_i].sql);
+    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    struct mirror *m = mirror_new(1);
+    ck_assert_int_eq(store_load(fix.store, m, &err), ERR_CORRUPT);
+    ck_assert_msg(strstr(err.msg, keys[_i].because) != NULL, "%s", err.msg);
+    mirror_free(m);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("store open");
@@ -502,6 +539,7 @@ Suite *suite(void)
     tcase_add_test(t, test_optuna_leaves_a_begun_trial_in_our_study);
     tcase_add_test(t, test_hostile_rows);
     tcase_add_loop_test(t, test_the_last_id_is_refused, 0, 2);
+    tcase_add_loop_test(t, test_a_key_that_is_no_integer, 0, 3);
     suite_add_tcase(s, t);
     return s;
 }
