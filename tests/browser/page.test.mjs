@@ -1,6 +1,6 @@
 // The page against a real parzend.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { Browser, Daemon, ROOT, until } from "./harness.mjs";
@@ -252,16 +252,20 @@ test("steps, failures and their logs of a command; retry asks which", async () =
 });
 
 test("a finished study makes room for what is enqueued", async () => {
+  const hold = path.join(daemon.state, "hold");
   await daemon.api("POST", "studies", { study: "one", n_trials: 1,
-    objective: { type: "command", command: ["sh", "-c", "sleep 1; echo 'parzen: {\"value\": {x}}'"] },
+    objective: { type: "command", command: ["sh", "-c",
+      `while [ -e ${hold} ]; do sleep 0.05; done; echo 'parzen: {"value": {x}}'`] },
     params: { x: { float: [1, 9] } } });
   const page = await browser.open(daemon.address("/study/one"));
   const ended = (n) => until(async () => await text(page, ".title .badge") === "finished"
     && await finished(page) === n, 30000);
   assert.ok(await ended(1));
   // A reply that comes later than the events that followed it.
+  await writeFile(hold, "");
   await page.route(/\/studies\/one$/, async (route) => {
     const response = await route.fetch();
+    await rm(hold);
     await until(() => ended(2));
     await route.fulfill({ response });
   });
