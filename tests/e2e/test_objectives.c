@@ -11,27 +11,6 @@
 
 static const char *const two_workers[] = {"--workers", "2", NULL};
 
-/* A study of one command; the script is what `sh -c` runs, $0 is x. */
-static const char *command_config(const struct home *h, const char *name,
-                                  const char *members, const char *limits,
-                                  const char *script)
-{
-    char *file = mem_printf("%s.sh", name);
-    (void)home_file(h, file, script);
-    char *text = mem_printf(
-        "{\"study\":\"%s\",%s\"objective\":{\"type\":\"command\",%s"
-        "\"command\":[\"sh\",\"%s/%s\",\"{x}\"]},"
-        "\"params\":{\"x\":{\"float\":[1,9]},\"k\":{\"choice\":[\"a\",\"b\"]},"
-        "\"y\":{\"int\":[1,5],\"when\":{\"k\":\"a\"}}}}",
-        name, members, limits, h->dir, file);
-    char *json = mem_printf("%s.json", name);
-    const char *path = home_file(h, json, text);
-    free(file);
-    free(text);
-    free(json);
-    return path;
-}
-
 static void run(const struct home *h, const char *config, int code)
 {
     struct outcome o = CLI(h, 60, "run", config);
@@ -107,15 +86,14 @@ START_TEST(a_command_reports_and_is_given_its_parameters)
     home_init(&h);
     home_start(&h, two_workers);
     run(&h,
-        command_config(
-            &h, "c", "\"n_trials\":6,", "\"direction\":\"maximize\",",
-            "test \"$1\" = \"$PARZEN_PARAM_x\" || exit 3\n"
-            "grep -q \"\\\"x\\\":$1\" $PARZEN_PARAMS_FILE || exit 4\n"
-            "test $PARZEN_PARAM_k = a -o -z \"$PARZEN_PARAM_y\""
-            " || exit 5\n"
-            "echo 'parzen: {\"step\": 1, \"value\": 2}'\n"
-            "echo 'parzen: {\"step\": 5, \"value\": '$1'}'\n"
-            "echo 'parzen: {\"step\": 7, \"value\": 0}'\n"),
+        home_command(&h, "c", "\"n_trials\":6,", "\"direction\":\"maximize\",",
+                     "test \"$1\" = \"$PARZEN_PARAM_x\" || exit 3\n"
+                     "grep -q \"\\\"x\\\":$1\" $PARZEN_PARAMS_FILE || exit 4\n"
+                     "test $PARZEN_PARAM_k = a -o -z \"$PARZEN_PARAM_y\""
+                     " || exit 5\n"
+                     "echo 'parzen: {\"step\": 1, \"value\": 2}'\n"
+                     "echo 'parzen: {\"step\": 5, \"value\": '$1'}'\n"
+                     "echo 'parzen: {\"step\": 7, \"value\": 0}'\n"),
         0);
     ck_assert_int_eq(
         home_count(&h, "SELECT count(*) FROM trial_values v JOIN trial_params p"
@@ -155,9 +133,9 @@ START_TEST(a_commands_values_have_its_metrics_name)
     home_init(&h);
     home_start(&h, two_workers);
     EXPECT(&h, 0, "complete: f1 2 (best so far)", "run",
-           command_config(&h, "m", "\"n_trials\":1,",
-                          "\"metric\":\"f1\",\"direction\":\"maximize\",",
-                          "echo 'parzen: {\"step\": 1, \"value\": 2}'\n"));
+           home_command(&h, "m", "\"n_trials\":1,",
+                        "\"metric\":\"f1\",\"direction\":\"maximize\",",
+                        "echo 'parzen: {\"step\": 1, \"value\": 2}'\n"));
     home_kill_daemon(&h); /* the next one knows it, too */
     home_start(&h, two_workers);
     EXPECT(&h, 0, "trial  state         f1  step", "trials", "m");
@@ -195,7 +173,7 @@ START_TEST(the_status_says_why_a_trial_failed)
     home_init(&h);
     home_start(&h, two_workers);
     run(&h,
-        command_config(
+        home_command(
             &h, "why",
             "\"n_trials\":2,\"workers\":1,\"stop\":{\"max_failures\":1},", "",
             "echo 'parzen: {\"step\": 1, \"value\": 2}'\n"
@@ -221,10 +199,10 @@ START_TEST(every_bad_end_has_its_cause)
     home_init(&h);
     home_start(&h, two_workers);
     run(&h,
-        command_config(&h, "bad",
-                       "\"n_trials\":2,\"stop\":{\"max_failures\":1},"
-                       "\"workers\":1,",
-                       ENDS[_i].limits, ENDS[_i].script),
+        home_command(&h, "bad",
+                     "\"n_trials\":2,\"stop\":{\"max_failures\":1},"
+                     "\"workers\":1,",
+                     ENDS[_i].limits, ENDS[_i].script),
         1);
     snprintf(sql, sizeof(sql),
              "SELECT count(*) FROM parzen_trials WHERE cause = '%s' AND"
@@ -348,7 +326,7 @@ START_TEST(a_command_may_tell_fast)
     home_init(&h);
     home_start(&h, two_workers);
     run(&h,
-        command_config(
+        home_command(
             &h, "fast", "\"n_trials\":1,", "",
             "seq -f 'parzen: {\"step\": %.0f, \"value\": 1}' 1 10000\n"),
         0);
@@ -368,12 +346,12 @@ START_TEST(steps_ascend)
     home_init(&h);
     home_start(&h, two_workers);
     run(&h,
-        command_config(&h, "down", "\"n_trials\":1,", "",
-                       "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
-                       "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
-                       "echo 'parzen: {\"step\": 2, \"value\": 5}'\n"
-                       "echo 'parzen: {\"step\": 3, \"value\": 6}'\n"
-                       "printf 'parzen: {\"step\": 1, \"value\": 4}'\n"),
+        home_command(&h, "down", "\"n_trials\":1,", "",
+                     "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
+                     "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
+                     "echo 'parzen: {\"step\": 2, \"value\": 5}'\n"
+                     "echo 'parzen: {\"step\": 3, \"value\": 6}'\n"
+                     "printf 'parzen: {\"step\": 1, \"value\": 4}'\n"),
         0);
     char *log = home_expect(&h, 0, NULL,
                             (const char *const[]){"log", "down", "0", NULL});
@@ -385,219 +363,21 @@ START_TEST(steps_ascend)
     free(log);
     EXPECT(&h, 0, "7", "best", "down");
     run(&h,
-        command_config(&h, "open", "\"n_trials\":1,", "",
-                       "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
-                       "printf 'parzen: {\"step\": 1, \"value\": 4}'\n"),
+        home_command(&h, "open", "\"n_trials\":1,", "",
+                     "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
+                     "printf 'parzen: {\"step\": 1, \"value\": 4}'\n"),
         0);
     EXPECT(&h, 0, "\"value\": 4}\ntrial 0: step 1 is ignored", "log", "open",
            "0");
     run(&h,
-        command_config(&h, "same", "\"n_trials\":1,", "",
-                       "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
-                       "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"),
+        home_command(&h, "same", "\"n_trials\":1,", "",
+                     "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
+                     "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"),
         0);
     log = home_expect(&h, 0, NULL,
                       (const char *const[]){"log", "same", "0", NULL});
     ck_assert_ptr_null(strstr(log, "is ignored"));
     free(log);
-    home_fini(&h);
-}
-END_TEST
-
-/* Its log tells its attempts apart: what stands before the second's first
- * line, and that nothing does before the first's. */
-static void check_log_of_two(const struct home *h)
-{
-    char *log = home_expect(h, 0, NULL,
-                            (const char *const[]){"log", "again", "0", NULL});
-    int n = 0;
-    (void)sscanf(log,
-                 "try 1\ntrial 0 failed: it was interrupted (exit 130)\n"
-                 "--- attempt 2, %*d-%*d-%*d %*d:%*d:%*d UTC ---\ntry 2\n%n",
-                 &n);
-    ck_assert_msg(n > 0, "the log is: %s", log);
-    free(log);
-}
-
-/* Exit 130 is tried again, with the folder that it left. */
-START_TEST(an_interrupted_command_goes_on)
-{
-    struct home h;
-    home_init(&h);
-    home_start(&h, two_workers);
-    run(&h,
-        command_config(&h, "again", "\"n_trials\":1,", "",
-                       "cd $PARZEN_CHECKPOINT_DIR\n"
-                       "echo try $PARZEN_ATTEMPT\n"
-                       "test -f began || { touch began; exit 130; }\n"
-                       "echo \"parzen: {\\\"value\\\": $PARZEN_ATTEMPT}\"\n"),
-        0);
-    ck_assert_int_eq(home_count(&h, "SELECT CAST(value AS INTEGER) FROM"
-                                    " trial_values"),
-                     2);
-    check_log_of_two(&h);
-    home_fini(&h);
-}
-END_TEST
-
-/* The number that a script wrote into a file of its folder. */
-static pid_t pid_in(const struct home *h, const char *file)
-{
-    char *path = mem_printf("%s/%s", h->dir, file);
-    FILE *f = fopen(path, "r");
-    int pid = 0;
-    ck_assert_msg(f != NULL && fscanf(f, "%d", &pid) == 1, "%s", path);
-    fclose(f);
-    free(path);
-    return pid;
-}
-
-static bool is_alive(const struct home *h, const char *file)
-{
-    return home_is_alive(pid_in(h, file));
-}
-
-static bool is_soon_gone(pid_t pid)
-{
-    for (int i = 0; i < 100 && home_is_alive(pid); i++) {
-        home_sleep_ms(20);
-    }
-    return !home_is_alive(pid);
-}
-
-/* Whatever ends the worker ends the command and its children. */
-START_TEST(nothing_of_a_killed_command_is_left)
-{
-    struct home h;
-    pid_t pids[HOME_MAX_WORKERS];
-    home_init(&h);
-    home_start(&h, (const char *const[]){"--workers", "1", NULL});
-    struct outcome o =
-        CLI(&h, 30, "run", "--detach",
-            command_config(&h, "long", "\"n_trials\":1,", "",
-                           "sleep 1000 & echo $! >child\n"
-                           "echo $$ >self\n"
-                           "echo 'parzen: {\"step\": 0, \"value\": 1}'\n"
-                           "wait\n"));
-    ck_assert_msg(o.code == 0, "%s", o.err);
-    outcome_fini(&o);
-    ck_assert(home_wait(&h, "SELECT count(*) FROM parzen_epochs", 1, 20000));
-    ck_assert(is_alive(&h, "child") && is_alive(&h, "self"));
-    ck_assert_int_eq(home_workers(&h, pids), 1);
-    kill(pids[0], SIGKILL);
-    ck_assert(home_wait(&h,
-                        "SELECT count(*) FROM parzen_attempts WHERE"
-                        " ended_ms IS NOT NULL",
-                        1, 20000));
-    home_sleep_ms(200);
-    ck_assert(!is_alive(
-        &h, "child")); /* the next attempt writes anew in its own time */
-    home_fini(&h);
-}
-END_TEST
-
-/* The parent of the command is the guardian between it and the worker. */
-START_TEST(a_killed_guardian_is_not_the_commands_fault)
-{
-    struct home h;
-    home_init(&h);
-    home_start(&h, (const char *const[]){"--workers", "1", NULL});
-    struct outcome o = CLI(
-        &h, 30, "run", "--detach",
-        command_config(&h, "guarded", "\"n_trials\":1,", "",
-                       "if test $PARZEN_ATTEMPT = 1; then\n"
-                       "  echo $PPID >guardian\n"
-                       "  sh -c 'echo $$ >child;"
-                       " echo \"parzen: {\\\"step\\\": 0, \\\"value\\\": 1}\";"
-                       " sleep 9999; true'\n"
-                       "fi\n"
-                       "echo 'parzen: {\"value\": 5}'\n"));
-    ck_assert_msg(o.code == 0, "%s", o.err);
-    outcome_fini(&o);
-    ck_assert(home_wait(&h, "SELECT count(*) FROM parzen_epochs", 1, 20000));
-    pid_t child = pid_in(&h, "child");
-    ck_assert(home_is_alive(child));
-    ck_assert_int_eq(kill(pid_in(&h, "guardian"), SIGKILL), 0);
-    ck_assert(is_soon_gone(child));
-    ck_assert(home_wait(&h,
-                        "SELECT count(*) FROM parzen_trials JOIN trials USING"
-                        " (trial_id) WHERE state = 'COMPLETE' AND attempt = 2",
-                        1, 20000));
-    home_fini(&h);
-}
-END_TEST
-
-static bool is_soon_reaped(pid_t pid)
-{
-    for (int i = 0; i < 3000 && kill(pid, 0) == 0; i++) {
-        home_sleep_ms(20);
-    }
-    return kill(pid, 0) != 0;
-}
-
-/* Guardian and worker at once: none of them can do anything about what the
- * command left, here in sessions of its own. */
-START_TEST(what_nobody_guards_is_the_daemons_to_end)
-{
-    struct home h;
-    pid_t worker[HOME_MAX_WORKERS];
-    home_init(&h);
-    home_start(&h, (const char *const[]){"--workers", "1", NULL});
-    struct outcome o = CLI(
-        &h, 30, "run", "--detach",
-        command_config(&h, "left", "\"n_trials\":1,", "",
-                       "if test $PARZEN_ATTEMPT = 1; then\n"
-                       "  echo $PPID >guardian\n"
-                       "  (setsid sh -c 'setsid sleep 9999 & echo $! >child;"
-                       " echo $$ >parent.new; mv parent.new parent; wait' &)\n"
-                       "  until test -e parent; do sleep 0.02; done\n"
-                       "  echo 'parzen: {\"step\": 0, \"value\": 1}'\n"
-                       "  sleep 9999\n"
-                       "fi\n"
-                       "echo 'parzen: {\"value\": 5}'\n"));
-    ck_assert_msg(o.code == 0, "%s", o.err);
-    outcome_fini(&o);
-    ck_assert(home_wait(&h, "SELECT count(*) FROM parzen_epochs", 1, 20000));
-    pid_t child = pid_in(&h, "child"), parent = pid_in(&h, "parent");
-    ck_assert(home_is_alive(child) && home_is_alive(parent));
-    ck_assert_int_eq(home_workers(&h, worker), 1);
-    ck_assert_int_eq(kill(worker[0], SIGSTOP), 0);
-    ck_assert_int_eq(kill(pid_in(&h, "guardian"), SIGKILL), 0);
-    ck_assert_int_eq(kill(worker[0], SIGKILL), 0);
-    ck_assert(is_soon_reaped(parent) && is_soon_reaped(child));
-    ck_assert(home_wait(&h,
-                        "SELECT count(*) FROM parzen_trials JOIN trials USING"
-                        " (trial_id) WHERE state = 'COMPLETE' AND attempt = 2",
-                        1, 20000));
-    ck_assert_int_eq(home_stop_daemon(&h), 0);
-    home_fini(&h);
-}
-END_TEST
-
-/* A pause of the study: SIGTERM, and the trial is put back. */
-START_TEST(a_stopped_command_is_asked_to_end)
-{
-    struct home h;
-    home_init(&h);
-    home_start(&h, (const char *const[]){"--workers", "1", NULL});
-    struct outcome o =
-        CLI(&h, 30, "run", "--detach",
-            command_config(&h, "asked", "\"n_trials\":1,", "",
-                           "trap 'echo asked >asked; exit 0' TERM\n"
-                           "echo 'parzen: {\"step\": 0, \"value\": 1}'\n"
-                           "while true; do sleep 0.05; done\n"));
-    outcome_fini(&o);
-    ck_assert(home_wait(&h, "SELECT count(*) FROM parzen_epochs", 1, 20000));
-    o = CLI(&h, 30, "stop", "asked", "--now");
-    ck_assert_msg(o.code == 0, "%s", o.err);
-    outcome_fini(&o);
-    ck_assert(home_wait(&h,
-                        "SELECT count(*) FROM trials WHERE state ="
-                        " 'WAITING'",
-                        1, 20000));
-    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_trials WHERE"
-                                    " cause = 'interrupted'"),
-                     1);
     home_fini(&h);
 }
 END_TEST
@@ -620,11 +400,6 @@ Suite *suite(void)
     tcase_add_test(t, none_is_feasible);
     tcase_add_test(t, a_command_may_tell_fast);
     tcase_add_test(t, steps_ascend);
-    tcase_add_test(t, an_interrupted_command_goes_on);
-    tcase_add_test(t, nothing_of_a_killed_command_is_left);
-    tcase_add_test(t, a_killed_guardian_is_not_the_commands_fault);
-    tcase_add_test(t, what_nobody_guards_is_the_daemons_to_end);
-    tcase_add_test(t, a_stopped_command_is_asked_to_end);
     suite_add_tcase(s, t);
     return s;
 }

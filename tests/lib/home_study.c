@@ -315,3 +315,23 @@ void home_check(const struct home *h, const char *context)
     }
     check_store(h, context);
 }
+
+const char *home_command(const struct home *h, const char *name,
+                         const char *members, const char *limits,
+                         const char *script)
+{
+    char *file = mem_printf("%s.sh", name);
+    (void)home_file(h, file, script);
+    char *text = mem_printf(
+        "{\"study\":\"%s\",%s\"objective\":{\"type\":\"command\",%s"
+        "\"command\":[\"sh\",\"%s/%s\",\"{x}\"]},"
+        "\"params\":{\"x\":{\"float\":[1,9]},\"k\":{\"choice\":[\"a\",\"b\"]},"
+        "\"y\":{\"int\":[1,5],\"when\":{\"k\":\"a\"}}}}",
+        name, members, limits, h->dir, file);
+    char *json = mem_printf("%s.json", name);
+    const char *path = home_file(h, json, text);
+    free(file);
+    free(text);
+    free(json);
+    return path;
+}

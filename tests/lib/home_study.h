@@ -39,4 +39,11 @@ char *home_expect(const struct home *h, int code, const char *says,
 /* $NAME as a number, for repetitions and seeds. */
 long home_env(const char *name, long absent);
 
+/* The path of the config of a study of one command; the script is what `sh`
+ * runs, with {x}. members and limits: more of the config and of its objective,
+ * each with a comma behind it, or empty. */
+const char *home_command(const struct home *h, const char *name,
+                         const char *members, const char *limits,
+                         const char *script);
+
 #endif

@@ -1,0 +1,231 @@
+/* How a command ends, and what goes with it. */
+#include "core/base/mem.h"
+#include "tests/lib/home.h"
+#include "tests/lib/home_study.h"
+#include "tests/lib/test_main.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const two_workers[] = {"--workers", "2", NULL};
+
+static void run(const struct home *h, const char *config, int code)
+{
+    struct outcome o = CLI(h, 60, "run", config);
+    ck_assert_msg(o.code == code, "%d: %s", o.code, o.err);
+    outcome_fini(&o);
+}
+
+/* Its log tells its attempts apart: what stands before the second's first
+ * line, and that nothing does before the first's. */
+static void check_log_of_two(const struct home *h)
+{
+    char *log = home_expect(h, 0, NULL,
+                            (const char *const[]){"log", "again", "0", NULL});
+    int n = 0;
+    (void)sscanf(log,
+                 "try 1\ntrial 0 failed: it was interrupted (exit 130)\n"
+                 "--- attempt 2, %*d-%*d-%*d %*d:%*d:%*d UTC ---\ntry 2\n%n",
+                 &n);
+    ck_assert_msg(n > 0, "the log is: %s", log);
+    free(log);
+}
+
+/* Exit 130 is tried again, with the folder that it left. */
+START_TEST(an_interrupted_command_goes_on)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, two_workers);
+    run(&h,
+        home_command(&h, "again", "\"n_trials\":1,", "",
+                     "cd $PARZEN_CHECKPOINT_DIR\n"
+                     "echo try $PARZEN_ATTEMPT\n"
+                     "test -f began || { touch began; exit 130; }\n"
+                     "echo \"parzen: {\\\"value\\\": $PARZEN_ATTEMPT}\"\n"),
+        0);
+    ck_assert_int_eq(home_count(&h, "SELECT CAST(value AS INTEGER) FROM"
+                                    " trial_values"),
+                     2);
+    check_log_of_two(&h);
+    home_fini(&h);
+}
+END_TEST
+
+/* The number that a script wrote into a file of its folder. */
+static pid_t pid_in(const struct home *h, const char *file)
+{
+    char *path = mem_printf("%s/%s", h->dir, file);
+    FILE *f = fopen(path, "r");
+    int pid = 0;
+    ck_assert_msg(f != NULL && fscanf(f, "%d", &pid) == 1, "%s", path);
+    fclose(f);
+    free(path);
+    return pid;
+}
+
+static bool is_alive(const struct home *h, const char *file)
+{
+    return home_is_alive(pid_in(h, file));
+}
+
+static bool is_soon_gone(pid_t pid)
+{
+    for (int i = 0; i < 100 && home_is_alive(pid); i++) {
+        home_sleep_ms(20);
+    }
+    return !home_is_alive(pid);
+}
+
+/* Whatever ends the worker ends the command and its children. */
+START_TEST(nothing_of_a_killed_command_is_left)
+{
+    struct home h;
+    pid_t pids[HOME_MAX_WORKERS];
+    home_init(&h);
+    home_start(&h, (const char *const[]){"--workers", "1", NULL});
+    struct outcome o =
+        CLI(&h, 30, "run", "--detach",
+            home_command(&h, "long", "\"n_trials\":1,", "",
+                         "sleep 1000 & echo $! >child\n"
+                         "echo $$ >self\n"
+                         "echo 'parzen: {\"step\": 0, \"value\": 1}'\n"
+                         "wait\n"));
+    ck_assert_msg(o.code == 0, "%s", o.err);
+    outcome_fini(&o);
+    ck_assert(home_wait(&h, "SELECT count(*) FROM parzen_epochs", 1, 20000));
+    ck_assert(is_alive(&h, "child") && is_alive(&h, "self"));
+    ck_assert_int_eq(home_workers(&h, pids), 1);
+    kill(pids[0], SIGKILL);
+    ck_assert(home_wait(&h,
+                        "SELECT count(*) FROM parzen_attempts WHERE"
+                        " ended_ms IS NOT NULL",
+                        1, 20000));
+    home_sleep_ms(200);
+    ck_assert(!is_alive(
+        &h, "child")); /* the next attempt writes anew in its own time */
+    home_fini(&h);
+}
+END_TEST
+
+/* The parent of the command is the guardian between it and the worker. */
+START_TEST(a_killed_guardian_is_not_the_commands_fault)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, (const char *const[]){"--workers", "1", NULL});
+    struct outcome o = CLI(
+        &h, 30, "run", "--detach",
+        home_command(&h, "guarded", "\"n_trials\":1,", "",
+                     "if test $PARZEN_ATTEMPT = 1; then\n"
+                     "  echo $PPID >guardian\n"
+                     "  sh -c 'echo $$ >child;"
+                     " echo \"parzen: {\\\"step\\\": 0, \\\"value\\\": 1}\";"
+                     " sleep 9999; true'\n"
+                     "fi\n"
+                     "echo 'parzen: {\"value\": 5}'\n"));
+    ck_assert_msg(o.code == 0, "%s", o.err);
+    outcome_fini(&o);
+    ck_assert(home_wait(&h, "SELECT count(*) FROM parzen_epochs", 1, 20000));
+    pid_t child = pid_in(&h, "child");
+    ck_assert(home_is_alive(child));
+    ck_assert_int_eq(kill(pid_in(&h, "guardian"), SIGKILL), 0);
+    ck_assert(is_soon_gone(child));
+    ck_assert(home_wait(&h,
+                        "SELECT count(*) FROM parzen_trials JOIN trials USING"
+                        " (trial_id) WHERE state = 'COMPLETE' AND attempt = 2",
+                        1, 20000));
+    home_fini(&h);
+}
+END_TEST
+
+static bool is_soon_reaped(pid_t pid)
+{
+    for (int i = 0; i < 3000 && kill(pid, 0) == 0; i++) {
+        home_sleep_ms(20);
+    }
+    return kill(pid, 0) != 0;
+}
+
+/* Guardian and worker at once: none of them can do anything about what the
+ * command left, here in sessions of its own. */
+START_TEST(what_nobody_guards_is_the_daemons_to_end)
+{
+    struct home h;
+    pid_t worker[HOME_MAX_WORKERS];
+    home_init(&h);
+    home_start(&h, (const char *const[]){"--workers", "1", NULL});
+    struct outcome o = CLI(
+        &h, 30, "run", "--detach",
+        home_command(&h, "left", "\"n_trials\":1,", "",
+                     "if test $PARZEN_ATTEMPT = 1; then\n"
+                     "  echo $PPID >guardian\n"
+                     "  (setsid sh -c 'setsid sleep 9999 & echo $! >child;"
+                     " echo $$ >parent.new; mv parent.new parent; wait' &)\n"
+                     "  until test -e parent; do sleep 0.02; done\n"
+                     "  echo 'parzen: {\"step\": 0, \"value\": 1}'\n"
+                     "  sleep 9999\n"
+                     "fi\n"
+                     "echo 'parzen: {\"value\": 5}'\n"));
+    ck_assert_msg(o.code == 0, "%s", o.err);
+    outcome_fini(&o);
+    ck_assert(home_wait(&h, "SELECT count(*) FROM parzen_epochs", 1, 20000));
+    pid_t child = pid_in(&h, "child"), parent = pid_in(&h, "parent");
+    ck_assert(home_is_alive(child) && home_is_alive(parent));
+    ck_assert_int_eq(home_workers(&h, worker), 1);
+    ck_assert_int_eq(kill(worker[0], SIGSTOP), 0);
+    ck_assert_int_eq(kill(pid_in(&h, "guardian"), SIGKILL), 0);
+    ck_assert_int_eq(kill(worker[0], SIGKILL), 0);
+    ck_assert(is_soon_reaped(parent) && is_soon_reaped(child));
+    ck_assert(home_wait(&h,
+                        "SELECT count(*) FROM parzen_trials JOIN trials USING"
+                        " (trial_id) WHERE state = 'COMPLETE' AND attempt = 2",
+                        1, 20000));
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    home_fini(&h);
+}
+END_TEST
+
+/* A pause of the study: SIGTERM, and the trial is put back. */
+START_TEST(a_stopped_command_is_asked_to_end)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, (const char *const[]){"--workers", "1", NULL});
+    struct outcome o =
+        CLI(&h, 30, "run", "--detach",
+            home_command(&h, "asked", "\"n_trials\":1,", "",
+                         "trap 'echo asked >asked; exit 0' TERM\n"
+                         "echo 'parzen: {\"step\": 0, \"value\": 1}'\n"
+                         "while true; do sleep 0.05; done\n"));
+    outcome_fini(&o);
+    ck_assert(home_wait(&h, "SELECT count(*) FROM parzen_epochs", 1, 20000));
+    o = CLI(&h, 30, "stop", "asked", "--now");
+    ck_assert_msg(o.code == 0, "%s", o.err);
+    outcome_fini(&o);
+    ck_assert(home_wait(&h,
+                        "SELECT count(*) FROM trials WHERE state ="
+                        " 'WAITING'",
+                        1, 20000));
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_trials WHERE"
+                                    " cause = 'interrupted'"),
+                     1);
+    home_fini(&h);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("ends of commands");
+    TCase *t = tcase_create("ends");
+    tcase_set_timeout(t, 120);
+    tcase_add_test(t, an_interrupted_command_goes_on);
+    tcase_add_test(t, nothing_of_a_killed_command_is_left);
+    tcase_add_test(t, a_killed_guardian_is_not_the_commands_fault);
+    tcase_add_test(t, what_nobody_guards_is_the_daemons_to_end);
+    tcase_add_test(t, a_stopped_command_is_asked_to_end);
+    suite_add_tcase(s, t);
+    return s;
+}
