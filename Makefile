@@ -82,6 +82,8 @@ $(B)/lib/%.a:
 STRICT_ROOMS := core/base core/spec core/wire daemon
 strict = $(if $(filter $(addsuffix /%,$(STRICT_ROOMS)),$(1)),-Wconversion -Wno-sign-conversion)
 
+# Loops over all trials, for each suggestion: as vectors.
+$(B)/obj/daemon/search/%.o: CFLAGS_ALL += $(if $(SAN),,-O3)
 $(B)/obj/%_avx2.o: ISA := -mavx2 -mfma
 $(B)/obj/%_avx512.o: ISA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
 $(B)/obj/%_avx512bf16.o: ISA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mavx2 -mfma
