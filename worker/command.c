@@ -11,8 +11,10 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/base/utf8.h"
 #include "core/wire/msg.h"
 #include "worker/command_given.h"
+#include "worker/lines.h"
 #include "worker/process.h"
 #include "worker/quote.h"
 
@@ -33,7 +35,7 @@ enum {
     GRACE_MS = 10000, /* from SIGTERM to SIGKILL */
     GRACE_DROPPED_MS = 2000,
     MS_PER_REPORT = 2, /* more are a flood to the daemon (channel.h) */
-    LINE_MAX_BYTES = 64 << 10,
+    COMPLAINT_MAX = 300,
     STEP_END = 1000000000, /* the daemon ends who reports it (sched.h) */
     EXIT_INTERRUPTED = 130
 };
@@ -48,7 +50,8 @@ struct command {
     struct strings constraints; /* names */
 
     struct process process;
-    struct buf line; /* its beginning, so far */
+    struct lines said, complained; /* on standard output and error */
+    char complaint[COMPLAINT_MAX]; /* the last of the latter's lines */
     int64_t n_bytes;
     int64_t step; /* last reported, -1: none */
     double step_value;
@@ -186,7 +189,7 @@ static void take_constraints(struct command *c, const struct json *told)
     bool is_list =
         json_kind(told) == JSON_ARRAY || json_kind(told) == JSON_OBJECT;
     bool is_right = is_list && json_size(told) == (int)c->constraints.n;
-    buf_init(&values, LINE_MAX_BYTES);
+    buf_init(&values, LINES_MAX);
     for (size_t i = 0; is_right && i < c->constraints.n; i++) {
         double value = 0.0;
         const struct json *node = json_kind(told) == JSON_OBJECT
@@ -236,8 +239,9 @@ static void take_told(struct command *c, const struct json *told)
     }
 }
 
-static void take_line(struct command *c, const char *line)
+static void on_line(void *ctx, const char *line)
 {
+    struct command *c = ctx;
     static const char prefix[] = "parzen:";
     if (strncmp(line, prefix, strlen(prefix)) != 0) {
         return;
@@ -245,7 +249,7 @@ static void take_line(struct command *c, const char *line)
     struct buf text;
     struct json *told;
     struct err err;
-    buf_init(&text, 2 * LINE_MAX_BYTES);
+    buf_init(&text, 2 * LINES_MAX);
     quote_non_finite(line + strlen(prefix), &text);
     const char *json = text.data != NULL ? text.data : "";
     if (json_parse(json, strlen(json), &told, &err) != 0) {
@@ -262,50 +266,65 @@ static void take_line(struct command *c, const char *line)
     buf_fini(&text);
 }
 
-/* A line is in the log before it is read: what is said of it follows it. */
-static void take_bytes(struct command *c, const char *bytes, size_t n)
+static void on_complaint(void *ctx, const char *line)
 {
-    size_t n_printed = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (bytes[i] != '\n') {
-            buf_char(&c->line, bytes[i]);
-            continue;
-        }
-        fwrite(bytes + n_printed, 1, i + 1 - n_printed, stdout);
-        n_printed = i + 1;
-        if (!c->line.overflow && c->line.len > 0) {
-            take_line(c, c->line.data);
-        }
-        buf_reset(&c->line);
-    }
-    fwrite(bytes + n_printed, 1, n - n_printed, stdout);
-}
-
-/* What is there now; waits for it at most wait_ms. */
-static void read_output(struct command *c, int wait_ms)
-{
-    char bytes[16 << 10];
-    struct pollfd fds[2] = {{.fd = c->process.out_fd, .events = POLLIN},
-                            {.fd = c->process.status_fd, .events = POLLIN}};
-    if (poll(fds, 2, wait_ms) <= 0 || fds[0].revents == 0) {
+    struct command *c = ctx;
+    struct buf text;
+    if (line[strspn(line, " \t")] == '\0') {
         return;
     }
-    ssize_t n = read(c->process.out_fd, bytes, sizeof(bytes));
-    while (n > 0) {
-        take_bytes(c, bytes, (size_t)n);
-        c->n_bytes += n;
-        if (c->n_bytes > c->output_mb << 20) {
-            end_it(c, TRIAL_CAUSE_EXIT, "wrote more than objective.output_mb");
-        }
-        if (is_ahead(c) || c->cause != 0) {
-            break;
-        }
-        n = read(c->process.out_fd, bytes, sizeof(bytes));
+    buf_init(&text, 8 * LINES_MAX);
+    utf8_printable(&text, line, strlen(line));
+    size_t n = text.len < COMPLAINT_MAX ? text.len : COMPLAINT_MAX - 1;
+    n = utf8_valid_prefix(text.data, n);
+    memcpy(c->complaint, text.data, n);
+    c->complaint[n] = '\0';
+    buf_fini(&text);
+}
+
+static void count_bytes(struct command *c, size_t n)
+{
+    c->n_bytes += (int64_t)n;
+    if (c->n_bytes > c->output_mb << 20) {
+        end_it(c, TRIAL_CAUSE_EXIT, "wrote more than objective.output_mb");
     }
+}
+
+/* What is there now of one stream; false: it is over. */
+static bool read_stream(struct command *c, int fd, struct lines *lines,
+                        lines_taker *take)
+{
+    char bytes[16 << 10];
+    ssize_t n;
+    while ((n = read(fd, bytes, sizeof(bytes))) > 0) {
+        lines_add(lines, bytes, (size_t)n, take, c);
+        count_bytes(c, (size_t)n);
+        if (is_ahead(c) || c->cause != 0) {
+            return true;
+        }
+    }
+    return n < 0;
+}
+
+/* What is there now; waits for it at most wait_ms. What it said comes before
+ * what it complained of at the same time: it ends after that. */
+static void read_output(struct command *c, int wait_ms)
+{
+    struct pollfd fds[3] = {{.fd = c->process.status_fd, .events = POLLIN},
+                            {.fd = c->process.out_fd, .events = POLLIN},
+                            {.fd = c->process.err_fd, .events = POLLIN}};
+    if (poll(fds, 3, wait_ms) <= 0) {
+        return;
+    }
+    bool says = read_stream(c, fds[1].fd, &c->said, on_line);
+    bool complains = read_stream(c, fds[2].fd, &c->complained, on_complaint);
     fflush(stdout);
-    if (n == 0 && c->cause == 0 && !process_has_ended(&c->process)) {
-        /* it closed its output and goes on: only its end is waited for */
-        poll(&fds[1], 1, wait_ms);
+    if (!(says && complains) && c->cause == 0 &&
+        !process_has_ended(&c->process)) {
+        /* it closed one and goes on: that one would end each wait at once */
+        fds[1].fd = says ? fds[1].fd : -1;
+        fds[2].fd = complains ? fds[2].fd : -1;
+        poll(fds, 3, wait_ms);
     }
 }
 
@@ -364,7 +383,8 @@ static enum objective_turn say_done(struct command *c)
 static enum objective_turn say_ended(struct command *c)
 {
     int status = c->process.status;
-    char why[128];
+    char why[128 + COMPLAINT_MAX];
+    const char *comma = c->complaint[0] != '\0' ? ": " : "";
     if (c->is_stopping) {
         struct msg m = {.type = MSG_STOPPED, .stopped = {.id = c->id}};
         c->out.say(c->out.ctx, &m);
@@ -378,8 +398,9 @@ static enum objective_turn say_ended(struct command *c)
                           "the process that guards it was killed");
     }
     if (WIFSIGNALED(status)) {
-        snprintf(why, sizeof(why), "it was killed by signal %d (%s)",
-                 WTERMSIG(status), strsignal(WTERMSIG(status)));
+        snprintf(why, sizeof(why), "it was killed by signal %d (%s)%s%s",
+                 WTERMSIG(status), strsignal(WTERMSIG(status)), comma,
+                 c->complaint);
         return say_failed(c, TRIAL_CAUSE_SIGNAL, why);
     }
     int code = WEXITSTATUS(status);
@@ -387,7 +408,8 @@ static enum objective_turn say_ended(struct command *c)
         return say_failed(c, TRIAL_CAUSE_LOST, "it was interrupted (exit 130)");
     }
     if (code != 0) {
-        snprintf(why, sizeof(why), "it ended with exit code %d", code);
+        snprintf(why, sizeof(why), "it ended with exit code %d%s%s", code,
+                 comma, c->complaint);
         return say_failed(c, TRIAL_CAUSE_EXIT, why);
     }
     return say_done(c);
@@ -410,10 +432,9 @@ enum objective_turn command_step(void *job, int64_t mono_ms)
         read_output(c, 0); /* its last words */
     }
     if (c->process.has_ended && !is_ahead(c)) {
-        if (c->line.len > 0) {
-            take_bytes(c, "\n", 1); /* its last line, which it left open */
-            fflush(stdout);
-        }
+        lines_end(&c->said, on_line, c);
+        lines_end(&c->complained, on_complaint, c);
+        fflush(stdout);
         return say_ended(c);
     }
     check_limits(c, mono_ms);
@@ -435,7 +456,8 @@ void command_free(void *job)
 {
     struct command *c = job;
     process_fini(&c->process);
-    buf_fini(&c->line);
+    lines_fini(&c->said);
+    lines_fini(&c->complained);
     strings_fini(&c->constraints);
     free(c);
 }
@@ -471,7 +493,8 @@ static struct command *command_new(const struct objective_task *task)
          name != NULL; name = json_next(name)) {
         strings_add(&c->constraints, mem_strdup(json_string(name)));
     }
-    buf_init(&c->line, LINE_MAX_BYTES);
+    lines_init(&c->said);
+    lines_init(&c->complained);
     return c;
 }
 
@@ -519,7 +542,8 @@ int command_begin(const struct objective_task *task, void **job,
     free(checkpoints);
     free(params_file);
     if (rc != 0) {
-        buf_fini(&c->line);
+        lines_fini(&c->said);
+        lines_fini(&c->complained);
         strings_fini(&c->constraints);
         free(c);
         return rc;

@@ -78,7 +78,7 @@ static void complain(const char *what, const char *name)
 }
 
 static void NORETURN be_program(char *const *argv, char *const *envp,
-                                const char *directory, int out_fd)
+                                const char *directory, int out_fd, int err_fd)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -88,6 +88,7 @@ static void NORETURN be_program(char *const *argv, char *const *envp,
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setpgid(0, 0);
     dup2(out_fd, STDOUT_FILENO);
+    dup2(err_fd, STDERR_FILENO);
     if (directory[0] != '\0' && chdir(directory) != 0) {
         complain("chdir", directory);
         _exit(127);
@@ -133,7 +134,7 @@ static void NORETURN guard(pid_t program, int status_fd, const sigset_t *set)
 /* argv, envp, directory: the program's. */
 static void NORETURN be_guardian(pid_t worker, char *const *argv,
                                  char *const *envp, const char *directory,
-                                 int out_fd, int status_fd)
+                                 int out_fd, int err_fd, int status_fd)
 {
     sigset_t set;
     sigemptyset(&set);
@@ -149,7 +150,7 @@ static void NORETURN be_guardian(pid_t worker, char *const *argv,
     }
     pid_t program = fork();
     if (program == 0) {
-        be_program(argv, envp, directory, out_fd);
+        be_program(argv, envp, directory, out_fd, err_fd);
     }
     if (program < 0) {
         complain("fork", argv[0]);
@@ -175,42 +176,60 @@ static bool read_int(int fd, int *value)
     return n == (ssize_t)sizeof(*value);
 }
 
+enum { OUT, ERROR, STATUS, N_PIPES };
+
+static void close_ends(int pipes[N_PIPES][2], int n, int end)
+{
+    for (int i = 0; i < n; i++) {
+        close(pipes[i][end]);
+    }
+}
+
+static int make_pipes(int pipes[N_PIPES][2], struct err *err)
+{
+    for (int i = 0; i < N_PIPES; i++) {
+        if (pipe2(pipes[i], O_CLOEXEC) != 0) {
+            int rc = err_sys(err, errno, "pipe");
+            close_ends(pipes, i, 0);
+            close_ends(pipes, i, 1);
+            return rc;
+        }
+    }
+    return 0;
+}
+
 int process_start(char *const *argv, char *const *envp, const char *directory,
                   struct process *out, struct err *err)
 {
-    int output[2], status[2], program = 0;
-    if (pipe2(output, O_CLOEXEC) != 0) {
-        return err_sys(err, errno, "pipe");
-    }
-    if (pipe2(status, O_CLOEXEC) != 0) {
-        int rc = err_sys(err, errno, "pipe");
-        close(output[0]);
-        close(output[1]);
+    int pipes[N_PIPES][2], program = 0;
+    int rc = make_pipes(pipes, err);
+    if (rc != 0) {
         return rc;
     }
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     pid_t worker = getpid(), guardian = fork();
     if (guardian == 0) {
-        be_guardian(worker, argv, envp, directory, output[1], status[1]);
+        be_guardian(worker, argv, envp, directory, pipes[OUT][1],
+                    pipes[ERROR][1], pipes[STATUS][1]);
     }
     int fork_errno = errno;
-    close(output[1]);
-    close(status[1]);
-    if (guardian < 0 || !read_int(status[0], &program)) {
+    close_ends(pipes, N_PIPES, 1);
+    if (guardian < 0 || !read_int(pipes[STATUS][0], &program)) {
         if (guardian > 0) {
             waitpid(guardian, NULL, 0);
         }
-        close(output[0]);
-        close(status[0]);
+        close_ends(pipes, N_PIPES, 0);
         return err_set(err, ERR_UNREACHABLE, "no process can be made: %s",
                        strerror(guardian < 0 ? fork_errno : ECHILD));
     }
-    fcntl(output[0], F_SETFL, O_NONBLOCK);
-    fcntl(status[0], F_SETFL, O_NONBLOCK);
+    for (int i = 0; i < N_PIPES; i++) {
+        fcntl(pipes[i][0], F_SETFL, O_NONBLOCK);
+    }
     *out = (struct process){.group = program,
                             .guardian = guardian,
-                            .out_fd = output[0],
-                            .status_fd = status[0]};
+                            .out_fd = pipes[OUT][0],
+                            .err_fd = pipes[ERROR][0],
+                            .status_fd = pipes[STATUS][0]};
     return 0;
 }
 
@@ -301,5 +320,6 @@ void process_fini(struct process *p)
     }
     waitpid(p->guardian, NULL, 0);
     close(p->out_fd);
+    close(p->err_fd);
     close(p->status_fd);
 }

@@ -13,14 +13,14 @@
 struct process {
     pid_t group; /* the program's pid and process group */
     pid_t guardian;
-    int out_fd;    /* its standard output, not blocking */
-    int status_fd; /* the guardian's word */
+    int out_fd, err_fd; /* its standard output and error, not blocking */
+    int status_fd;      /* the guardian's word */
     bool has_ended;
     bool is_lost; /* ended because the guardian was killed: no status */
     int status;   /* of waitpid, once has_ended and not is_lost */
 };
 
-/* Borrows all. argv[0] is looked up in PATH. Standard error stays the worker's.
+/* Borrows all. argv[0] is looked up in PATH.
  * UNREACHABLE: the system makes no process now (fork); IO.
  */
 MUST_CHECK int process_start(char *const *argv, char *const *envp,

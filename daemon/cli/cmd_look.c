@@ -5,7 +5,6 @@
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/field.h"
 #include "daemon/cli/format.h"
-#include "daemon/cli/last_words.h"
 #include "daemon/cli/launch.h"
 #include "daemon/cli/summary.h"
 #include "daemon/cli/table.h"
@@ -217,33 +216,24 @@ static void put_preparation(struct table *t, const struct json *s)
     }
 }
 
-/* Why the last of its failed trials failed; of a command, which says it on its
- * own output, with its last line. */
+/* Why the last of its failed trials failed. */
 static void put_failure(struct cli *c, struct table *t, const struct json *s)
 {
-    const char *name = field_text(s, "name");
     struct json *reply;
     struct err ignored;
     if (field_int(field_get(s, "counts"), "FAIL", 0) == 0 ||
-        cli_study_call(c, "GET", name, "/trials?state=FAIL&limit=1", NULL,
-                       &reply, &ignored) != 0) {
+        cli_study_call(c, "GET", field_text(s, "name"),
+                       "/trials?state=FAIL&limit=1", NULL, &reply,
+                       &ignored) != 0) {
         return;
     }
     const struct json *trial = field_first(reply, "trials");
     const char *message = field_text(trial, "message");
-    int64_t number = field_int(trial, "number", -1);
-    struct buf line;
-    buf_init(&line, BUF_MAX_RESPONSE);
-    if (strcmp(field_text(s, "unit"), "step") == 0) {
-        last_words_line(c, name, number, &line);
-    }
     table_cell(t, TERM_DIM, "last failed");
-    table_cellf(t, TERM_BAD, "trial %" PRId64 ", %s%s%.*s%s%s", number,
-                field_text(trial, "cause"), message[0] != '\0' ? ": " : "",
-                (int)strcspn(message, "\n"), message,
-                line.len > 0 ? "; its last line: " : "",
-                line.len > 0 ? line.data : "");
-    buf_fini(&line);
+    table_cellf(t, TERM_BAD, "trial %" PRId64 ", %s%s%.*s",
+                field_int(trial, "number", -1), field_text(trial, "cause"),
+                message[0] != '\0' ? ": " : "", (int)strcspn(message, "\n"),
+                message);
     json_free(reply);
 }
 

@@ -59,38 +59,3 @@ void last_words_print(struct cli *c, const char *study, int64_t number)
     }
     buf_fini(&text);
 }
-
-static bool is_own(const char *line, size_t n, int64_t number)
-{
-    char verdict[64];
-    snprintf(verdict, sizeof(verdict), "trial %" PRId64 " failed:", number);
-    const char *const others[] = {"parzen:", "--- attempt ", verdict};
-    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
-        size_t len = strlen(others[i]);
-        if (n >= len && memcmp(line, others[i], len) == 0) {
-            return false;
-        }
-    }
-    return n > 0;
-}
-
-void last_words_line(struct cli *c, const char *study, int64_t number,
-                     struct buf *out)
-{
-    struct buf text;
-    struct err ignored;
-    buf_init(&text, BUF_MAX_RESPONSE);
-    if (last_words_get(c, study, number, SHOWN_BYTES, &text, &ignored) == 0) {
-        for (size_t end = text.len, from = end; end > 0; end = from) {
-            end -= text.data[end - 1] == '\n';
-            for (from = end; from > 0 && text.data[from - 1] != '\n';) {
-                from--;
-            }
-            if (is_own(text.data + from, end - from, number)) {
-                buf_add(out, text.data + from, end - from);
-                break;
-            }
-        }
-    }
-    buf_fini(&text);
-}

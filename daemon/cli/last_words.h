@@ -13,9 +13,5 @@ MUST_CHECK int last_words_get(struct cli *c, const char *study, int64_t number,
                               struct err *err);
 /* Print its last lines under a heading; nothing when there are none. */
 void last_words_print(struct cli *c, const char *study, int64_t number);
-/* Append the last line of a command's log that is its own: not what it told,
- * nor what its worker wrote. Nothing when there is none or no log. */
-void last_words_line(struct cli *c, const char *study, int64_t number,
-                     struct buf *out);
 
 #endif

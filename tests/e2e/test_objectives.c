@@ -180,14 +180,41 @@ START_TEST(the_status_says_why_a_trial_failed)
             "echo 'lr is too high' >&2\n"
             "exit 3\n"),
         1);
-    EXPECT(&h, 0,
-           "trial 0, exit: it ended with exit code 3; its last line: lr is "
-           "too high\n",
+    EXPECT(&h, 0, "trial 0, exit: it ended with exit code 3: lr is too high\n",
            "status", "why");
-    char *db = mem_printf("%s/parzen.db", h.state); /* which has no log */
-    EXPECT(&h, 0, "trial 0, exit: it ended with exit code 3\n", "status", "why",
-           "--db", db);
-    free(db);
+    EXPECT(&h, 0, "it ended with exit code 3: lr is too high", "show", "why",
+           "0");
+    home_fini(&h);
+}
+END_TEST
+
+/* A progress bar on standard error: of its states the last remains, and what
+ * is reported meanwhile counts. */
+START_TEST(lines_of_two_streams_stay_whole)
+{
+    static const char *const lines[] = {
+        "\nparzen: {\"step\": 1, \"value\": 2}\n", "\n100% |##|\n",
+        "\nwithout an end\n"};
+    struct home h;
+    home_init(&h);
+    home_start(&h, two_workers);
+    run(&h,
+        home_command(&h, "bar", "\"n_trials\":1,", "",
+                     "printf '  0%% |' >&2; printf '\\r 50%% |#' >&2\n"
+                     "echo 'parzen: {\"step\": 1, \"value\": 2}'\n"
+                     "printf '\\r100%% |##|\\n' >&2\n"
+                     "printf 'without an end'\n"),
+        0);
+    char *log = home_expect(&h, 0, NULL,
+                            (const char *const[]){"log", "bar", "0", NULL});
+    char *text = mem_printf("\n%s", log);
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        ck_assert_msg(strstr(text, lines[i]) != NULL, "%s", log);
+    }
+    ck_assert_msg(strstr(text, "50%") == NULL, "%s", log);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_epochs"), 1);
+    free(text);
+    free(log);
     home_fini(&h);
 }
 END_TEST
@@ -390,6 +417,7 @@ Suite *suite(void)
     tcase_add_test(t, a_function_is_searched);
     tcase_add_test(t, a_table_is_searched_until_it_is_exhausted);
     tcase_add_test(t, the_status_says_why_a_trial_failed);
+    tcase_add_test(t, lines_of_two_streams_stay_whole);
     tcase_add_test(t, a_commands_values_have_its_metrics_name);
     tcase_add_test(t, a_command_reports_and_is_given_its_parameters);
     tcase_add_loop_test(t, every_bad_end_has_its_cause, 0,
