@@ -11,6 +11,12 @@
 
 static int check_work(const struct spec *s, struct err *err)
 {
+    if (s->work.metric[0] != '\0' &&
+        space_find(&s->space, s->work.metric) >= 0) {
+        return err_set(err, ERR_INVALID,
+                       "objective.metric: '%s' is the name of a parameter",
+                       s->work.metric);
+    }
     static const char *const missing[] = {
         [SPEC_OBJECTIVE_TABLE] = "objective.path: missing: the table's file",
         [SPEC_OBJECTIVE_FUNCTION] = "objective.function: missing: its name",

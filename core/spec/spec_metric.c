@@ -38,6 +38,16 @@ int spec_read_metric_name(const struct json *node, struct spec *s,
                        "objective.metric: '%s' is what values are counted by",
                        name);
     }
+    static const char *const columns[] = {"trial", "number", "state",
+                                          "duration"};
+    for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
+        if (strcmp(name, columns[i]) == 0) {
+            return err_set(err, ERR_INVALID,
+                           "objective.metric: '%s' is another column of the "
+                           "list of trials",
+                           name);
+        }
+    }
     free(s->work.metric);
     s->work.metric = mem_strdup(name);
     return 0;

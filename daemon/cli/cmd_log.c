@@ -30,8 +30,7 @@ static void on_option(int key, const char *arg, struct argp_state *state,
                       void *ctx)
 {
     if (key == KEY_BYTES) {
-        *(int64_t *)ctx =
-            cli_number(state, "--bytes", arg, 1, BUF_MAX_RESPONSE);
+        *(int64_t *)ctx = cli_number(state, "bytes", arg, 1, BUF_MAX_RESPONSE);
     }
 }
 

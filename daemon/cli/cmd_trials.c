@@ -296,10 +296,16 @@ static int sign_of(const struct json *study, const struct trials_input *in)
     return falls != in->reverse ? -1 : 1;
 }
 
-static int list_trials(struct cli *c, const char *name,
-                       const struct trials_input *in, const struct json *study,
-                       struct err *err)
+/* The value's column has the metric's name. */
+static const char *column_of(const struct json *study, const char *sort)
 {
+    return strcmp(sort, field_text(study, "metric")) == 0 ? "value" : sort;
+}
+
+static int list_trials(struct cli *c, const char *name, struct trials_input *in,
+                       const struct json *study, struct err *err)
+{
+    in->sort = column_of(study, in->sort);
     char rest[64] = "/trials";
     struct json *reply;
     int rc = check_sort(study, in->sort, err);

@@ -139,6 +139,8 @@ START_TEST(a_commands_values_have_its_metrics_name)
     home_kill_daemon(&h); /* the next one knows it, too */
     home_start(&h, two_workers);
     EXPECT(&h, 0, "trial  state         f1  step", "trials", "m");
+    EXPECT(&h, 0, "trial  state         f1  step", "trials", "m", "--sort",
+           "f1");
     EXPECT(&h, 0, "step      f1\n   1  2.0000", "show", "m", "0");
     EXPECT(&h, 0, "\"metric\":\"f1\"", "--json", "status", "m");
     ck_assert_int_eq(
