@@ -9,7 +9,6 @@
 #include "daemon/store.h"
 #include "tests/lib/fix_store.h"
 
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,17 +23,6 @@ static void setup(void)
 static void teardown(void)
 {
     fix_store_fini(&fix);
-}
-
-/* Run SQL on the closed file, by a connection without our protections. */
-static void tamper(const char *sql)
-{
-    sqlite3 *db;
-    char *error = NULL;
-    ck_assert_int_eq(sqlite3_open(fix.path, &db), SQLITE_OK);
-    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &error) == SQLITE_OK,
-                  "%s: %s", sql, error);
-    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
 }
 
 static int check(char **said)
@@ -165,7 +153,7 @@ START_TEST(test_the_doctor_finds)
     life_with_file(&path);
     store_close(fix.store);
     fix.store = NULL;
-    tamper(ILLS[_i].sql);
+    fix_store_tamper(fix.path, ILLS[_i].sql);
     ck_assert_msg(store_open_readonly(fix.path, &fix.store, &err) == 0, "%s",
                   err.msg);
     int n = check(&said);

@@ -60,17 +60,6 @@ static void teardown(void)
     fix_store_fini(&fix);
 }
 
-/* By a connection without our protections. */
-static void tamper(const char *sql)
-{
-    sqlite3 *db;
-    char *error = NULL;
-    ck_assert_int_eq(sqlite3_open(fix.path, &db), SQLITE_OK);
-    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &error) == SQLITE_OK,
-                  "%s: %s", sql, error);
-    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
-}
-
 static int load(struct err *err)
 {
     struct mirror *m = mirror_new(1);
@@ -164,7 +153,7 @@ START_TEST(test_other_changes)
     struct err err;
     store_close(fix.store);
     fix.store = NULL;
-    tamper(CHANGES[_i].sql);
+    fix_store_tamper(fix.path, CHANGES[_i].sql);
     ck_assert_msg(store_open(fix.path, &fix.store, &err) == 0, "%s", err.msg);
     ck_assert_int_eq(load(&err), ERR_CORRUPT);
     ck_assert_msg(strstr(err.msg, CHANGES[_i].says) != NULL, "%s", err.msg);
@@ -183,7 +172,8 @@ START_TEST(test_one_decision)
     fix_store_finish(&fix, &a, 1, 1, TRIAL_PRUNED, NAN)->end.best_epoch = 0;
     fix_store_must(&fix, &a);
     ck_assert_msg(load(&err) == 0, "%s", err.msg);
-    tamper("UPDATE parzen_epochs SET attempt = 2 WHERE trial_id = 2");
+    fix_store_tamper(fix.path,
+                     "UPDATE parzen_epochs SET attempt = 2 WHERE trial_id = 2");
     ck_assert_int_eq(load(&err), ERR_CORRUPT);
 }
 END_TEST
@@ -209,7 +199,7 @@ START_TEST(test_retry)
     fix_store_finish(&fix, &a, 1, 0, TRIAL_COMPLETE, 0.5);
     fix_store_must(&fix, &a);
     fix_store_expect_equal(&fix);
-    tamper("UPDATE trial_values SET value = 0.25");
+    fix_store_tamper(fix.path, "UPDATE trial_values SET value = 0.25");
     ck_assert_int_eq(load(&err), ERR_CORRUPT);
 }
 END_TEST
@@ -249,14 +239,16 @@ END_TEST
 START_TEST(test_they_are_given_one)
 {
     struct err err;
-    tamper("UPDATE parzen_trials SET end_digest = NULL, params_digest = NULL,"
-           " reports_digest = NULL, constraints_digest = NULL;"
-           "UPDATE trial_values SET value = 0.5");
+    fix_store_tamper(
+        fix.path,
+        "UPDATE parzen_trials SET end_digest = NULL, params_digest = NULL,"
+        " reports_digest = NULL, constraints_digest = NULL;"
+        "UPDATE trial_values SET value = 0.5");
     struct mirror *m = fix_store_load(&fix);
     ck_assert_msg(store_give_digests(fix.store, m, &err) == 0, "%s", err.msg);
     mirror_free(m);
     ck_assert_msg(load(&err) == 0, "%s", err.msg);
-    tamper("UPDATE trial_values SET value = 0.25");
+    fix_store_tamper(fix.path, "UPDATE trial_values SET value = 0.25");
     ck_assert_int_eq(load(&err), ERR_CORRUPT);
 }
 END_TEST

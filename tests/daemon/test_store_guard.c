@@ -133,14 +133,6 @@ static int64_t ask(const char *sql)
     return n;
 }
 
-static void tamper(const char *sql)
-{
-    sqlite3 *db;
-    ck_assert_int_eq(sqlite3_open(fix.path, &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-}
-
 /* --- what is missing ------------------------------------------------------ */
 
 START_TEST(a_lost_wal_is_noticed)
@@ -321,7 +313,8 @@ START_TEST(a_life_that_is_over_adopts_nothing)
     fix_store_must(&fix, &a);
     paused = fix.store;
     ck_assert_msg(store_open(fix.path, &fix.store, &err) == 0, "%s", err.msg);
-    tamper("INSERT INTO trials VALUES (1, 0, 1, 'WAITING', NULL, NULL)");
+    fix_store_tamper(
+        fix.path, "INSERT INTO trials VALUES (1, 0, 1, 'WAITING', NULL, NULL)");
     ck_assert_int_eq(store_adopt_trials(paused, &err), ERR_CONFLICT);
     ck_assert_msg(strstr(err.msg, "another daemon") != NULL, "%s", err.msg);
     ck_assert_int_eq(ask("SELECT count(*) FROM parzen_trials"), 0);
@@ -438,16 +431,16 @@ START_TEST(rows_are_verified_after_a_kill)
 {
     struct err err;
     work_and_die(40);
-    tamper("UPDATE parzen_attempts SET life = life + 7");
+    fix_store_tamper(fix.path, "UPDATE parzen_attempts SET life = life + 7");
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(open_and_verify(&err), ERR_CORRUPT);
         ck_assert_msg(strstr(err.msg, "which is still to come") != NULL, "%s",
                       err.msg);
         ck_assert_msg(strstr(err.msg, fix.path) != NULL, "%s", err.msg);
     }
-    tamper("UPDATE parzen_attempts SET life = life - 7");
+    fix_store_tamper(fix.path, "UPDATE parzen_attempts SET life = life - 7");
     ck_assert_msg(open_and_verify(&err) == 0, "%s", err.msg);
-    tamper("UPDATE parzen_attempts SET life = life + 7");
+    fix_store_tamper(fix.path, "UPDATE parzen_attempts SET life = life + 7");
     ck_assert_msg(open_and_verify(&err) == 0, "%s", err.msg);
 }
 END_TEST

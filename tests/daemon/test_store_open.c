@@ -31,17 +31,6 @@ static void teardown(void)
     fix_store_fini(&fix);
 }
 
-/* Run SQL on the closed file, by a connection without our protections. */
-static void tamper(const char *sql)
-{
-    sqlite3 *db;
-    char *error = NULL;
-    ck_assert_int_eq(sqlite3_open(fix.path, &db), SQLITE_OK);
-    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &error) == SQLITE_OK,
-                  "%s: %s", sql, error);
-    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
-}
-
 static void put_file(const void *bytes, size_t n)
 {
     struct err err;
@@ -75,9 +64,9 @@ END_TEST
 
 START_TEST(test_another_programs_database)
 {
-    tamper("CREATE TABLE bookmarks (url TEXT)");
+    fix_store_tamper(fix.path, "CREATE TABLE bookmarks (url TEXT)");
     expect_refused(ERR_INVALID, "another program");
-    tamper("PRAGMA application_id = 7");
+    fix_store_tamper(fix.path, "PRAGMA application_id = 7");
     expect_refused(ERR_INVALID, "another program");
 }
 END_TEST
@@ -88,7 +77,7 @@ START_TEST(test_a_newer_schema)
     ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
     store_close(fix.store);
     fix.store = NULL;
-    tamper("PRAGMA user_version = 99");
+    fix_store_tamper(fix.path, "PRAGMA user_version = 99");
     expect_refused(ERR_INVALID, "newer version");
 }
 END_TEST
@@ -251,10 +240,12 @@ START_TEST(test_optuna_enqueues_into_our_study)
     fix_store_must(&fix, &a);
     store_close(fix.store);
     fix.store = NULL;
-    tamper("INSERT INTO trials VALUES (2, 1, 1, 'WAITING', NULL, NULL);"
-           "INSERT INTO trial_system_attributes (trial_id, key, value_json)"
-           " VALUES (2, 'fixed_params', '{\"lr\": 0.001, \"emb_dim\": 256,"
-           " \"unknown\": 1, \"mask\": \"no such\"}')");
+    fix_store_tamper(
+        fix.path,
+        "INSERT INTO trials VALUES (2, 1, 1, 'WAITING', NULL, NULL);"
+        "INSERT INTO trial_system_attributes (trial_id, key, value_json)"
+        " VALUES (2, 'fixed_params', '{\"lr\": 0.001, \"emb_dim\": 256,"
+        " \"unknown\": 1, \"mask\": \"no such\"}')");
     ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
     mirror_free(fix.mirror);
     fix.mirror = fix_store_load(&fix);
@@ -288,10 +279,11 @@ START_TEST(test_optuna_leaves_a_begun_trial_in_our_study)
     fix_store_must(&fix, &a);
     store_close(fix.store);
     fix.store = NULL;
-    tamper("INSERT INTO trials VALUES (2, 1, 1, 'WAITING', NULL, NULL);"
-           "INSERT INTO trial_params (trial_id, param_name, param_value,"
-           " distribution_json) SELECT 2, param_name, param_value,"
-           " distribution_json FROM trial_params WHERE trial_id = 1");
+    fix_store_tamper(
+        fix.path, "INSERT INTO trials VALUES (2, 1, 1, 'WAITING', NULL, NULL);"
+                  "INSERT INTO trial_params (trial_id, param_name, param_value,"
+                  " distribution_json) SELECT 2, param_name, param_value,"
+                  " distribution_json FROM trial_params WHERE trial_id = 1");
     ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
     mirror_free(fix.mirror);
     fix.mirror = fix_store_load(&fix);
@@ -475,7 +467,7 @@ START_TEST(test_the_last_id_is_refused)
     fix_store_must(&fix, &a);
     store_close(fix.store);
     fix.store = NULL;
-    tamper(LAST[_i]);
+    fix_store_tamper(fix.path, LAST[_i]);
     ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
     struct mirror *m = mirror_new(1);
     ck_assert_int_eq(store_load(fix.store, m, &err), ERR_CORRUPT);
@@ -512,7 +504,7 @@ START_TEST(test_a_key_that_is_no_integer)
     fix_store_must(&fix, &a);
     store_close(fix.store);
     fix.store = NULL;
-    tamper(keys[_i].sql);
+    fix_store_tamper(fix.path, keys[_i].sql);
     ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
     struct mirror *m = mirror_new(1);
     ck_assert_int_eq(store_load(fix.store, m, &err), ERR_CORRUPT);

@@ -11,13 +11,6 @@
 
 static const char *const two_workers[] = {"--workers", "2", NULL};
 
-static void run(const struct home *h, const char *config, int code)
-{
-    struct outcome o = CLI(h, 60, "run", config);
-    ck_assert_msg(o.code == code, "%d: %s", o.code, o.err);
-    outcome_fini(&o);
-}
-
 /* Its log tells its attempts apart: what stands before the second's first
  * line, and that nothing does before the first's. */
 static void check_log_of_two(const struct home *h)
@@ -39,7 +32,8 @@ START_TEST(an_interrupted_command_goes_on)
     struct home h;
     home_init(&h);
     home_start(&h, two_workers);
-    run(&h,
+    home_run(
+        &h,
         home_command(&h, "again", "\"n_trials\":1,", "",
                      "cd $PARZEN_CHECKPOINT_DIR\n"
                      "echo try $PARZEN_ATTEMPT\n"

@@ -11,19 +11,13 @@
 
 static const char *const two_workers[] = {"--workers", "2", NULL};
 
-static void run(const struct home *h, const char *config, int code)
-{
-    struct outcome o = CLI(h, 60, "run", config);
-    ck_assert_msg(o.code == code, "%d: %s", o.code, o.err);
-    outcome_fini(&o);
-}
-
 START_TEST(a_function_is_searched)
 {
     struct home h;
     home_init(&h);
     home_start(&h, two_workers);
-    run(&h,
+    home_run(
+        &h,
         home_file(&h, "f.json",
                   "{\"study\":\"f\",\"n_trials\":40,\"objective\":{\"type\":"
                   "\"function\",\"function\":\"branin\"},\"params\":{"
@@ -47,7 +41,8 @@ START_TEST(a_table_is_searched_until_it_is_exhausted)
                     "{\"space\":[{\"name\":\"op\",\"values\":[\"p\",\"q\"]},"
                     "{\"name\":\"n\",\"values\":[10,20,30]}],"
                     "\"values\":[6,5,4,3,2,1]}");
-    run(&h,
+    home_run(
+        &h,
         home_file(&h, "t.json",
                   "{\"study\":\"t\",\"n_trials\":50,\"workers\":2,"
                   "\"sampler\":{\"type\":\"tpe\",\"duplicates\":\"avoid\"},"
@@ -67,7 +62,8 @@ START_TEST(a_table_is_searched_until_it_is_exhausted)
     (void)home_file(&h, "table.json",
                     "{\"space\":[{\"name\":\"op\",\"values\":[\"p\"]}],"
                     "\"values\":[17]}");
-    run(&h,
+    home_run(
+        &h,
         home_file(&h, "u.json",
                   "{\"study\":\"u\",\"n_trials\":1,"
                   "\"objective\":{\"type\":\"table\",\"path\":\"table.json\"},"
@@ -85,7 +81,8 @@ START_TEST(a_command_reports_and_is_given_its_parameters)
     struct home h;
     home_init(&h);
     home_start(&h, two_workers);
-    run(&h,
+    home_run(
+        &h,
         home_command(&h, "c", "\"n_trials\":6,", "\"direction\":\"maximize\",",
                      "test \"$1\" = \"$PARZEN_PARAM_x\" || exit 3\n"
                      "grep -q \"\\\"x\\\":$1\" $PARZEN_PARAMS_FILE || exit 4\n"
@@ -174,14 +171,15 @@ START_TEST(the_status_says_why_a_trial_failed)
     struct home h;
     home_init(&h);
     home_start(&h, two_workers);
-    run(&h,
-        home_command(
-            &h, "why",
-            "\"n_trials\":2,\"workers\":1,\"stop\":{\"max_failures\":1},", "",
-            "echo 'parzen: {\"step\": 1, \"value\": 2}'\n"
-            "echo 'lr is too high' >&2\n"
-            "exit 3\n"),
-        1);
+    home_run(&h,
+             home_command(
+                 &h, "why",
+                 "\"n_trials\":2,\"workers\":1,\"stop\":{\"max_failures\":1},",
+                 "",
+                 "echo 'parzen: {\"step\": 1, \"value\": 2}'\n"
+                 "echo 'lr is too high' >&2\n"
+                 "exit 3\n"),
+             1);
     EXPECT(&h, 0, "trial 0, exit: it ended with exit code 3: lr is too high\n",
            "status", "why");
     EXPECT(&h, 0, "it ended with exit code 3: lr is too high", "show", "why",
@@ -200,13 +198,13 @@ START_TEST(lines_of_two_streams_stay_whole)
     struct home h;
     home_init(&h);
     home_start(&h, two_workers);
-    run(&h,
-        home_command(&h, "bar", "\"n_trials\":1,", "",
-                     "printf '  0%% |' >&2; printf '\\r 50%% |#' >&2\n"
-                     "echo 'parzen: {\"step\": 1, \"value\": 2}'\n"
-                     "printf '\\r100%% |##|\\n' >&2\n"
-                     "printf 'without an end'\n"),
-        0);
+    home_run(&h,
+             home_command(&h, "bar", "\"n_trials\":1,", "",
+                          "printf '  0%% |' >&2; printf '\\r 50%% |#' >&2\n"
+                          "echo 'parzen: {\"step\": 1, \"value\": 2}'\n"
+                          "printf '\\r100%% |##|\\n' >&2\n"
+                          "printf 'without an end'\n"),
+             0);
     char *log = home_expect(&h, 0, NULL,
                             (const char *const[]){"log", "bar", "0", NULL});
     char *text = mem_printf("\n%s", log);
@@ -227,12 +225,12 @@ START_TEST(every_bad_end_has_its_cause)
     char sql[160];
     home_init(&h);
     home_start(&h, two_workers);
-    run(&h,
-        home_command(&h, "bad",
-                     "\"n_trials\":2,\"stop\":{\"max_failures\":1},"
-                     "\"workers\":1,",
-                     ENDS[_i].limits, ENDS[_i].script),
-        1);
+    home_run(&h,
+             home_command(&h, "bad",
+                          "\"n_trials\":2,\"stop\":{\"max_failures\":1},"
+                          "\"workers\":1,",
+                          ENDS[_i].limits, ENDS[_i].script),
+             1);
     snprintf(sql, sizeof(sql),
              "SELECT count(*) FROM parzen_trials WHERE cause = '%s' AND"
              " attempt = 1",
@@ -354,11 +352,11 @@ START_TEST(a_command_may_tell_fast)
     struct home h;
     home_init(&h);
     home_start(&h, two_workers);
-    run(&h,
-        home_command(
-            &h, "fast", "\"n_trials\":1,", "",
-            "seq -f 'parzen: {\"step\": %.0f, \"value\": 1}' 1 10000\n"),
-        0);
+    home_run(&h,
+             home_command(
+                 &h, "fast", "\"n_trials\":1,", "",
+                 "seq -f 'parzen: {\"step\": %.0f, \"value\": 1}' 1 10000\n"),
+             0);
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_trials JOIN"
                                     " trial_intermediate_values USING"
                                     " (trial_id) WHERE attempt = 1"),
@@ -374,14 +372,14 @@ START_TEST(steps_ascend)
     struct home h;
     home_init(&h);
     home_start(&h, two_workers);
-    run(&h,
-        home_command(&h, "down", "\"n_trials\":1,", "",
-                     "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
-                     "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
-                     "echo 'parzen: {\"step\": 2, \"value\": 5}'\n"
-                     "echo 'parzen: {\"step\": 3, \"value\": 6}'\n"
-                     "printf 'parzen: {\"step\": 1, \"value\": 4}'\n"),
-        0);
+    home_run(&h,
+             home_command(&h, "down", "\"n_trials\":1,", "",
+                          "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
+                          "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
+                          "echo 'parzen: {\"step\": 2, \"value\": 5}'\n"
+                          "echo 'parzen: {\"step\": 3, \"value\": 6}'\n"
+                          "printf 'parzen: {\"step\": 1, \"value\": 4}'\n"),
+             0);
     char *log = home_expect(&h, 0, NULL,
                             (const char *const[]){"log", "down", "0", NULL});
     const char *says =
@@ -391,18 +389,18 @@ START_TEST(steps_ascend)
     ck_assert_ptr_null(strstr(strstr(log, "is ignored") + 1, "is ignored"));
     free(log);
     EXPECT(&h, 0, "7", "best", "down");
-    run(&h,
-        home_command(&h, "open", "\"n_trials\":1,", "",
-                     "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
-                     "printf 'parzen: {\"step\": 1, \"value\": 4}'\n"),
-        0);
+    home_run(&h,
+             home_command(&h, "open", "\"n_trials\":1,", "",
+                          "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
+                          "printf 'parzen: {\"step\": 1, \"value\": 4}'\n"),
+             0);
     EXPECT(&h, 0, "\"value\": 4}\ntrial 0: step 1 is ignored", "log", "open",
            "0");
-    run(&h,
-        home_command(&h, "same", "\"n_trials\":1,", "",
-                     "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
-                     "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"),
-        0);
+    home_run(&h,
+             home_command(&h, "same", "\"n_trials\":1,", "",
+                          "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"
+                          "echo 'parzen: {\"step\": 3, \"value\": 7}'\n"),
+             0);
     log = home_expect(&h, 0, NULL,
                       (const char *const[]){"log", "same", "0", NULL});
     ck_assert_ptr_null(strstr(log, "is ignored"));

@@ -1,11 +1,11 @@
 /* A study's life by the command line, with the real programs. */
 #include "core/base/mem.h"
+#include "tests/lib/fix_store.h"
 #include "tests/lib/home_study.h"
 #include "tests/lib/test_main.h"
 
 #include <dirent.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -347,13 +347,7 @@ END_TEST
 static void tamper(const char *sql)
 {
     char *path = mem_printf("%s/parzen.db", h.state);
-    char *error = NULL;
-    sqlite3 *db;
-    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-    sqlite3_busy_timeout(db, 5000);
-    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &error) == SQLITE_OK,
-                  "%s: %s", sql, error);
-    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+    fix_store_tamper(path, sql);
     free(path);
 }
 

@@ -8,6 +8,7 @@
 
 #include <check.h>
 #include <math.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,17 @@ void fix_store_folder(struct fix_store *f, uint32_t seed)
     snprintf(f->path, sizeof(f->path), "%s/parzen.db", f->dir);
     rng_mt19937(&f->rng, seed);
     f->mirror = mirror_new(1);
+}
+
+void fix_store_tamper(const char *path, const char *sql)
+{
+    sqlite3 *db;
+    char *error = NULL;
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &error) == SQLITE_OK,
+                  "%s: %s", sql, error);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
 }
 
 void fix_store_init(struct fix_store *f, uint32_t seed)

@@ -27,6 +27,8 @@ void fix_store_reopen(struct fix_store *f);
 int fix_store_do(struct fix_store *f, struct actions *a, struct err *err);
 /* The same, which must work. */
 void fix_store_must(struct fix_store *f, struct actions *a);
+/* Run SQL on a database's file by a connection without our protections. */
+void fix_store_tamper(const char *path, const char *sql);
 /* Have the store refuse an action, and with it its whole open transaction. */
 void fix_store_refuse(struct store *s, const struct mirror *m);
 /* Load into a fresh mirror and compare with the one in memory. */

@@ -335,3 +335,10 @@ const char *home_command(const struct home *h, const char *name,
     free(json);
     return path;
 }
+
+void home_run(const struct home *h, const char *config_path, int code)
+{
+    struct outcome o = CLI(h, 60, "run", config_path);
+    ck_assert_msg(o.code == code, "%d: %s", o.code, o.err);
+    outcome_fini(&o);
+}

@@ -39,6 +39,8 @@ char *home_expect(const struct home *h, int code, const char *says,
 /* $NAME as a number, for repetitions and seeds. */
 long home_env(const char *name, long absent);
 
+/* `parzen run CONFIG`, which must end with this code. */
+void home_run(const struct home *h, const char *config_path, int code);
 /* The path of the config of a study of one command; the script is what `sh`
  * runs, with {x}. members and limits: more of the config and of its objective,
  * each with a comma behind it, or empty. */
