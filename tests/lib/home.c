@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -94,12 +95,21 @@ static int exit_code(int status)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* By an answer: a killed daemon's socket still takes connections while a child
+ * that it was about to start has a copy of it. */
 bool home_answers(const struct home *h)
 {
+    static const char ask[] = "GET /api/v1/health HTTP/1.1\r\nHost: localhost"
+                              "\r\nConnection: close\r\n\r\n";
+    const struct timeval patient = {.tv_sec = 10};
     struct sockaddr_un to = {.sun_family = AF_UNIX};
+    char first;
     snprintf(to.sun_path, sizeof(to.sun_path), "%.90s/sock", h->state);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool ok = connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patient, sizeof(patient));
+    bool ok = connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
+              send(fd, ask, sizeof(ask) - 1, MSG_NOSIGNAL) > 0 &&
+              recv(fd, &first, 1, 0) == 1;
     close(fd);
     return ok;
 }

@@ -34,7 +34,7 @@ int home_start_fails(struct home *h, const char *const *args, char **err);
 void home_kill_daemon(struct home *h);
 /* SIGTERM and reap; returns the exit code. */
 int home_stop_daemon(struct home *h);
-bool home_answers(const struct home *h); /* connect to STATE/sock works */
+bool home_answers(const struct home *h); /* a request, on STATE/sock */
 
 /* Pids of the daemon's live workers; returns how many. */
 int home_workers(const struct home *h, pid_t pids[HOME_MAX_WORKERS]);
