@@ -369,9 +369,10 @@ static char *end_fault(const struct turn *t, const struct event *e,
     int64_t best = e->done.best_epoch;
     if (e->kind == EVENT_DONE && trial != NULL &&
         (best < -1 || best >= max_epochs_of(s, trial))) {
+        bool from_1 = study_counts_epochs(s) && best < INT64_MAX;
         return mem_printf("done with %s %" PRId64 " as its best",
                           study_counts_epochs(s) ? "epoch" : "step",
-                          best + study_counts_epochs(s));
+                          best + from_1);
     }
     return NULL;
 }
