@@ -5,6 +5,7 @@
  * store is closed, the loop runs empty. A second signal ends it at once: that
  * is safe too, only slower to resume. */
 #include "core/base/log.h"
+#include "core/base/mem.h"
 #include "daemon/api.h"
 #include "daemon/check.h"
 #include "daemon/daemon.h"
@@ -161,6 +162,7 @@ static void settle_in(void)
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error, not an end */
     umask(077);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    mem_keep(); /* suggestions' */
 }
 
 static void watch_signals(struct program *p)

@@ -1,5 +1,9 @@
 #include "core/base/mem.h"
 
+#include <features.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,4 +96,13 @@ void *mem_try_grow(void *p, size_t n, size_t size)
         return NULL;
     }
     return realloc(p, bytes != 0 ? bytes : 1);
+}
+
+void mem_keep(void)
+{
+#ifdef __GLIBC__
+    enum { KEPT = 32 << 20 }; /* the largest that both take */
+    mallopt(M_TRIM_THRESHOLD, KEPT);
+    mallopt(M_MMAP_THRESHOLD, KEPT);
+#endif
 }

@@ -20,6 +20,11 @@ void *mem_try(size_t n, size_t size);         /* zeroed; may be NULL */
 void *mem_try_aligned(size_t n, size_t size); /* 64-byte aligned, zeroed */
 void *mem_try_grow(void *p, size_t n, size_t size); /* realloc; NULL: p stays */
 
+/* From now on what is freed stays with the process, up to 32 MiB, for what is
+ * taken next: large memory that comes and goes, all alike, is not given back
+ * and cleared again page by page. */
+void mem_keep(void);
+
 /* a * b in *out; false on overflow. */
 MUST_CHECK bool mem_mul(size_t a, size_t b, size_t *out);
 

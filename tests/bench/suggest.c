@@ -152,6 +152,7 @@ int main(int argc, char **argv)
             return 2;
         }
     }
+    mem_keep(); /* as parzend does */
     measure(n, (size_t)n_params);
     return EXIT_SUCCESS;
 }
