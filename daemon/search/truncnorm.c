@@ -67,19 +67,53 @@ double truncnorm_log_mass(double a, double b)
     return log1p(-below - above);
 }
 
-/* Of the logarithm of a probability, to 4.5e-4 where that is above e^-40: a
- * ratio of polynomials (Abramowitz and Stegun, 26.2.23); farther out the tail's
+/* Of the logarithm of a probability: ratios of polynomials with a relative
+ * error below 1.2e-9 (P. J. Acklam, "An algorithm for computing the inverse
+ * normal cumulative distribution function", 2003); far out the tail's
  * asymptote. */
+static double guess_low(double log_p)
+{
+    double q = sqrt(-2.0 * log_p);
+    double num = -7.784894002430293e-03;
+    num = num * q - 3.223964580411365e-01;
+    num = num * q - 2.400758277161838e+00;
+    num = num * q - 2.549732539343734e+00;
+    num = num * q + 4.374664141464968e+00;
+    num = num * q + 2.938163982698783e+00;
+    double den = 7.784695709041462e-03;
+    den = den * q + 3.224671290700398e-01;
+    den = den * q + 2.445134137142996e+00;
+    den = den * q + 3.754408661907416e+00;
+    return num / (den * q + 1.0);
+}
+
+static double guess_middle(double p)
+{
+    double q = p - 0.5, r = q * q;
+    double num = -3.969683028665376e+01;
+    num = num * r + 2.209460984245205e+02;
+    num = num * r - 2.759285104469687e+02;
+    num = num * r + 1.383577518672690e+02;
+    num = num * r - 3.066479806614716e+01;
+    num = num * r + 2.506628277459239e+00;
+    double den = -5.447609879822406e+01;
+    den = den * r + 1.615858368580409e+02;
+    den = den * r - 1.556989798598866e+02;
+    den = den * r + 6.680131188771972e+01;
+    den = den * r - 1.328068155288572e+01;
+    return num * q / (den * r + 1.0);
+}
+
 static double guess_ndtri(double log_p)
 {
-    if (log_p < -40.0) {
+    const double low = 0.02425;
+    if (log_p < -300.0) {
         return -sqrt(-2.0 * (log_p + LN_SQRT_2PI));
     }
-    bool is_low = log_p < -M_LN2;
-    double t = sqrt(-2.0 * (is_low ? log_p : log1p(-exp(log_p))));
-    double x = t - (2.515517 + t * (0.802853 + t * 0.010328)) /
-                       (1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
-    return is_low ? -x : x;
+    double p = exp(log_p);
+    return p < low         ? guess_low(log_p)
+           : p > 1.0 - low ? -guess_low(log1p(-p))
+                           : guess_middle(p);
 }
 
 /* Newton's method on ln Phi. Close to y = 0 the mirrored problem is the
