@@ -177,21 +177,25 @@ static struct parzen_rows select_part(const struct tpe *t, enum part part,
         has_state[s] = is_in(t, part, (enum trial_state)s);
     }
     const uint8_t *state = history_states(t->history);
-    size_t n_trials = (size_t)history_n_trials(t->history);
-    size_t n = 0, n_out = 0, next_below = 0;
+    size_t n_trials = (size_t)history_n_trials(t->history), n = 0, n_out = 0;
     /* one number more is written than counts */
     uint32_t *in = mem_grow(NULL, 3 * (n_trials + 1), sizeof(*in));
     uint32_t *place = in + n_trials + 1, *out = place + n_trials + 1;
     for (size_t i = 0; i < n_trials; i++) {
-        bool is_below = next_below < t->n_below && t->below[next_below] == i;
-        next_below += is_below;
-        bool is_out = (part == PART_ABOVE && is_below) ||
-                      (int64_t)i == t->self || !is_observed[i] ||
-                      !has_state[state[i]];
-        place[i] = is_out ? UINT32_MAX : (uint32_t)n;
+        place[i] = is_observed[i] & has_state[state[i]];
+    }
+    for (size_t i = 0; i < t->n_below && part == PART_ABOVE; i++) {
+        place[t->below[i]] = 0;
+    }
+    if (t->self >= 0 && (size_t)t->self < n_trials) {
+        place[t->self] = 0;
+    }
+    for (size_t i = 0; i < n_trials; i++) {
+        uint32_t is_taken = place[i];
+        place[i] = is_taken != 0 ? (uint32_t)n : UINT32_MAX;
         in[n] = out[n_out] = (uint32_t)i;
-        n += !is_out;
-        n_out += is_out;
+        n += is_taken;
+        n_out += 1 - is_taken;
     }
     *number = in;
     return (struct parzen_rows){

@@ -59,14 +59,6 @@ static struct rank rank_of(const struct history *h, uint32_t number,
     return r;
 }
 
-/* What a COMPLETE trial must be better than to be among the best; anything else
- * is hopeless then. NaN: all may be. Most trials are seen through by this. */
-static double bar_of(const struct rank *best, size_t n, size_t max)
-{
-    bool is_high = n > 0 && n == max && best[n - 1].stage == 0.0;
-    return is_high ? best[n - 1].value : (double)NAN;
-}
-
 /* Put r into the sorted best of which there are n, at most max. */
 static size_t insert(struct rank *best, size_t n, size_t max,
                      const struct rank *r)
@@ -100,19 +92,22 @@ size_t split_below(const struct history *h, enum spec_direction direction,
     const double *value = history_values(h);
     size_t n = 0, n_trials = (size_t)history_n_trials(h);
     const double sign = direction == SPEC_MAXIMIZE ? -1.0 : 1.0;
-    double bar = bar_of(best, n, n_below);
     for (size_t i = 0; i < n_trials; i++) {
-        bool is_hopeless = !isnan(bar) && !(state[i] == TRIAL_COMPLETE &&
-                                            sign * value[i] < bar);
-        if (is_hopeless ||
-            (state[i] != TRIAL_COMPLETE && state[i] != TRIAL_PRUNED) ||
-            (int64_t)i == self) {
+        if (n == n_below && n > 0 && best[n - 1].stage == 0.0) {
+            /* Only a better COMPLETE one counts now: most are seen through. */
+            double bar = best[n - 1].value;
+            while (i < n_trials &&
+                   (state[i] != TRIAL_COMPLETE || !(sign * value[i] < bar))) {
+                i++;
+            }
+        }
+        if (i == n_trials || (int64_t)i == self ||
+            (state[i] != TRIAL_COMPLETE && state[i] != TRIAL_PRUNED)) {
             continue;
         }
         struct rank r =
             rank_of(h, (uint32_t)i, (enum trial_state)state[i], direction);
         n = insert(best, n, n_below, &r);
-        bar = bar_of(best, n, n_below);
     }
     for (size_t i = 0; i < n; i++) {
         below[i] = best[i].number;
