@@ -5,6 +5,8 @@
 #define OPS_NAME "generic"
 #include "daemon/search/density.inc"
 
+#include <stdatomic.h>
+
 #ifdef __x86_64__
 extern const struct density_ops density_avx2, density_avx512;
 #endif
@@ -28,7 +30,15 @@ const struct density_ops *density_variant(size_t i)
     return i < n ? found[i] : NULL;
 }
 
+/* Threads that are the first may all look; they find the same. */
 const struct density_ops *density_best(void)
 {
-    return density_variant(0);
+    static const struct density_ops *_Atomic best;
+    const struct density_ops *ops =
+        atomic_load_explicit(&best, memory_order_relaxed);
+    if (ops == NULL) {
+        ops = density_variant(0);
+        atomic_store_explicit(&best, ops, memory_order_relaxed);
+    }
+    return ops;
 }

@@ -1,23 +1,26 @@
-/* density: sums of product kernels at many points: TPE's inner loop.
+/* density: sums of product kernels: TPE's inner loops.
  *
- *   out[c] = sum_i scale[i] * 2^(expo[i] - log2 e / 2 sum_d z[d,i,c]^2)
- *                           * prod_t table[t][id[t,i], c]
- *   z[d,i,c] = (y[d,c] - mu[d,i]) / sigma[d,i]
+ * A kernel's term at a point is
  *
- * i counts kernels, c points, d continuous and t tabulated dimensions. Points
- * are the vectors' lanes: kernels stream past them once. In linear space: a sum
- * that under- or overflows is the caller's to recompute. Variants differ in
- * vector width only. A sum's relative error is below DENSITY_ERROR, and so are
- * those of whatever its callers put into it together. */
+ *   scale * 2^(expo - log2 e / 2 sum_d z[d]^2) * prod_t mass[t] * prod_u
+ * odds[u] z[d] = (y[d] - mu[d]) / sigma[d]
+ *
+ * with d over continuous, t over stepped and u over categorical dimensions.
+ * What is here does a part of that for many kernels, or many points, at once.
+ * In linear space: a sum that under- or overflows is the caller's to recompute.
+ * Variants differ in vector width only. A sum's relative error is below
+ * DENSITY_ERROR, and so are those of whatever its callers put into it
+ * together. */
 #ifndef DAEMON_SEARCH_DENSITY_H
 #define DAEMON_SEARCH_DENSITY_H
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-    DENSITY_PAD = 8,     /* arrays by kernel have a multiple of it */
-    DENSITY_POINTS = 24, /* rows by point have a multiple of it */
-    DENSITY_PIECE = 8    /* so many points of a row are made at a time */
+    DENSITY_PAD = 8,        /* arrays by kernel have a multiple of it */
+    DENSITY_POINTS = 24,    /* rows by point have a multiple of it */
+    DENSITY_SCREENED = 3,   /* dimensions that a screen may have */
+    DENSITY_SCREEN_PAD = 16 /* so much follows its kernels */
 };
 
 #define DENSITY_ERROR 1e-10
@@ -32,37 +35,52 @@ enum {
 /* So many sigmas from its centre a kernel has less than 1e-16 left. */
 #define DENSITY_REACH 8.3
 
-struct density_kernels {
-    size_t n;
-    size_t n_cont, n_table;
-    double floor; /* a kernel may be left out at points where its 2^ has a lower
-                     exponent; -inf: nowhere */
-    const double *scale, *expo;
-    const double *const *mu, *const *sigma; /* n_cont arrays by kernel */
-    const uint32_t *const *id;              /* n_table arrays by kernel */
-    /* Of the tables, by id and piece of its row: is it there? fill makes one,
-     * by its first point, that is wanted and is not, and notes it. NULL: all
-     * are.
-     */
-    const uint8_t *const *has_piece;
-    void (*fill)(void *ctx, size_t t, uint32_t id, size_t point);
-    void *ctx;
+/* Kernels in some order, as few bytes: to tell which ones matter to a point. In
+ * units of a dimension's range. */
+struct density_screen {
+    size_t n_dims;
+    const float *mu[DENSITY_SCREENED];
+    const float *inv[DENSITY_SCREENED]; /* sqrt(log2 e / 2) / sigma */
+    const float *expo;
+    const uint32_t *kernel; /* their numbers */
 };
 
 struct density_ops {
     const char *name;
-    /* n_points is a multiple of DENSITY_POINTS, all of y and table finite.
-     * y: n_cont rows; table: n_table tables with a row per id. */
-    void (*sum)(const struct density_kernels *k, size_t n_points,
-                const double *y, const double *const *table, double *out);
+
+    /* out[c] = sum_i scale[i] prod_t table[t][id[t][i] * n_points + c];
+     * n_points is a multiple of DENSITY_POINTS. */
+    void (*choices)(size_t n, const double *scale, size_t n_tables,
+                    const uint32_t *const *id, const double *const *table,
+                    size_t n_points, double *out);
+
+    /* Numbers of those, from first up to end, whose exponent at the point is
+     * not below floor, to out; how many. A point is an interval: its middle and
+     * half its width. May read DENSITY_SCREEN_PAD - 1
+     * further. */
+    size_t (*near)(const struct density_screen *s, size_t first, size_t end,
+                   const float *middle, const float *half, float floor,
+                   uint32_t *out, float *above);
+
+    /* In all that follows n is a multiple of DENSITY_PAD, or of DENSITY_POINTS.
+     * One point and many kernels, or one kernel and many points: a row. */
+
+    /* expo[i] -= log2 e / 2 ((y - mu[i]) / sigma[i])^2 */
+    void (*exponents)(size_t n, const double *mu, const double *sigma, double y,
+                      double *expo);
+    void (*row_exponents)(size_t n, double mu, double sigma, const double *y,
+                          double *expo);
+    /* term[i] = scale[i] 2^expo[i]; term may be scale. */
+    void (*terms)(size_t n, const double *scale, const double *expo,
+                  double *term);
     /* out[i] = Phi((right - mu[i]) / sigma[i]) - Phi((left - mu[i]) /
-     * sigma[i]), left <= right; n is a multiple of DENSITY_PAD. */
+     * sigma[i]), left <= right: `mass` of wide intervals, the others of any. */
     void (*mass)(size_t n, const double *mu, const double *sigma, double left,
                  double right, double *out);
-    /* The same for one kernel, inv = 1 / sigma, and n_points intervals, times
-     * scale; n_points is a multiple of DENSITY_PIECE. */
-    void (*row)(size_t n_points, double mu, double inv, double scale,
-                const double *left, const double *right, double *out);
+    void (*step_mass)(size_t n, const double *mu, const double *sigma,
+                      double left, double right, double *out);
+    void (*row_mass)(size_t n, double mu, double sigma, const double *left,
+                     const double *right, double *out);
 };
 
 /* The fastest variant of this processor. */

@@ -1,50 +1,78 @@
 /* parzen_priv: the estimator's inside, shared by parzen.c (building, drawing),
- * parzen_bandwidth.c and parzen_pdf.c (densities). */
+ * parzen_bandwidth.c, parzen_steps.c, parzen_near.c (which kernels matter to a
+ * point), parzen_sum.c and parzen_pdf.c (densities). */
 #ifndef DAEMON_SEARCH_PARZEN_PRIV_H
 #define DAEMON_SEARCH_PARZEN_PRIV_H
 #include "daemon/search/density.h"
 #include "daemon/search/parzen.h"
 
-/* Continuous dimensions have mu, sigma by kernel. The others repeat few
- * different kernels, which have numbers: id by kernel, the rest by id. A
- * categorical dimension's ids are the choices, n_choices the prior. */
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+
 struct parzen_dim {
     const struct dist *dist;
-    double lo, hi; /* widened by half a step, then ln: optuna.md 1.5 */
-    bool is_continuous;
-    double sigma_min; /* what a bandwidth is clipped to */
-    double *mu, *sigma;
-    double *inv_mass; /* stepped: 1 / that of [lo, hi] */
-    double *by_id;    /* mu, sigma, inv_mass of a stepped one; owned */
-    uint32_t *id;     /* NULL when continuous */
-    size_t n_ids;
-    double hit, miss, prior; /* categorical: optuna.md 1.6 */
+    bool is_numerical, is_continuous; /* neither: categorical */
+    /* numerical */
+    double lo, hi;      /* widened by half a step, then ln: optuna.md 1.5 */
+    double sigma_min;   /* what a bandwidth is clipped to */
+    double *mu, *sigma; /* by kernel */
+    bool has_outside;   /* centres out of the bounds */
+    /* stepped: a kernel of the smallest bandwidth on a place, in steps from
+     * low, has masses that depend on the distance alone */
+    size_t n_far;        /* the last place; 0: not told so */
+    double *by_distance; /* 0 .. n_near; what is farther is nothing */
+    size_t n_near;
+    /* categorical: optuna.md 1.6 */
+    uint32_t *id; /* the choice by kernel; the prior's: n_choices */
+    double hit, miss, prior;
 };
 
+struct parzen_near;
+
+/* All that is by kernel is padded, and in the arena. */
 struct parzen {
-    size_t n_kernels;
+    size_t n_kernels, max_points;
     double prior_weight;
     bool has_magic_clip;
-    size_t n_dims, n_cont; /* n_cont: continuous ones */
+    size_t n_dims, n_cont, n_choices; /* continuous, categorical ones */
     struct parzen_dim *dims;
     double *weight;
-    double log_scale; /* ln of what all kernels' scale was divided by */
-    double *scale, *expo;
-    double max_scale;
-    /* parzen_log_pdf's: what density_kernels points to, and its memory */
-    const double **mu, **sigma; /* of the continuous dimensions */
-    const uint32_t **id;        /* of the others */
-    const uint8_t **has_piece;  /* of the same */
-    double **tables;            /* of the same */
-    size_t max_points;
-    double *work; /* in the arena */
+    double *scale; /* what a kernel's term is multiplied by: its weight, and the
+                      norms of its densities; NaN until wanted */
+    double *expo;  /* log2 of more of that, where a centre is out of the bounds
+                      and the norm may overflow; NULL: nowhere; owned */
+    double log_scale; /* ln of what all terms were divided by */
+    double floor;     /* a lower exponent is nothing beside the prior's */
+    double reach;     /* so many sigmas from a centre it is lower */
+    struct parzen_near *near; /* NULL: all kernels matter to any point */
     double *arena;
 };
+
+static inline bool parzen_is_within(const struct parzen_dim *d, double mu)
+{
+    return mu >= d->lo && mu <= d->hi;
+}
+
+/* A density is counted in a unit between those of the narrowest kernel and the
+ * prior's, so that products over dimensions stay near 1. */
+static inline double parzen_unit(const struct parzen_dim *d)
+{
+    return sqrt(d->sigma_min * (d->hi - d->lo));
+}
 
 static inline uint32_t parzen_number(const struct parzen_rows *rows, size_t i)
 {
     return rows->number != NULL ? rows->number[i] : (uint32_t)i;
 }
+
+/* Arrays by kernel have so many. */
+static inline size_t parzen_padded(size_t n)
+{
+    return (n + DENSITY_PAD - 1) / DENSITY_PAD * DENSITY_PAD;
+}
+
+/* --- bandwidths: parzen_bandwidth.c --- */
 
 struct parzen_bounds {
     double first, last; /* beyond the first and the last observation; an
@@ -58,13 +86,62 @@ void parzen_bandwidths(const struct parzen_rows *rows,
                        const struct parzen_column *column,
                        const struct parzen_bounds *b, double *sigma);
 
-/* How many numbers parzen_log_pdf works with, at most. */
-size_t parzen_work_size(const struct parzen *p);
+/* --- steps: parzen_steps.c --- */
 
-/* Length of a row by point, with its padding. */
-static inline size_t parzen_row_size(size_t n_points)
-{
-    return (n_points + DENSITY_POINTS - 1) / DENSITY_POINTS * DENSITY_POINTS;
-}
+/* The interval that rounds to x, in the kernels' space. */
+void parzen_step_interval(const struct dist *dist, double x, double *left,
+                          double *right);
+/* The place that v is, in steps from low; -1: it is none of 0 .. n_far. */
+ptrdiff_t parzen_step_place(const struct parzen_dim *d, double v);
+/* Most kernels of many have the smallest bandwidth. Then the mass of a step's
+ * interval depends on its distance from the centre alone, and there are fewer
+ * distances than pairs of kernels and points. Returns the largest distance, 0
+ * when masses are not to be had so. */
+size_t parzen_n_distances(const struct parzen *p, const struct parzen_dim *d);
+/* by_distance, for n_far + 1 of which there is room, as far as `reach` sigmas.
+ */
+void parzen_set_distances(struct parzen_dim *d, double reach);
+/* ln of what of a kernel lies in an interval, in Optuna's order of operations.
+ */
+double parzen_log_mass(const struct parzen_dim *d, size_t kernel, double left,
+                       double right);
+/* The same where the difference of a narrow interval's tails would cancel: by
+ * density.h's series, to 5e-12. */
+double parzen_log_step_mass(const struct parzen_dim *d, size_t kernel,
+                            double left, double right);
+
+/* --- which kernels: parzen_near.c --- */
+
+enum { PARZEN_LOT = 128, PARZEN_LOT_MAX = 2 * PARZEN_LOT };
+
+/* A numerical coordinate of a point, in the kernels' space: of a continuous
+ * dimension left = right, of a stepped one the interval that rounds to it. */
+struct parzen_at {
+    double left, right;
+    ptrdiff_t place; /* stepped: in steps from low; -1: none of these */
+};
+
+/* How many doubles it takes in the arena. */
+size_t parzen_near_size(const struct parzen *p);
+/* NULL: few kernels, or choices alone. Of a p that is built but for this. */
+struct parzen_near *parzen_near_new(const struct parzen *p, double *arena);
+void parzen_near_free(struct parzen_near *near);
+
+struct parzen_walk {
+    const struct parzen *p;
+    const struct parzen_at *at;
+    unsigned octave;   /* the next */
+    size_t first, end; /* what is left of a run */
+    float middle[DENSITY_SCREENED], half[DENSITY_SCREENED];
+};
+void parzen_walk_init(struct parzen_walk *w, const struct parzen *p,
+                      const struct parzen_at *at);
+/* The next kernels that may count at the point: how many, 0 at the end. */
+size_t parzen_walk_next(struct parzen_walk *w, uint32_t kernel[PARZEN_LOT_MAX]);
+
+/* --- sums: parzen_sum.c --- */
+
+/* parzen_log_pdf's, before ln and log_scale. */
+void parzen_sums(struct parzen *p, size_t n, const double *x, double *out);
 
 #endif

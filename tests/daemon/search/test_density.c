@@ -4,6 +4,7 @@
 #include "tests/lib/test_main.h"
 
 #include <math.h>
+#include <string.h>
 
 static double uniform(struct rng *rng, double low, double high)
 {
@@ -16,50 +17,72 @@ static void check_close(double value, double expected, double tolerance)
                   value, expected);
 }
 
-/* Every vector width that runs here gives the plain sums. */
-START_TEST(test_sums)
+enum { N = 520, ROW = 3 * DENSITY_POINTS };
+
+/* Every vector width that runs here gives the plain terms: of many kernels at a
+ * point, and of a kernel at many points. */
+START_TEST(test_terms)
 {
-    enum { N = 523, N_POINTS = 2 * DENSITY_POINTS, N_IDS = 8 };
-    static double scale[N], expo[N], mu[2][N], sigma[2][N], y[2 * N_POINTS];
-    static double odds[N_IDS * N_POINTS], out[N_POINTS];
-    static uint32_t id[N];
+    double scale[N], start[N], mu[N], sigma[N], expo[N], term[N];
+    double y[ROW], of_row[ROW], row[ROW];
     struct rng rng;
     rng_mt19937(&rng, 11);
     for (size_t i = 0; i < N; i++) {
         scale[i] = rng_double(&rng);
-        expo[i] = uniform(&rng, -1, 1);
-        id[i] = rng_below(&rng, N_IDS);
-        for (size_t d = 0; d < 2; d++) {
-            mu[d][i] = rng_double(&rng);
-            sigma[d][i] = exp(uniform(&rng, -12, 3));
+        start[i] = uniform(&rng, -1, 1);
+        mu[i] = rng_double(&rng);
+        sigma[i] = exp(uniform(&rng, -12, 3));
+    }
+    for (size_t c = 0; c < ROW; c++) {
+        y[c] = rng_double(&rng);
+        of_row[c] = 0.5;
+    }
+    for (size_t v = 0; density_variant(v) != NULL; v++) {
+        const struct density_ops *ops = density_variant(v);
+        memcpy(expo, start, sizeof(expo));
+        ops->exponents(N, mu, sigma, 0.3, expo);
+        ops->terms(N, scale, expo, term);
+        for (size_t i = 0; i < N; i++) {
+            double z = (0.3 - mu[i]) / sigma[i];
+            double e = scale[i] * exp2(start[i] - M_LOG2E / 2 * z * z);
+            check_close(term[i], e, 1e-300 + DENSITY_ERROR * e);
+        }
+        memset(row, 0, sizeof(row));
+        ops->row_exponents(ROW, 0.4, 0.1, y, row);
+        ops->terms(ROW, of_row, row, row);
+        for (size_t c = 0; c < ROW; c++) {
+            double z = (y[c] - 0.4) / 0.1, e = 0.5 * exp(-z * z / 2);
+            check_close(row[c], e, DENSITY_ERROR * e);
         }
     }
-    for (size_t i = 0; i < 2 * N_POINTS; i++) {
-        y[i] = rng_double(&rng);
+}
+END_TEST
+
+START_TEST(test_choices)
+{
+    enum { N_IDS = 8 };
+    double scale[N], table[2][N_IDS * ROW], out[ROW];
+    uint32_t id[2][N];
+    struct rng rng;
+    rng_mt19937(&rng, 13);
+    for (size_t i = 0; i < N; i++) {
+        scale[i] = rng_double(&rng);
+        id[0][i] = rng_below(&rng, N_IDS);
+        id[1][i] = rng_below(&rng, N_IDS);
     }
-    for (size_t i = 0; i < N_IDS * N_POINTS; i++) {
-        odds[i] = i % 5 == 0 ? 1e-200 : rng_double(&rng);
+    for (size_t i = 0; i < N_IDS * ROW; i++) {
+        table[0][i] = rng_double(&rng);
+        table[1][i] = i % 5 == 0 ? 1e-200 : rng_double(&rng);
     }
-    struct density_kernels k = {.n = N,
-                                .n_cont = 2,
-                                .n_table = 1,
-                                .floor = -INFINITY,
-                                .scale = scale,
-                                .expo = expo,
-                                .mu = (const double *[]){mu[0], mu[1]},
-                                .sigma = (const double *[]){sigma[0], sigma[1]},
-                                .id = (const uint32_t *[]){id},
-                                .has_piece = (const uint8_t *[]){NULL}};
     for (size_t v = 0; density_variant(v) != NULL; v++) {
-        density_variant(v)->sum(&k, N_POINTS, y, (const double *[]){odds}, out);
-        for (size_t c = 0; c < N_POINTS; c++) {
+        density_variant(v)->choices(
+            N, scale, 2, (const uint32_t *[]){id[0], id[1]},
+            (const double *[]){table[0], table[1]}, ROW, out);
+        for (size_t c = 0; c < ROW; c++) {
             double sum = 0.0;
             for (size_t i = 0; i < N; i++) {
-                double a = (y[c] - mu[0][i]) / sigma[0][i];
-                double b = (y[N_POINTS + c] - mu[1][i]) / sigma[1][i];
-                sum += scale[i] *
-                       exp2(expo[i] - M_LOG2E / 2 * (a * a + b * b)) *
-                       odds[id[i] * N_POINTS + c];
+                sum += scale[i] * table[0][id[0][i] * ROW + c] *
+                       table[1][id[1][i] * ROW + c];
             }
             check_close(out[c] / sum, 1.0, DENSITY_ERROR);
         }
@@ -67,69 +90,50 @@ START_TEST(test_sums)
 }
 END_TEST
 
-enum { FAR = 40 };
-
-struct rows {
-    double odds[FAR * DENSITY_POINTS];
-    uint8_t has[FAR * DENSITY_POINTS / DENSITY_PIECE];
-};
-
-static void fill(void *ctx, size_t t, uint32_t id, size_t point)
+/* Exactly those that are near, in order, of any run: its ends are no vector's.
+ */
+START_TEST(test_screen)
 {
-    struct rows *r = ctx;
-    size_t at = id * DENSITY_POINTS + point;
-    ck_assert_uint_eq(t, 0);
-    ck_assert_uint_eq(point % DENSITY_PIECE, 0);
-    ck_assert_uint_eq(r->has[at / DENSITY_PIECE], 0);
-    r->has[at / DENSITY_PIECE] = 1;
-    for (size_t c = 0; c < DENSITY_PIECE; c++) {
-        r->odds[at + c] = 0.5;
+    static float mu[2][N + DENSITY_SCREEN_PAD], inv[2][N + DENSITY_SCREEN_PAD];
+    static float expo[N + DENSITY_SCREEN_PAD];
+    static uint32_t kernel[N + DENSITY_SCREEN_PAD];
+    const float middle[] = {0.5f, 0.25f}, half[] = {0.0f, 0.125f};
+    struct rng rng;
+    rng_mt19937(&rng, 15);
+    for (uint32_t i = 0; i < N;
+         i++) { /* in multiples that floats add exactly */
+        mu[0][i] = (float)rng_below(&rng, 65) / 64;
+        mu[1][i] = (float)rng_below(&rng, 65) / 64;
+        inv[0][i] = inv[1][i] = (float)(1 << rng_below(&rng, 5));
+        expo[i] = i % 16 == 0 ? INFINITY : (float)rng_below(&rng, 4);
+        kernel[i] = 7 * i;
     }
-}
-
-/* Kernels at 0 .. n - 1, points at 0 and far away: kernels that are below the
- * floor are not summed, and their rows are never wanted. */
-START_TEST(test_far_kernels_are_left_out)
-{
-    static const double zeros[FAR];
-    enum { N_PIECES = DENSITY_POINTS / DENSITY_PIECE };
-    double mu[FAR], ones[FAR], y[DENSITY_POINTS], out[DENSITY_POINTS];
-    uint32_t id[FAR];
-    for (size_t c = 0; c < DENSITY_POINTS; c++) {
-        y[c] = c < DENSITY_PIECE ? 0.0 : -1e3;
-    }
-    for (uint32_t i = 0; i < FAR; i++) {
-        mu[i] = i;
-        ones[i] = 1.0;
-        id[i] = i;
-    }
+    const struct density_screen s = {.n_dims = 2,
+                                     .mu = {mu[0], mu[1]},
+                                     .inv = {inv[0], inv[1]},
+                                     .expo = expo,
+                                     .kernel = kernel};
     for (size_t v = 0; density_variant(v) != NULL; v++) {
-        struct rows rows = {.has = {0}};
-        struct density_kernels k = {.n = FAR,
-                                    .n_cont = 1,
-                                    .n_table = 1,
-                                    .floor = -M_LOG2E / 2 * 4.5 * 4.5,
-                                    .scale = ones,
-                                    .expo = zeros,
-                                    .mu = (const double *[]){mu},
-                                    .sigma = (const double *[]){ones},
-                                    .id = (const uint32_t *[]){id},
-                                    .has_piece = (const uint8_t *[]){rows.has},
-                                    .fill = fill,
-                                    .ctx = &rows};
-        density_variant(v)->sum(&k, DENSITY_POINTS, y,
-                                (const double *[]){rows.odds}, out);
-        double sum = 0.0;
-        for (int i = 0; i <= 4; i++) {
-            sum += 0.5 * exp(-i * i / 2.0);
+        for (size_t first = 0; first < 40; first++) {
+            uint32_t near[N];
+            float above[N];
+            size_t end = N - 2 * first, n = 0;
+            size_t n_near = density_variant(v)->near(&s, first, end, middle,
+                                                     half, -2.0f, near, above);
+            for (size_t i = first; i < end; i++) {
+                float a = fabsf(mu[0][i] - 0.5f) * inv[0][i];
+                float b =
+                    fmaxf(fabsf(mu[1][i] - 0.25f) - 0.125f, 0.0f) * inv[1][i];
+                if (expo[i] - a * a - b * b >= -2.0f) {
+                    ck_assert_uint_lt(n, n_near);
+                    ck_assert_float_eq(above[n],
+                                       expo[i] - a * a - b * b + 2.0f);
+                    ck_assert_uint_eq(near[n++], kernel[i]);
+                }
+            }
+            ck_assert_uint_eq(n, n_near);
+            ck_assert(n > 0 && n < end - first);
         }
-        for (uint32_t i = 0; i < FAR * N_PIECES; i++) {
-            ck_assert_uint_eq(rows.has[i],
-                              i % N_PIECES == 0 && i / N_PIECES <= 4);
-        }
-        check_close(out[0], sum, DENSITY_ERROR * sum);
-        check_close(out[DENSITY_PIECE - 1], sum, DENSITY_ERROR * sum);
-        ck_assert(out[DENSITY_PIECE] == 0.0);
     }
 }
 END_TEST
@@ -144,20 +148,18 @@ START_TEST(test_extremes)
     } rows[] = {{-900, 0, 0x1p-900}, {-1e6, 0, 0},          {0, 1e4, 0},
                 {0, 1e200, 0},       {1000, 0, 0x1p1000},   {1024, 0, INFINITY},
                 {1e12, 0, INFINITY}, {INFINITY, 1e200, NAN}};
-    const double y[DENSITY_POINTS] = {0}, one = 1.0;
-    double out[DENSITY_POINTS];
     const struct extreme *r = &rows[_i];
-    const struct density_kernels k = {.n = 1,
-                                      .n_cont = 1,
-                                      .floor = -INFINITY,
-                                      .scale = &one,
-                                      .expo = &r->expo,
-                                      .mu = (const double *[]){&r->mu},
-                                      .sigma = (const double *[]){&one}};
+    double mu[DENSITY_PAD], ones[DENSITY_PAD], expo[DENSITY_PAD];
     for (size_t v = 0; density_variant(v) != NULL; v++) {
-        density_variant(v)->sum(&k, DENSITY_POINTS, y, NULL, out);
-        for (size_t c = 0; c < DENSITY_POINTS; c++) {
-            ck_assert(isnan(r->sum) ? !isfinite(out[c]) : out[c] == r->sum);
+        for (size_t i = 0; i < DENSITY_PAD; i++) {
+            mu[i] = r->mu;
+            ones[i] = 1.0;
+            expo[i] = r->expo;
+        }
+        density_variant(v)->exponents(DENSITY_PAD, mu, ones, 0.0, expo);
+        density_variant(v)->terms(DENSITY_PAD, ones, expo, expo);
+        for (size_t i = 0; i < DENSITY_PAD; i++) {
+            ck_assert(isnan(r->sum) ? !isfinite(expo[i]) : expo[i] == r->sum);
         }
     }
 }
@@ -174,7 +176,6 @@ static void check_mass(double mass, double a, double b)
 
 START_TEST(test_masses)
 {
-    enum { N = 240 };
     double mu[N], sigma[N], left[N], right[N], out[N];
     struct rng rng;
     rng_mt19937(&rng, 12);
@@ -191,9 +192,14 @@ START_TEST(test_masses)
             check_mass(out[i], (0.2 - mu[i]) / sigma[i],
                        (0.21 - mu[i]) / sigma[i]);
         }
-        ops->row(N, 0.4, 30, 0.5, left, right, out);
+        ops->step_mass(N, mu, sigma, 0.2, 0.21, out);
         for (size_t i = 0; i < N; i++) {
-            check_mass(2 * out[i], (left[i] - 0.4) * 30, (right[i] - 0.4) * 30);
+            check_mass(out[i], (0.2 - mu[i]) / sigma[i],
+                       (0.21 - mu[i]) / sigma[i]);
+        }
+        ops->row_mass(N, 0.4, 1.0 / 30, left, right, out);
+        for (size_t i = 0; i < N; i++) {
+            check_mass(out[i], (left[i] - 0.4) * 30, (right[i] - 0.4) * 30);
         }
     }
 }
@@ -203,13 +209,13 @@ END_TEST
  * are told apart again, in rows of alike and of different widths. */
 START_TEST(test_narrow_masses)
 {
-    enum { N = 2400, ALIKE = N / 2 };
+    enum { MANY = 2400, ALIKE = MANY / 2 };
     const double mu = 0.4, inv = 32;
-    static double left[N], right[N], out[N];
+    static double left[MANY], right[MANY], out[MANY];
     struct rng rng;
     rng_mt19937(&rng, 14);
     double width = 0.0;
-    for (size_t i = 0; i < N; i++) {
+    for (size_t i = 0; i < MANY; i++) {
         if (i >= ALIKE || i % DENSITY_POINTS == 0) {
             width = exp(uniform(&rng, log(1e-12), log(1e-2))) / inv;
         }
@@ -217,11 +223,11 @@ START_TEST(test_narrow_masses)
         right[i] = left[i] + width;
     }
     for (size_t v = 0; density_variant(v) != NULL; v++) {
-        density_variant(v)->row(N, mu, inv, 0.5, left, right, out);
-        for (size_t i = 0; i < N; i++) {
+        density_variant(v)->row_mass(MANY, mu, 1.0 / inv, left, right, out);
+        for (size_t i = 0; i < MANY; i++) {
             double expected =
                 (double)normal_mass(left[i], right[i], mu, 1 / inv);
-            check_close(2 * out[i] / expected, 1.0, 2e-11);
+            check_close(out[i] / expected, 1.0, 2e-11);
         }
     }
 }
@@ -231,8 +237,9 @@ Suite *suite(void)
 {
     Suite *s = suite_create("density");
     TCase *t = tcase_create("variants");
-    tcase_add_test(t, test_sums);
-    tcase_add_test(t, test_far_kernels_are_left_out);
+    tcase_add_test(t, test_terms);
+    tcase_add_test(t, test_choices);
+    tcase_add_test(t, test_screen);
     tcase_add_loop_test(t, test_extremes, 0, 8);
     tcase_add_test(t, test_masses);
     tcase_add_test(t, test_narrow_masses);

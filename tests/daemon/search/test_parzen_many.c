@@ -15,7 +15,7 @@ static const struct dist wide = {
 
 static void check(struct parzen *p, size_t n_dims, const double *x)
 {
-    double fast[N_POINTS], point[2];
+    double fast[N_POINTS], point[8];
     double allowed = 2.0 * DENSITY_ERROR + 2.0 * parzen_exact_error(p);
     parzen_log_pdf(p, N_POINTS, x, fast);
     for (size_t c = 0; c < N_POINTS; c++) {
@@ -76,12 +76,75 @@ START_TEST(test_what_is_left_out_does_not_count)
 }
 END_TEST
 
+/* A value of the distribution's, near to `around` of its range, or anywhere. */
+static double draw(const struct dist *d, double around, struct rng *rng)
+{
+    double at = rng_below(rng, 4) == 0
+                    ? rng_double(rng)
+                    : around + 0.03 * (rng_double(rng) - 0.5);
+    double low = d->log ? log(d->low) : d->low;
+    double high = d->log ? log(d->high) : d->high;
+    double v = low + fmin(fmax(at, 0.0), 1.0) * (high - low);
+    v = d->log ? exp(v) : v;
+    v = d->step != 0.0 ? d->low + rint((v - d->low) / d->step) * d->step : v;
+    return fmin(fmax(v, d->low), d->high);
+}
+
+/* All kinds of dimensions together, or some, clustered and spread, with centres
+ * out of the bounds or not, with the smallest bandwidth clipped or not. */
+START_TEST(test_any_space)
+{
+    enum { N = 700, KINDS = 6 };
+    static const struct dist kinds[KINDS] = {
+        {.kind = DIST_FLOAT, .low = 0, .high = 1},
+        {.kind = DIST_FLOAT, .low = 1e-5, .high = 1e-1, .log = true},
+        {.kind = DIST_INT, .low = 1, .high = 1000, .step = 1},
+        {.kind = DIST_INT, .low = 1, .high = 4096, .step = 1, .log = true},
+        {.kind = DIST_FLOAT, .low = -5, .high = 5, .step = 0.1},
+        {.kind = DIST_CATEGORICAL, .high = 3, .n_choices = 4}};
+    static double at[KINDS][N];
+    struct parzen_column columns[KINDS];
+    double x[KINDS * N_POINTS];
+    size_t n_dims = 0;
+    struct rng rng;
+    rng_mt19937(&rng, 100 + (uint32_t)_i);
+    for (size_t k = 0; k < KINDS; k++) {
+        const struct dist *d = &kinds[k];
+        if (_i > 0 && rng_below(&rng, 3) == 0 && k + 1 < KINDS) {
+            continue; /* there is one that is left */
+        }
+        for (size_t i = 0; i < N; i++) {
+            bool is_out = _i % 3 == 2 && rng_below(&rng, 50) == 0 &&
+                          d->kind == DIST_FLOAT && !d->log;
+            double v = d->kind == DIST_CATEGORICAL
+                           ? (double)rng_below(&rng, 4)
+                           : draw(d, 0.3, &rng) + (is_out ? 30 * d->high : 0);
+            at[n_dims][i] = d->log ? log(v) : v;
+        }
+        for (size_t c = 0; c < N_POINTS; c++) {
+            x[n_dims * N_POINTS + c] = d->kind == DIST_CATEGORICAL
+                                           ? (double)rng_below(&rng, 4)
+                                           : draw(d, 0.3, &rng);
+        }
+        columns[n_dims] = (struct parzen_column){.dist = d, .at = at[n_dims]};
+        n_dims++;
+    }
+    const struct parzen_options options = {.prior_weight = 1.0,
+                                           .consider_magic_clip = _i % 2 == 0};
+    struct parzen *p = parzen_new(&options, &(struct parzen_rows){.n = N},
+                                  columns, n_dims, N_POINTS);
+    check(p, n_dims, x);
+    parzen_free(p);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("parzen of many");
     TCase *t = tcase_create("fast against exact");
     tcase_add_test(t, test_more_kernels_than_rows);
     tcase_add_test(t, test_what_is_left_out_does_not_count);
+    tcase_add_loop_test(t, test_any_space, 0, 60);
     suite_add_tcase(s, t);
     return s;
 }

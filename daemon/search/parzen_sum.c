@@ -1,0 +1,417 @@
+/* parzen_sum: the sums of kernels' terms that densities are, in linear space:
+ * to about 1e-10. (parzen_pdf.c takes the logarithms, and has the exact ones.)
+ *
+ * Three ways. Few kernels: each at all points. Many: each point with the
+ * kernels that matter to it. Choices alone: what a kernel has is in tables. */
+#include "core/base/mem.h"
+#include "daemon/search/parzen_priv.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- points ----------------------------------------------------------------
+ */
+
+/* Points by coordinate, rows of `row`; the padding is of the first point. */
+struct coordinate {
+    double *left, *right; /* numerical: see struct parzen_at */
+    ptrdiff_t *place;     /* stepped: from low; -1: on none */
+    double *odds;         /* categorical: a row by id */
+};
+
+struct points {
+    size_t n, row;
+    struct coordinate *at; /* by dimension */
+    double *memory;
+};
+
+static void put_choices(const struct parzen_dim *d, const double *x, size_t n,
+                        size_t row, double *odds)
+{
+    size_t n_choices = d->dist->n_choices;
+    for (size_t c = 0; c < row; c++) {
+        for (size_t k = 0; k < n_choices; k++) {
+            odds[k * row + c] = d->miss;
+        }
+        odds[(size_t)x[c < n ? c : 0] * row + c] = d->hit;
+        odds[n_choices * row + c] = d->prior;
+    }
+}
+
+static void put_numbers(const struct parzen_dim *d, const double *x, size_t n,
+                        size_t row, const struct coordinate *at)
+{
+    for (size_t c = 0; c < row; c++) {
+        double v = x[c < n ? c : 0];
+        if (d->is_continuous) {
+            at->left[c] = at->right[c] = d->dist->log ? log(v) : v;
+        } else {
+            parzen_step_interval(d->dist, v, &at->left[c], &at->right[c]);
+            at->place[c] = parzen_step_place(d, v);
+        }
+    }
+}
+
+static size_t n_rows(const struct parzen *p)
+{
+    enum { OF_NUMERICAL = 3 };
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_dims; i++) {
+        const struct parzen_dim *d = &p->dims[i];
+        n += d->is_numerical ? OF_NUMERICAL : d->dist->n_choices + 1;
+    }
+    return n;
+}
+
+static void points_init(struct points *points, const struct parzen *p, size_t n,
+                        const double *x)
+{
+    size_t row = (n + DENSITY_POINTS - 1) / DENSITY_POINTS * DENSITY_POINTS;
+    double *at = mem_grow(NULL, n_rows(p) * row, sizeof(*at));
+    *points = (struct points){.n = n,
+                              .row = row,
+                              .at = mem_alloc(p->n_dims, sizeof(*points->at)),
+                              .memory = at};
+    for (size_t i = 0; i < p->n_dims; i++, x += n) {
+        const struct parzen_dim *d = &p->dims[i];
+        struct coordinate *coordinate = &points->at[i];
+        if (d->is_numerical) {
+            *coordinate =
+                (struct coordinate){.left = at,
+                                    .right = at + row,
+                                    .place = (ptrdiff_t *)(at + 2 * row)};
+            put_numbers(d, x, n, row, coordinate);
+            at += 3 * row;
+        } else {
+            coordinate->odds = at;
+            put_choices(d, x, n, row, at);
+            at += (d->dist->n_choices + 1) * row;
+        }
+    }
+}
+
+static void points_fini(struct points *points)
+{
+    free(points->at);
+    free(points->memory);
+}
+
+/* --- kernels ---------------------------------------------------------------
+ */
+
+struct lot {
+    size_t n;      /* arrays are padded */
+    bool is_whole; /* kernel[j] is kernel[0] + j */
+    uint32_t kernel[PARZEN_LOT_MAX];
+    double expo[PARZEN_LOT_MAX], term[PARZEN_LOT_MAX];
+    double a[PARZEN_LOT_MAX], b[PARZEN_LOT_MAX]; /* what is at hand */
+    uint32_t some[PARZEN_LOT_MAX];               /* places in the lot */
+};
+
+/* Of a lot's kernels, from what is by kernel; the padding is of the first. */
+static const double *pick(const struct lot *lot, const double *from, double *to)
+{
+    if (lot->is_whole) {
+        return from + lot->kernel[0];
+    }
+    for (size_t j = 0; j < lot->n; j++) {
+        to[j] = from[lot->kernel[j]];
+    }
+    for (size_t j = lot->n; j < parzen_padded(lot->n); j++) {
+        to[j] = to[0];
+    }
+    return to;
+}
+
+/* The n kernels in `some` as a lot of their own. */
+static void pick_some(const struct lot *lot, size_t n, struct lot *out)
+{
+    out->n = n;
+    out->is_whole = false;
+    for (size_t i = 0; i < n; i++) {
+        out->kernel[i] = lot->kernel[lot->some[i]];
+    }
+}
+
+/* --- scales ----------------------------------------------------------------
+ */
+
+static void times_norm(const struct parzen_dim *d, struct lot *lot)
+{
+    const double unit = parzen_unit(d);
+    const double *mu = pick(lot, d->mu, lot->a);
+    const double *sigma = pick(lot, d->sigma, lot->b);
+    double *mass = lot->expo;
+    density_best()->mass(parzen_padded(lot->n), mu, sigma, d->lo, d->hi, mass);
+    for (size_t j = 0; j < lot->n; j++) {
+        double within = parzen_is_within(d, mu[j]) ? mass[j] : 1.0;
+        double width = d->is_continuous ? sigma[j] / unit : 1.0;
+        lot->term[j] /= within * width;
+    }
+}
+
+/* Those of the lot's kernels that have none yet: of few points, few. */
+static void want_scales(struct parzen *p, struct lot *lot)
+{
+    size_t n = 0;
+    for (size_t j = 0; j < lot->n; j++) {
+        lot->some[n] = (uint32_t)j;
+        n += isnan(p->scale[lot->kernel[j]]) != 0;
+    }
+    if (n == 0) {
+        return;
+    }
+    struct lot some;
+    pick_some(lot, n, &some);
+    for (size_t j = 0; j < n; j++) {
+        some.term[j] = p->weight[some.kernel[j]];
+    }
+    for (size_t i = 0; i < p->n_dims; i++) {
+        if (p->dims[i].is_numerical) {
+            times_norm(&p->dims[i], &some);
+        }
+    }
+    for (size_t j = 0; j < n; j++) {
+        p->scale[some.kernel[j]] = some.term[j];
+    }
+}
+
+/* Under a kernel that is told by distance: where its centre is; -1: it is not.
+ */
+static ptrdiff_t place_of(const struct parzen_dim *d, size_t kernel)
+{
+    return d->n_far > 0 && d->sigma[kernel] == d->sigma_min
+               ? parzen_step_place(d, d->mu[kernel])
+               : -1;
+}
+
+static double mass_at(const struct parzen_dim *d, ptrdiff_t a, ptrdiff_t b)
+{
+    size_t away = (size_t)labs(a - b);
+    return away <= d->n_near ? d->by_distance[away] : 0.0;
+}
+
+/* Of a centre out of the bounds, the mass, which may underflow, by what of the
+ * kernel lies within. */
+static double mass_from_outside(const struct parzen_dim *d, size_t kernel,
+                                double left, double right)
+{
+    return exp(parzen_log_step_mass(d, kernel, left, right) -
+               parzen_log_mass(d, kernel, d->lo, d->hi));
+}
+
+/* --- few kernels: points are the lanes -------------------------------------
+ */
+
+static void times_row(const struct parzen_dim *d, const struct points *points,
+                      const struct coordinate *at, size_t kernel, double *mass,
+                      double *term)
+{
+    const size_t row = points->row;
+    ptrdiff_t place = place_of(d, kernel);
+    bool is_within = parzen_is_within(d, d->mu[kernel]);
+    if (place < 0 && is_within) {
+        density_best()->row_mass(row, d->mu[kernel], d->sigma[kernel], at->left,
+                                 at->right, mass);
+    }
+    for (size_t c = 0; c < row; c++) {
+        if (!is_within) {
+            mass[c] = mass_from_outside(d, kernel, at->left[c], at->right[c]);
+        } else if (place >= 0) {
+            mass[c] = mass_at(d, place, at->place[c]);
+        }
+        term[c] *= mass[c];
+    }
+}
+
+/* Kernel k's terms at all points, but for its scale. */
+static void row_of_terms(const struct parzen *p, const struct points *points,
+                         size_t k, double *scratch, double *term)
+{
+    const struct density_ops *ops = density_best();
+    const size_t row = points->row;
+    for (size_t c = 0; c < row; c++) {
+        scratch[c] = p->expo != NULL ? p->expo[k] : 0.0;
+        term[c] = 1.0;
+    }
+    for (size_t i = 0; i < p->n_dims; i++) {
+        const struct parzen_dim *d = &p->dims[i];
+        if (d->is_continuous) {
+            ops->row_exponents(row, d->mu[k], d->sigma[k], points->at[i].left,
+                               scratch);
+        }
+    }
+    if (p->n_cont > 0) {
+        ops->terms(row, term, scratch, term);
+    }
+    for (size_t i = 0; i < p->n_dims; i++) {
+        const struct parzen_dim *d = &p->dims[i];
+        if (!d->is_numerical) {
+            const double *odds = points->at[i].odds + d->id[k] * row;
+            for (size_t c = 0; c < row; c++) {
+                term[c] *= odds[c];
+            }
+        } else if (!d->is_continuous) {
+            times_row(d, points, &points->at[i], k, scratch, term);
+        }
+    }
+}
+
+static void sum_all(struct parzen *p, const struct points *points, double *out)
+{
+    const size_t row = points->row;
+    double *work = mem_alloc(3 * row, sizeof(*work));
+    double *sum = work, *scratch = sum + row, *term = scratch + row;
+    struct lot all = {.n = p->n_kernels, .is_whole = true};
+    for (size_t k = 0; k < p->n_kernels; k++) {
+        all.kernel[k] = (uint32_t)k;
+    }
+    want_scales(p, &all);
+    for (size_t k = 0; k < p->n_kernels; k++) {
+        row_of_terms(p, points, k, scratch, term);
+        for (size_t c = 0; c < row; c++) {
+            sum[c] += p->scale[k] * term[c];
+        }
+    }
+    memcpy(out, sum, points->n * sizeof(*out));
+    free(work);
+}
+
+/* --- many: kernels are the lanes -------------------------------------------
+ */
+
+static void begin_terms(const struct parzen *p, const struct parzen_at *at,
+                        struct lot *lot)
+{
+    const struct density_ops *ops = density_best();
+    size_t n = parzen_padded(lot->n);
+    if (p->expo != NULL) {
+        memcpy(lot->expo, pick(lot, p->expo, lot->a), n * sizeof(*lot->expo));
+    } else {
+        memset(lot->expo, 0, n * sizeof(*lot->expo));
+    }
+    for (size_t i = 0; i < p->n_dims && p->n_cont > 0; i++) {
+        const struct parzen_dim *d = &p->dims[i];
+        if (d->is_continuous) {
+            ops->exponents(n, pick(lot, d->mu, lot->a),
+                           pick(lot, d->sigma, lot->b), at[i].left, lot->expo);
+        }
+    }
+    ops->terms(n, pick(lot, p->scale, lot->a), lot->expo, lot->term);
+}
+
+/* The masses that are not told by the distance. */
+static void times_some(const struct parzen_dim *d, const struct parzen_at *at,
+                       struct lot *lot, size_t n)
+{
+    struct lot some;
+    pick_some(lot, n, &some);
+    density_best()->step_mass(parzen_padded(n), pick(&some, d->mu, some.a),
+                              pick(&some, d->sigma, some.b), at->left,
+                              at->right, some.term);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t k = some.kernel[i];
+        lot->term[lot->some[i]] *=
+            parzen_is_within(d, d->mu[k])
+                ? some.term[i]
+                : mass_from_outside(d, k, at->left, at->right);
+    }
+}
+
+static void times_masses(const struct parzen_dim *d, const struct parzen_at *at,
+                         struct lot *lot)
+{
+    size_t n = 0;
+    for (size_t j = 0; j < lot->n; j++) {
+        ptrdiff_t place = place_of(d, lot->kernel[j]);
+        if (place >= 0) {
+            lot->term[j] *= mass_at(d, place, at->place);
+        } else {
+            lot->some[n++] = (uint32_t)j;
+        }
+    }
+    if (n > 0) {
+        times_some(d, at, lot, n);
+    }
+}
+
+static double sum_lot(struct parzen *p, const struct points *points, size_t c,
+                      const struct parzen_at *at, struct lot *lot)
+{
+    want_scales(p, lot);
+    begin_terms(p, at, lot);
+    for (size_t i = 0; i < p->n_dims; i++) {
+        const struct parzen_dim *d = &p->dims[i];
+        if (d->is_numerical && !d->is_continuous) {
+            times_masses(d, &at[i], lot);
+        }
+        const double *odds = points->at[i].odds;
+        for (size_t j = 0; j < lot->n && !d->is_numerical; j++) {
+            lot->term[j] *= odds[d->id[lot->kernel[j]] * points->row + c];
+        }
+    }
+    double sum = 0.0;
+    for (size_t j = 0; j < lot->n; j++) {
+        sum += lot->term[j];
+    }
+    return sum;
+}
+
+static void sum_near(struct parzen *p, const struct points *points, double *out)
+{
+    struct parzen_at *at = mem_alloc(p->n_dims, sizeof(*at));
+    struct lot lot;
+    lot.is_whole = false;
+    for (size_t c = 0; c < points->n; c++) {
+        struct parzen_walk walk;
+        for (size_t i = 0; i < p->n_dims; i++) {
+            if (p->dims[i].is_numerical) {
+                const struct coordinate *from = &points->at[i];
+                at[i] = (struct parzen_at){from->left[c], from->right[c],
+                                           from->place[c]};
+            }
+        }
+        parzen_walk_init(&walk, p, at);
+        out[c] = 0.0;
+        while ((lot.n = parzen_walk_next(&walk, lot.kernel)) > 0) {
+            out[c] += sum_lot(p, points, c, at, &lot);
+        }
+    }
+    free(at);
+}
+
+/* --- choices alone ---------------------------------------------------------
+ */
+
+static void sum_choices(const struct parzen *p, const struct points *points,
+                        double *out)
+{
+    const double **table = mem_grow(NULL, p->n_dims, sizeof(*table));
+    const uint32_t **id = mem_grow(NULL, p->n_dims, sizeof(*id));
+    double *sum = mem_grow(NULL, points->row, sizeof(*sum));
+    for (size_t i = 0; i < p->n_dims; i++) {
+        table[i] = points->at[i].odds;
+        id[i] = p->dims[i].id;
+    }
+    density_best()->choices(p->n_kernels, p->weight, p->n_dims, id, table,
+                            points->row, sum);
+    memcpy(out, sum, points->n * sizeof(*out));
+    free(sum);
+    free(id);
+    free(table);
+}
+
+void parzen_sums(struct parzen *p, size_t n, const double *x, double *out)
+{
+    struct points points;
+    points_init(&points, p, n, x);
+    if (p->near != NULL) {
+        sum_near(p, &points, out);
+    } else if (p->n_choices == p->n_dims) {
+        sum_choices(p, &points, out);
+    } else {
+        sum_all(p, &points, out);
+    }
+    points_fini(&points);
+}
