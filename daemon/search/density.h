@@ -62,25 +62,32 @@ struct density_ops {
                    const float *middle, const float *half, float floor,
                    uint32_t *out, float *above);
 
-    /* In all that follows n is a multiple of DENSITY_PAD, or of DENSITY_POINTS.
-     * One point and many kernels, or one kernel and many points: a row. */
+    /* In all that follows n is a multiple of DENSITY_PAD, that of points of
+     * DENSITY_POINTS. One point and many kernels: */
 
     /* expo[i] -= log2 e / 2 ((y - mu[i]) / sigma[i])^2 */
     void (*exponents)(size_t n, const double *mu, const double *sigma, double y,
                       double *expo);
-    void (*row_exponents)(size_t n, double mu, double sigma, const double *y,
-                          double *expo);
-    /* term[i] = scale[i] 2^expo[i]; term may be scale. */
-    void (*terms)(size_t n, const double *scale, const double *expo,
-                  double *term);
+    /* v[i] = 2^v[i] */
+    void (*powers)(size_t n, double *v);
     /* out[i] = Phi((right - mu[i]) / sigma[i]) - Phi((left - mu[i]) /
-     * sigma[i]), left <= right: `mass` of wide intervals, the others of any. */
+     * sigma[i]), left <= right: `mass` of wide intervals, step_mass of any. */
     void (*mass)(size_t n, const double *mu, const double *sigma, double left,
                  double right, double *out);
     void (*step_mass)(size_t n, const double *mu, const double *sigma,
                       double left, double right, double *out);
-    void (*row_mass)(size_t n, double mu, double sigma, const double *left,
-                     const double *right, double *out);
+
+    /* Some kernels, any number, and many points; a row by kernel: */
+
+    void (*block_exponents)(size_t n_kernels, const double *mu,
+                            const double *sigma, size_t n_points,
+                            const double *y, double *expo);
+    /* The same as step_mass, of one kernel. */
+    void (*row_mass)(size_t n_points, double mu, double sigma,
+                     const double *left, const double *right, double *out);
+    /* out[c] += sum_i scale[i] term[i * n_points + c] */
+    void (*block_sum)(size_t n_kernels, const double *scale, size_t n_points,
+                      const double *term, double *out);
 };
 
 /* The fastest variant of this processor. */

@@ -201,14 +201,15 @@ static double mass_from_outside(const struct parzen_dim *d, size_t kernel,
                parzen_log_mass(d, kernel, d->lo, d->hi));
 }
 
-/* --- few kernels: points are the lanes -------------------------------------
+/* --- all kernels at all points: points are the lanes -----------------------
  */
 
-static void times_row(const struct parzen_dim *d, const struct points *points,
+enum { BLOCK = 32 }; /* kernels: with 24 points, 6 KiB of terms */
+
+static void times_row(const struct parzen_dim *d, size_t row,
                       const struct coordinate *at, size_t kernel, double *mass,
                       double *term)
 {
-    const size_t row = points->row;
     ptrdiff_t place = place_of(d, kernel);
     bool is_within = parzen_is_within(d, d->mu[kernel]);
     if (place < 0 && is_within) {
@@ -225,35 +226,35 @@ static void times_row(const struct parzen_dim *d, const struct points *points,
     }
 }
 
-/* Kernel k's terms at all points, but for its scale. */
-static void row_of_terms(const struct parzen *p, const struct points *points,
-                         size_t k, double *scratch, double *term)
+/* The terms of n kernels from `first` on, but for their scales; a row each. */
+static void block_of_terms(const struct parzen *p, const struct points *points,
+                           size_t first, size_t n, double *mass, double *term)
 {
     const struct density_ops *ops = density_best();
     const size_t row = points->row;
-    for (size_t c = 0; c < row; c++) {
-        scratch[c] = p->expo != NULL ? p->expo[k] : 0.0;
-        term[c] = 1.0;
+    for (size_t j = 0; j < n * row; j++) {
+        term[j] = p->expo != NULL ? p->expo[first + j / row] : 0.0;
     }
     for (size_t i = 0; i < p->n_dims; i++) {
         const struct parzen_dim *d = &p->dims[i];
         if (d->is_continuous) {
-            ops->row_exponents(row, d->mu[k], d->sigma[k], points->at[i].left,
-                               scratch);
+            ops->block_exponents(n, d->mu + first, d->sigma + first, row,
+                                 points->at[i].left, term);
         }
     }
-    if (p->n_cont > 0) {
-        ops->terms(row, term, scratch, term);
-    }
+    ops->powers(n * row, term);
     for (size_t i = 0; i < p->n_dims; i++) {
         const struct parzen_dim *d = &p->dims[i];
-        if (!d->is_numerical) {
+        for (size_t k = first; k < first + n && !d->is_continuous; k++) {
+            double *own = term + (k - first) * row;
+            if (d->is_numerical) {
+                times_row(d, row, &points->at[i], k, mass, own);
+                continue;
+            }
             const double *odds = points->at[i].odds + d->id[k] * row;
             for (size_t c = 0; c < row; c++) {
-                term[c] *= odds[c];
+                own[c] *= odds[c];
             }
-        } else if (!d->is_continuous) {
-            times_row(d, points, &points->at[i], k, scratch, term);
         }
     }
 }
@@ -261,18 +262,18 @@ static void row_of_terms(const struct parzen *p, const struct points *points,
 static void sum_all(struct parzen *p, const struct points *points, double *out)
 {
     const size_t row = points->row;
-    double *work = mem_alloc(3 * row, sizeof(*work));
-    double *sum = work, *scratch = sum + row, *term = scratch + row;
-    struct lot all = {.n = p->n_kernels, .is_whole = true};
-    for (size_t k = 0; k < p->n_kernels; k++) {
-        all.kernel[k] = (uint32_t)k;
-    }
-    want_scales(p, &all);
-    for (size_t k = 0; k < p->n_kernels; k++) {
-        row_of_terms(p, points, k, scratch, term);
-        for (size_t c = 0; c < row; c++) {
-            sum[c] += p->scale[k] * term[c];
+    double *work = mem_alloc((2 + BLOCK) * row, sizeof(*work));
+    double *sum = work, *mass = sum + row, *term = mass + row;
+    struct lot lot = {.is_whole = true};
+    for (size_t first = 0; first < p->n_kernels; first += lot.n) {
+        size_t left = p->n_kernels - first;
+        lot.n = left < BLOCK ? left : BLOCK;
+        for (size_t j = 0; j < lot.n; j++) {
+            lot.kernel[j] = (uint32_t)(first + j);
         }
+        want_scales(p, &lot);
+        block_of_terms(p, points, first, lot.n, mass, term);
+        density_best()->block_sum(lot.n, p->scale + first, row, term, sum);
     }
     memcpy(out, sum, points->n * sizeof(*out));
     free(work);
@@ -298,7 +299,10 @@ static void begin_terms(const struct parzen *p, const struct parzen_at *at,
                            pick(lot, d->sigma, lot->b), at[i].left, lot->expo);
         }
     }
-    ops->terms(n, pick(lot, p->scale, lot->a), lot->expo, lot->term);
+    ops->powers(n, lot->expo);
+    for (size_t j = 0; j < lot->n; j++) {
+        lot->term[j] = p->scale[lot->kernel[j]] * lot->expo[j];
+    }
 }
 
 /* The masses that are not told by the distance. */
@@ -358,27 +362,51 @@ static double sum_lot(struct parzen *p, const struct points *points, size_t c,
     return sum;
 }
 
-static void sum_near(struct parzen *p, const struct points *points, double *out)
+static void place_at(const struct parzen *p, const struct points *points,
+                     size_t c, struct parzen_at *at)
 {
-    struct parzen_at *at = mem_alloc(p->n_dims, sizeof(*at));
+    for (size_t i = 0; i < p->n_dims; i++) {
+        if (p->dims[i].is_numerical) {
+            const struct coordinate *from = &points->at[i];
+            at[i] = (struct parzen_at){from->left[c], from->right[c],
+                                       from->place[c]};
+        }
+    }
+}
+
+static void sum_near(struct parzen *p, const struct points *points,
+                     struct parzen_at *at, double *out)
+{
     struct lot lot;
     lot.is_whole = false;
     for (size_t c = 0; c < points->n; c++) {
         struct parzen_walk walk;
-        for (size_t i = 0; i < p->n_dims; i++) {
-            if (p->dims[i].is_numerical) {
-                const struct coordinate *from = &points->at[i];
-                at[i] = (struct parzen_at){from->left[c], from->right[c],
-                                           from->place[c]};
-            }
-        }
+        place_at(p, points, c, at);
         parzen_walk_init(&walk, p, at);
         out[c] = 0.0;
         while ((lot.n = parzen_walk_next(&walk, lot.kernel)) > 0) {
             out[c] += sum_lot(p, points, c, at, &lot);
         }
     }
-    free(at);
+}
+
+/* As a few points tell: when search has come together, most kernels matter to
+ * most points. A kernel of a lot costs five times what it costs in a row. */
+static bool are_near(const struct parzen *p, const struct points *points,
+                     struct parzen_at *at)
+{
+    enum { LOOKS = 3, ONE_IN = 5 };
+    uint32_t kernel[PARZEN_LOT_MAX];
+    size_t n = 0, every = points->n / LOOKS + 1, n_looks = 0;
+    for (size_t c = 0; c < points->n; c += every, n_looks++) {
+        struct parzen_walk walk;
+        place_at(p, points, c, at);
+        parzen_walk_init(&walk, p, at);
+        for (size_t more = 1; more > 0; n += more) {
+            more = parzen_walk_next(&walk, kernel);
+        }
+    }
+    return n * ONE_IN > n_looks * p->n_kernels;
 }
 
 /* --- choices alone ---------------------------------------------------------
@@ -406,12 +434,14 @@ void parzen_sums(struct parzen *p, size_t n, const double *x, double *out)
 {
     struct points points;
     points_init(&points, p, n, x);
-    if (p->near != NULL) {
-        sum_near(p, &points, out);
-    } else if (p->n_choices == p->n_dims) {
+    struct parzen_at *at = mem_alloc(p->n_dims, sizeof(*at));
+    if (p->n_choices == p->n_dims) {
         sum_choices(p, &points, out);
-    } else {
+    } else if (p->near == NULL || are_near(p, &points, at)) {
         sum_all(p, &points, out);
+    } else {
+        sum_near(p, &points, at, out);
     }
+    free(at);
     points_fini(&points);
 }

@@ -20,39 +20,46 @@ static void check_close(double value, double expected, double tolerance)
 enum { N = 520, ROW = 3 * DENSITY_POINTS };
 
 /* Every vector width that runs here gives the plain terms: of many kernels at a
- * point, and of a kernel at many points. */
+ * point, and of some at many points. */
 START_TEST(test_terms)
 {
-    double scale[N], start[N], mu[N], sigma[N], expo[N], term[N];
-    double y[ROW], of_row[ROW], row[ROW];
+    enum { SOME = 7 };
+    static double block[SOME * ROW];
+    double start[N], mu[N], sigma[N], expo[N], y[ROW], sum[ROW];
     struct rng rng;
     rng_mt19937(&rng, 11);
     for (size_t i = 0; i < N; i++) {
-        scale[i] = rng_double(&rng);
         start[i] = uniform(&rng, -1, 1);
         mu[i] = rng_double(&rng);
         sigma[i] = exp(uniform(&rng, -12, 3));
     }
     for (size_t c = 0; c < ROW; c++) {
         y[c] = rng_double(&rng);
-        of_row[c] = 0.5;
     }
     for (size_t v = 0; density_variant(v) != NULL; v++) {
         const struct density_ops *ops = density_variant(v);
         memcpy(expo, start, sizeof(expo));
         ops->exponents(N, mu, sigma, 0.3, expo);
-        ops->terms(N, scale, expo, term);
+        ops->powers(N, expo);
         for (size_t i = 0; i < N; i++) {
             double z = (0.3 - mu[i]) / sigma[i];
-            double e = scale[i] * exp2(start[i] - M_LOG2E / 2 * z * z);
-            check_close(term[i], e, 1e-300 + DENSITY_ERROR * e);
+            double e = exp2(start[i] - M_LOG2E / 2 * z * z);
+            check_close(expo[i], e, 1e-300 + DENSITY_ERROR * e);
         }
-        memset(row, 0, sizeof(row));
-        ops->row_exponents(ROW, 0.4, 0.1, y, row);
-        ops->terms(ROW, of_row, row, row);
+        memset(block, 0, sizeof(block));
+        ops->block_exponents(SOME, mu, sigma, ROW, y, block);
+        ops->powers(SOME * ROW, block);
         for (size_t c = 0; c < ROW; c++) {
-            double z = (y[c] - 0.4) / 0.1, e = 0.5 * exp(-z * z / 2);
-            check_close(row[c], e, DENSITY_ERROR * e);
+            sum[c] = 1.0;
+        }
+        ops->block_sum(SOME, start, ROW, block, sum);
+        for (size_t c = 0; c < ROW; c++) {
+            double e = 1.0;
+            for (size_t i = 0; i < SOME; i++) {
+                double z = (y[c] - mu[i]) / sigma[i];
+                e += start[i] * exp(-z * z / 2);
+            }
+            check_close(sum[c], e, SOME * DENSITY_ERROR);
         }
     }
 }
@@ -157,7 +164,7 @@ START_TEST(test_extremes)
             expo[i] = r->expo;
         }
         density_variant(v)->exponents(DENSITY_PAD, mu, ones, 0.0, expo);
-        density_variant(v)->terms(DENSITY_PAD, ones, expo, expo);
+        density_variant(v)->powers(DENSITY_PAD, expo);
         for (size_t i = 0; i < DENSITY_PAD; i++) {
             ck_assert(isnan(r->sum) ? !isfinite(expo[i]) : expo[i] == r->sum);
         }
