@@ -68,7 +68,7 @@ struct density_ops {
     /* expo[i] -= log2 e / 2 ((y - mu[i]) / sigma[i])^2 */
     void (*exponents)(size_t n, const double *mu, const double *sigma, double y,
                       double *expo);
-    /* v[i] = 2^v[i] */
+    /* v[i] = 2^v[i], v[i] <= 1024 */
     void (*powers)(size_t n, double *v);
     /* out[i] = Phi((right - mu[i]) / sigma[i]) - Phi((left - mu[i]) /
      * sigma[i]), left <= right: `mass` of wide intervals, step_mass of any. */

@@ -23,9 +23,8 @@ static double *carve(double **at, size_t n)
 /* What is by kernel is in one block: a block that is by far the largest goes
  * back to the allocator's heap and comes from there again, where several alike
  * would be given back to the system, page by page, for each suggestion. And no
- * more than is needed: of 100,000 trials it is the daemon's largest memory.
- * Returns the place of what parzen_near_new wants. */
-static double *allocate(struct parzen *p)
+ * more than is needed: of 100,000 trials it is the daemon's largest memory. */
+static void allocate(struct parzen *p)
 {
     enum { OWN = 2, OF_NUMERICAL = 2, PER_DOUBLE = 2 };
     size_t n = parzen_padded(p->n_kernels), n_distances = 0;
@@ -53,7 +52,7 @@ static double *allocate(struct parzen *p)
             d->by_distance = carve(&at, d->n_far + 1);
         }
     }
-    return at;
+    p->rest = at;
 }
 
 void parzen_free(struct parzen *p)
@@ -256,7 +255,7 @@ static void build(struct parzen *p, const struct parzen_options *options,
                   const struct parzen_rows *rows,
                   const struct parzen_column *columns)
 {
-    double *rest = allocate(p);
+    allocate(p);
     set_weights(p);
     for (size_t k = 0; k < parzen_padded(p->n_kernels); k++) {
         p->scale[k] = k < p->n_kernels ? (double)NAN : 0.0;
@@ -274,7 +273,6 @@ static void build(struct parzen *p, const struct parzen_options *options,
             parzen_set_distances(&p->dims[i], p->reach);
         }
     }
-    p->near = parzen_near_new(p, rest);
 }
 
 struct parzen *parzen_new(const struct parzen_options *options,

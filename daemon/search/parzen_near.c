@@ -12,8 +12,7 @@
 #include <string.h>
 
 enum {
-    N_KERNELS_MIN = 64, /* fewer are all looked at */
-    N_OCTAVES = 8,      /* the last has all that is narrower */
+    N_OCTAVES = 8, /* the last has all that is narrower */
     N_CELLS = (2 << N_OCTAVES) - 2
 };
 
@@ -58,9 +57,7 @@ size_t parzen_near_size(const struct parzen *p)
     enum { OTHERS = 2, DOUBLE = sizeof(double) / sizeof(float) };
     size_t number[DENSITY_SCREENED], n_dims = choose_dims(p, number);
     size_t n = parzen_padded(p->n_kernels) + DENSITY_SCREEN_PAD;
-    return p->n_kernels < N_KERNELS_MIN || n_dims == 0
-               ? 0
-               : (2 * n_dims + OTHERS) * n / DOUBLE;
+    return (2 * n_dims + OTHERS) * n / DOUBLE;
 }
 
 static float *carve(double **at, size_t n)
@@ -100,23 +97,18 @@ static size_t cell_at(const struct parzen_near *near, unsigned octave, double v)
     return at < (double)n ? (size_t)(at > 0.0 ? at : 0.0) : n - 1;
 }
 
-/* A centre out of a stepped dimension's bounds has a share of the mass within
- * that does not fall with the distance: such a kernel is always met. */
-static size_t put_cell(struct parzen_near *near, double mu, double sigma)
-{
-    const struct parzen_dim *d = near->dims[0];
-    unsigned octave = octave_of((d->hi - d->lo) / sigma);
-    if (!d->is_continuous && !parzen_is_within(d, mu)) {
-        octave = 0;
-        sigma = (double)INFINITY;
-    }
-    bool is_wider = sigma > near->widest[octave];
-    near->widest[octave] = is_wider ? sigma : near->widest[octave];
-    return first_cell(octave) + cell_at(near, octave, mu);
-}
-
 /* --- building --------------------------------------------------------------
  */
+
+/* A centre out of a stepped dimension's bounds has a share of the mass within
+ * that does not fall with the distance. */
+static void meet_all(struct parzen_near *near)
+{
+    for (unsigned o = 0; o < N_OCTAVES; o++) {
+        bool is_empty = near->widest[o] == 0.0;
+        near->widest[o] = is_empty ? 0.0 : (double)INFINITY;
+    }
+}
 
 /* By kernel, its place in the order of the cells; owned by the caller. */
 static uint32_t *order_kernels(const struct parzen *p, struct parzen_near *near)
@@ -124,10 +116,19 @@ static uint32_t *order_kernels(const struct parzen *p, struct parzen_near *near)
     const struct parzen_dim *d = near->dims[0];
     uint32_t *place = mem_grow(NULL, p->n_kernels, sizeof(*place));
     size_t next[N_CELLS];
+    const double range = d->hi - d->lo;
     for (size_t k = 0; k < p->n_kernels; k++) {
-        size_t c = put_cell(near, d->mu[k], d->sigma[k]);
+        double sigma = d->sigma[k];
+        unsigned octave = octave_of(range / sigma);
+        if (sigma > near->widest[octave]) {
+            near->widest[octave] = sigma;
+        }
+        size_t c = first_cell(octave) + cell_at(near, octave, d->mu[k]);
         place[k] = (uint32_t)c;
         near->start[c + 1]++;
+    }
+    if (d->has_outside && !d->is_continuous) {
+        meet_all(near);
     }
     for (size_t c = 0; c < N_CELLS; c++) {
         near->start[c + 1] += near->start[c];
@@ -189,11 +190,12 @@ static void set_others(const struct parzen *p, struct parzen_near *near)
     }
 }
 
-struct parzen_near *parzen_near_new(const struct parzen *p, double *arena)
+void parzen_want_near(struct parzen *p)
 {
-    if (parzen_near_size(p) == 0) {
-        return NULL;
+    if (p->near != NULL) {
+        return;
     }
+    double *arena = p->rest;
     struct parzen_near *near = mem_alloc(1, sizeof(*near));
     struct density_screen *s = &near->screen;
     size_t n = p->n_kernels;
@@ -221,7 +223,7 @@ struct parzen_near *parzen_near_new(const struct parzen *p, double *arena)
     /* what floats may be off by, and more */
     near->floor = (float)(p->floor - 1e-5 * fabs(p->floor) - 0.01);
     free(place);
-    return near;
+    p->near = near;
 }
 
 void parzen_near_free(struct parzen_near *near)
@@ -281,14 +283,9 @@ static size_t thin(const struct parzen_walk *w, size_t n, const float *above,
         uint32_t k = kernel[j];
         double left = above[j];
         for (size_t i = 0; i < near->n_others && left >= 0.0; i++) {
-            const struct parzen_dim *d = &w->p->dims[near->others[i]];
-            const struct parzen_at *at = &w->at[near->others[i]];
-            double mu = d->mu[k];
-            double away = mu > at->right ? mu - at->right : at->left - mu;
-            if (away > 0.0 && parzen_is_within(d, mu)) {
-                double z = away / d->sigma[k];
-                left -= half_log2e * z * z;
-            }
+            size_t d = near->others[i];
+            double z = parzen_away(&w->p->dims[d], &w->at[d], k);
+            left -= half_log2e * z * z;
         }
         kernel[n_kept] = k;
         n_kept += left >= 0.0;

@@ -45,8 +45,8 @@ struct parzen {
     double log_scale; /* ln of what all terms were divided by */
     double floor;     /* a lower exponent is nothing beside the prior's */
     double reach;     /* so many sigmas from a centre it is lower */
-    struct parzen_near *near; /* NULL: all kernels matter to any point */
-    double *arena;
+    struct parzen_near *near; /* NULL until wanted */
+    double *arena, *rest;     /* rest: of the arena, for what is wanted later */
 };
 
 static inline bool parzen_is_within(const struct parzen_dim *d, double mu)
@@ -121,10 +121,21 @@ struct parzen_at {
     ptrdiff_t place; /* stepped: in steps from low; -1: none of these */
 };
 
+/* By how many sigmas of the kernel it is away; 0 when distance does not tell.
+ */
+static inline double parzen_away(const struct parzen_dim *d,
+                                 const struct parzen_at *at, size_t kernel)
+{
+    double mu = d->mu[kernel];
+    double away = mu > at->right ? mu - at->right : at->left - mu;
+    return away > 0.0 && parzen_is_within(d, mu) ? away / d->sigma[kernel]
+                                                 : 0.0;
+}
+
 /* How many doubles it takes in the arena. */
 size_t parzen_near_size(const struct parzen *p);
-/* NULL: few kernels, or choices alone. Of a p that is built but for this. */
-struct parzen_near *parzen_near_new(const struct parzen *p, double *arena);
+/* Make p->near, of a p with a numerical dimension, when it is not there. */
+void parzen_want_near(struct parzen *p);
 void parzen_near_free(struct parzen_near *near);
 
 struct parzen_walk {

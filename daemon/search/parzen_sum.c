@@ -144,14 +144,32 @@ static void times_norm(const struct parzen_dim *d, struct lot *lot)
     const double *sigma = pick(lot, d->sigma, lot->b);
     double *mass = lot->expo;
     density_best()->mass(parzen_padded(lot->n), mu, sigma, d->lo, d->hi, mass);
+    for (size_t j = 0; j < lot->n && d->has_outside; j++) {
+        mass[j] = parzen_is_within(d, mu[j]) ? mass[j] : 1.0;
+    }
+    for (size_t j = 0; j < lot->n && d->is_continuous; j++) {
+        lot->term[j] *= unit / sigma[j];
+    }
     for (size_t j = 0; j < lot->n; j++) {
-        double within = parzen_is_within(d, mu[j]) ? mass[j] : 1.0;
-        double width = d->is_continuous ? sigma[j] / unit : 1.0;
-        lot->term[j] /= within * width;
+        lot->term[j] /= mass[j];
     }
 }
 
-/* Those of the lot's kernels that have none yet: of few points, few. */
+/* All of the lot's. */
+static void set_scales(struct parzen *p, struct lot *lot)
+{
+    memcpy(lot->term, pick(lot, p->weight, lot->a), lot->n * sizeof(double));
+    for (size_t i = 0; i < p->n_dims; i++) {
+        if (p->dims[i].is_numerical) {
+            times_norm(&p->dims[i], lot);
+        }
+    }
+    for (size_t j = 0; j < lot->n; j++) {
+        p->scale[lot->kernel[j]] = lot->term[j];
+    }
+}
+
+/* Of those that have none yet: of few points' kernels, few have. */
 static void want_scales(struct parzen *p, struct lot *lot)
 {
     size_t n = 0;
@@ -159,22 +177,24 @@ static void want_scales(struct parzen *p, struct lot *lot)
         lot->some[n] = (uint32_t)j;
         n += isnan(p->scale[lot->kernel[j]]) != 0;
     }
-    if (n == 0) {
-        return;
+    if (n == lot->n) {
+        set_scales(p, lot);
+    } else if (n > 0) {
+        struct lot some;
+        pick_some(lot, n, &some);
+        set_scales(p, &some);
     }
-    struct lot some;
-    pick_some(lot, n, &some);
-    for (size_t j = 0; j < n; j++) {
-        some.term[j] = p->weight[some.kernel[j]];
+}
+
+/* 2^ of exponents that may be too large; an infinite sum is summed otherwise.
+ */
+static void set_powers(const struct parzen *p, size_t n, double *expo)
+{
+    const double most = 1024.0;
+    for (size_t j = 0; j < n && p->expo != NULL; j++) {
+        expo[j] = expo[j] > most ? most : expo[j];
     }
-    for (size_t i = 0; i < p->n_dims; i++) {
-        if (p->dims[i].is_numerical) {
-            times_norm(&p->dims[i], &some);
-        }
-    }
-    for (size_t j = 0; j < n; j++) {
-        p->scale[some.kernel[j]] = some.term[j];
-    }
+    density_best()->powers(n, expo);
 }
 
 /* Under a kernel that is told by distance: where its centre is; -1: it is not.
@@ -232,8 +252,9 @@ static void block_of_terms(const struct parzen *p, const struct points *points,
 {
     const struct density_ops *ops = density_best();
     const size_t row = points->row;
-    for (size_t j = 0; j < n * row; j++) {
-        term[j] = p->expo != NULL ? p->expo[first + j / row] : 0.0;
+    memset(term, 0, n * row * sizeof(*term));
+    for (size_t j = 0; j < n * row && p->expo != NULL; j++) {
+        term[j] = p->expo[first + j / row];
     }
     for (size_t i = 0; i < p->n_dims; i++) {
         const struct parzen_dim *d = &p->dims[i];
@@ -242,7 +263,7 @@ static void block_of_terms(const struct parzen *p, const struct points *points,
                                  points->at[i].left, term);
         }
     }
-    ops->powers(n * row, term);
+    set_powers(p, n * row, term);
     for (size_t i = 0; i < p->n_dims; i++) {
         const struct parzen_dim *d = &p->dims[i];
         for (size_t k = first; k < first + n && !d->is_continuous; k++) {
@@ -299,7 +320,7 @@ static void begin_terms(const struct parzen *p, const struct parzen_at *at,
                            pick(lot, d->sigma, lot->b), at[i].left, lot->expo);
         }
     }
-    ops->powers(n, lot->expo);
+    set_powers(p, n, lot->expo);
     for (size_t j = 0; j < lot->n; j++) {
         lot->term[j] = p->scale[lot->kernel[j]] * lot->expo[j];
     }
@@ -390,23 +411,36 @@ static void sum_near(struct parzen *p, const struct points *points,
     }
 }
 
-/* As a few points tell: when search has come together, most kernels matter to
- * most points. A kernel of a lot costs five times what it costs in a row. */
+static bool is_near(const struct parzen *p, const struct parzen_at *at,
+                    size_t kernel)
+{
+    const double half_log2e = 0.72134752044448170368;
+    double e = p->expo != NULL ? p->expo[kernel] : 0.0;
+    for (size_t i = 0; i < p->n_dims && e >= p->floor; i++) {
+        const struct parzen_dim *d = &p->dims[i];
+        double z = d->is_numerical ? parzen_away(d, &at[i], kernel) : 0.0;
+        e -= half_log2e * z * z;
+    }
+    return e >= p->floor;
+}
+
+/* As some of both tell: when a search has come together, most kernels matter to
+ * most points. A kernel of a lot costs many times what it costs in a row. */
 static bool are_near(const struct parzen *p, const struct points *points,
                      struct parzen_at *at)
 {
-    enum { LOOKS = 3, ONE_IN = 5 };
-    uint32_t kernel[PARZEN_LOT_MAX];
-    size_t n = 0, every = points->n / LOOKS + 1, n_looks = 0;
-    for (size_t c = 0; c < points->n; c += every, n_looks++) {
-        struct parzen_walk walk;
-        place_at(p, points, c, at);
-        parzen_walk_init(&walk, p, at);
-        for (size_t more = 1; more > 0; n += more) {
-            more = parzen_walk_next(&walk, kernel);
+    enum { POINTS = 3, KERNELS = 64, ONE_IN = 16 };
+    size_t n = 0;
+    if (p->n_kernels < KERNELS) {
+        return true;
+    }
+    for (size_t i = 0; i < POINTS; i++) {
+        place_at(p, points, i * points->n / POINTS, at);
+        for (size_t k = 0; k < KERNELS; k++) {
+            n += is_near(p, at, k * p->n_kernels / KERNELS);
         }
     }
-    return n * ONE_IN > n_looks * p->n_kernels;
+    return n > POINTS * KERNELS / ONE_IN;
 }
 
 /* --- choices alone ---------------------------------------------------------
@@ -437,9 +471,10 @@ void parzen_sums(struct parzen *p, size_t n, const double *x, double *out)
     struct parzen_at *at = mem_alloc(p->n_dims, sizeof(*at));
     if (p->n_choices == p->n_dims) {
         sum_choices(p, &points, out);
-    } else if (p->near == NULL || are_near(p, &points, at)) {
+    } else if (p->near == NULL && are_near(p, &points, at)) {
         sum_all(p, &points, out);
     } else {
+        parzen_want_near(p);
         sum_near(p, &points, at, out);
     }
     free(at);

@@ -164,6 +164,9 @@ START_TEST(test_extremes)
             expo[i] = r->expo;
         }
         density_variant(v)->exponents(DENSITY_PAD, mu, ones, 0.0, expo);
+        for (size_t i = 0; i < DENSITY_PAD; i++) {
+            expo[i] = expo[i] > 1024.0 ? 1024.0 : expo[i];
+        }
         density_variant(v)->powers(DENSITY_PAD, expo);
         for (size_t i = 0; i < DENSITY_PAD; i++) {
             ck_assert(isnan(r->sum) ? !isfinite(expo[i]) : expo[i] == r->sum);
