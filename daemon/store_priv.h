@@ -30,7 +30,7 @@ enum {
     STORE_APPLICATION_ID = 0x50525A4E, /* "PRZN" */
     STORE_BUSY_OPEN_MS = 5000,
     STORE_BUSY_MS = 1000,    /* on the loop thread */
-    STORE_WAL_PAGES = 1000,  /* then pages are moved to the database */
+    STORE_WAL_PAGES = 4000,  /* then pages are moved to the database */
     STORE_PAGE_BYTES = 4096, /* what SQLite makes files with */
     STORE_WAL_ALARM_BYTES = 64 << 20,
     STORE_TIME_SIZE = 40,
