@@ -1,8 +1,7 @@
 /* What can be asked without changing anything. */
 #include "core/base/build.h"
-#include "core/base/file.h"
 #include "core/base/paths.h"
-#include "core/base/utf8.h"
+#include "core/base/tail.h"
 #include "daemon/api_priv.h"
 #include "daemon/daemon.h"
 #include "daemon/mirror.h"
@@ -91,58 +90,19 @@ void api_get_trial(struct call *c)
     }
 }
 
-/* Lines as a terminal may show them: control characters and broken UTF-8 by
- * their codes. Of more than `tail` bytes (0: no limit) only the end, from the
- * beginning of a line. */
-static void put_log(struct buf *out, const char *text, size_t n, size_t tail)
-{
-    if (tail > 0 && n > tail) {
-        const char *line = memchr(text + n - tail, '\n', tail);
-        size_t from = line != NULL && line + 1 < text + n
-                          ? (size_t)(line + 1 - text)
-                          : n - tail;
-        text += from;
-        n -= from;
-    }
-    for (size_t at = 0; at < n;) {
-        const char *newline = memchr(text + at, '\n', n - at);
-        size_t end = newline != NULL ? (size_t)(newline - text) : n;
-        while (at < end) {
-            size_t valid = utf8_valid_prefix(text + at, end - at);
-            utf8_printable(out, text + at, valid);
-            at += valid;
-            if (at < end) {
-                buf_printf(out, "\\x%02x", (unsigned char)text[at++]);
-            }
-        }
-        if (newline != NULL) {
-            buf_char(out, '\n');
-            at++;
-        }
-    }
-}
-
 /* The log at path, taken; one that is not there is empty. */
 static void reply_log(struct call *c, char *path)
 {
     struct err err;
-    char *text;
-    size_t n;
     int64_t tail;
-    int rc = query_int(c, "tail", 0, &tail) ? 0 : ERR_INVALID;
-    if (rc == 0) {
-        rc = file_load(path, BUF_MAX_RESPONSE, &text, &n, &err);
+    if (query_int(c, "tail", 0, &tail)) {
+        buf_reset(&c->reply->body);
+        int rc = tail_read(path, tail, &c->reply->body, &err);
         if (rc != 0 && rc != ERR_NOTFOUND) {
             api_refuse(c, &err);
+        } else {
+            c->reply->content_type = "text/plain; charset=utf-8";
         }
-    }
-    if (rc == 0 || rc == ERR_NOTFOUND) {
-        buf_reset(&c->reply->body);
-        c->reply->content_type = "text/plain; charset=utf-8";
-    }
-    if (rc == 0) {
-        put_log(&c->reply->body, text, n, (size_t)tail);
-        free(text);
     }
     free(path);
 }

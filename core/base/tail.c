@@ -1,0 +1,58 @@
+#include "core/base/tail.h"
+#include "core/base/buf.h"
+#include "core/base/file.h"
+#include "core/base/utf8.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void put_line(struct buf *out, const char *line, size_t n)
+{
+    for (size_t at = 0; at < n;) {
+        size_t valid = utf8_valid_prefix(line + at, n - at);
+        utf8_printable(out, line + at, valid);
+        at += valid;
+        if (at < n) {
+            buf_printf(out, "\\x%02x", (unsigned char)line[at++]);
+        }
+    }
+}
+
+static void put_lines(struct buf *out, const char *text, size_t n)
+{
+    const char *end = text + n;
+    while (text < end) {
+        const char *newline = memchr(text, '\n', (size_t)(end - text));
+        const char *stop = newline != NULL ? newline : end;
+        put_line(out, text, (size_t)(stop - text));
+        if (newline != NULL) {
+            buf_char(out, '\n');
+        }
+        text = stop + (newline != NULL);
+    }
+}
+
+/* Where the last n_bytes begin, or the first line in them. */
+static size_t tail_from(const char *text, size_t n, size_t n_bytes)
+{
+    const char *line = memchr(text + n - n_bytes, '\n', n_bytes);
+    return line != NULL && line + 1 < text + n ? (size_t)(line + 1 - text)
+                                               : n - n_bytes;
+}
+
+int tail_read(const char *path, int64_t n_bytes, struct buf *out,
+              struct err *err)
+{
+    char *text;
+    size_t n, from = 0;
+    int rc = file_load(path, BUF_MAX_RESPONSE, &text, &n, err);
+    if (rc != 0) {
+        return rc;
+    }
+    if (n_bytes > 0 && (uint64_t)n_bytes < n) {
+        from = tail_from(text, n, (size_t)n_bytes);
+    }
+    put_lines(out, text + from, n - from);
+    free(text);
+    return 0;
+}

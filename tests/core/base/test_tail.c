@@ -1,0 +1,76 @@
+#include "core/base/tail.h"
+#include "core/base/buf.h"
+#include "core/base/file.h"
+#include "tests/lib/test_main.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char path[64];
+
+static void setup(void)
+{
+    strcpy(path, "/tmp/parzen-tail-XXXXXX");
+    close(mkstemp(path));
+}
+
+static void teardown(void)
+{
+    unlink(path);
+}
+
+static const struct {
+    const char *text;
+    int64_t n_bytes;
+    const char *shown;
+} CASES[] = {
+    {"", 0, ""},
+    {"one\ntwo\n", 0, "one\ntwo\n"},
+    {"one\ntwo", 0, "one\ntwo"},
+    {"\n\n", 0, "\n\n"},
+    {"\x1b[31mred\xff\n\xe2\x80", 0, "\\x1b[31mred\\xff\n\\xe2\\x80"},
+    {"one\ntwo\n", 8, "one\ntwo\n"},
+    {"one\ntwo\n", 100, "one\ntwo\n"},
+    {"one\ntwo\n", 7, "two\n"}, /* no half line */
+    {"one\ntwo\n", 5, "two\n"},
+    {"one long line\n", 6, " line\n"}, /* unless there is no other */
+};
+
+START_TEST(the_end_is_shown)
+{
+    struct buf out;
+    struct err err;
+    buf_init(&out, 1 << 10);
+    buf_str(&out, "");
+    ck_assert_int_eq(file_write_atomic(path, CASES[_i].text,
+                                       strlen(CASES[_i].text), 0600, &err),
+                     0);
+    ck_assert_int_eq(tail_read(path, CASES[_i].n_bytes, &out, &err), 0);
+    ck_assert_str_eq(out.data, CASES[_i].shown);
+    buf_fini(&out);
+}
+END_TEST
+
+START_TEST(what_is_not_there_is_said)
+{
+    struct buf out;
+    struct err err;
+    buf_init(&out, 1 << 10);
+    unlink(path);
+    ck_assert_int_eq(tail_read(path, 0, &out, &err), ERR_NOTFOUND);
+    ck_assert_ptr_nonnull(strstr(err.msg, path));
+    buf_fini(&out);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("tail");
+    TCase *t = tcase_create("tail");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_loop_test(t, the_end_is_shown, 0, (int)ARRAY_LEN(CASES));
+    tcase_add_test(t, what_is_not_there_is_said);
+    suite_add_tcase(s, t);
+    return s;
+}
