@@ -375,6 +375,14 @@ int cli_ask_parzend(const struct cli *c, const char *option, const char *value,
     return program_ask_parzend(argv, out, err);
 }
 
+char *cli_db_folder(const struct cli *c)
+{
+    const char *slash = strrchr(c->db, '/');
+    return slash == NULL    ? mem_strdup(".")
+           : slash == c->db ? mem_strdup("/")
+                            : mem_strndup(c->db, (size_t)(slash - c->db));
+}
+
 static bool has_room(const char *folder)
 {
     struct statvfs fs;
@@ -395,6 +403,19 @@ static int look_without_daemon(struct cli *c, const char *path,
     return cli_ask_parzend(c, "--look", path, NULL, out, err);
 }
 
+/* Nothing needs a daemon to be read. */
+static int say_db(const struct cli *c, struct err *err)
+{
+    char *db = paths_in_state(c->state_dir, "parzen.db");
+    if (file_exists(db)) {
+        err_set(err, err->code,
+                "%s; commands that only look read its database with --db %s",
+                err->msg, db);
+    }
+    free(db);
+    return err->code;
+}
+
 int cli_call(struct cli *c, const char *method, const char *path,
              const char *body, struct json **out, struct err *err)
 {
@@ -406,9 +427,11 @@ int cli_call(struct cli *c, const char *method, const char *path,
     if (rc == 0) {
         rc = client_call(c->client, method, path, body, NULL, out, err);
     }
-    return rc == ERR_UNREACHABLE && looks && !has_room(c->state_dir)
-               ? look_without_daemon(c, path, out, err)
-               : rc;
+    if (rc != ERR_UNREACHABLE || !looks) {
+        return rc;
+    }
+    return has_room(c->state_dir) ? say_db(c, err)
+                                  : look_without_daemon(c, path, out, err);
 }
 
 int cli_study_call(struct cli *c, const char *method, const char *study,

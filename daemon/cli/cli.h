@@ -82,11 +82,14 @@ int64_t cli_number(struct argp_state *state, const char *option,
  * which has no daemon. */
 MUST_CHECK int cli_connect(struct cli *c, struct err *err);
 /* One call; path is below /api/v1. With --db the file answers what only looks.
- * Connects. */
+ * Connects. UNREACHABLE of what only looks says that a file could answer. */
 MUST_CHECK int cli_call(struct cli *c, const char *method, const char *path,
                         const char *body, struct json **out, struct err *err);
 /* Is the file there that --db names, if it does? INVALID: it is not. */
 MUST_CHECK int cli_check_db(const struct cli *c, struct err *err);
+/* The folder of the file that --db names: its state directory, if it is ours.
+ * Owned. */
+char *cli_db_folder(const struct cli *c);
 /* What parzend says of the state directory's database, or --db's, without a
  * daemon: `parzend OPTION VALUE MORE...`. more may be NULL, else ends with
  * NULL. */

@@ -70,7 +70,8 @@ int cmd_log(struct cli *c, int argc, char **argv)
         .args = "STUDY [N]",
         .doc = "What the workers of trial N printed, in all its attempts; "
                "without N, what the preparation of the study's data printed. "
-               "With --json one object: its list of \"lines\".",
+               "With --json one object: its list of \"lines\". With --db FILE: "
+               "what stands beside that database.",
         .n_min = 1,
         .n_max = 2,
         .options = log_options,

@@ -1,0 +1,89 @@
+/* What can be seen of a study while no daemon runs, and what is said of it. */
+#include "core/base/mem.h"
+#include "tests/lib/home_study.h"
+#include "tests/lib/test_main.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct home h;
+static char db[512];
+
+static const char *const one[] = {"--workers", "1", NULL};
+
+static void begin(void)
+{
+    home_init(&h);
+    snprintf(db, sizeof(db), "%s/parzen.db", h.state);
+}
+
+/* A study of one trial that prints a line of its own; then nobody is there. */
+static void begin_finished(void)
+{
+    begin();
+    home_start(&h, one);
+    home_run(&h,
+             home_command(&h, "kept", "\"n_trials\":1,", "",
+                          "echo these words\n"
+                          "echo 'parzen: {\"value\": 1}'\n"),
+             0);
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+}
+
+static void says_nothing_of_db(const char *command)
+{
+    struct outcome o = CLI(&h, 30, command, "kept");
+    ck_assert_int_eq(o.code, 3);
+    ck_assert_msg(strstr(o.err, "--db") == NULL, "%s", o.err);
+    outcome_fini(&o);
+}
+
+START_TEST(the_file_is_named_that_can_be_read)
+{
+    begin();
+    says_nothing_of_db("status"); /* there is none */
+    home_fini(&h);
+    begin_finished();
+    char *says = mem_printf("read its database with --db %s\n", db);
+    EXPECT(&h, 3, says, "studies");
+    EXPECT(&h, 3, says, "status", "kept");
+    EXPECT(&h, 3, says, "trials", "kept");
+    EXPECT(&h, 3, says, "show", "kept", "0");
+    EXPECT(&h, 3, says, "best", "kept");
+    EXPECT(&h, 3, says, "log", "kept", "0");
+    says_nothing_of_db("pause"); /* which no file can do */
+    free(says);
+    home_fini(&h);
+}
+END_TEST
+
+START_TEST(a_log_is_found_beside_its_database)
+{
+    begin_finished();
+    EXPECT(&h, 0, "these words\n", "log", "kept", "0", "--db", db);
+    EXPECT(&h, 0, "{\"lines\":[\"these words\",", "--json", "log", "kept", "0",
+           "--db", db);
+    EXPECT(&h, 0, "{\"lines\":[\"parzen: {", "--json", "log", "kept", "0",
+           "--bytes", "25", "--db", db);
+    EXPECT(&h, 4, "no trial 7", "log", "kept", "7", "--db", db);
+    EXPECT(&h, 4, "no study named 'x'", "log", "x", "0", "--db", db);
+    char *copy = mem_printf("%s/copy.db", h.dir);
+    EXPECT(&h, 0, NULL, "export", "kept", "--optuna", copy, "--db", db);
+    EXPECT(&h, 1, "no log beside the database: ", "log", "kept", "0", "--db",
+           copy);
+    free(copy);
+    home_fini(&h);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("e2e/without_daemon");
+    TCase *c = tcase_create("without_daemon");
+    tcase_set_timeout(c, 60);
+    tcase_add_test(c, the_file_is_named_that_can_be_read);
+    tcase_add_test(c, a_log_is_found_beside_its_database);
+    suite_add_tcase(s, c);
+    return s;
+}
