@@ -18,7 +18,6 @@
 #include "daemon/cli/table.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -166,21 +165,6 @@ static bool check_folder(struct doctor *d)
     return true;
 }
 
-/* The lock is an open-file-description lock: asking does not take it. */
-static bool lock_is_held(struct doctor *d)
-{
-    char *path = paths_in_state(d->c->state_dir, "lock");
-    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    bool is_held =
-        fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-    if (fd >= 0) {
-        close(fd);
-    }
-    free(path);
-    return is_held;
-}
-
 /* --- the files beside the database ---------------------------------------- */
 
 /* Is it what it should be, ours, and closed to others? Missing is no fault
@@ -268,17 +252,42 @@ static void check_files(struct doctor *d)
     }
 }
 
+/* No daemon is no fault, but studies may be waiting for one. */
+static void say_none(struct doctor *d)
+{
+    struct json *reply;
+    struct err err;
+    struct buf names;
+    buf_init(&names, OUTPUT_MAX);
+    if (cli_ask_parzend(d->c, "--look", "/studies", NULL, &reply, &err) == 0) {
+        for (const struct json *s = field_first(reply, "studies"); s != NULL;
+             s = json_next(s)) {
+            if (strcmp(field_text(s, "state"), "running") == 0) {
+                buf_printf(&names, "%s'%s'", names.len > 0 ? ", " : "",
+                           field_text(s, "name"));
+            }
+        }
+        json_free(reply);
+    } /* else the database is not there yet, or check_database says why */
+    fact(d, "daemon", "none runs%s%s",
+         names.len > 0 ? "; these studies go on when one is started (parzen "
+                         "daemon start): "
+                       : "",
+         names.len > 0 ? names.data : "");
+    buf_fini(&names);
+}
+
 static void check_daemon(struct doctor *d)
 {
     struct json *health;
     struct err err;
-    bool is_held = lock_is_held(d);
+    bool is_held = launch_is_held(d->c->state_dir);
     int rc = launch_health(d->c, &health, &err);
     if (rc != 0 && is_held) {
         finding(d, "daemon", "a process holds the lock but does not answer: %s",
                 err.msg);
     } else if (rc == ERR_UNREACHABLE) {
-        fact(d, "daemon", "none runs");
+        say_none(d);
     } else if (rc != 0) {
         finding(d, "daemon", "%s", err.msg);
     }

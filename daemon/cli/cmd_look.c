@@ -49,11 +49,24 @@ static void say_alarms(struct cli *c, bool with_trouble)
     json_free(health);
 }
 
+/* A file says "running" of what its daemon left so, too: is nobody there? */
+static bool is_left(const struct cli *c, const struct json *study)
+{
+    if (c->db == NULL || strcmp(field_text(study, "state"), "running") != 0) {
+        return false;
+    }
+    char *folder = cli_db_folder(c);
+    bool is_held = launch_is_held(folder);
+    free(folder);
+    return !is_held;
+}
+
 /* --- studies -------------------------------------------------------------- */
 
 static void print_studies(const struct cli *c, const struct json *reply)
 {
     struct table *t = table_new();
+    int64_t n_left = 0;
     table_left(t, "study");
     table_left(t, "state");
     table_right(t, "trials");
@@ -66,6 +79,7 @@ static void print_studies(const struct cli *c, const struct json *reply)
          s = json_next(s)) {
         const char *state = field_text(s, "state");
         char text[FORMAT_SIZE];
+        n_left += is_left(c, s);
         table_cell(t, TERM_BOLD, field_text(s, "name"));
         table_cell(t, style_of_state(state), state);
         table_cellf(t, TERM_PLAIN, "%" PRId64 "/%" PRId64,
@@ -84,6 +98,10 @@ static void print_studies(const struct cli *c, const struct json *reply)
         table_print(t, &c->out);
     } else {
         cli_say(c, "There is no study yet: parzen run CONFIG makes one.");
+    }
+    if (n_left > 0) {
+        cli_say(c, "No daemon runs: what is running here goes on when one is "
+                   "started (parzen daemon start).");
     }
     table_free(t);
 }
@@ -249,6 +267,12 @@ static void print_status(struct cli *c, const struct json *s)
     table_cell(t, TERM_BOLD, field_text(s, "name"));
     table_cell(t, TERM_DIM, "state");
     table_cell(t, style_of_state(state), state);
+    if (is_left(c, s)) {
+        table_cell(t, TERM_WARN, "daemon");
+        table_cell(t, TERM_WARN,
+                   "none runs it: it goes on when one is started (parzen "
+                   "daemon start)");
+    }
     if (reason != NULL) {
         table_cell(t, TERM_DIM, "reason");
         table_cell(t, TERM_PLAIN, reason);

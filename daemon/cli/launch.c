@@ -71,6 +71,21 @@ int launch_health(struct cli *c, struct json **health, struct err *err)
                                  health, err);
 }
 
+/* The lock is an open-file-description lock: asking does not take it. */
+bool launch_is_held(const char *state_dir)
+{
+    char *path = paths_in_state(state_dir, "lock");
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    bool is_held =
+        fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    if (fd >= 0) {
+        close(fd);
+    }
+    free(path);
+    return is_held;
+}
+
 /* --- the process ---------------------------------------------------------- */
 
 struct start {

@@ -24,6 +24,8 @@ MUST_CHECK int launch_ensure(struct cli *c, struct err *err);
 /* GET /health; UNREACHABLE when no daemon answers. */
 MUST_CHECK int launch_health(struct cli *c, struct json **health,
                              struct err *err);
+/* Has a process the state directory's lock? */
+bool launch_is_held(const char *state_dir);
 /* Ask the daemon to end and wait until its process is gone. *pid is its. */
 MUST_CHECK int launch_stop(struct cli *c, int64_t *pid, struct err *err);
 /* The page's address with its token, a new string. */

@@ -77,6 +77,50 @@ START_TEST(a_log_is_found_beside_its_database)
 }
 END_TEST
 
+static void does_not_say(const char *words, const char *const *args)
+{
+    struct outcome o = home_cli(&h, 30, args);
+    ck_assert_int_eq(o.code, 0);
+    ck_assert_msg(strstr(o.out, words) == NULL && strstr(o.err, words) == NULL,
+                  "%s%s", o.out, o.err);
+    outcome_fini(&o);
+}
+
+/* A file says the same of a study whether its daemon lives or was killed. */
+START_TEST(a_study_that_a_killed_daemon_left_waits_for_another)
+{
+    static const char *const status[] = {"status", "left", "--db", db, NULL};
+    static const char *const studies[] = {"studies", "--db", db, NULL};
+    static const char *const doctor[] = {"doctor", NULL};
+    begin();
+    home_start(&h, one);
+    char *script = mem_printf("while ! [ -e %s/go ]; do sleep 0.02; done\n"
+                              "echo 'parzen: {\"value\": 1}'\n",
+                              h.dir);
+    home_post(&h, home_command(&h, "left", "\"n_trials\":1,", "", script));
+    free(script);
+    ck_assert(home_wait(
+        &h, "SELECT count(*) FROM trials WHERE state = 'RUNNING'", 1, 20000));
+    does_not_say("daemon start", status);
+    does_not_say("daemon start", studies);
+    home_kill_daemon(&h);
+    EXPECT(&h, 0, "none runs it: it goes on when one is started", "status",
+           "left", "--db", db);
+    EXPECT(&h, 0, "running", "status", "left", "--db", db);
+    EXPECT(&h, 0, "No daemon runs", "studies", "--db", db);
+    EXPECT(&h, 0, "go on when one is started (parzen daemon start): 'left'",
+           "doctor");
+    (void)home_file(&h, "go", "");
+    home_start(&h, one);
+    home_wait_state(&h, "left", "finished", 30);
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    does_not_say("daemon start", status);
+    does_not_say("daemon start", studies);
+    does_not_say("daemon start", doctor);
+    home_fini(&h);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("e2e/without_daemon");
@@ -84,6 +128,7 @@ Suite *suite(void)
     tcase_set_timeout(c, 60);
     tcase_add_test(c, the_file_is_named_that_can_be_read);
     tcase_add_test(c, a_log_is_found_beside_its_database);
+    tcase_add_test(c, a_study_that_a_killed_daemon_left_waits_for_another);
     suite_add_tcase(s, c);
     return s;
 }
