@@ -9,6 +9,7 @@
 #include "daemon/api.h"
 #include "daemon/check.h"
 #include "daemon/daemon.h"
+#include "daemon/http/listen.h"
 #include "daemon/http/server.h"
 #include "daemon/offline.h"
 #include "daemon/options.h"
@@ -174,17 +175,23 @@ static void watch_signals(struct program *p)
     uv_signal_start(&p->sigint, on_signal, SIGINT);
 }
 
-/* Two state directories, two daemons: 7373 is only the first one's. */
+/* Two state directories, two daemons: 7373 is only the first one's. The other
+ * keeps the port that it had, so that links to its page stay true. */
 static int open_http(struct program *p, struct err *err)
 {
-    struct http_server_options http = {.state_dir = p->options.state_dir,
-                                       .port = p->options.port,
-                                       .handler = api_handler(p->api)};
-    int rc = http_server_new(&p->loop, &http, &p->http, err);
-    if (rc == ERR_CONFLICT && !p->options.is_port_asked) {
-        LOG_WARN("port", "%s; taking another", err->msg);
-        http.port = 0;
+    const int ports[] = {p->options.port,
+                         listen_last_port(p->options.state_dir), 0};
+    size_t n = p->options.is_port_asked ? 1 : ARRAY_LEN(ports);
+    int rc = ERR_CONFLICT;
+    for (size_t i = 0; i < n && rc == ERR_CONFLICT; i++) {
+        const struct http_server_options http = {
+            .state_dir = p->options.state_dir,
+            .port = ports[i],
+            .handler = api_handler(p->api)};
         rc = http_server_new(&p->loop, &http, &p->http, err);
+        if (rc == ERR_CONFLICT && i + 1 < n) {
+            LOG_WARN("port", "%s; taking another", err->msg);
+        }
     }
     return rc;
 }

@@ -36,8 +36,8 @@ static const struct argp_option argp_options[] = {
      "~/.local/state/parzen)",
      0},
     {"port", 'p', "N", 0,
-     "port of the page on 127.0.0.1 (default 7373, or any free one when that "
-     "is taken; 0: any free one)",
+     "port of the page on 127.0.0.1 (default 7373; when that is taken the "
+     "last one, or any free one; 0: any free one)",
      0},
     {"workers", 'w', "N", 0, "worker processes (default: number of cores)", 0},
     {"log", KEY_LOG, "FILE", 0, "write the log there instead of stderr", 0},

@@ -11,7 +11,7 @@ struct options {
     char *worker_path;       /* owned */
     char *log_path;          /* owned, may be NULL: stderr */
     int port;                /* 7373; 0: any free one */
-    bool is_port_asked;      /* else any other will do when 7373 is taken */
+    bool is_port_asked;      /* else another will do when 7373 is taken */
     int n_workers;           /* the number of cores */
     int grace_ms;            /* for running trials to checkpoint at the end */
     int64_t backup_every_ms; /* of the database; 0: never */

@@ -13,7 +13,9 @@ enum { KEY_PORT = 1, KEY_WORKERS, MAX_WORKERS = 256 };
 
 static const struct argp_option options[] = {
     {"port", KEY_PORT, "N", 0,
-     "start: port of the page (default 7373, or any free one; 0: any)", 0},
+     "start: port of the page (default 7373, or the last one, or any free one; "
+     "0: any)",
+     0},
     {"workers", KEY_WORKERS, "N", 0,
      "start: worker processes (default: the number of cores)", 0},
     {0},

@@ -8,7 +8,7 @@ struct cli;
 struct json;
 
 struct launch_options {
-    int port;      /* -1: the usual one, or any free one when that is taken */
+    int port;      /* -1: the usual one, or another when that is taken */
     int n_workers; /* 0: as many as there are cores */
 };
 

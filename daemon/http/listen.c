@@ -1,4 +1,5 @@
 #include "daemon/http/listen.h"
+#include "core/base/buf.h"
 #include "core/base/file.h"
 #include "core/base/paths.h"
 
@@ -13,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128 };
+enum { BACKLOG = 128, PORT_MAX = 65535, PORT_FILE_MAX = 64 };
 
 static int open_socket(int family, int *fd, struct err *err)
 {
@@ -117,14 +118,24 @@ int listen_tell_port(const char *state_dir, int port, struct err *err)
     return rc;
 }
 
+int listen_last_port(const char *state_dir)
+{
+    struct buf text;
+    buf_init(&text, PORT_FILE_MAX);
+    char *path = paths_in_state(state_dir, "port");
+    long port = file_read(path, &text, NULL) == 0 && text.len > 0
+                    ? strtol(text.data, NULL, 10)
+                    : 0;
+    free(path);
+    buf_fini(&text);
+    return port > 0 && port <= PORT_MAX ? (int)port : 0;
+}
+
 void listen_forget(const char *state_dir)
 {
-    static const char *const names[] = {"sock", "port"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        char *path = paths_in_state(state_dir, names[i]);
-        unlink(path);
-        free(path);
-    }
+    char *path = paths_in_state(state_dir, "sock");
+    unlink(path);
+    free(path);
 }
 
 bool listen_peer_is_ours(int fd)

@@ -14,10 +14,12 @@ ino_t listen_inode(const char *state_dir);
 /* Listen on 127.0.0.1:port, 0: any free one; *actual is what it became.
  * CONFLICT when the port is in use. */
 MUST_CHECK int listen_tcp(int port, int *fd, int *actual, struct err *err);
-/* Write STATE/port. */
+/* Write STATE/port, which stays for the next start. */
 MUST_CHECK int listen_tell_port(const char *state_dir, int port,
                                 struct err *err);
-/* Remove STATE/sock and STATE/port. */
+/* The port that was told last; 0: none. */
+int listen_last_port(const char *state_dir);
+/* Remove STATE/sock. */
 void listen_forget(const char *state_dir);
 /* Is the other end of this Unix connection a process of our user, or root? */
 bool listen_peer_is_ours(int fd);

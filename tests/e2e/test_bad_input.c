@@ -5,7 +5,9 @@
 #include "tests/lib/home_study.h"
 #include "tests/lib/test_main.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,6 +250,39 @@ START_TEST(a_taken_port_is_named)
 }
 END_TEST
 
+/* By the command line, which asks for no port. */
+static int start_somewhere(void)
+{
+    struct outcome o = CLI(&h, 60, "--json", "daemon", "start");
+    ck_assert_msg(o.code == 0, "%s", o.err);
+    const char *at = strstr(o.out, "\"port\":");
+    int port = at != NULL ? (int)strtol(at + 7, NULL, 10) : 0;
+    outcome_fini(&o);
+    return port;
+}
+
+/* Links to the page stay true. */
+START_TEST(a_taken_port_leaves_the_one_that_was_used_last)
+{
+    struct sockaddr_in usual = {.sin_family = AF_INET,
+                                .sin_port = htons(7373),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(fd, (struct sockaddr *)&usual, sizeof(usual)) == 0) {
+        ck_assert_int_eq(listen(fd, 1), 0);
+    } /* else somebody else has it */
+    home_init(&h);
+    int port = start_somewhere();
+    ck_assert_int_ne(port, 7373);
+    ck_assert_int_ne(port, 0);
+    EXPECT(&h, 0, NULL, "daemon", "stop");
+    ck_assert_int_eq(start_somewhere(), port);
+    EXPECT(&h, 0, NULL, "daemon", "stop");
+    close(fd);
+    home_fini(&h);
+}
+END_TEST
+
 START_TEST(nobody_there)
 {
     home_init(&h);
@@ -398,6 +433,7 @@ Suite *suite(void)
         any_name_works_everywhere,
         a_second_daemon_is_refused,
         a_taken_port_is_named,
+        a_taken_port_leaves_the_one_that_was_used_last,
         nobody_there,
         bad_state_directories,
         a_damaged_database_is_refused_and_left_alone,

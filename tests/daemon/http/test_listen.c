@@ -3,6 +3,7 @@
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "daemon/http/listen.h"
 #include "daemon/http/server.h"
 #include "tests/lib/test_main.h"
 
@@ -94,11 +95,30 @@ START_TEST(test_files)
     ck_assert_int_eq(file_read(path, &port, &err), 0);
     snprintf(text, sizeof(text), "%d\n", http_server_port(s));
     ck_assert_str_eq(port.data, text);
+    int used = http_server_port(s);
     close_server(s);
     ck_assert_uint_eq(mode_of(top, "sock"), 0);
-    ck_assert_uint_eq(mode_of(top, "port"), 0);
+    ck_assert_int_eq(listen_last_port(top), used); /* for the next start */
     ck_assert_uint_eq(mode_of(top, "token"), S_IFREG | 0600);
     buf_fini(&port);
+    free(path);
+}
+END_TEST
+
+/* Whatever stands there, a start must not stumble over it. */
+START_TEST(test_a_port_that_is_none)
+{
+    static const char *const texts[] = {"", "x\n", "-1\n", "0\n", "65536\n"};
+    struct err err;
+    char *path = mem_printf("%s/port", top);
+    ck_assert_int_eq(listen_last_port(top), 0);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        ck_assert_int_eq(
+            file_write_atomic(path, texts[i], strlen(texts[i]), 0600, &err), 0);
+        ck_assert_int_eq(listen_last_port(top), 0);
+    }
+    ck_assert_int_eq(listen_tell_port(top, 65535, &err), 0);
+    ck_assert_int_eq(listen_last_port(top), 65535);
     free(path);
 }
 END_TEST
@@ -212,6 +232,7 @@ Suite *suite(void)
     TCase *t = tcase_create("listen");
     tcase_add_checked_fixture(t, start, stop);
     tcase_add_test(t, test_files);
+    tcase_add_test(t, test_a_port_that_is_none);
     tcase_add_test(t, test_stale_socket_is_replaced);
     tcase_add_test(t, test_long_path);
     tcase_add_test(t, test_port_in_use);
