@@ -110,8 +110,10 @@ static int check_finished(const struct study *s, int64_t target,
         (target == 0 ? is_over : target <= study_n_finished(s))) {
         return err_set(err, ERR_CONFLICT,
                        "study '%s' is finished (%" PRId64 " of %" PRId64
-                       " trials): give a larger target to go on",
-                       s->spec.name, study_n_finished(s), s->spec.n_trials);
+                       " trials): a larger target lets it go on (parzen "
+                       "resume '%s' --trials N)",
+                       s->spec.name, study_n_finished(s), s->spec.n_trials,
+                       s->spec.name);
     }
     return 0;
 }

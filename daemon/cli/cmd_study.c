@@ -164,10 +164,9 @@ static void put_resume(const struct input *in, const struct spec *spec,
     json_close(&w, '}');
 }
 
-/* Takes reply. */
+/* Takes reply. How the study stands is the first that is seen of it. */
 static int answer_followed(struct cli *c, struct json *reply)
 {
-    tell(c, reply);
     int code = follow_to_end(c, reply, 0);
     json_free(reply);
     return code;

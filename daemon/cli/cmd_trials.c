@@ -411,7 +411,8 @@ static void put_feasibility(struct table *t, const struct json *trial)
     buf_fini(&list);
 }
 
-static void put_facts(struct table *t, const struct json *trial)
+static void put_facts(struct table *t, const struct json *study,
+                      const struct json *trial)
 {
     const char *state = field_text(trial, "state");
     char text[FORMAT_SIZE];
@@ -424,11 +425,11 @@ static void put_facts(struct table *t, const struct json *trial)
     double value = field_number(trial, "value");
     if (!isnan(value)) {
         json_repr(value, text);
-        put_pair(t, "value", text);
+        put_pair(t, field_text(study, "metric"), text);
     }
     put_feasibility(t, trial);
     int64_t best = field_int(trial, "best_epoch", -1);
-    bool is_step = field_get(field_first(trial, "epochs"), "step") != NULL;
+    bool is_step = is_stepped(study);
     if (best >= 0) {
         table_cell(t, TERM_DIM, is_step ? "best step" : "best epoch");
         table_cellf(t, TERM_PLAIN, "%" PRId64, best + !is_step);
@@ -490,12 +491,13 @@ static void print_epochs(const struct cli *c, const struct json *trial)
     table_free(t);
 }
 
-static void print_trial(const struct cli *c, const struct json *trial)
+static void print_trial(const struct cli *c, const struct json *study,
+                        const struct json *trial)
 {
     struct table *t = table_new();
     table_left(t, "");
     table_left(t, "");
-    put_facts(t, trial);
+    put_facts(t, study, trial);
     table_print(t, &c->out);
     table_free(t);
     print_epochs(c, trial);
@@ -510,7 +512,7 @@ int cmd_show(struct cli *c, int argc, char **argv)
         .n_min = 2,
         .n_max = 2};
     char rest[64], *end;
-    struct json *trial;
+    struct json *study, *trial;
     struct err err;
     cli_parse(c, &command, argc, argv, NULL);
     errno = 0;
@@ -521,17 +523,22 @@ int cmd_show(struct cli *c, int argc, char **argv)
         return cli_fail(c, &err);
     }
     snprintf(rest, sizeof(rest), "/trials/%lld", number);
+    if (cli_study_call(c, "GET", argv[1], "", NULL, &study, &err) != 0) {
+        return cli_fail(c, &err);
+    }
     if (cli_study_call(c, "GET", argv[1], rest, NULL, &trial, &err) != 0) {
+        json_free(study);
         return cli_fail(c, &err);
     }
     if (c->json) {
         cli_put_json(trial);
     } else {
-        print_trial(c, trial);
+        print_trial(c, study, trial);
         if (field_string(trial, "message") != NULL) {
             last_words_print(c, argv[1], number);
         }
     }
     json_free(trial);
+    json_free(study);
     return CLI_OK;
 }

@@ -346,6 +346,7 @@ static void resume_what_a_value_ended(bool enqueues)
     story_refused(&st, (struct event){.kind = EVENT_RESUME, .study = id},
                   ERR_CONFLICT);
     ck_assert_ptr_nonnull(strstr(st.err.msg, "larger target"));
+    ck_assert_ptr_nonnull(strstr(st.err.msg, "--trials N"));
     story_fini(&st);
 }
 

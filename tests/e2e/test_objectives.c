@@ -140,6 +140,7 @@ START_TEST(a_commands_values_have_its_metrics_name)
            "f1");
     EXPECT(&h, 0, "step      f1\n   1  2.0000", "show", "m", "0");
     EXPECT(&h, 0, "\"metric\":\"f1\"", "--json", "status", "m");
+    EXPECT(&h, 0, "\nf1 ", "show", "m", "0");
     ck_assert_int_eq(
         home_count(&h, "SELECT count(*) FROM study_system_attributes WHERE"
                        " value_json = '[\"f1\"]'"),

@@ -195,7 +195,15 @@ START_TEST(pause_resume_stop_now)
         home_count(&h, "SELECT count(*) FROM parzen_checkpoints WHERE "
                        "trial_id = 2 AND kind = 'last' AND epoch >= 2"),
         1);
-    EXPECT(&h, 0, "trial 1 complete", "resume", "life", "--follow");
+    struct outcome o = CLI(&h, FINISH_S, "resume", "life", "--follow");
+    ck_assert_msg(o.code == 0, "%s", o.err);
+    ck_assert_ptr_nonnull(strstr(o.err, "trial 1 complete"));
+    static const char says[] = "study 'life' is running";
+    const char *greeting = strstr(o.err, says);
+    ck_assert_msg(greeting != NULL &&
+                      strstr(greeting + strlen(says), says) == NULL,
+                  "not said once: %.900s", o.err);
+    outcome_fini(&o);
     home_wait_state(&h, "life", "finished", 0);
     ck_assert_int_eq(
         home_count(&h, "SELECT attempt FROM parzen_trials WHERE trial_id = 2"),

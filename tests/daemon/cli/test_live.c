@@ -304,7 +304,10 @@ START_TEST(a_state_before_the_end_says_what_is_waited_for)
     must_say_state(STUDY("running", "\"RUNNING\":2"), "study 's' is running\n");
     must_say_state(STUDY("stopped", "\"RUNNING\":2"),
                    "study 's' starts no new trials (stopped), 2 still "
-                   "run\n");
+                   "run until they end or are put back\n");
+    must_say_state(STUDY("failed", "\"RUNNING\":1"),
+                   "study 's' starts no new trials (failed), 1 still "
+                   "runs until it ends or is put back\n");
     must_say_state(STUDY("paused", "\"RUNNING\":1"),
                    "study 's' starts no new trials (paused), 1 still "
                    "runs\n");
