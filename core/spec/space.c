@@ -384,10 +384,13 @@ void space_append_choices(struct space *s, const struct space *wider)
     }
 }
 
-static bool holds(const struct condition *c, double value)
+/* A grid point that was computed (0.1 * 3) is the one that was written (0.3).
+ */
+static bool holds(const struct dist *d, const struct condition *c, double value)
 {
+    double slack = d->kind == DIST_FLOAT ? 2.0 * GRID_TOLERANCE * d->step : 0.0;
     for (size_t i = 0; i < c->n; i++) {
-        if (c->values[i] == value) {
+        if (fabs(c->values[i] - value) <= slack) {
             return true;
         }
     }
@@ -395,12 +398,14 @@ static bool holds(const struct condition *c, double value)
 }
 
 /* The first of its conditions that does not hold, NULL: all do. */
-static const struct condition *broken_condition(const struct param *p,
+static const struct condition *broken_condition(const struct space *s, size_t i,
                                                 const double *values)
 {
+    const struct param *p = &s->params[i];
     for (size_t k = 0; k < p->n_when; k++) {
-        if (!holds(&p->when[k], values[p->when[k].parent])) {
-            return &p->when[k];
+        const struct condition *c = &p->when[k];
+        if (!holds(&s->params[c->parent].dist, c, values[c->parent])) {
+            return c;
         }
     }
     return NULL;
@@ -408,7 +413,7 @@ static const struct condition *broken_condition(const struct param *p,
 
 bool space_is_active(const struct space *s, const double *values, size_t i)
 {
-    return broken_condition(&s->params[i], values) == NULL;
+    return broken_condition(s, i, values) == NULL;
 }
 
 /* As it is typed: sgd, 64, true. */
@@ -427,7 +432,7 @@ static void put_typed(const struct dist *d, double value, struct buf *out)
 int space_check_active(const struct space *s, const double *values, size_t i,
                        struct err *err)
 {
-    const struct condition *c = broken_condition(&s->params[i], values);
+    const struct condition *c = broken_condition(s, i, values);
     if (c == NULL) {
         return 0;
     }

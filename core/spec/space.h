@@ -82,7 +82,7 @@ MUST_CHECK int dist_from_optuna(const struct json *node, struct dist *out,
                                 struct err *err);
 
 /* A condition: the parameter exists only where another one has one of these
- * values. */
+ * values (of a float with a step: is on one of these points of its grid). */
 struct condition {
     size_t parent;  /* in the space; comes before nothing in particular */
     double *values; /* internal, owned */

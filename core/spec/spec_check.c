@@ -219,6 +219,36 @@ int spec_check(const struct spec *s, struct err *err)
 
 /* --- what only new studies must be ---------------------------------------- */
 
+/* A range without a step is drawn from so finely that nothing else may hang on
+ * one of its values. */
+static int check_condition(const struct spec *s, const struct param *p,
+                           const struct condition *c, struct err *err)
+{
+    const struct param *parent = &s->space.params[c->parent];
+    const struct dist *d = &parent->dist;
+    if (d->kind != DIST_FLOAT || d->step > 0.0 || dist_is_single(d)) {
+        return 0;
+    }
+    return err_set(err, ERR_INVALID,
+                   "%s%s.when.%s: a range without a step never has exactly "
+                   "this value: give '%s' a step or choices",
+                   p->field < 0 ? "params." : "",
+                   p->field < 0 ? p->name : RUN_FIELD[p->field].path,
+                   parent->name, parent->name);
+}
+
+static int check_conditions(const struct spec *s, struct err *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < s->space.n; i++) {
+        const struct param *p = &s->space.params[i];
+        for (size_t k = 0; rc == 0 && k < p->n_when; k++) {
+            rc = check_condition(s, p, &p->when[k], err);
+        }
+    }
+    return rc;
+}
+
 int spec_check_new(const struct spec *s, struct err *err)
 {
     bool by_threshold = s->pruner == SPEC_PRUNER_THRESHOLD ||
@@ -228,6 +258,9 @@ int spec_check_new(const struct spec *s, struct err *err)
         return err_set(err, ERR_INVALID,
                        "pruner.lower: missing: a threshold needs it, or "
                        "pruner.upper");
+    }
+    if (check_conditions(s, err) != 0) {
+        return err->code;
     }
     size_t at;
     return s->objective == SPEC_OBJECTIVE_FUNCTION

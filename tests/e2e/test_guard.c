@@ -95,6 +95,37 @@ static void finish(const char *context)
     home_fini(&h);
 }
 
+/* An older build took 0.1 * 3 for no 0.3, and left out what hangs on it. */
+START_TEST(what_an_older_build_left_out_is_not_missing)
+{
+    home_init(&h);
+    home_start(&h, one);
+    char *script = mem_printf("while ! [ -e %s/go ]; do sleep 0.02; done\n"
+                              "echo 'parzen: {\"value\": 1}'\n",
+                              h.dir);
+    const char *path = home_file(&h, "old.sh", script);
+    char *config = mem_printf(
+        "{\"study\":\"kept\",\"n_trials\":1,\"objective\":{\"type\":"
+        "\"command\",\"command\":[\"sh\",\"%s\"]},\"params\":{\"x\":{"
+        "\"float\":[0,0.3],\"step\":0.1},\"y\":{\"float\":[0,1],\"when\":"
+        "{\"x\":[0,0.1,0.2,0.3]}}}}",
+        path);
+    home_post(&h, home_file(&h, "old.json", config));
+    ck_assert(home_wait(
+        &h, "SELECT count(*) FROM trial_params WHERE param_name = 'y'", 1,
+        20000));
+    home_kill_daemon(&h);
+    home_exec(&h, "DELETE FROM trial_params WHERE param_name = 'y'");
+    (void)home_file(&h, "go", "");
+    home_start(&h, one);
+    home_wait_state(&h, "kept", "finished", FINISH_S);
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    free(script);
+    free(config);
+    home_fini(&h);
+}
+END_TEST
+
 static void rename_in_state(const char *from, const char *to)
 {
     char *a = mem_printf("%s/%s", h.state, from);
@@ -416,6 +447,7 @@ Suite *suite(void)
     TCase *others = tcase_create("others");
     tcase_set_timeout(others, 120);
     tcase_add_test(others, a_trial_that_optuna_enqueues_meanwhile_is_adopted);
+    tcase_add_test(others, what_an_older_build_left_out_is_not_missing);
     suite_add_tcase(s, others);
     return s;
 }

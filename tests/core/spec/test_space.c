@@ -328,6 +328,32 @@ START_TEST(apply_writes_fields)
 }
 END_TEST
 
+/* 0.1 * 3 is not 0.3, but the same point of the grid. */
+START_TEST(a_condition_holds_on_its_point_of_the_grid)
+{
+    static const struct {
+        double x;
+        bool holds;
+    } cases[] = {{0.1 * 3, true}, {0.3, true},   {0.2, false},
+                 {0.4, false},    {0.34, false}, {NAN, false}};
+    double wanted = 0.3;
+    struct condition when = {.parent = 0, .values = &wanted, .n = 1};
+    struct param params[] = {
+        {.name = (char *)"x",
+         .dist = {.kind = DIST_FLOAT, .low = 0, .high = 1, .step = 0.1}},
+        {.name = (char *)"y",
+         .dist = {.kind = DIST_FLOAT, .low = 0, .high = 1},
+         .when = &when,
+         .n_when = 1}};
+    const struct space space = {.params = params, .n = 2};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const double values[] = {cases[i].x, NAN};
+        ck_assert_msg(space_is_active(&space, values, 1) == cases[i].holds,
+                      "%.17g", cases[i].x);
+    }
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("space");
@@ -342,6 +368,7 @@ Suite *suite(void)
     tcase_add_test(t, values_find_choices_as_python_does);
     tcase_add_test(t, values_are_written_in_external_form);
     tcase_add_test(t, apply_writes_fields);
+    tcase_add_test(t, a_condition_holds_on_its_point_of_the_grid);
     suite_add_tcase(s, t);
     return s;
 }

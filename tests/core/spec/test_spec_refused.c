@@ -68,6 +68,58 @@ START_TEST(new_studies_must_be_more)
 }
 END_TEST
 
+/* What a parameter's condition may look at, of a new study. */
+#define COMMAND "\"objective\":{\"type\":\"command\",\"command\":[\"true\"]},"
+static const struct {
+    const char *config, *path; /* NULL: it is right */
+} CONDITIONS[] = {
+    {COMMAND "\"params\":{\"x\":{\"float\":[0,1]},"
+             "\"y\":{\"int\":[0,9],\"when\":{\"x\":0.1}}}",
+     "params.y.when.x"},
+    {COMMAND "\"params\":{\"x\":{\"float\":[0.1,1],\"log\":true},"
+             "\"y\":{\"int\":[0,9],\"when\":{\"x\":[0.1,1]}}}",
+     "params.y.when.x"},
+    {"\"data\":{\"source\":\"a\"},\"training\":{"
+     "\"lr\":{\"float\":[0.1,1],\"name\":\"x\"},"
+     "\"beta1\":{\"float\":[0,0.5],\"when\":{\"x\":0.1}}}",
+     "training.beta1.when.x"},
+    {COMMAND "\"params\":{\"x\":{\"float\":[0,1],\"step\":0.1},"
+             "\"y\":{\"int\":[0,9],\"when\":{\"x\":0.3}}}",
+     NULL},
+    {COMMAND "\"params\":{\"x\":{\"float\":[1,1]},"
+             "\"y\":{\"int\":[0,9],\"when\":{\"x\":1}}}",
+     NULL},
+    {COMMAND "\"params\":{\"x\":{\"choice\":[0.1,0.2]},"
+             "\"y\":{\"int\":[0,9],\"when\":{\"x\":0.1}}}",
+     NULL},
+    {COMMAND "\"params\":{\"x\":{\"int\":[1,2]},"
+             "\"y\":{\"int\":[0,9],\"when\":{\"x\":2}}}",
+     NULL},
+};
+
+START_TEST(nothing_hangs_on_a_point_of_a_continuum)
+{
+    struct spec s;
+    struct err err;
+    char *text = mem_printf("{\"study\":\"s\",%s}", CONDITIONS[_i].config);
+    ck_assert_msg(spec_parse(text, strlen(text), &s, &err) == 0, "%s", err.msg);
+    int rc = spec_check_new(&s, &err);
+    if (CONDITIONS[_i].path == NULL) {
+        ck_assert_int_eq(rc, 0);
+    } else {
+        char *sentence =
+            mem_printf("%s: a range without a step never has exactly this "
+                       "value: give 'x' a step or choices",
+                       CONDITIONS[_i].path);
+        ck_assert_int_eq(rc, ERR_INVALID);
+        ck_assert_str_eq(err.msg, sentence);
+        free(sentence);
+    }
+    spec_fini(&s);
+    free(text);
+}
+END_TEST
+
 static const struct {
     const char *path, *value, *sentence;
 } REFUSED[] = {
@@ -330,6 +382,8 @@ Suite *suite(void)
                         (int)ARRAY_LEN(REFUSED));
     tcase_add_loop_test(t, new_studies_must_be_more, 0,
                         (int)ARRAY_LEN(REFUSED_NEW));
+    tcase_add_loop_test(t, nothing_hangs_on_a_point_of_a_continuum, 0,
+                        (int)ARRAY_LEN(CONDITIONS));
     tcase_add_loop_test(t, impossible_heads_are_counted, 0,
                         (int)ARRAY_LEN(HEADS));
     tcase_add_test(t, test_accuracy_needs_test_rows);
