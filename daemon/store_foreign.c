@@ -7,6 +7,7 @@
 #include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/spec/spec_json.h"
 #include "daemon/store_priv.h"
 
 #include <inttypes.h>
@@ -164,6 +165,39 @@ static int read_enqueued(struct store *s, struct space *space, int64_t study_id,
     return rc;
 }
 
+/* What its values are called (set_metric_names, or our own export). A name that
+ * cannot stand beside its columns is as none. */
+static int read_metric(struct store *s, struct spec *spec, int64_t study_id,
+                       struct err *err)
+{
+    struct store_row r;
+    const char *text;
+    struct json *json;
+    struct err ignored;
+    int rc = store_row_open(&r, s, "study_system_attributes",
+                            "SELECT study_system_attribute_id, value_json"
+                            " FROM study_system_attributes WHERE study_id = ?"
+                            " AND key = 'study:metric_names'",
+                            study_id, err);
+    if (rc != 0) {
+        return rc;
+    }
+    if (r.has_row) {
+        rc = store_row_text(&r, 1, STORE_TEXT_MAX, &text);
+        if (rc == 0 && json_parse(text, strlen(text), &json, &ignored) == 0) {
+            const struct json *name =
+                json_kind(json) == JSON_ARRAY ? json_first(json) : NULL;
+            if (name != NULL && json_kind(name) == JSON_STRING &&
+                space_find(&spec->space, json_string(name)) < 0) {
+                (void)!spec_read_metric_name(name, spec, &ignored);
+            }
+            json_free(json);
+        }
+    }
+    store_row_close(&r);
+    return rc;
+}
+
 /* Its target is what it has: nothing is to be started. */
 static void settle(struct study *study)
 {
@@ -188,6 +222,9 @@ int store_load_foreign(struct store *s, struct mirror *m, int64_t study_id,
     }
     if (rc == 0) {
         rc = read_enqueued(s, &spec.space, study_id, err);
+    }
+    if (rc == 0) {
+        rc = read_metric(s, &spec, study_id, err);
     }
     if (rc == 0) {
         struct action a = {.kind = ACTION_ADD_STUDY,

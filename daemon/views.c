@@ -105,11 +105,6 @@ static bool is_training(const struct study *s)
     return s->spec.objective == SPEC_OBJECTIVE_CLASSIFIER && !s->is_foreign;
 }
 
-static const char *metric_name(const struct study *s)
-{
-    return s->is_foreign ? "value" : spec_metric_name(&s->spec);
-}
-
 static const char *unit_name(const struct study *s)
 {
     return is_training(s) ? "epoch" : "step";
@@ -139,7 +134,7 @@ static void put_steps(const struct study *s, const struct study_trial *t,
         double value;
         json_open(w, '{');
         put_int(w, "step", history_report_at(s->history, t->number, i, &value));
-        json_put_key(w, metric_name(s));
+        json_put_key(w, spec_metric_name(&s->spec));
         json_put_double(w, value);
         json_close(w, '}');
     }
@@ -438,7 +433,7 @@ static void put_summary(const struct mirror *m, const struct study *s,
     put_string(w, "state", study_state_name(s->state));
     put_string(w, "reason", s->reason);
     put_bool(w, "foreign", s->is_foreign);
-    put_string(w, "metric", metric_name(s));
+    put_string(w, "metric", spec_metric_name(&s->spec));
     put_string(w, "direction",
                s->spec.direction == SPEC_MAXIMIZE ? "maximize" : "minimize");
     put_string(w, "unit", unit_name(s));

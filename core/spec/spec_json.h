@@ -21,6 +21,10 @@ MUST_CHECK int spec_parse(const char *text, size_t len, struct spec *out,
  * that it lacks means what was done then (run.h: before). */
 MUST_CHECK int spec_parse_stored(const char *text, size_t len, struct spec *out,
                                  struct err *err);
+/* What the values of s are called, by a string; INVALID: they cannot be called
+ * so, and s is as before. */
+MUST_CHECK int spec_read_metric_name(const struct json *node, struct spec *s,
+                                     struct err *err);
 /* What a study must be beside that when it is made. Not asked of a config that
  * a store holds: studies older than these rules can be there. */
 MUST_CHECK int spec_check_new(const struct spec *s, struct err *err);

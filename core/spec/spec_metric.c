@@ -2,6 +2,7 @@
  * has metrics of its own; a command's value is whatever its user calls it. */
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/spec/spec_json.h"
 #include "core/spec/spec_table.h"
 
 #include <stdlib.h>

@@ -104,8 +104,6 @@ MUST_CHECK int spec_unknown_key(const char *path, const char *key,
 
 /* Is it a name of the user's own for the values of s, a command? */
 bool spec_is_metric_name(const struct spec *s, const struct json *node);
-MUST_CHECK int spec_read_metric_name(const struct json *node, struct spec *s,
-                                     struct err *err);
 /* The direction of a config without one, once the objective is read. */
 MUST_CHECK int spec_default_direction(const struct json *root, struct spec *s,
                                       struct err *err);

@@ -141,6 +141,11 @@ START_TEST(a_commands_values_have_its_metrics_name)
     EXPECT(&h, 0, "step      f1\n   1  2.0000", "show", "m", "0");
     EXPECT(&h, 0, "\"metric\":\"f1\"", "--json", "status", "m");
     EXPECT(&h, 0, "\nf1 ", "show", "m", "0");
+    char *file = mem_printf("%s/optunas.db", h.dir); /* has no config */
+    EXPECT(&h, 0, NULL, "export", "m", "--optuna", file);
+    EXPECT(&h, 0, "trial  state         f1  step", "trials", "m", "--db", file);
+    EXPECT(&h, 0, "step      f1\n   1  2.0000", "show", "m", "0", "--db", file);
+    free(file);
     ck_assert_int_eq(
         home_count(&h, "SELECT count(*) FROM study_system_attributes WHERE"
                        " value_json = '[\"f1\"]'"),
