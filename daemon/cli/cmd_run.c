@@ -210,8 +210,10 @@ static void say_impossible(const struct cli *c, const struct spec *spec)
         cli_say(c,
                 "note: %zu of %zu combinations of model.emb_dim and "
                 "model.num_heads are impossible, and their trials fail: "
-                "%" PRId64 " heads do not divide emb_dim %" PRId64,
-                h.n_impossible, h.n, h.num_heads, h.emb_dim);
+                "%" PRId64 " heads do not divide emb_dim %" PRId64
+                "; failed trials count towards stop.max_failures (%" PRId64 ")",
+                h.n_impossible, h.n, h.num_heads, h.emb_dim,
+                spec->stop.max_failures);
     }
 }
 

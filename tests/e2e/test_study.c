@@ -114,7 +114,7 @@ START_TEST(impossible_combinations_are_said)
     EXPECT(&h, 0,
            "note: 2 of 4 combinations of model.emb_dim and model.num_heads "
            "are impossible, and their trials fail: 32 heads do not divide "
-           "emb_dim 8\n",
+           "emb_dim 8; failed trials count towards stop.max_failures (10)\n",
            "run", "--detach", quick("heads", "\"n_trials\": 1,"), "--set",
            "model.num_heads={\"choice\":[2,32]}");
     home_kill_daemon(&h);
