@@ -74,7 +74,10 @@ bool inbox_add(struct inbox *box, const struct event *e)
     if (box->n == INBOX_MAX) {
         return false;
     }
-    box->events = mem_grow(box->events, box->n + 1, sizeof(*box->events));
+    if (box->n == box->room) { /* doubled: an hour's words may be to keep */
+        box->room = box->room != 0 ? 2 * box->room : 16;
+        box->events = mem_grow(box->events, box->room, sizeof(*box->events));
+    }
     struct event *copy = &box->events[box->n++];
     *copy = *e;
     const char **texts[TEXTS_MAX];

@@ -9,7 +9,7 @@ enum { INBOX_MAX = 16384 }; /* events; a worker says a few per epoch */
 
 struct inbox {
     struct event *events; /* copies: what they point to is the inbox's */
-    size_t n;
+    size_t n, room;
 };
 
 /* Copies the event. What changes nothing durable (progress, ticks) is left
