@@ -47,10 +47,26 @@ static int code_of(int sqlite_code, int errnum)
     }
 }
 
+/* Why the last operation failed. A COMMIT does not tell the connection, but the
+ * WAL that it could not write knows. */
+static int last_errno(sqlite3 *db)
+{
+    int errnum = sqlite3_system_errno(db);
+    sqlite3_file *wal = NULL;
+    if (errnum == 0 &&
+        sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) ==
+            SQLITE_OK &&
+        wal != NULL && wal->pMethods != NULL) {
+        wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &errnum);
+    }
+    return errnum;
+}
+
 int store_fail(const struct store *s, const char *doing, struct err *err)
 {
     int code = sqlite3_extended_errcode(s->db);
-    int errnum = sqlite3_system_errno(s->db);
+    int errnum = (code & 0xff) == SQLITE_IOERR ? last_errno(s->db)
+                                               : sqlite3_system_errno(s->db);
     switch (code & 0xff) {
     case SQLITE_FULL:
         return err_set(err, ERR_FULL, "%s: no space left on the disk (%s)",

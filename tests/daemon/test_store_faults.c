@@ -7,10 +7,12 @@
 #include "tests/lib/fault_vfs.h"
 #include "tests/lib/fix_store.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -249,6 +251,37 @@ START_TEST(test_kill_9)
 }
 END_TEST
 
+/* A full disk, a quota or a limit on a file's size: what can pass is waited
+ * for. Commits are what writes, and they are where SQLite forgets why. */
+START_TEST(test_a_file_that_may_not_grow)
+{
+    struct fix_store f;
+    struct actions a;
+    struct err err;
+    int rc = 0;
+    actions_init(&a);
+    signal(SIGXFSZ, SIG_IGN);
+    fix_store_folder(&f, 9);
+    ck_assert_int_eq(store_open(f.path, &f.store, &err), 0);
+    const struct rlimit limit = {1 << 20, RLIM_INFINITY};
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    for (int i = 0; rc == 0 && i < 1000; i++) {
+        fix_store_random(&f, &a);
+        rc = fix_store_do(&f, &a, &err);
+    }
+    ck_assert_msg(rc == ERR_FULL, "%s", rc != 0 ? err.msg : "it grew");
+    ck_assert_msg(strstr(err.msg, strerror(EFBIG)) != NULL, "%s", err.msg);
+    const struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+    fix_store_expect_equal(&f);
+    fix_store_random(&f, &a);
+    fix_store_must(&f, &a);
+    fix_store_reopen(&f);
+    fix_store_expect_equal(&f);
+    fix_store_fini(&f);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("store faults");
@@ -257,6 +290,7 @@ Suite *suite(void)
     tcase_add_loop_test(t, test_every_operation_fails_once, 0,
                         (int)ARRAY_LEN(FAULTS));
     tcase_add_loop_test(t, test_a_failing_birth, 0, (int)ARRAY_LEN(FAULTS));
+    tcase_add_test(t, test_a_file_that_may_not_grow);
     tcase_add_test(t, test_kill_9);
     suite_add_tcase(s, t);
     return s;
