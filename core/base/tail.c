@@ -54,5 +54,10 @@ int tail_read(const char *path, int64_t n_bytes, struct buf *out,
     }
     put_lines(out, text + from, n - from);
     free(text);
-    return 0;
+    return !out->overflow
+               ? 0
+               : err_set(err, ERR_LIMIT,
+                         "%s: too large to be shown whole; ask for its last "
+                         "bytes",
+                         path);
 }

@@ -64,6 +64,28 @@ START_TEST(what_is_not_there_is_said)
 }
 END_TEST
 
+/* Codes are longer than what they stand for. */
+START_TEST(what_does_not_fit_is_said)
+{
+    struct buf out;
+    struct err err;
+    buf_init(&out, 100);
+    ck_assert_int_eq(
+        file_write_atomic(path, "\x01\x01\x01\x01 one\ntwo\n", 13, 0600, &err),
+        0);
+    ck_assert_int_eq(tail_read(path, 0, &out, &err), 0);
+    buf_fini(&out);
+    buf_init(&out, 16);
+    ck_assert_int_eq(tail_read(path, 0, &out, &err), ERR_LIMIT);
+    ck_assert_ptr_nonnull(strstr(err.msg, path));
+    buf_fini(&out);
+    buf_init(&out, 16);
+    ck_assert_int_eq(tail_read(path, 4, &out, &err), 0);
+    ck_assert_str_eq(out.data, "two\n");
+    buf_fini(&out);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("tail");
@@ -71,6 +93,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_loop_test(t, the_end_is_shown, 0, (int)ARRAY_LEN(CASES));
     tcase_add_test(t, what_is_not_there_is_said);
+    tcase_add_test(t, what_does_not_fit_is_said);
     suite_add_tcase(s, t);
     return s;
 }
