@@ -78,12 +78,13 @@ static int bind_loopback(int fd, int port, int *actual, struct err *err)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     if (bind(fd, (const struct sockaddr *)&at, n) != 0 ||
         listen(fd, BACKLOG) != 0) {
-        return errno == EADDRINUSE
+        return errno == EADDRINUSE || errno == EACCES
                    ? err_set(err, ERR_CONFLICT,
-                             "port %d is in use by another program; choose "
-                             "another with --port N, or --port 0 for any free "
-                             "one",
-                             port)
+                             "port %d is %s; choose another with --port N, or "
+                             "--port 0 for any free one",
+                             port,
+                             errno == EACCES ? "the system's"
+                                             : "in use by another program")
                    : err_sys(err, errno, "listen on 127.0.0.1:%d", port);
     }
     if (getsockname(fd, (struct sockaddr *)&at, &n) != 0) {

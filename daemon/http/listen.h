@@ -12,7 +12,7 @@ MUST_CHECK int listen_unix(const char *state_dir, int *fd, struct err *err);
 /* The inode of STATE/sock; 0: there is no socket. */
 ino_t listen_inode(const char *state_dir);
 /* Listen on 127.0.0.1:port, 0: any free one; *actual is what it became.
- * CONFLICT when the port is in use. */
+ * CONFLICT when the port is in use, or not for this user. */
 MUST_CHECK int listen_tcp(int port, int *fd, int *actual, struct err *err);
 /* Write STATE/port, which stays for the next start. */
 MUST_CHECK int listen_tell_port(const char *state_dir, int port,

@@ -123,6 +123,23 @@ START_TEST(test_a_port_that_is_none)
 }
 END_TEST
 
+/* The next one is tried then, as where another program has it. */
+START_TEST(test_a_port_of_the_systems)
+{
+    int fd, actual;
+    struct err err;
+    if (geteuid() == 0) { /* root may take any */
+        ck_assert_int_eq(seteuid(65534), 0);
+    }
+    int rc = listen_tcp(1, &fd, &actual, &err);
+    ck_assert_msg(rc == 0 || rc == ERR_CONFLICT, "%s", err.msg);
+    if (rc == 0) { /* a system where everybody may */
+        close(fd);
+    }
+    ck_assert(getuid() != 0 || seteuid(0) == 0);
+}
+END_TEST
+
 START_TEST(test_stale_socket_is_replaced)
 {
     struct http_server *s;
@@ -233,6 +250,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(t, start, stop);
     tcase_add_test(t, test_files);
     tcase_add_test(t, test_a_port_that_is_none);
+    tcase_add_test(t, test_a_port_of_the_systems);
     tcase_add_test(t, test_stale_socket_is_replaced);
     tcase_add_test(t, test_long_path);
     tcase_add_test(t, test_port_in_use);
