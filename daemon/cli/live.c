@@ -271,6 +271,9 @@ static enum live_news take_end(struct live *l, const struct json *trial,
     if (set_told(l, number, true)) {
         return LIVE_NOTHING;
     }
+    if (number == l->best) {
+        return LIVE_BEST; /* the study's view said so before */
+    }
     if (state == TRIAL_COMPLETE && !field_is_infeasible(trial) &&
         is_better(l, value)) {
         l->best = number;

@@ -114,6 +114,27 @@ START_TEST(best_follows_the_direction)
 }
 END_TEST
 
+/* What happened before a stream begins comes after the study's own view. */
+START_TEST(a_best_that_the_study_names_first_is_one)
+{
+    take_study("{\"name\":\"s\",\"state\":\"running\",\"metric\":\"v\","
+               "\"direction\":\"maximize\",\"counts\":{},"
+               "\"best\":{\"number\":1,\"value\":0.5}}");
+    ck_assert_int_eq(
+        take_trial("{\"number\":0,\"state\":\"COMPLETE\",\"value\":0.4}"),
+        LIVE_FINISHED);
+    ck_assert_int_eq(
+        take_trial("{\"number\":1,\"state\":\"COMPLETE\",\"value\":0.5}"),
+        LIVE_BEST);
+    ck_assert_int_eq(
+        take_trial("{\"number\":1,\"state\":\"COMPLETE\",\"value\":0.5}"),
+        LIVE_NOTHING);
+    ck_assert_int_eq(
+        take_trial("{\"number\":2,\"state\":\"COMPLETE\",\"value\":0.5}"),
+        LIVE_FINISHED);
+}
+END_TEST
+
 START_TEST(what_is_infeasible_is_never_the_best)
 {
     static const char *const infeasible =
@@ -322,6 +343,7 @@ Suite *suite(void)
     tcase_add_test(t, an_end_is_news_once);
     tcase_add_test(t, a_retried_trial_may_end_again);
     tcase_add_test(t, best_follows_the_direction);
+    tcase_add_test(t, a_best_that_the_study_names_first_is_one);
     tcase_add_test(t, what_is_infeasible_is_never_the_best);
     tcase_add_test(t, epochs_are_news);
     tcase_add_test(t, pace_and_time_left);
