@@ -100,18 +100,6 @@ bool sched_slot_works_for(const struct slot *slot, int64_t study_id)
 
 /* --- the beginning and the end of the daemon ------------------------------ */
 
-/* The last moment that a row of the study tells of. */
-static int64_t last_sign_ms(const struct study *s)
-{
-    int64_t last = s->running_since_ms;
-    for (size_t i = 0; i < s->n_trials; i++) {
-        const struct study_trial *trial = s->trials[i];
-        last = trial->start_ms > last ? trial->start_ms : last;
-        last = trial->end_ms > last ? trial->end_ms : last;
-    }
-    return last;
-}
-
 /* A study that was RUNNING when the last daemon died has been active at least
  * until its last row; that is what is known, so that is what counts. */
 static void start(const struct turn *t)
@@ -121,7 +109,7 @@ static void start(const struct turn *t)
         if (s->state != STUDY_RUNNING || s->is_foreign) {
             continue;
         }
-        int64_t known = last_sign_ms(s) - s->running_since_ms;
+        int64_t known = study_last_sign_ms(s) - s->running_since_ms;
         turn_set_study(t, s, STUDY_RUNNING, mem_strdup(s->reason));
         t->out->items[t->out->n - 1].set_study.active_ms += known;
     }

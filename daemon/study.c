@@ -149,6 +149,17 @@ int64_t study_n_finished(const struct study *s)
     return s->n_by_state[TRIAL_COMPLETE] + s->n_by_state[TRIAL_PRUNED];
 }
 
+int64_t study_last_sign_ms(const struct study *s)
+{
+    int64_t last = s->running_since_ms;
+    for (size_t i = 0; i < s->n_trials; i++) {
+        const struct study_trial *trial = s->trials[i];
+        last = trial->start_ms > last ? trial->start_ms : last;
+        last = trial->end_ms > last ? trial->end_ms : last;
+    }
+    return last;
+}
+
 bool study_counts_epochs(const struct study *s)
 {
     return s->spec.objective == SPEC_OBJECTIVE_CLASSIFIER;

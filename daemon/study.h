@@ -141,6 +141,8 @@ bool study_trial_has_file(const struct study_trial *t, const char *file);
 /* The values of a trial in the space's order (space.n), NaN where absent. */
 void study_values(const struct study *s, int64_t number, double *out);
 int64_t study_n_finished(const struct study *s); /* COMPLETE + PRUNED */
+/* The last moment, UTC, that a row of a RUNNING study tells of. */
+int64_t study_last_sign_ms(const struct study *s);
 /* Do its trials report epochs, which come without gaps from 0 and which people
  * count from 1? What another objective calls its steps only comes in order. */
 bool study_counts_epochs(const struct study *s);

@@ -343,8 +343,8 @@ void views_trials(const struct study *s, const struct views_filter *f,
 
 static int64_t active_ms(const struct study *s, const struct views_time *t)
 {
-    int64_t running =
-        s->running_since_ms > 0 ? t->now_ms - s->running_since_ms : 0;
+    int64_t now = t->now_ms > 0 ? t->now_ms : study_last_sign_ms(s);
+    int64_t running = s->running_since_ms > 0 ? now - s->running_since_ms : 0;
     return s->active_ms + (running > 0 ? running : 0);
 }
 

@@ -33,7 +33,7 @@ struct mirror;
 struct study;
 struct study_trial;
 
-struct views_time {
+struct views_time { /* all 0: no clock, as of each study's last sign of life */
     int64_t now_ms, mono_ms;
 };
 

@@ -151,6 +151,27 @@ START_TEST(test_new_study)
 }
 END_TEST
 
+/* A file has no clock: what it says of time it says of its last sign of life.
+ */
+START_TEST(test_without_a_clock)
+{
+    static const struct views_time never = {0};
+    struct buf b;
+    struct json_out w;
+    add_trial();
+    finish(0, TRIAL_COMPLETE, 0.5);
+    struct study *study = f.mirror->studies[0];
+    study->running_since_ms = study->trials[0]->end_ms - 4000;
+    buf_init(&b, BUF_MAX_RESPONSE);
+    json_out_init(&w, &b, JSON_COMPACT);
+    views_study(f.mirror, study, "/state", NULL, &never, &w);
+    struct json *s = parse(&b);
+    ck_assert_int_eq(integer(s, "active_ms"), 4000);
+    ck_assert_int_eq(integer(s, "eta_ms"), 4000 * 29);
+    json_free(s);
+}
+END_TEST
+
 START_TEST(test_counts_and_best)
 {
     static const struct {
@@ -307,6 +328,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(t, start, stop);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, test_new_study);
+    tcase_add_test(t, test_without_a_clock);
     tcase_add_test(t, test_counts_and_best);
     tcase_add_test(t, test_trials);
     tcase_add_test(t, test_filters);
