@@ -1,6 +1,8 @@
 /* Commands that only look: studies, status, best. */
 #include "core/base/buf.h"
+#include "core/base/file.h"
 #include "core/base/json.h"
+#include "core/base/paths.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/field.h"
@@ -49,16 +51,19 @@ static void say_alarms(struct cli *c, bool with_trouble)
     json_free(health);
 }
 
-/* A file says "running" of what its daemon left so, too: is nobody there? */
+/* A file says "running" of what its daemon left so, too: is nobody there? Only
+ * a state directory has daemons: what a copy says is as of then. */
 static bool is_left(const struct cli *c, const struct json *study)
 {
     if (c->db == NULL || strcmp(field_text(study, "state"), "running") != 0) {
         return false;
     }
     char *folder = cli_db_folder(c);
-    bool is_held = launch_is_held(folder);
+    char *lock = paths_in_state(folder, "lock");
+    bool is_left = file_exists(lock) && !launch_is_held(folder);
+    free(lock);
     free(folder);
-    return !is_held;
+    return is_left;
 }
 
 /* --- studies -------------------------------------------------------------- */
@@ -204,8 +209,10 @@ static void put_progress_of(struct table *t, const struct json *s,
         buf_printf(&line, ", %s %s",
                    is_stepped ? field_text(s, "metric") : "loss", text);
     }
-    format_duration(field_int(p, "elapsed_ms", -1), text);
-    buf_printf(&line, ", for %s", text);
+    if (field_int(p, "elapsed_ms", 0) > 0) { /* a file has no clock */
+        format_duration(field_int(p, "elapsed_ms", 0), text);
+        buf_printf(&line, ", for %s", text);
+    }
     table_cell(t, TERM_PLAIN, line.data);
     buf_fini(&line);
 }
