@@ -89,17 +89,10 @@ static ssize_t read_up_to(int fd, char *bytes, size_t n)
     return (ssize_t)done;
 }
 
-static int load(int fd, const char *path, size_t max, char **out, size_t *len,
+/* The next size bytes of fd. */
+static int load(int fd, const char *path, size_t size, char **out, size_t *len,
                 struct err *err)
 {
-    struct stat st;
-    if (fstat(fd, &st) != 0) {
-        return err_sys(err, errno, "%s", path);
-    }
-    if ((uintmax_t)st.st_size > max) {
-        return err_set(err, ERR_LIMIT, "%s: larger than %zu bytes", path, max);
-    }
-    size_t size = (size_t)st.st_size;
     char *bytes = size < SIZE_MAX ? mem_try(size + 1, 1) : NULL;
     if (bytes == NULL) {
         return err_set(err, ERR_LIMIT, "%s: no memory for its %zu bytes", path,
@@ -122,10 +115,38 @@ int file_load(const char *path, size_t max, char **out, size_t *len,
 {
     int fd;
     int rc = open_regular(path, &fd, err);
-    if (rc == 0) {
-        rc = load(fd, path, max, out, len, err);
-        close(fd);
+    if (rc != 0) {
+        return rc;
     }
+    off_t size = lseek(fd, 0, SEEK_END);
+    if (size < 0 || lseek(fd, 0, SEEK_SET) != 0) {
+        rc = err_sys(err, errno, "%s", path);
+    } else if ((uintmax_t)size > max) {
+        rc = err_set(err, ERR_LIMIT, "%s: larger than %zu bytes", path, max);
+    } else {
+        rc = load(fd, path, (size_t)size, out, len, err);
+    }
+    close(fd);
+    return rc;
+}
+
+int file_load_end(const char *path, size_t max, char **out, size_t *len,
+                  bool *is_all, struct err *err)
+{
+    int fd;
+    int rc = open_regular(path, &fd, err);
+    if (rc != 0) {
+        return rc;
+    }
+    off_t size = lseek(fd, 0, SEEK_END);
+    *is_all = size >= 0 && (uintmax_t)size <= max;
+    size_t n = *is_all ? (size_t)size : max;
+    if (size < 0 || lseek(fd, size - (off_t)n, SEEK_SET) < 0) {
+        rc = err_sys(err, errno, "%s", path);
+    } else {
+        rc = load(fd, path, n, out, len, err);
+    }
+    close(fd);
     return rc;
 }
 

@@ -13,6 +13,9 @@ MUST_CHECK int file_read(const char *path, struct buf *out, struct err *err);
  * LIMIT above max bytes, or when memory does not hold them. */
 MUST_CHECK int file_load(const char *path, size_t max, char **out, size_t *len,
                          struct err *err);
+/* The same, of a file with more than max bytes only its last ones. */
+MUST_CHECK int file_load_end(const char *path, size_t max, char **out,
+                             size_t *len, bool *is_all, struct err *err);
 /* Map a regular file for reading until file_unmap. Only for files that nobody
  * shortens in place: reading past a new end kills the process. */
 MUST_CHECK int file_map(const char *path, struct span *out, struct err *err);

@@ -32,26 +32,26 @@ static void put_lines(struct buf *out, const char *text, size_t n)
     }
 }
 
-/* Where the last n_bytes begin, or the first line in them. */
-static size_t tail_from(const char *text, size_t n, size_t n_bytes)
+/* Where the first whole line begins in the end of a log; 0: there is none. */
+static size_t first_line(const char *text, size_t n)
 {
-    const char *line = memchr(text + n - n_bytes, '\n', n_bytes);
-    return line != NULL && line + 1 < text + n ? (size_t)(line + 1 - text)
-                                               : n - n_bytes;
+    const char *line = memchr(text, '\n', n);
+    return line != NULL && line + 1 < text + n ? (size_t)(line + 1 - text) : 0;
 }
 
 int tail_read(const char *path, int64_t n_bytes, struct buf *out,
               struct err *err)
 {
     char *text;
-    size_t n, from = 0;
-    int rc = file_load(path, BUF_MAX_RESPONSE, &text, &n, err);
+    size_t n;
+    bool is_all = true;
+    int rc = n_bytes > 0 && n_bytes < BUF_MAX_RESPONSE
+                 ? file_load_end(path, (size_t)n_bytes, &text, &n, &is_all, err)
+                 : file_load(path, BUF_MAX_RESPONSE, &text, &n, err);
     if (rc != 0) {
         return rc;
     }
-    if (n_bytes > 0 && (uint64_t)n_bytes < n) {
-        from = tail_from(text, n, (size_t)n_bytes);
-    }
+    size_t from = is_all ? 0 : first_line(text, n);
     put_lines(out, text + from, n - from);
     free(text);
     return !out->overflow

@@ -3,6 +3,7 @@
 #include "core/base/file.h"
 #include "tests/lib/test_main.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -86,6 +87,24 @@ START_TEST(what_does_not_fit_is_said)
 }
 END_TEST
 
+/* However long it has become: what is not shown is not read. */
+START_TEST(the_end_of_any_log_is_shown)
+{
+    struct buf out;
+    struct err err;
+    buf_init(&out, 1 << 10);
+    int fd = open(path, O_WRONLY);
+    ck_assert_int_eq(ftruncate(fd, (off_t)BUF_MAX_RESPONSE + 1), 0);
+    ck_assert_int_eq(lseek(fd, 0, SEEK_END), (off_t)BUF_MAX_RESPONSE + 1);
+    ck_assert_int_eq(write(fd, "\nlast\n", 6), 6);
+    close(fd);
+    ck_assert_int_eq(tail_read(path, 8, &out, &err), 0);
+    ck_assert_str_eq(out.data, "last\n");
+    ck_assert_int_eq(tail_read(path, 0, &out, &err), ERR_LIMIT);
+    buf_fini(&out);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("tail");
@@ -94,6 +113,7 @@ Suite *suite(void)
     tcase_add_loop_test(t, the_end_is_shown, 0, (int)ARRAY_LEN(CASES));
     tcase_add_test(t, what_is_not_there_is_said);
     tcase_add_test(t, what_does_not_fit_is_said);
+    tcase_add_test(t, the_end_of_any_log_is_shown);
     suite_add_tcase(s, t);
     return s;
 }
