@@ -22,14 +22,13 @@ void parzen_step_interval(const struct dist *dist, double x, double *left,
 ptrdiff_t parzen_step_place(const struct parzen_dim *d, double v)
 {
     const struct dist *dist = d->dist;
-    if (d->n_far == 0) {
+    double at = (v - dist->low) / dist->step + 0.5;
+    if (d->n_far == 0 || !(at >= 0.0 && at < (double)d->n_far + 1.0)) {
         return -1;
     }
-    ptrdiff_t place = (ptrdiff_t)((v - dist->low) / dist->step + 0.5);
+    ptrdiff_t place = (ptrdiff_t)at;
     double off = fabs(dist->low + (double)place * dist->step - v);
-    bool is_on = place >= 0 && (size_t)place <= d->n_far &&
-                 off <= 1e-14 * (dist->high - dist->low);
-    return is_on ? place : -1;
+    return off <= 1e-14 * (dist->high - dist->low) ? place : -1;
 }
 
 /* Are the intervals' ends, as parzen_step_interval rounds them, where they are

@@ -16,7 +16,7 @@
 /* Points by coordinate, rows of `row`; the padding is of the first point. */
 struct coordinate {
     double *left, *right; /* numerical: see struct parzen_at */
-    ptrdiff_t *place;     /* stepped: from low; -1: on none */
+    ptrdiff_t *place;     /* stepped: from low; -1, all: one is on none */
     double *odds;         /* categorical: a row by id */
 };
 
@@ -42,6 +42,7 @@ static void put_choices(const struct parzen_dim *d, const double *x, size_t n,
 static void put_numbers(const struct parzen_dim *d, const double *x, size_t n,
                         size_t row, const struct coordinate *at)
 {
+    bool have_places = true;
     for (size_t c = 0; c < row; c++) {
         double v = x[c < n ? c : 0];
         if (d->is_continuous) {
@@ -49,7 +50,11 @@ static void put_numbers(const struct parzen_dim *d, const double *x, size_t n,
         } else {
             parzen_step_interval(d->dist, v, &at->left[c], &at->right[c]);
             at->place[c] = parzen_step_place(d, v);
+            have_places = have_places && at->place[c] >= 0;
         }
+    }
+    for (size_t c = 0; c < row && !have_places; c++) {
+        at->place[c] = -1;
     }
 }
 
@@ -197,11 +202,12 @@ static void set_powers(const struct parzen *p, size_t n, double *expo)
     density_best()->powers(n, expo);
 }
 
-/* Under a kernel that is told by distance: where its centre is; -1: it is not.
- */
-static ptrdiff_t place_of(const struct parzen_dim *d, size_t kernel)
+/* Where the centre is of a kernel whose mass at a point's place is told by the
+ * distance; -1: it is not. */
+static ptrdiff_t place_of(const struct parzen_dim *d, size_t kernel,
+                          ptrdiff_t point)
 {
-    return d->n_far > 0 && d->sigma[kernel] == d->sigma_min
+    return point >= 0 && d->sigma[kernel] == d->sigma_min
                ? parzen_step_place(d, d->mu[kernel])
                : -1;
 }
@@ -230,7 +236,7 @@ static void times_row(const struct parzen_dim *d, size_t row,
                       const struct coordinate *at, size_t kernel, double *mass,
                       double *term)
 {
-    ptrdiff_t place = place_of(d, kernel);
+    ptrdiff_t place = place_of(d, kernel, at->place[0]);
     bool is_within = parzen_is_within(d, d->mu[kernel]);
     if (place < 0 && is_within) {
         density_best()->row_mass(row, d->mu[kernel], d->sigma[kernel], at->left,
@@ -349,7 +355,7 @@ static void times_masses(const struct parzen_dim *d, const struct parzen_at *at,
 {
     size_t n = 0;
     for (size_t j = 0; j < lot->n; j++) {
-        ptrdiff_t place = place_of(d, lot->kernel[j]);
+        ptrdiff_t place = place_of(d, lot->kernel[j], at->place);
         if (place >= 0) {
             lot->term[j] *= mass_at(d, place, at->place);
         } else {

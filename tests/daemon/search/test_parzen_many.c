@@ -28,9 +28,8 @@ static void check(struct parzen *p, size_t n_dims, const double *x)
     }
 }
 
-/* More different kernels of a stepped dimension than a table has rows: they are
- * summed in blocks, and each block makes its own. */
-START_TEST(test_more_kernels_than_rows)
+/* Thousands of different kernels of a stepped dimension. */
+START_TEST(test_many_different_kernels)
 {
     enum { N = 3000 };
     static double real[N], whole[N];
@@ -138,13 +137,38 @@ START_TEST(test_any_space)
 }
 END_TEST
 
+/* The end of a range need not be on its grid: points are drawn there. */
+START_TEST(test_point_off_the_grid)
+{
+    enum { N = 700 };
+    const struct dist d = {
+        .kind = DIST_FLOAT, .low = 0, .high = 1.05, .step = 0.1};
+    static double at[N];
+    double x[N_POINTS];
+    for (size_t i = 0; i < N; i++) {
+        at[i] = 0.1 * (double)(i % 11);
+    }
+    for (size_t c = 0; c < N_POINTS; c++) {
+        x[c] = c % 2 != 0 ? d.high : 0.1 * (double)(c % 11);
+    }
+    for (size_t n = 10; n <= N; n += 690) { /* few, and many */
+        const struct parzen_column column = {.dist = &d, .at = at};
+        struct parzen *p = parzen_new(&defaults, &(struct parzen_rows){.n = n},
+                                      &column, 1, N_POINTS);
+        check(p, 1, x);
+        parzen_free(p);
+    }
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("parzen of many");
     TCase *t = tcase_create("fast against exact");
-    tcase_add_test(t, test_more_kernels_than_rows);
+    tcase_add_test(t, test_many_different_kernels);
     tcase_add_test(t, test_what_is_left_out_does_not_count);
     tcase_add_loop_test(t, test_any_space, 0, 60);
+    tcase_add_test(t, test_point_off_the_grid);
     suite_add_tcase(s, t);
     return s;
 }
