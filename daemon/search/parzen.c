@@ -119,7 +119,7 @@ static void set_kernels(const struct parzen *p, struct parzen_dim *d,
         .least = options->consider_magic_clip ? range / n_min : SIGMA_MIN,
         .most = range,
     };
-    d->sigma_min = bounds.least;
+    d->sigma_min = fmin(bounds.least, bounds.most);
     parzen_bandwidths(rows, column, &bounds, d->sigma);
     parzen_centres(rows, column, d->mu);
     for (size_t k = n; k < parzen_padded(p->n_kernels); k++) {

@@ -146,10 +146,12 @@ static void screen_dim(const struct parzen_dim *d, size_t n,
 {
     const double sqrt_half_log2e = 0.84932180028801904272;
     const double range = d->hi - d->lo, per_range = 1.0 / range;
-    const float scale = (float)(sqrt_half_log2e * range);
+    const double scale = sqrt_half_log2e * range;
+    const double most = 1e30; /* a float; anything away is far */
     for (size_t k = 0; k < n; k++) {
+        double v = scale / d->sigma[k];
         mu[place[k]] = (float)((d->mu[k] - d->lo) * per_range);
-        inv[place[k]] = scale / (float)d->sigma[k];
+        inv[place[k]] = (float)(v < most ? v : most);
     }
     for (size_t k = 0; k < n && d->has_outside; k++) {
         if (!parzen_is_within(d, d->mu[k])) {

@@ -161,6 +161,36 @@ START_TEST(test_point_off_the_grid)
 }
 END_TEST
 
+/* Ranges, and their ratios to the bandwidths, that floats do not hold or hold
+ * with few digits; and one that is less than the smallest bandwidth. */
+START_TEST(test_ranges_beyond_floats)
+{
+    static const struct {
+        double range;
+        bool has_clip;
+    } rows[] = {{1e-44, true}, {1e-26, false}, {1e35, false}, {1e45, true}};
+    enum { N = 700 };
+    const struct dist d = {.kind = DIST_FLOAT, .high = rows[_i].range};
+    static double at[N];
+    double x[N_POINTS];
+    struct rng rng;
+    rng_mt19937(&rng, 20);
+    for (size_t i = 0; i < N; i++) { /* far from most points */
+        at[i] = d.high * (i % 4 == 0 ? 0.25 : 1.0 - 0.2 * rng_double(&rng));
+    }
+    for (size_t c = 0; c < N_POINTS; c++) {
+        x[c] = d.high * (c % 2 != 0 ? 0.25 : 0.1 * rng_double(&rng));
+    }
+    const struct parzen_options options = {
+        .prior_weight = 1.0, .consider_magic_clip = rows[_i].has_clip};
+    const struct parzen_column column = {.dist = &d, .at = at};
+    struct parzen *p = parzen_new(&options, &(struct parzen_rows){.n = N},
+                                  &column, 1, N_POINTS);
+    check(p, 1, x);
+    parzen_free(p);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("parzen of many");
@@ -169,6 +199,7 @@ Suite *suite(void)
     tcase_add_test(t, test_what_is_left_out_does_not_count);
     tcase_add_loop_test(t, test_any_space, 0, 60);
     tcase_add_test(t, test_point_off_the_grid);
+    tcase_add_loop_test(t, test_ranges_beyond_floats, 0, 4);
     suite_add_tcase(s, t);
     return s;
 }
