@@ -217,7 +217,8 @@ static double least_of_prior(const struct parzen *p)
 }
 
 /* log2 of the most that a kernel's densities, norms and masses in a step can
- * be: at an edge, half of it lies out of the bounds. */
+ * be: at an edge, half of it lies out of the bounds; of a centre out of them,
+ * all that is within may lie in one step. */
 static double most_of_kernel(const struct parzen *p)
 {
     const double density_at_0 = 0.39894228040143267794;
@@ -230,7 +231,7 @@ static double most_of_kernel(const struct parzen *p)
             double left, right; /* of the widest step */
             parzen_step_interval(d->dist, d->dist->low, &left, &right);
             double mass = density_at_0 * (right - left) / d->sigma_min;
-            most += 1.0 + fmin(log2(mass), 0.0);
+            most += d->has_outside ? 0.0 : 1.0 + fmin(log2(mass), 0.0);
         }
     }
     return most;

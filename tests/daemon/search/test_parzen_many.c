@@ -191,6 +191,36 @@ START_TEST(test_ranges_beyond_floats)
 }
 END_TEST
 
+/* Centres out of stepped ranges: most of what of such a kernel is within lies
+ * in the step at the end. Points there, so far in the first dimension that the
+ * kernel may be left out, or hardly. */
+START_TEST(test_centres_beyond_the_steps)
+{
+    enum { N = 1000, DIMS = 4 };
+    const struct dist steps = {.kind = DIST_INT, .high = 10000, .step = 1};
+    static double real[N], whole[N];
+    double x[DIMS * N_POINTS];
+    for (size_t i = 0; i < N; i++) {
+        real[i] = 0.5;
+        whole[i] = 40 * steps.high;
+    }
+    for (size_t c = 0; c < N_POINTS; c++) {
+        x[c] = 0.5 + 0.01 * (10.4 + 0.02 * (double)c);
+        for (size_t d = 1; d < DIMS; d++) {
+            x[d * N_POINTS + c] = steps.high;
+        }
+    }
+    const struct parzen_column columns[DIMS] = {{.dist = &unit, .at = real},
+                                                {.dist = &steps, .at = whole},
+                                                {.dist = &steps, .at = whole},
+                                                {.dist = &steps, .at = whole}};
+    struct parzen *p = parzen_new(&defaults, &(struct parzen_rows){.n = N},
+                                  columns, DIMS, N_POINTS);
+    check(p, DIMS, x);
+    parzen_free(p);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("parzen of many");
@@ -200,6 +230,7 @@ Suite *suite(void)
     tcase_add_loop_test(t, test_any_space, 0, 60);
     tcase_add_test(t, test_point_off_the_grid);
     tcase_add_loop_test(t, test_ranges_beyond_floats, 0, 4);
+    tcase_add_test(t, test_centres_beyond_the_steps);
     suite_add_tcase(s, t);
     return s;
 }
