@@ -19,7 +19,7 @@
 enum {
     DENSITY_PAD = 8,        /* arrays by kernel have a multiple of it */
     DENSITY_POINTS = 24,    /* rows by point have a multiple of it */
-    DENSITY_SCREENED = 3,   /* dimensions that a screen may have */
+    DENSITY_SCREENED = 5,   /* dimensions that a screen may have */
     DENSITY_SCREEN_PAD = 16 /* so much follows its kernels */
 };
 
