@@ -219,10 +219,19 @@ static double mass_at(const struct parzen_dim *d, ptrdiff_t a, ptrdiff_t b)
 }
 
 /* Of a centre out of the bounds, the mass, which may underflow, by what of the
- * kernel lies within. */
-static double mass_from_outside(const struct parzen_dim *d, size_t kernel,
+ * kernel lies within. From the bound on, a sigmas away, to the interval, z
+ * sigmas away, that falls by e^((z^2 - a^2) / 2) or more: most of a range has
+ * nothing. */
+static double mass_from_outside(const struct parzen *p,
+                                const struct parzen_dim *d, size_t kernel,
                                 double left, double right)
 {
+    double mu = d->mu[kernel], sigma = d->sigma[kernel];
+    double a = (mu < d->lo ? d->lo - mu : mu - d->hi) / sigma;
+    double more = (mu < d->lo ? left - d->lo : d->hi - right) / sigma;
+    if (more * (more + 2.0 * a) > p->reach * p->reach) {
+        return 0.0;
+    }
     return exp(parzen_log_step_mass(d, kernel, left, right) -
                parzen_log_mass(d, kernel, d->lo, d->hi));
 }
@@ -232,9 +241,9 @@ static double mass_from_outside(const struct parzen_dim *d, size_t kernel,
 
 enum { BLOCK = 32 }; /* kernels: with 24 points, 6 KiB of terms */
 
-static void times_row(const struct parzen_dim *d, size_t row,
-                      const struct coordinate *at, size_t kernel, double *mass,
-                      double *term)
+static void times_row(const struct parzen *p, const struct parzen_dim *d,
+                      size_t row, const struct coordinate *at, size_t kernel,
+                      double *mass, double *term)
 {
     ptrdiff_t place = place_of(d, kernel, at->place[0]);
     bool is_within = parzen_is_within(d, d->mu[kernel]);
@@ -243,8 +252,11 @@ static void times_row(const struct parzen_dim *d, size_t row,
                                  at->right, mass);
     }
     for (size_t c = 0; c < row; c++) {
-        if (!is_within) {
-            mass[c] = mass_from_outside(d, kernel, at->left[c], at->right[c]);
+        if (!is_within) { /* then points are often the same: an end */
+            bool is_same = c > 0 && at->left[c] == at->left[c - 1];
+            mass[c] = is_same ? mass[c - 1]
+                              : mass_from_outside(p, d, kernel, at->left[c],
+                                                  at->right[c]);
         } else if (place >= 0) {
             mass[c] = mass_at(d, place, at->place[c]);
         }
@@ -275,7 +287,7 @@ static void block_of_terms(const struct parzen *p, const struct points *points,
         for (size_t k = first; k < first + n && !d->is_continuous; k++) {
             double *own = term + (k - first) * row;
             if (d->is_numerical) {
-                times_row(d, row, &points->at[i], k, mass, own);
+                times_row(p, d, row, &points->at[i], k, mass, own);
                 continue;
             }
             const double *odds = points->at[i].odds + d->id[k] * row;
@@ -333,8 +345,8 @@ static void begin_terms(const struct parzen *p, const struct parzen_at *at,
 }
 
 /* The masses that are not told by the distance. */
-static void times_some(const struct parzen_dim *d, const struct parzen_at *at,
-                       struct lot *lot, size_t n)
+static void times_some(const struct parzen *p, const struct parzen_dim *d,
+                       const struct parzen_at *at, struct lot *lot, size_t n)
 {
     struct lot some;
     pick_some(lot, n, &some);
@@ -346,12 +358,12 @@ static void times_some(const struct parzen_dim *d, const struct parzen_at *at,
         lot->term[lot->some[i]] *=
             parzen_is_within(d, d->mu[k])
                 ? some.term[i]
-                : mass_from_outside(d, k, at->left, at->right);
+                : mass_from_outside(p, d, k, at->left, at->right);
     }
 }
 
-static void times_masses(const struct parzen_dim *d, const struct parzen_at *at,
-                         struct lot *lot)
+static void times_masses(const struct parzen *p, const struct parzen_dim *d,
+                         const struct parzen_at *at, struct lot *lot)
 {
     size_t n = 0;
     for (size_t j = 0; j < lot->n; j++) {
@@ -363,7 +375,7 @@ static void times_masses(const struct parzen_dim *d, const struct parzen_at *at,
         }
     }
     if (n > 0) {
-        times_some(d, at, lot, n);
+        times_some(p, d, at, lot, n);
     }
 }
 
@@ -375,7 +387,7 @@ static double sum_lot(struct parzen *p, const struct points *points, size_t c,
     for (size_t i = 0; i < p->n_dims; i++) {
         const struct parzen_dim *d = &p->dims[i];
         if (d->is_numerical && !d->is_continuous) {
-            times_masses(d, &at[i], lot);
+            times_masses(p, d, &at[i], lot);
         }
         const double *odds = points->at[i].odds;
         for (size_t j = 0; j < lot->n && !d->is_numerical; j++) {
