@@ -2,10 +2,10 @@
  *
  * A kernel's term at a point is
  *
- *   scale * 2^(expo - log2 e / 2 sum_d z[d]^2) * prod_t mass[t] * prod_u
- * odds[u] z[d] = (y[d] - mu[d]) / sigma[d]
+ *   scale * 2^(expo - log2 e / 2 sum_d z[d]^2) * prod_t mass[t] prod_u odds[u]
  *
- * with d over continuous, t over stepped and u over categorical dimensions.
+ * with d over continuous, t over stepped and u over categorical dimensions, and
+ * z[d] = (y[d] - mu[d]) / sigma[d].
  * What is here does a part of that for many kernels, or many points, at once.
  * In linear space: a sum that under- or overflows is the caller's to recompute.
  * Variants differ in vector width only. A sum's relative error is below
@@ -55,9 +55,9 @@ struct density_ops {
                     size_t n_points, double *out);
 
     /* Numbers of those, from first up to end, whose exponent at the point is
-     * not below floor, to out; how many. A point is an interval: its middle and
-     * half its width. May read DENSITY_SCREEN_PAD - 1
-     * further. */
+     * not below floor, to out, and by how much it is above, each; how many. A
+     * point is an interval by dimension: its middle and half its width. May
+     * read DENSITY_SCREEN_PAD - 1 further. */
     size_t (*near)(const struct density_screen *s, size_t first, size_t end,
                    const float *middle, const float *half, float floor,
                    uint32_t *out, float *above);

@@ -57,7 +57,7 @@ size_t parzen_near_size(const struct parzen *p)
     enum { OTHERS = 2, DOUBLE = sizeof(double) / sizeof(float) };
     size_t number[DENSITY_SCREENED], n_dims = choose_dims(p, number);
     size_t n = parzen_padded(p->n_kernels) + DENSITY_SCREEN_PAD;
-    return (2 * n_dims + OTHERS) * n / DOUBLE;
+    return n_dims > 0 ? (2 * n_dims + OTHERS) * n / DOUBLE : 0;
 }
 
 static float *carve(double **at, size_t n)

@@ -132,7 +132,7 @@ static inline double parzen_away(const struct parzen_dim *d,
                                                  : 0.0;
 }
 
-/* How many doubles it takes in the arena. */
+/* How many doubles it takes in the arena; 0: p has no numerical dimension. */
 size_t parzen_near_size(const struct parzen *p);
 /* Make p->near, of a p with a numerical dimension, when it is not there. */
 void parzen_want_near(struct parzen *p);
