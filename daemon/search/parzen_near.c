@@ -17,9 +17,7 @@ enum {
 };
 
 struct parzen_near {
-    size_t n_dims;
-    const struct parzen_dim
-        *dims[DENSITY_SCREENED];     /* the cells' is the first */
+    const struct parzen_dim *dims[DENSITY_SCREENED]; /* the first has cells */
     size_t number[DENSITY_SCREENED]; /* theirs in the estimator */
     size_t start[N_CELLS + 1]; /* octave o's 2^(o+1) cells, then o + 1's */
     double per_range;          /* 1 / that of the cells' dimension */
