@@ -196,6 +196,12 @@ static void want_scales(struct parzen *p, struct lot *lot)
 static void set_powers(const struct parzen *p, size_t n, double *expo)
 {
     const double most = 1024.0;
+    if (p->n_cont == 0) { /* they are 0 */
+        for (size_t j = 0; j < n; j++) {
+            expo[j] = 1.0;
+        }
+        return;
+    }
     for (size_t j = 0; j < n && p->expo != NULL; j++) {
         expo[j] = expo[j] > most ? most : expo[j];
     }
@@ -241,25 +247,36 @@ static double mass_from_outside(const struct parzen *p,
 
 enum { BLOCK = 32 }; /* kernels: with 24 points, 6 KiB of terms */
 
+static void row_from_outside(const struct parzen *p, const struct parzen_dim *d,
+                             size_t row, const struct coordinate *at,
+                             size_t kernel, double *mass)
+{
+    for (size_t c = 0; c < row; c++) { /* often the same: at an end */
+        bool is_same = c > 0 && at->left[c] == at->left[c - 1];
+        mass[c] = is_same ? mass[c - 1]
+                          : mass_from_outside(p, d, kernel, at->left[c],
+                                              at->right[c]);
+    }
+}
+
 static void times_row(const struct parzen *p, const struct parzen_dim *d,
                       size_t row, const struct coordinate *at, size_t kernel,
                       double *mass, double *term)
 {
     ptrdiff_t place = place_of(d, kernel, at->place[0]);
-    bool is_within = parzen_is_within(d, d->mu[kernel]);
-    if (place < 0 && is_within) {
+    if (place >= 0) {
+        for (size_t c = 0; c < row; c++) {
+            term[c] *= mass_at(d, place, at->place[c]);
+        }
+        return;
+    }
+    if (parzen_is_within(d, d->mu[kernel])) {
         density_best()->row_mass(row, d->mu[kernel], d->sigma[kernel], at->left,
                                  at->right, mass);
+    } else {
+        row_from_outside(p, d, row, at, kernel, mass);
     }
     for (size_t c = 0; c < row; c++) {
-        if (!is_within) { /* then points are often the same: an end */
-            bool is_same = c > 0 && at->left[c] == at->left[c - 1];
-            mass[c] = is_same ? mass[c - 1]
-                              : mass_from_outside(p, d, kernel, at->left[c],
-                                                  at->right[c]);
-        } else if (place >= 0) {
-            mass[c] = mass_at(d, place, at->place[c]);
-        }
         term[c] *= mass[c];
     }
 }
