@@ -276,7 +276,6 @@ static bool next_run(struct parzen_walk *w)
 static size_t thin(const struct parzen_walk *w, size_t n, const float *above,
                    uint32_t *kernel)
 {
-    const double half_log2e = 0.72134752044448170368;
     const struct parzen_near *near = w->p->near;
     size_t n_kept = 0;
     for (size_t j = 0; j < n; j++) {
@@ -284,8 +283,7 @@ static size_t thin(const struct parzen_walk *w, size_t n, const float *above,
         double left = above[j];
         for (size_t i = 0; i < near->n_others && left >= 0.0; i++) {
             size_t d = near->others[i];
-            double z = parzen_away(&w->p->dims[d], &w->at[d], k);
-            left -= half_log2e * z * z;
+            left -= parzen_loss(&w->p->dims[d], &w->at[d], k);
         }
         kernel[n_kept] = k;
         n_kept += left >= 0.0;

@@ -121,15 +121,19 @@ struct parzen_at {
     ptrdiff_t place; /* stepped: in steps from low; -1: none of these */
 };
 
-/* By how many sigmas of the kernel it is away; 0 when distance does not tell.
- */
-static inline double parzen_away(const struct parzen_dim *d,
+/* By how much a kernel's exponent is lower at the coordinate than at its
+ * centre; 0 when distance does not tell. */
+static inline double parzen_loss(const struct parzen_dim *d,
                                  const struct parzen_at *at, size_t kernel)
 {
+    const double half_log2e = 0.72134752044448170368;
     double mu = d->mu[kernel];
     double away = mu > at->right ? mu - at->right : at->left - mu;
-    return away > 0.0 && parzen_is_within(d, mu) ? away / d->sigma[kernel]
-                                                 : 0.0;
+    if (away <= 0.0 || !parzen_is_within(d, mu)) {
+        return 0.0;
+    }
+    double z = away / d->sigma[kernel];
+    return half_log2e * z * z;
 }
 
 /* How many doubles it takes in the arena; 0: p has no numerical dimension. */

@@ -449,12 +449,10 @@ static void sum_near(struct parzen *p, const struct points *points,
 static bool is_near(const struct parzen *p, const struct parzen_at *at,
                     size_t kernel)
 {
-    const double half_log2e = 0.72134752044448170368;
     double e = p->expo != NULL ? p->expo[kernel] : 0.0;
     for (size_t i = 0; i < p->n_dims && e >= p->floor; i++) {
         const struct parzen_dim *d = &p->dims[i];
-        double z = d->is_numerical ? parzen_away(d, &at[i], kernel) : 0.0;
-        e -= half_log2e * z * z;
+        e -= d->is_numerical ? parzen_loss(d, &at[i], kernel) : 0.0;
     }
     return e >= p->floor;
 }
