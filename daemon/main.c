@@ -179,8 +179,9 @@ static void watch_signals(struct program *p)
  * keeps the port that it had, so that links to its page stay true. */
 static int open_http(struct program *p, struct err *err)
 {
-    const int ports[] = {p->options.port,
-                         listen_last_port(p->options.state_dir), 0};
+    int last = listen_last_port(p->options.state_dir);
+    const int ports[] = {p->options.port, last != p->options.port ? last : 0,
+                         0};
     size_t n = p->options.is_port_asked ? 1 : ARRAY_LEN(ports);
     int rc = ERR_CONFLICT;
     for (size_t i = 0; i < n && rc == ERR_CONFLICT; i++) {
