@@ -84,31 +84,56 @@ static int compare_numbers(const void *a, const void *b)
     return i < j ? -1 : i > j;
 }
 
-size_t split_below(const struct history *h, enum spec_direction direction,
-                   int64_t self, size_t n_below, uint32_t *below)
+/* Put those from `first` up to `end` that are among the max best into `best`,
+ * which is sorted and has n; n then. With a bar, max COMPLETE ones are known
+ * whose value is not above it. */
+static size_t select_best(const struct history *h, double sign, int64_t self,
+                          size_t first, size_t end, double bar,
+                          struct rank *best, size_t n, size_t max)
 {
-    struct rank *best = mem_grow(NULL, n_below, sizeof(*best));
     const uint8_t *state = history_states(h);
     const double *value = history_values(h);
-    size_t n = 0, n_trials = (size_t)history_n_trials(h);
-    const double sign = direction == SPEC_MAXIMIZE ? -1.0 : 1.0;
-    for (size_t i = 0; i < n_trials; i++) {
-        if (n == n_below && n > 0 && best[n - 1].stage == 0.0) {
-            /* Only a better COMPLETE one counts now: most are seen through. */
-            double bar = best[n - 1].value;
-            while (i < n_trials &&
-                   (state[i] != TRIAL_COMPLETE || !(sign * value[i] < bar))) {
+    enum spec_direction direction = sign < 0.0 ? SPEC_MAXIMIZE : SPEC_MINIMIZE;
+    for (size_t i = first; i < end; i++) {
+        bool is_full = n == max && n > 0 && best[n - 1].stage == 0.0;
+        if (is_full || bar < INFINITY) {
+            /* Only a better COMPLETE one counts: most are seen through. */
+            double least =
+                is_full ? best[n - 1].value : nextafter(bar, (double)INFINITY);
+            while (i < end &&
+                   (state[i] != TRIAL_COMPLETE || !(sign * value[i] < least))) {
                 i++;
             }
         }
-        if (i == n_trials || (int64_t)i == self ||
+        if (i == end || (int64_t)i == self ||
             (state[i] != TRIAL_COMPLETE && state[i] != TRIAL_PRUNED)) {
             continue;
         }
         struct rank r =
             rank_of(h, (uint32_t)i, (enum trial_state)state[i], direction);
-        n = insert(best, n, n_below, &r);
+        n = insert(best, n, max, &r);
     }
+    return n;
+}
+
+size_t split_below(const struct history *h, enum spec_direction direction,
+                   int64_t self, size_t n_below, uint32_t *below)
+{
+    enum { NEWEST = 4 };
+    struct rank *best = mem_grow(NULL, n_below, sizeof(*best));
+    const double sign = direction == SPEC_MAXIMIZE ? -1.0 : 1.0;
+    size_t n_trials = (size_t)history_n_trials(h);
+    double bar = INFINITY;
+    if (n_trials > 2 * NEWEST * n_below && n_below > 0) {
+        /* In a search that goes well the newest are good: with these for a bar,
+         * few of the others are looked at. */
+        size_t n = select_best(h, sign, self, n_trials - NEWEST * n_below,
+                               n_trials, INFINITY, best, 0, n_below);
+        if (n == n_below && best[n - 1].stage == 0.0) {
+            bar = best[n - 1].value;
+        }
+    }
+    size_t n = select_best(h, sign, self, 0, n_trials, bar, best, 0, n_below);
     for (size_t i = 0; i < n; i++) {
         below[i] = best[i].number;
     }
