@@ -1,6 +1,6 @@
 /* parzen_priv: the estimator's inside, shared by parzen.c (building, drawing),
  * parzen_bandwidth.c, parzen_steps.c, parzen_near.c (which kernels matter to a
- * point), parzen_sum.c and parzen_pdf.c (densities). */
+ * point), parzen_moments.c, parzen_sum.c and parzen_pdf.c (densities). */
 #ifndef DAEMON_SEARCH_PARZEN_PRIV_H
 #define DAEMON_SEARCH_PARZEN_PRIV_H
 #include "daemon/search/density.h"
@@ -153,6 +153,14 @@ void parzen_walk_init(struct parzen_walk *w, const struct parzen *p,
                       const struct parzen_at *at);
 /* The next kernels that may count at the point: how many, 0 at the end. */
 size_t parzen_walk_next(struct parzen_walk *w, uint32_t kernel[PARZEN_LOT_MAX]);
+
+/* --- many kernels of one continuous dimension: parzen_moments.c --- */
+
+bool parzen_has_moments(const struct parzen *p);
+/* sum[c] at y[c], in the kernels' space, of a p that has them. n_points is a
+ * multiple of DENSITY_POINTS. */
+void parzen_sum_moments(struct parzen *p, size_t n_points, const double *y,
+                        double *sum);
 
 /* --- sums: parzen_sum.c --- */
 

@@ -1,8 +1,9 @@
 /* parzen_sum: the sums of kernels' terms that densities are, in linear space:
  * to about 1e-10. (parzen_pdf.c takes the logarithms, and has the exact ones.)
  *
- * Three ways. Few kernels: each at all points. Many: each point with the
- * kernels that matter to it. Choices alone: what a kernel has is in tables. */
+ * Four ways. Few kernels: each at all points. Many: each point with the
+ * kernels that matter to it. Many of one continuous dimension: cells of them
+ * (parzen_moments.c). Choices alone: what a kernel has is in tables. */
 #include "core/base/mem.h"
 #include "daemon/search/parzen_priv.h"
 
@@ -107,7 +108,7 @@ static void points_fini(struct points *points)
 
 struct lot {
     size_t n;      /* arrays are padded */
-    bool is_whole; /* kernel[j] is kernel[0] + j */
+    bool is_whole; /* kernel[0] and those that follow it; the rest unset */
     uint32_t kernel[PARZEN_LOT_MAX];
     double expo[PARZEN_LOT_MAX], term[PARZEN_LOT_MAX];
     double a[PARZEN_LOT_MAX], b[PARZEN_LOT_MAX]; /* what is at hand */
@@ -152,11 +153,9 @@ static void times_norm(const struct parzen_dim *d, struct lot *lot)
     for (size_t j = 0; j < lot->n && d->has_outside; j++) {
         mass[j] = parzen_is_within(d, mu[j]) ? mass[j] : 1.0;
     }
-    for (size_t j = 0; j < lot->n && d->is_continuous; j++) {
-        lot->term[j] *= unit / sigma[j];
-    }
     for (size_t j = 0; j < lot->n; j++) {
-        lot->term[j] /= mass[j];
+        double norm = d->is_continuous ? unit / sigma[j] : 1.0;
+        lot->term[j] *= norm / mass[j];
     }
 }
 
@@ -169,8 +168,23 @@ static void set_scales(struct parzen *p, struct lot *lot)
             times_norm(&p->dims[i], lot);
         }
     }
+    if (lot->is_whole) {
+        memcpy(p->scale + lot->kernel[0], lot->term, lot->n * sizeof(double));
+        return;
+    }
     for (size_t j = 0; j < lot->n; j++) {
         p->scale[lot->kernel[j]] = lot->term[j];
+    }
+}
+
+static void set_all_scales(struct parzen *p)
+{
+    struct lot lot = {.is_whole = true};
+    for (size_t first = 0; first < p->n_kernels; first += lot.n) {
+        size_t left = p->n_kernels - first;
+        lot.n = left < PARZEN_LOT ? left : PARZEN_LOT;
+        lot.kernel[0] = (uint32_t)first;
+        set_scales(p, &lot);
     }
 }
 
@@ -315,24 +329,48 @@ static void block_of_terms(const struct parzen *p, const struct points *points,
     }
 }
 
-static void sum_all(struct parzen *p, const struct points *points, double *out)
+static void sum_blocks(struct parzen *p, const struct points *points,
+                       double *sum)
 {
     const size_t row = points->row;
-    double *work = mem_alloc((2 + BLOCK) * row, sizeof(*work));
-    double *sum = work, *mass = sum + row, *term = mass + row;
-    struct lot lot = {.is_whole = true};
-    for (size_t first = 0; first < p->n_kernels; first += lot.n) {
-        size_t left = p->n_kernels - first;
-        lot.n = left < BLOCK ? left : BLOCK;
-        for (size_t j = 0; j < lot.n; j++) {
-            lot.kernel[j] = (uint32_t)(first + j);
-        }
-        want_scales(p, &lot);
-        block_of_terms(p, points, first, lot.n, mass, term);
-        density_best()->block_sum(lot.n, p->scale + first, row, term, sum);
+    double *mass = mem_grow(NULL, (1 + BLOCK) * row, sizeof(*mass));
+    double *term = mass + row;
+    for (size_t first = 0; first < p->n_kernels; first += BLOCK) {
+        size_t left = p->n_kernels - first, n = left < BLOCK ? left : BLOCK;
+        block_of_terms(p, points, first, n, mass, term);
+        density_best()->block_sum(n, p->scale + first, row, term, sum);
+    }
+    free(mass);
+}
+
+/* Of continuous dimensions alone, no centre out of the bounds. */
+static void sum_normals(struct parzen *p, const struct points *points,
+                        double *sum)
+{
+    const double **by_dim = mem_grow(NULL, 3 * p->n_dims, sizeof(*by_dim));
+    const double **mu = by_dim, **sigma = mu + p->n_dims;
+    const double **y = sigma + p->n_dims;
+    for (size_t i = 0; i < p->n_dims; i++) {
+        mu[i] = p->dims[i].mu;
+        sigma[i] = p->dims[i].sigma;
+        y[i] = points->at[i].left;
+    }
+    density_best()->block_normals(p->n_kernels, p->scale, p->n_dims, mu, sigma,
+                                  points->row, y, sum);
+    free(by_dim);
+}
+
+static void sum_all(struct parzen *p, const struct points *points, double *out)
+{
+    double *sum = mem_alloc(points->row, sizeof(*sum));
+    set_all_scales(p);
+    if (p->n_cont == p->n_dims && p->expo == NULL) {
+        sum_normals(p, points, sum);
+    } else {
+        sum_blocks(p, points, sum);
     }
     memcpy(out, sum, points->n * sizeof(*out));
-    free(work);
+    free(sum);
 }
 
 /* --- many: kernels are the lanes -------------------------------------------
@@ -476,6 +514,18 @@ static bool are_near(const struct parzen *p, const struct points *points,
     return n > POINTS * KERNELS / ONE_IN;
 }
 
+/* --- one continuous dimension ----------------------------------------------
+ */
+
+static void sum_by_moments(struct parzen *p, const struct points *points,
+                           double *out)
+{
+    double *sum = mem_grow(NULL, points->row, sizeof(*sum));
+    parzen_sum_moments(p, points->row, points->at[0].left, sum);
+    memcpy(out, sum, points->n * sizeof(*out));
+    free(sum);
+}
+
 /* --- choices alone ---------------------------------------------------------
  */
 
@@ -504,6 +554,8 @@ void parzen_sums(struct parzen *p, size_t n, const double *x, double *out)
     struct parzen_at *at = mem_alloc(p->n_dims, sizeof(*at));
     if (p->n_choices == p->n_dims) {
         sum_choices(p, &points, out);
+    } else if (parzen_has_moments(p)) {
+        sum_by_moments(p, &points, out);
     } else if (p->near == NULL && are_near(p, &points, at)) {
         sum_all(p, &points, out);
     } else {

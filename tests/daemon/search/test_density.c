@@ -65,6 +65,69 @@ START_TEST(test_terms)
 }
 END_TEST
 
+/* Of normal densities: as plainly, by kernel and by the moments of cells. */
+START_TEST(test_normals)
+{
+    enum { DIMS = 3, N_CELLS = 30, SERIES = N_CELLS + 2 * DENSITY_PAD };
+    static double at[DIMS][N], width[DIMS][N], y[DIMS][ROW];
+    double scale[N], sum[ROW];
+    struct rng rng;
+    rng_mt19937(&rng, 17);
+    const double *mu[DIMS], *sigma[DIMS], *points[DIMS];
+    for (size_t d = 0; d < DIMS; d++) {
+        for (size_t i = 0; i < N; i++) {
+            at[d][i] = uniform(&rng, 0, 1);
+            width[d][i] = d == 0 ? 0.1 : exp(uniform(&rng, -6, 1));
+            scale[i] = uniform(&rng, 0, 2);
+        }
+        for (size_t c = 0; c < ROW; c++) {
+            y[d][c] = uniform(&rng, 0, 1);
+        }
+        mu[d] = at[d];
+        sigma[d] = width[d];
+        points[d] = y[d];
+    }
+    at[0][0] = 0.0;
+    at[0][1] = at[0][2] = 1.0;
+    for (size_t v = 0; density_variant(v) != NULL; v++) {
+        const struct density_ops *ops = density_variant(v);
+        static double moment[N_CELLS * DENSITY_MOMENTS];
+        static double series[SERIES * DENSITY_MOMENTS];
+        const struct density_cells cells = {.sigma = 0.1,
+                                            .n = N_CELLS,
+                                            .moment = moment,
+                                            .row = SERIES,
+                                            .series = series};
+        memset(moment, 0, sizeof(moment));
+        ops->add_moments(&cells, N, at[0], scale);
+        for (size_t k = 0; k < N_CELLS * DENSITY_MOMENTS; k++) {
+            size_t c = k / DENSITY_MOMENTS, j = k % DENSITY_MOMENTS;
+            series[j * SERIES + c] = moment[k] / tgamma((double)j + 1.0);
+        }
+        for (size_t dims = 1; dims <= DIMS; dims += DIMS - 1) {
+            memset(sum, 0, sizeof(sum));
+            ops->block_normals(N, scale, dims, mu, sigma, ROW, points, sum);
+            for (size_t c = 0; c < ROW; c++) {
+                double e = 0.0;
+                for (size_t i = 0; i < N; i++) {
+                    double zz = 0.0;
+                    for (size_t d = 0; d < dims; d++) {
+                        double z = (y[d][c] - at[d][i]) / width[d][i];
+                        zz += z * z;
+                    }
+                    e += scale[i] * exp(-zz / 2);
+                }
+                check_close(sum[c], e, DENSITY_ERROR * e);
+                if (dims == 1) {
+                    check_close(ops->sum_moments(&cells, y[0][c], 9.0), e,
+                                DENSITY_ERROR * e);
+                }
+            }
+        }
+    }
+}
+END_TEST
+
 START_TEST(test_choices)
 {
     enum { N_IDS = 8 };
@@ -248,6 +311,7 @@ Suite *suite(void)
     Suite *s = suite_create("density");
     TCase *t = tcase_create("variants");
     tcase_add_test(t, test_terms);
+    tcase_add_test(t, test_normals);
     tcase_add_test(t, test_choices);
     tcase_add_test(t, test_screen);
     tcase_add_loop_test(t, test_extremes, 0, 8);

@@ -75,6 +75,50 @@ START_TEST(test_what_is_left_out_does_not_count)
 }
 END_TEST
 
+/* One continuous dimension: spread, in one place, at the ends of the range, or
+ * with gaps wider than the smallest bandwidth; few enough for most to have a
+ * wider one, and many. */
+START_TEST(test_one_continuous_dimension)
+{
+    enum { N = 3000, SIZES = 4, SHAPES = 4 };
+    static const size_t sizes[SIZES] = {200, 201, 700, N};
+    static const struct dist dists[] = {
+        {.kind = DIST_FLOAT, .low = 1e-5, .high = 1e-1, .log = true},
+        {.kind = DIST_FLOAT, .low = -2, .high = 5}};
+    static double at[N];
+    double x[N_POINTS];
+    struct rng rng;
+    rng_mt19937(&rng, 200 + (uint32_t)_i);
+    const struct dist *d = &dists[_i % 2];
+    int shape = _i / 2 % SHAPES;
+    double low = d->log ? log(d->low) : d->low;
+    double high = d->log ? log(d->high) : d->high;
+    for (size_t i = 0; i < N; i++) {
+        double u = rng_double(&rng);
+        double v = shape == 0   ? u
+                   : shape == 1 ? 0.4 + 1e-6 * u
+                   : shape == 2 ? (double)(i % 2)
+                                : floor(40 * u) / 40 + 0.001 * u;
+        at[i] = low + v * (high - low);
+    }
+    for (size_t c = 0; c < N_POINTS; c++) {
+        double u = c < 8 ? rng_double(&rng) : 0.4 + 0.01 * (double)(c - 8);
+        double v = low + (c == 0 ? 0.0 : c == 1 ? 1.0 : u) * (high - low);
+        v = d->log ? exp(v) : v;
+        x[c] = fmin(fmax(v, d->low), d->high);
+    }
+    for (size_t i = 0; i < SIZES; i++) {
+        const struct parzen_column column = {.dist = d, .at = at};
+        struct parzen *p =
+            parzen_new(&defaults, &(struct parzen_rows){.n = sizes[i]}, &column,
+                       1, N_POINTS);
+        check(p, 1, x);
+        check(p, 1, x); /* and again */
+        parzen_free(p);
+    }
+}
+END_TEST
+
 /* A value of the distribution's, near to `around` of its range, or anywhere. */
 static double draw(const struct dist *d, double around, struct rng *rng)
 {
@@ -227,6 +271,7 @@ Suite *suite(void)
     TCase *t = tcase_create("fast against exact");
     tcase_add_test(t, test_many_different_kernels);
     tcase_add_test(t, test_what_is_left_out_does_not_count);
+    tcase_add_loop_test(t, test_one_continuous_dimension, 0, 16);
     tcase_add_loop_test(t, test_any_space, 0, 60);
     tcase_add_test(t, test_point_off_the_grid);
     tcase_add_loop_test(t, test_ranges_beyond_floats, 0, 4);
