@@ -76,9 +76,11 @@
     X(END_EXTRA,                                                               \
       "UPDATE parzen_trials SET seq = ?2, cause = ?3, message = ?4,"           \
       " place = ?5, n_at_place = ?6 WHERE trial_id = ?1")                      \
-    X(BEST_EPOCH, "UPDATE parzen_trials SET best_epoch = ?2, end_digest = ?3," \
-                  " params_digest = ?4, reports_digest = ?5,"                  \
-                  " constraints_digest = ?6 WHERE trial_id = ?1")              \
+    X(FINISH_EXTRA,                                                            \
+      "UPDATE parzen_trials SET seq = ?2, cause = ?3, message = ?4,"           \
+      " place = ?5, n_at_place = ?6, best_epoch = ?7, end_digest = ?8,"        \
+      " params_digest = ?9, reports_digest = ?10, constraints_digest = ?11"    \
+      " WHERE trial_id = ?1")                                                  \
     X(GIVE_DIGEST, "UPDATE parzen_trials SET end_digest = ?2,"                 \
                    " params_digest = ?3, reports_digest = ?4,"                 \
                    " constraints_digest = ?5 WHERE trial_id = ?1")             \
@@ -93,8 +95,6 @@
                  " ON CONFLICT DO UPDATE SET value_json = ?3")                 \
     X(BEST_FILE, "SELECT file FROM parzen_checkpoints"                         \
                  " WHERE trial_id = ? ORDER BY kind LIMIT 1")                  \
-    X(VAL_LOSS, "SELECT val_loss FROM parzen_epochs"                           \
-                " WHERE trial_id = ? AND epoch = ?")                           \
     X(RETRY, "UPDATE trials SET state = 'WAITING', datetime_complete = NULL"   \
              " WHERE trial_id = ? AND state = 'FAIL'")                         \
     X(RETRY_EXTRA, "UPDATE parzen_trials SET seq = ?2, cause = 'none',"        \

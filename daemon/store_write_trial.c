@@ -324,15 +324,22 @@ int store_discard(const struct store_write *w)
                                      message != NULL ? message : "");
 }
 
-/* What END_ATTEMPT and FINISH_TRIAL share: the attempt is over. */
-static int end_attempt_rows(const struct store_write *w)
+/* Of our rows: the attempt is over, and with it, when d is not NULL, the trial.
+ */
+static int put_end(const struct store_write *w, const struct digest *d)
 {
     const char *cause = trial_cause_name(w->a->end.cause);
     const char *message = w->a->end.message;
-    int rc =
-        CHANGE_ONE(w, END_EXTRA, STORE_I(w->trial_id), STORE_I(w->a->seq),
-                   STORE_T(cause), STORE_T(message), STORE_I(w->a->end.place),
-                   STORE_I(w->a->end.n_at_place));
+    int rc = d == NULL
+                 ? CHANGE_ONE(w, END_EXTRA, STORE_I(w->trial_id),
+                              STORE_I(w->a->seq), STORE_T(cause),
+                              STORE_T(message), STORE_I(w->a->end.place),
+                              STORE_I(w->a->end.n_at_place))
+                 : CHANGE_ONE(w, FINISH_EXTRA, STORE_I(w->trial_id),
+                              STORE_I(w->a->seq), STORE_T(cause),
+                              STORE_T(message), STORE_I(w->a->end.place),
+                              STORE_I(w->a->end.n_at_place),
+                              STORE_I(w->a->end.best_epoch), DIGEST_ARGS(d));
     if (rc == 0) {
         rc = RUN(w, END_ATTEMPT, NULL, STORE_I(w->trial_id),
                  STORE_I(w->a->end.ended_ms), STORE_T(cause), STORE_T(message));
@@ -353,9 +360,22 @@ int store_end_attempt(const struct store_write *w)
 {
     int rc = CHANGE_ONE(w, PUT_BACK, STORE_I(w->trial_id));
     if (rc == 0) {
-        rc = end_attempt_rows(w);
+        rc = put_end(w, NULL);
     }
     return rc != 0 ? rc : put_end_event(w);
+}
+
+/* Most trials of fast objectives have none: that is known without a look. */
+static bool has_checkpoint(const struct store_write *w)
+{
+    const struct study_trial *t = mirror_trial(w->m, w->a->study, w->a->number);
+    bool has = t != NULL && (t->best != NULL || t->last != NULL);
+    for (size_t i = 0; i < w->at && !has; i++) {
+        const struct action *a = &w->list->items[i];
+        has = a->kind == ACTION_CHECKPOINT && a->study == w->a->study &&
+              a->number == w->a->number;
+    }
+    return has;
 }
 
 /* The absolute path of the trial's best (else last) checkpoint, or NULL. */
@@ -382,25 +402,25 @@ static int best_path(const struct store_write *w, char **path)
     return rc;
 }
 
-static int val_loss(const struct store_write *w, double *loss)
+/* Of the best epoch, which may have been reported in the same list; NaN: it
+ * was not. */
+static double val_loss(const struct store_write *w)
 {
-    sqlite3_stmt *st;
-    *loss = (double)NAN;
-    int rc = store_prepare(w->s, STORE_VAL_LOSS,
-                           (struct store_arg[]){STORE_I(w->trial_id),
-                                                STORE_I(w->a->end.best_epoch)},
-                           2, &st, w->err);
-    if (rc != 0) {
-        return rc;
+    const struct study_trial *t = mirror_trial(w->m, w->a->study, w->a->number);
+    for (size_t i = 0; t != NULL && i < t->n_reports; i++) {
+        if (t->reports[i].epoch == w->a->end.best_epoch) {
+            return t->reports[i].metrics.value[RUN_VAL_LOSS];
+        }
     }
-    int step = sqlite3_step(st);
-    if (step == SQLITE_ROW && sqlite3_column_type(st, 0) == SQLITE_FLOAT) {
-        *loss = sqlite3_column_double(st, 0);
-    } else if (step != SQLITE_ROW && step != SQLITE_DONE) {
-        rc = store_fail(w->s, "val-loss", w->err);
+    for (size_t i = 0; i < w->at; i++) {
+        const struct action *a = &w->list->items[i];
+        if (a->kind == ACTION_REPORT && a->study == w->a->study &&
+            a->number == w->a->number &&
+            a->report.epoch == w->a->end.best_epoch) {
+            return a->report.metrics.value[RUN_VAL_LOSS];
+        }
     }
-    sqlite3_reset(st);
-    return rc;
+    return (double)NAN;
 }
 
 static int put_bytes(const struct store_write *w, const char *key, int64_t n)
@@ -429,19 +449,16 @@ static int put_attributes(const struct store_write *w)
     }
     if (rc == 0 && w->a->end.best_epoch >= 0) {
         char text[32];
-        double loss;
+        double loss = val_loss(w);
         snprintf(text, sizeof(text), "%" PRId64, w->a->end.best_epoch);
         rc = put_attribute(w, "epoch", text);
-        if (rc == 0) {
-            rc = val_loss(w, &loss);
-        }
         if (rc == 0 && isfinite(loss)) {
             json_repr(loss, text);
             rc = put_attribute(w, "val-loss", text);
         }
     }
     char *path = NULL;
-    if (rc == 0) {
+    if (rc == 0 && has_checkpoint(w)) {
         rc = best_path(w, &path);
     }
     if (rc == 0) {
@@ -480,16 +497,12 @@ int store_finish_trial(const struct store_write *w)
     int rc = CHANGE_ONE(w, FINISH, STORE_I(w->trial_id),
                         STORE_T(trial_state_name(state)), STORE_T(now));
     if (rc == 0) {
-        rc = end_attempt_rows(w);
-    }
-    if (rc == 0) {
-        rc = CHANGE_ONE(w, BEST_EPOCH, STORE_I(w->trial_id),
-                        STORE_I(w->a->end.best_epoch), DIGEST_ARGS(&d));
+        rc = put_end(w, &d);
     }
     if (rc == 0) {
         rc = put_value(w);
     }
-    if (rc == 0 && state != TRIAL_FAIL) {
+    if (rc == 0 && state != TRIAL_FAIL && has_checkpoint(w)) {
         rc = RUN(w, DROP_LAST, NULL, STORE_I(w->trial_id));
     }
     if (rc == 0) {
