@@ -15,7 +15,14 @@
 #include <string.h>
 #include <uv.h>
 
-enum { REST_MIN_MS = 200, REST_FACTOR = 10 };
+/* So many times as long as the last took, the next one waits: less is taken
+ * from what runs beside where that costs no one more than QUICK_MS. */
+enum {
+    REST_MIN_MS = 200,
+    REST_FACTOR = 10,
+    QUICK_FACTOR = 40,
+    QUICK_MS = 10000
+};
 
 struct analysis {
     uv_loop_t *loop;
@@ -69,6 +76,14 @@ static void set_timer(struct analysis *a, uint64_t wait_ms)
     }
 }
 
+static uint64_t rest_ms(uint64_t took_ms)
+{
+    uint64_t quick = QUICK_FACTOR * took_ms, rest = REST_FACTOR * took_ms;
+    quick = quick < QUICK_MS ? quick : QUICK_MS;
+    rest = rest > quick ? rest : quick;
+    return rest > REST_MIN_MS ? rest : REST_MIN_MS;
+}
+
 static void done(uv_work_t *w, int status)
 {
     struct analysis *a = container_of(w, struct analysis, work);
@@ -84,8 +99,7 @@ static void done(uv_work_t *w, int status)
         }
         importances_fini(&list);
     }
-    uint64_t rest_ms = REST_FACTOR * a->took_ns / 1000000;
-    set_timer(a, rest_ms > REST_MIN_MS ? rest_ms : REST_MIN_MS);
+    set_timer(a, rest_ms(a->took_ns / 1000000));
     maybe_closed(a);
 }
 

@@ -69,9 +69,12 @@ static size_t insert(struct rank *best, size_t n, size_t max,
         }
         n--;
     }
-    size_t at = n;
-    while (at > 0 && is_before(r, &best[at - 1])) {
-        at--;
+    size_t at = 0;
+    for (size_t end = n; at < end;) {
+        size_t middle = at + (end - at) / 2;
+        bool is_later = is_before(&best[middle], r);
+        at = is_later ? middle + 1 : at;
+        end = is_later ? end : middle;
     }
     memmove(&best[at + 1], &best[at], (n - at) * sizeof(*best));
     best[at] = *r;
@@ -84,27 +87,53 @@ static int compare_numbers(const void *a, const void *b)
     return i < j ? -1 : i > j;
 }
 
-/* Put those from `first` up to `end` that are among the max best into `best`,
- * which is sorted and has n; n then. With a bar, max COMPLETE ones are known
- * whose value is not above it. */
-static size_t select_best(const struct history *h, double sign, int64_t self,
-                          size_t first, size_t end, double bar,
-                          struct rank *best, size_t n, size_t max)
+/* A value that may still count is below the worst of the best when these are
+ * all there, and not above the bar. */
+struct limits {
+    double below, bar;
+};
+
+static bool is_within(const struct limits *l, double value)
 {
+    return (value < l->below) & (value <= l->bar);
+}
+
+/* From i on, before end: the first COMPLETE one that may count; end: none does.
+ * Most are seen through, many at once. */
+static size_t next_within(const struct history *h, double sign,
+                          const struct limits *l, size_t i, size_t end)
+{
+    enum { LOT = 16 };
     const uint8_t *state = history_states(h);
     const double *value = history_values(h);
-    enum spec_direction direction = sign < 0.0 ? SPEC_MAXIMIZE : SPEC_MINIMIZE;
-    for (size_t i = first; i < end; i++) {
-        bool is_full = n == max && n > 0 && best[n - 1].stage == 0.0;
-        if (is_full || bar < INFINITY) {
-            /* Only a better COMPLETE one counts: most are seen through. */
-            double least =
-                is_full ? best[n - 1].value : nextafter(bar, (double)INFINITY);
-            while (i < end &&
-                   (state[i] != TRIAL_COMPLETE || !(sign * value[i] < least))) {
-                i++;
-            }
+    for (bool any = false; !any && i + LOT <= end; i += any ? 0 : LOT) {
+        for (size_t k = 0; k < LOT; k++) {
+            any |= is_within(l, sign * value[i + k]);
         }
+    }
+    while (i < end &&
+           (state[i] != TRIAL_COMPLETE || !is_within(l, sign * value[i]))) {
+        i++;
+    }
+    return i;
+}
+
+/* Put those from `first` up to `end` that are among the max best into `best`,
+ * which is sorted and has none; how many. max COMPLETE ones are known whose
+ * value is not above the bar, if that is not infinite. */
+static size_t select_best(const struct history *h, double sign, int64_t self,
+                          size_t first, size_t end, double bar,
+                          struct rank *best, size_t max)
+{
+    const uint8_t *state = history_states(h);
+    enum spec_direction direction = sign < 0.0 ? SPEC_MAXIMIZE : SPEC_MINIMIZE;
+    struct limits limits = {(double)INFINITY, bar};
+    bool is_full = false;
+    size_t n = 0;
+    for (size_t i = first; i < end; i++) {
+        i = is_full || bar < (double)INFINITY
+                ? next_within(h, sign, &limits, i, end)
+                : i;
         if (i == end || (int64_t)i == self ||
             (state[i] != TRIAL_COMPLETE && state[i] != TRIAL_PRUNED)) {
             continue;
@@ -112,6 +141,8 @@ static size_t select_best(const struct history *h, double sign, int64_t self,
         struct rank r =
             rank_of(h, (uint32_t)i, (enum trial_state)state[i], direction);
         n = insert(best, n, max, &r);
+        is_full = n == max && n > 0 && best[n - 1].stage == 0.0;
+        limits.below = is_full ? best[n - 1].value : (double)INFINITY;
     }
     return n;
 }
@@ -128,12 +159,12 @@ size_t split_below(const struct history *h, enum spec_direction direction,
         /* In a search that goes well the newest are good: with these for a bar,
          * few of the others are looked at. */
         size_t n = select_best(h, sign, self, n_trials - NEWEST * n_below,
-                               n_trials, INFINITY, best, 0, n_below);
+                               n_trials, INFINITY, best, n_below);
         if (n == n_below && best[n - 1].stage == 0.0) {
             bar = best[n - 1].value;
         }
     }
-    size_t n = select_best(h, sign, self, 0, n_trials, bar, best, 0, n_below);
+    size_t n = select_best(h, sign, self, 0, n_trials, bar, best, n_below);
     for (size_t i = 0; i < n; i++) {
         below[i] = best[i].number;
     }
