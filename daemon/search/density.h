@@ -21,6 +21,7 @@ enum {
     DENSITY_POINTS = 24,     /* rows by point have a multiple of it */
     DENSITY_SCREENED = 5,    /* dimensions that a screen may have */
     DENSITY_SCREEN_PAD = 16, /* so much follows its kernels */
+    DENSITY_ROUGH_PAD = 64,  /* kernels in floats are a multiple of it */
     DENSITY_MOMENTS = 16,    /* of a cell */
     DENSITY_CELLS = 3        /* in a sigma */
 };
@@ -111,6 +112,11 @@ struct density_ops {
     void (*block_normals)(size_t n_kernels, const double *scale, size_t n_dims,
                           const double *const *mu, const double *const *sigma,
                           size_t n_points, const double *const *y, double *out);
+    /* The same at one point in floats, n a multiple of DENSITY_ROUGH_PAD, inv =
+     * sqrt(log2 e / 2) / sigma. */
+    float (*rough_normals)(size_t n, const float *scale, size_t n_dims,
+                           const float *const *mu, const float *const *inv,
+                           const float *y);
     /* Of others, a row by kernel: */
     void (*block_exponents)(size_t n_kernels, const double *mu,
                             const double *sigma, size_t n_points,

@@ -1,6 +1,7 @@
 /* parzen_priv: the estimator's inside, shared by parzen.c (building, drawing),
  * parzen_bandwidth.c, parzen_steps.c, parzen_near.c (which kernels matter to a
- * point), parzen_moments.c, parzen_sum.c and parzen_pdf.c (densities). */
+ * point), parzen_points.c, parzen_moments.c, parzen_rough.c, parzen_sum.c and
+ * parzen_pdf.c (densities). */
 #ifndef DAEMON_SEARCH_PARZEN_PRIV_H
 #define DAEMON_SEARCH_PARZEN_PRIV_H
 #include "daemon/search/density.h"
@@ -136,6 +137,29 @@ static inline double parzen_loss(const struct parzen_dim *d,
     return half_log2e * z * z;
 }
 
+/* --- points: parzen_points.c --- */
+
+/* Points by coordinate, rows of `row`; the padding is of the first point. */
+struct parzen_coordinate {
+    double *left, *right; /* numerical: see struct parzen_at */
+    ptrdiff_t *place;     /* stepped: from low; -1, all: one is on none */
+    double *odds;         /* categorical: a row by id */
+};
+
+struct parzen_points {
+    size_t n, row;
+    struct parzen_coordinate *at; /* by dimension */
+    double *memory;
+};
+
+/* Of x[dim * n + i]. */
+void parzen_points_init(struct parzen_points *points, const struct parzen *p,
+                        size_t n, const double *x);
+void parzen_points_fini(struct parzen_points *points);
+/* The c-th's numerical coordinates: at[dim]. */
+void parzen_point_at(const struct parzen *p, const struct parzen_points *points,
+                     size_t c, struct parzen_at *at);
+
 /* How many doubles it takes in the arena; 0: p has no numerical dimension. */
 size_t parzen_near_size(const struct parzen *p);
 /* Make p->near, of a p with a numerical dimension, when it is not there. */
@@ -166,5 +190,24 @@ void parzen_sum_moments(struct parzen *p, size_t n_points, const double *y,
 
 /* parzen_log_pdf's, before ln and log_scale. */
 void parzen_sums(struct parzen *p, size_t n, const double *x, double *out);
+/* All of p->scale. */
+void parzen_set_scales(struct parzen *p);
+/* Do most kernels matter to most points, as some of both tell? */
+bool parzen_are_near(const struct parzen *p,
+                     const struct parzen_points *points);
+/* Continuous dimensions alone, no centre out of the bounds. */
+static inline bool parzen_is_normal(const struct parzen *p)
+{
+    return p->n_cont == p->n_dims && p->expo == NULL;
+}
+
+/* --- in floats: parzen_rough.c --- */
+
+/* To PARZEN_ROUGH by dimension; false: not where that is quicker. A
+ * coordinate in units of the range is rounded to 2^-24 and its bandwidth is at
+ * least a hundredth: an exponent of up to 2^7 is off by at most 2e-4. */
+#define PARZEN_ROUGH 2e-4
+bool parzen_sums_rough(struct parzen *p, size_t n, const double *x,
+                       double *out);
 
 #endif

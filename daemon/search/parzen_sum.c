@@ -11,98 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- points ----------------------------------------------------------------
- */
-
-/* Points by coordinate, rows of `row`; the padding is of the first point. */
-struct coordinate {
-    double *left, *right; /* numerical: see struct parzen_at */
-    ptrdiff_t *place;     /* stepped: from low; -1, all: one is on none */
-    double *odds;         /* categorical: a row by id */
-};
-
-struct points {
-    size_t n, row;
-    struct coordinate *at; /* by dimension */
-    double *memory;
-};
-
-static void put_choices(const struct parzen_dim *d, const double *x, size_t n,
-                        size_t row, double *odds)
-{
-    size_t n_choices = d->dist->n_choices;
-    for (size_t c = 0; c < row; c++) {
-        for (size_t k = 0; k < n_choices; k++) {
-            odds[k * row + c] = d->miss;
-        }
-        odds[(size_t)x[c < n ? c : 0] * row + c] = d->hit;
-        odds[n_choices * row + c] = d->prior;
-    }
-}
-
-static void put_numbers(const struct parzen_dim *d, const double *x, size_t n,
-                        size_t row, const struct coordinate *at)
-{
-    bool have_places = true;
-    for (size_t c = 0; c < row; c++) {
-        double v = x[c < n ? c : 0];
-        if (d->is_continuous) {
-            at->left[c] = at->right[c] = d->dist->log ? log(v) : v;
-        } else {
-            parzen_step_interval(d->dist, v, &at->left[c], &at->right[c]);
-            at->place[c] = parzen_step_place(d, v);
-            have_places = have_places && at->place[c] >= 0;
-        }
-    }
-    for (size_t c = 0; c < row && !have_places; c++) {
-        at->place[c] = -1;
-    }
-}
-
-static size_t n_rows(const struct parzen *p)
-{
-    enum { OF_NUMERICAL = 3 };
-    size_t n = 0;
-    for (size_t i = 0; i < p->n_dims; i++) {
-        const struct parzen_dim *d = &p->dims[i];
-        n += d->is_numerical ? OF_NUMERICAL : d->dist->n_choices + 1;
-    }
-    return n;
-}
-
-static void points_init(struct points *points, const struct parzen *p, size_t n,
-                        const double *x)
-{
-    size_t row = (n + DENSITY_POINTS - 1) / DENSITY_POINTS * DENSITY_POINTS;
-    double *at = mem_grow(NULL, n_rows(p) * row, sizeof(*at));
-    *points = (struct points){.n = n,
-                              .row = row,
-                              .at = mem_alloc(p->n_dims, sizeof(*points->at)),
-                              .memory = at};
-    for (size_t i = 0; i < p->n_dims; i++, x += n) {
-        const struct parzen_dim *d = &p->dims[i];
-        struct coordinate *coordinate = &points->at[i];
-        if (d->is_numerical) {
-            *coordinate =
-                (struct coordinate){.left = at,
-                                    .right = at + row,
-                                    .place = (ptrdiff_t *)(at + 2 * row)};
-            put_numbers(d, x, n, row, coordinate);
-            at += 3 * row;
-        } else {
-            coordinate->odds = at;
-            put_choices(d, x, n, row, at);
-            at += (d->dist->n_choices + 1) * row;
-        }
-    }
-}
-
-static void points_fini(struct points *points)
-{
-    free(points->at);
-    free(points->memory);
-}
-
 /* --- kernels ---------------------------------------------------------------
  */
 
@@ -177,7 +85,7 @@ static void set_scales(struct parzen *p, struct lot *lot)
     }
 }
 
-static void set_all_scales(struct parzen *p)
+void parzen_set_scales(struct parzen *p)
 {
     struct lot lot = {.is_whole = true};
     for (size_t first = 0; first < p->n_kernels; first += lot.n) {
@@ -262,7 +170,7 @@ static double mass_from_outside(const struct parzen *p,
 enum { BLOCK = 32 }; /* kernels: with 24 points, 6 KiB of terms */
 
 static void row_from_outside(const struct parzen *p, const struct parzen_dim *d,
-                             size_t row, const struct coordinate *at,
+                             size_t row, const struct parzen_coordinate *at,
                              size_t kernel, double *mass)
 {
     for (size_t c = 0; c < row; c++) { /* often the same: at an end */
@@ -274,8 +182,8 @@ static void row_from_outside(const struct parzen *p, const struct parzen_dim *d,
 }
 
 static void times_row(const struct parzen *p, const struct parzen_dim *d,
-                      size_t row, const struct coordinate *at, size_t kernel,
-                      double *mass, double *term)
+                      size_t row, const struct parzen_coordinate *at,
+                      size_t kernel, double *mass, double *term)
 {
     ptrdiff_t place = place_of(d, kernel, at->place[0]);
     if (place >= 0) {
@@ -296,8 +204,9 @@ static void times_row(const struct parzen *p, const struct parzen_dim *d,
 }
 
 /* The terms of n kernels from `first` on, but for their scales; a row each. */
-static void block_of_terms(const struct parzen *p, const struct points *points,
-                           size_t first, size_t n, double *mass, double *term)
+static void block_of_terms(const struct parzen *p,
+                           const struct parzen_points *points, size_t first,
+                           size_t n, double *mass, double *term)
 {
     const struct density_ops *ops = density_best();
     const size_t row = points->row;
@@ -329,7 +238,7 @@ static void block_of_terms(const struct parzen *p, const struct points *points,
     }
 }
 
-static void sum_blocks(struct parzen *p, const struct points *points,
+static void sum_blocks(struct parzen *p, const struct parzen_points *points,
                        double *sum)
 {
     const size_t row = points->row;
@@ -343,8 +252,7 @@ static void sum_blocks(struct parzen *p, const struct points *points,
     free(mass);
 }
 
-/* Of continuous dimensions alone, no centre out of the bounds. */
-static void sum_normals(struct parzen *p, const struct points *points,
+static void sum_normals(struct parzen *p, const struct parzen_points *points,
                         double *sum)
 {
     const double **by_dim = mem_grow(NULL, 3 * p->n_dims, sizeof(*by_dim));
@@ -360,11 +268,12 @@ static void sum_normals(struct parzen *p, const struct points *points,
     free(by_dim);
 }
 
-static void sum_all(struct parzen *p, const struct points *points, double *out)
+static void sum_all(struct parzen *p, const struct parzen_points *points,
+                    double *out)
 {
     double *sum = mem_alloc(points->row, sizeof(*sum));
-    set_all_scales(p);
-    if (p->n_cont == p->n_dims && p->expo == NULL) {
+    parzen_set_scales(p);
+    if (parzen_is_normal(p)) {
         sum_normals(p, points, sum);
     } else {
         sum_blocks(p, points, sum);
@@ -434,8 +343,8 @@ static void times_masses(const struct parzen *p, const struct parzen_dim *d,
     }
 }
 
-static double sum_lot(struct parzen *p, const struct points *points, size_t c,
-                      const struct parzen_at *at, struct lot *lot)
+static double sum_lot(struct parzen *p, const struct parzen_points *points,
+                      size_t c, const struct parzen_at *at, struct lot *lot)
 {
     want_scales(p, lot);
     begin_terms(p, at, lot);
@@ -456,32 +365,22 @@ static double sum_lot(struct parzen *p, const struct points *points, size_t c,
     return sum;
 }
 
-static void place_at(const struct parzen *p, const struct points *points,
-                     size_t c, struct parzen_at *at)
+static void sum_near(struct parzen *p, const struct parzen_points *points,
+                     double *out)
 {
-    for (size_t i = 0; i < p->n_dims; i++) {
-        if (p->dims[i].is_numerical) {
-            const struct coordinate *from = &points->at[i];
-            at[i] = (struct parzen_at){from->left[c], from->right[c],
-                                       from->place[c]};
-        }
-    }
-}
-
-static void sum_near(struct parzen *p, const struct points *points,
-                     struct parzen_at *at, double *out)
-{
+    struct parzen_at *at = mem_alloc(p->n_dims, sizeof(*at));
     struct lot lot;
     lot.is_whole = false;
     for (size_t c = 0; c < points->n; c++) {
         struct parzen_walk walk;
-        place_at(p, points, c, at);
+        parzen_point_at(p, points, c, at);
         parzen_walk_init(&walk, p, at);
         out[c] = 0.0;
         while ((lot.n = parzen_walk_next(&walk, lot.kernel)) > 0) {
             out[c] += sum_lot(p, points, c, at, &lot);
         }
     }
+    free(at);
 }
 
 static bool is_near(const struct parzen *p, const struct parzen_at *at,
@@ -497,27 +396,28 @@ static bool is_near(const struct parzen *p, const struct parzen_at *at,
 
 /* As some of both tell: when a search has come together, most kernels matter to
  * most points. A kernel of a lot costs many times what it costs in a row. */
-static bool are_near(const struct parzen *p, const struct points *points,
-                     struct parzen_at *at)
+bool parzen_are_near(const struct parzen *p, const struct parzen_points *points)
 {
     enum { POINTS = 3, KERNELS = 64, ONE_IN = 16 };
     size_t n = 0;
     if (p->n_kernels < KERNELS) {
         return true;
     }
+    struct parzen_at *at = mem_alloc(p->n_dims, sizeof(*at));
     for (size_t i = 0; i < POINTS; i++) {
-        place_at(p, points, i * points->n / POINTS, at);
+        parzen_point_at(p, points, i * points->n / POINTS, at);
         for (size_t k = 0; k < KERNELS; k++) {
             n += is_near(p, at, k * p->n_kernels / KERNELS);
         }
     }
+    free(at);
     return n > POINTS * KERNELS / ONE_IN;
 }
 
 /* --- one continuous dimension ----------------------------------------------
  */
 
-static void sum_by_moments(struct parzen *p, const struct points *points,
+static void sum_by_moments(struct parzen *p, const struct parzen_points *points,
                            double *out)
 {
     double *sum = mem_grow(NULL, points->row, sizeof(*sum));
@@ -529,8 +429,8 @@ static void sum_by_moments(struct parzen *p, const struct points *points,
 /* --- choices alone ---------------------------------------------------------
  */
 
-static void sum_choices(const struct parzen *p, const struct points *points,
-                        double *out)
+static void sum_choices(const struct parzen *p,
+                        const struct parzen_points *points, double *out)
 {
     const double **table = mem_grow(NULL, p->n_dims, sizeof(*table));
     const uint32_t **id = mem_grow(NULL, p->n_dims, sizeof(*id));
@@ -549,19 +449,17 @@ static void sum_choices(const struct parzen *p, const struct points *points,
 
 void parzen_sums(struct parzen *p, size_t n, const double *x, double *out)
 {
-    struct points points;
-    points_init(&points, p, n, x);
-    struct parzen_at *at = mem_alloc(p->n_dims, sizeof(*at));
+    struct parzen_points points;
+    parzen_points_init(&points, p, n, x);
     if (p->n_choices == p->n_dims) {
         sum_choices(p, &points, out);
     } else if (parzen_has_moments(p)) {
         sum_by_moments(p, &points, out);
-    } else if (p->near == NULL && are_near(p, &points, at)) {
+    } else if (p->near == NULL && parzen_are_near(p, &points)) {
         sum_all(p, &points, out);
     } else {
         parzen_want_near(p);
-        sum_near(p, &points, at, out);
+        sum_near(p, &points, out);
     }
-    free(at);
-    points_fini(&points);
+    parzen_points_fini(&points);
 }

@@ -128,6 +128,46 @@ START_TEST(test_normals)
 }
 END_TEST
 
+/* In floats: as many digits as these have. */
+START_TEST(test_rough_normals)
+{
+    enum { DIMS = 3, MANY = 4 * DENSITY_ROUGH_PAD };
+    static float scale[MANY], at[DIMS][MANY], inv[DIMS][MANY];
+    const float *mu[DIMS], *w[DIMS];
+    float y[DIMS];
+    struct rng rng;
+    rng_mt19937(&rng, 19);
+    for (size_t i = 0; i < MANY; i++) {
+        scale[i] = (float)uniform(&rng, 0, 2);
+        for (size_t d = 0; d < DIMS; d++) {
+            at[d][i] = (float)rng_double(&rng);
+            inv[d][i] = (float)exp(uniform(&rng, -1, 5)); /* up to 2^-20000 */
+        }
+    }
+    for (size_t d = 0; d < DIMS; d++) {
+        y[d] = (float)rng_double(&rng);
+        mu[d] = at[d];
+        w[d] = inv[d];
+    }
+    for (size_t v = 0; density_variant(v) != NULL; v++) {
+        for (size_t dims = 1; dims <= DIMS; dims++) {
+            double e = 0.0;
+            for (size_t i = 0; i < MANY; i++) {
+                double zz = 0.0;
+                for (size_t d = 0; d < dims; d++) {
+                    double z = ((double)y[d] - at[d][i]) * inv[d][i];
+                    zz += z * z;
+                }
+                e += scale[i] * exp2(-zz);
+            }
+            check_close(
+                density_variant(v)->rough_normals(MANY, scale, dims, mu, w, y),
+                e, 1e-5 * e);
+        }
+    }
+}
+END_TEST
+
 START_TEST(test_choices)
 {
     enum { N_IDS = 8 };
@@ -312,6 +352,7 @@ Suite *suite(void)
     TCase *t = tcase_create("variants");
     tcase_add_test(t, test_terms);
     tcase_add_test(t, test_normals);
+    tcase_add_test(t, test_rough_normals);
     tcase_add_test(t, test_choices);
     tcase_add_test(t, test_screen);
     tcase_add_loop_test(t, test_extremes, 0, 8);

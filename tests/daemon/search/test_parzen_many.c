@@ -119,6 +119,53 @@ START_TEST(test_one_continuous_dimension)
 }
 END_TEST
 
+/* Continuous dimensions where a search has come together: the rough densities
+ * are as far from the fast ones as they say, and so they are at the places that
+ * no kernel is near to. */
+START_TEST(test_rough_densities)
+{
+    enum { N = 1000, DIMS = 4 };
+    static const struct dist dists[DIMS] = {
+        {.kind = DIST_FLOAT, .low = 1e-5, .high = 1e-1, .log = true},
+        {.kind = DIST_FLOAT, .low = 1e10, .high = 1e10 + 1e-2},
+        {.kind = DIST_FLOAT, .low = -5, .high = 5},
+        {.kind = DIST_FLOAT, .low = 0, .high = 1e-30}};
+    static double at[DIMS][N];
+    struct parzen_column columns[DIMS];
+    double x[DIMS * N_POINTS], rough[N_POINTS], fast[N_POINTS];
+    struct rng rng;
+    rng_mt19937(&rng, 300 + (uint32_t)_i);
+    size_t n_dims = 2 + (size_t)_i % 3;
+    for (size_t d = 0; d < n_dims; d++) {
+        double low = dists[d].log ? log(dists[d].low) : dists[d].low;
+        double high = dists[d].log ? log(dists[d].high) : dists[d].high;
+        for (size_t i = 0; i < N; i++) {
+            double u =
+                i % 8 == 0 ? rng_double(&rng) : 0.3 + 0.02 * rng_double(&rng);
+            at[d][i] = low + u * (high - low);
+        }
+        for (size_t c = 0; c < N_POINTS; c++) {
+            double u =
+                c % 4 == 3 ? rng_double(&rng) : 0.3 + 0.03 * rng_double(&rng);
+            double v = low + u * (high - low);
+            x[d * N_POINTS + c] = dists[d].log ? exp(v) : v;
+        }
+        columns[d] = (struct parzen_column){.dist = &dists[d], .at = at[d]};
+    }
+    struct parzen *p = parzen_new(&defaults, &(struct parzen_rows){.n = N},
+                                  columns, n_dims, N_POINTS);
+    double error = parzen_log_pdf_rough(p, N_POINTS, x, rough);
+    ck_assert(error > DENSITY_ERROR && error < 1e-2); /* it was taken */
+    parzen_log_pdf(p, N_POINTS, x, fast);
+    for (size_t c = 0; c < N_POINTS; c++) {
+        ck_assert_msg(fabs(rough[c] - fast[c]) <= error,
+                      "point %zu: %.15g instead of %.15g", c, rough[c],
+                      fast[c]);
+    }
+    parzen_free(p);
+}
+END_TEST
+
 /* A value of the distribution's, near to `around` of its range, or anywhere. */
 static double draw(const struct dist *d, double around, struct rng *rng)
 {
@@ -272,6 +319,7 @@ Suite *suite(void)
     tcase_add_test(t, test_many_different_kernels);
     tcase_add_test(t, test_what_is_left_out_does_not_count);
     tcase_add_loop_test(t, test_one_continuous_dimension, 0, 16);
+    tcase_add_loop_test(t, test_rough_densities, 0, 30);
     tcase_add_loop_test(t, test_any_space, 0, 60);
     tcase_add_test(t, test_point_off_the_grid);
     tcase_add_loop_test(t, test_ranges_beyond_floats, 0, 4);
