@@ -1,6 +1,10 @@
 /* One row's columns, checked: the only place that reads what SQLite holds.
  * SQLite's types are per value, not per column: a damaged or edited database
- * may hold any type anywhere. */
+ * may hold any type anywhere.
+ *
+ * A start reads millions of columns. Each is looked up once, as a value, and
+ * the value is asked for its type and its bytes; that is safe because one
+ * thread uses a connection. */
 #include "daemon/store_priv.h"
 #include "core/base/mem.h"
 #include "core/base/utf8.h"
@@ -17,9 +21,14 @@ static const char *column_name(const struct store_row *r, int column)
     return name != NULL ? name : "?";
 }
 
+static sqlite3_value *value_of(const struct store_row *r, int column)
+{
+    return sqlite3_column_value(r->st, column);
+}
+
 static const char *type_name(const struct store_row *r, int column)
 {
-    switch (sqlite3_column_type(r->st, column)) {
+    switch (sqlite3_value_type(value_of(r, column))) {
     case SQLITE_INTEGER:
         return "an integer";
     case SQLITE_FLOAT:
@@ -67,10 +76,11 @@ int store_row_next(struct store_row *r)
     int step = sqlite3_step(r->st);
     r->has_row = step == SQLITE_ROW;
     if (r->has_row) {
-        r->id = sqlite3_column_int64(r->st, 0);
+        sqlite3_value *id = value_of(r, 0);
+        r->id = sqlite3_value_int64(id);
         /* What is no integer would read as some number, another row's. (NULL
          * reads as 0, which is nobody's.) */
-        int type = sqlite3_column_type(r->st, 0);
+        int type = sqlite3_value_type(id);
         return type == SQLITE_INTEGER || type == SQLITE_NULL
                    ? 0
                    : store_row_bad(r, "%s: %s where an integer was expected",
@@ -88,25 +98,27 @@ void store_row_close(struct store_row *r)
 
 bool store_row_is_null(const struct store_row *r, int column)
 {
-    return sqlite3_column_type(r->st, column) == SQLITE_NULL;
+    return sqlite3_value_type(value_of(r, column)) == SQLITE_NULL;
 }
 
 bool store_row_is_text(const struct store_row *r, int column, const char *text)
 {
+    sqlite3_value *v = value_of(r, column);
     size_t n = strlen(text);
-    return sqlite3_column_type(r->st, column) == SQLITE_TEXT &&
-           (size_t)sqlite3_column_bytes(r->st, column) == n &&
-           memcmp(sqlite3_column_text(r->st, column), text, n) == 0;
+    return sqlite3_value_type(v) == SQLITE_TEXT &&
+           (size_t)sqlite3_value_bytes(v) == n &&
+           memcmp(sqlite3_value_text(v), text, n) == 0;
 }
 
 int store_row_int(const struct store_row *r, int column, int64_t low,
                   int64_t high, int64_t *out)
 {
-    if (sqlite3_column_type(r->st, column) != SQLITE_INTEGER) {
+    sqlite3_value *value = value_of(r, column);
+    if (sqlite3_value_type(value) != SQLITE_INTEGER) {
         return store_row_bad(r, "%s: %s where an integer was expected",
                              column_name(r, column), type_name(r, column));
     }
-    int64_t v = sqlite3_column_int64(r->st, column);
+    int64_t v = sqlite3_value_int64(value);
     if (v < low || v > high) {
         return store_row_bad(
             r, "%s: %" PRId64 " is not within %" PRId64 " .. %" PRId64,
@@ -118,13 +130,14 @@ int store_row_int(const struct store_row *r, int column, int64_t low,
 
 int store_row_real(const struct store_row *r, int column, double *out)
 {
-    switch (sqlite3_column_type(r->st, column)) {
+    sqlite3_value *value = value_of(r, column);
+    switch (sqlite3_value_type(value)) {
     case SQLITE_NULL:
         *out = (double)NAN;
         return 0;
     case SQLITE_INTEGER: /* a real column may keep whole numbers so */
     case SQLITE_FLOAT:
-        *out = sqlite3_column_double(r->st, column);
+        *out = sqlite3_value_double(value);
         return 0;
     default:
         return store_row_bad(r, "%s: %s where a number was expected",
@@ -165,12 +178,13 @@ int store_row_typed(const struct store_row *r, int column, double *out)
 int store_row_text(const struct store_row *r, int column, size_t max,
                    const char **out)
 {
-    if (sqlite3_column_type(r->st, column) != SQLITE_TEXT) {
+    sqlite3_value *value = value_of(r, column);
+    if (sqlite3_value_type(value) != SQLITE_TEXT) {
         return store_row_bad(r, "%s: %s where a text was expected",
                              column_name(r, column), type_name(r, column));
     }
-    const char *text = (const char *)sqlite3_column_text(r->st, column);
-    size_t len = (size_t)sqlite3_column_bytes(r->st, column);
+    const char *text = (const char *)sqlite3_value_text(value);
+    size_t len = (size_t)sqlite3_value_bytes(value);
     if (text == NULL) {
         return store_fail(r->store, r->table, r->err);
     }
