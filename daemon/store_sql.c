@@ -232,30 +232,36 @@ static bool literal(const char **at, char c)
     return true;
 }
 
+/* Since 1970-01-01. A year that begins in March ends with its leap day. A day
+ * past its month's end is one of the next month. (Two for each of a hundred
+ * thousand trials: timegm would ask the C library for the time zone.) */
+static int64_t days_of(int year, int month, int day)
+{
+    int64_t y = month > 2 ? year : year - 1;
+    int64_t before = (153 * ((month + 9) % 12) + 2) / 5; /* in that year */
+    return 365 * y + y / 4 - y / 100 + y / 400 + before + day - 719469;
+}
+
 bool store_time_parse(const char *text, int64_t *ms)
 {
-    struct tm tm = {0};
-    int micros = 0;
+    int year, month, day, hour, minute, second, micros = 0;
     const char *at = text;
-    if (!digits(&at, 4, &tm.tm_year) || !literal(&at, '-') ||
-        !digits(&at, 2, &tm.tm_mon) || !literal(&at, '-') ||
-        !digits(&at, 2, &tm.tm_mday) || !literal(&at, ' ') ||
-        !digits(&at, 2, &tm.tm_hour) || !literal(&at, ':') ||
-        !digits(&at, 2, &tm.tm_min) || !literal(&at, ':') ||
-        !digits(&at, 2, &tm.tm_sec)) {
+    if (!digits(&at, 4, &year) || !literal(&at, '-') ||
+        !digits(&at, 2, &month) || !literal(&at, '-') ||
+        !digits(&at, 2, &day) || !literal(&at, ' ') || !digits(&at, 2, &hour) ||
+        !literal(&at, ':') || !digits(&at, 2, &minute) || !literal(&at, ':') ||
+        !digits(&at, 2, &second)) {
         return false;
     }
     if (*at != '\0' && (!literal(&at, '.') || !digits(&at, 6, &micros))) {
         return false;
     }
-    if (*at != '\0' || tm.tm_year < 1970 || tm.tm_mon < 1 || tm.tm_mon > 12 ||
-        tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 ||
-        tm.tm_min > 59 || tm.tm_sec > 60) {
+    if (*at != '\0' || year < 1970 || month < 1 || month > 12 || day < 1 ||
+        day > 31 || hour > 23 || minute > 59 || second > 60) {
         return false;
     }
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
-    *ms = (int64_t)timegm(&tm) * 1000 + micros / 1000;
+    int64_t minutes = (days_of(year, month, day) * 24 + hour) * 60 + minute;
+    *ms = (minutes * 60 + second) * 1000 + micros / 1000;
     return true;
 }
 

@@ -2,6 +2,7 @@
  * Optuna's tables. */
 #include "tests/lib/test_main.h"
 #include "core/base/buf.h"
+#include "core/base/mem.h"
 #include "daemon/history.h"
 #include "daemon/store.h"
 #include "tests/lib/fix_store.h"
@@ -343,6 +344,38 @@ START_TEST(test_parameters_in_any_order)
 }
 END_TEST
 
+/* As SQLite's own calendar has them. */
+START_TEST(test_any_day)
+{
+    static const char *const TIMES[] = {
+        "1970-01-01 00:00:00",        "1999-12-31 23:59:59.999000",
+        "2000-02-29 12:00:00.000000", "2000-03-01 00:00:00.500000",
+        "2024-02-29 23:59:59.001000", "2023-03-01 06:07:08",
+        "2026-02-30 00:00:00",        "2100-02-28 23:59:59",
+        "2100-03-01 00:00:00",        "9999-12-31 23:59:59.999000"};
+    struct actions a;
+    actions_init(&a);
+    fix_store_add_study(&fix, &a, "s");
+    fix_store_add_trial(&fix, &a, 1, NULL);
+    fix_store_start(&fix, &a, 1, 0);
+    fix_store_must(&fix, &a);
+    for (size_t i = 0; i < ARRAY_LEN(TIMES); i++) {
+        char *set =
+            mem_printf("UPDATE trials SET datetime_start = '%s'", TIMES[i]);
+        fix_store_tamper(fix.path, set);
+        free(set);
+        char *ms = query("SELECT CAST(round((julianday(datetime_start)"
+                         " - 2440587.5) * 86400000) AS INTEGER) FROM trials");
+        struct mirror *m = fix_store_load(&fix);
+        ck_assert_msg(m->studies[0]->trials[0]->start_ms ==
+                          strtoll(ms, NULL, 10),
+                      "%s: %s", TIMES[i], ms);
+        mirror_free(m);
+        free(ms);
+    }
+}
+END_TEST
+
 START_TEST(test_in_memory)
 {
     struct err err;
@@ -374,6 +407,7 @@ Suite *suite(void)
     tcase_add_test(t, test_another_writer_is_waited_for_then_named);
     tcase_add_loop_test(t, test_random_lives, 0, 5);
     tcase_add_test(t, test_parameters_in_any_order);
+    tcase_add_test(t, test_any_day);
     tcase_add_test(t, test_in_memory);
     suite_add_tcase(s, t);
     return s;
