@@ -37,6 +37,9 @@ struct store_digest {
 
 int store_read_digest(struct store_loading *l, const struct study_trial *t)
 {
+    if (t->number >= l->ids.n) { /* a damaged index counts otherwise */
+        return store_row_bad(&l->trials, "one trial more than the study has");
+    }
     if (l->digests == NULL) {
         l->digests = mem_alloc((size_t)l->ids.n, sizeof(*l->digests));
     }
