@@ -254,22 +254,12 @@ static int lock_state(struct daemon *d, struct err *err)
     char *lock = paths_in_state(d->options.state_dir, "lock");
     int rc = file_lock(lock, &d->lock_fd, err);
     free(lock);
-    return rc == 0 ? file_lock_folder(d->options.state_dir, &d->folder_fd, err)
-                   : rc;
-}
-
-static int open_store(struct daemon *d, struct err *err)
-{
-    int rc = lock_state(d, err);
-    if (rc != 0) {
-        return rc != ERR_CONFLICT ? rc
-                                  : err_wrap(err, "another parzend works in %s",
-                                             d->options.state_dir);
+    if (rc == 0) {
+        rc = file_lock_folder(d->options.state_dir, &d->folder_fd, err);
     }
-    char *db = paths_in_state(d->options.state_dir, "parzen.db");
-    rc = store_open(db, &d->store, err);
-    free(db);
-    return rc;
+    return rc != ERR_CONFLICT ? rc
+                              : err_wrap(err, "another parzend works in %s",
+                                         d->options.state_dir);
 }
 
 /* Damaged: what to go back to. */
@@ -312,7 +302,7 @@ int daemon_new(struct uv_loop_s *loop, const struct daemon_options *options,
     *d = (struct daemon){
         .loop = loop, .options = *options, .lock_fd = -1, .folder_fd = -1};
     daemon_init_ledger(d);
-    int rc = open_store(d, err);
+    int rc = lock_state(d, err);
     if (rc == 0) {
         rc = daemon_load(d, err);
     }

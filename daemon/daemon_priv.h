@@ -15,8 +15,8 @@ struct daemon {
     uv_loop_t *loop;
     struct daemon_options options;
     int lock_fd, folder_fd; /* of STATE/lock, of STATE itself */
-    struct store *store;
-    struct ledger ledger; /* the mirror is its */
+    struct store *store;    /* NULL until the ledger's first load */
+    struct ledger ledger;   /* the mirror is its */
     struct pool *pool;
     struct analysis *analysis;
     struct backup *backup;
@@ -44,7 +44,7 @@ void daemon_perform_all(struct daemon *d, struct actions *done);
 
 /* --- recover.c */
 void daemon_init_ledger(struct daemon *d);
-/* Fill the mirror, as at a start. */
+/* Open the store and fill the mirror: the start. */
 MUST_CHECK int daemon_load(struct daemon *d, struct err *err);
 /* Each event, before it is handled, or instead. */
 void daemon_keep_word(struct daemon *d, const struct event *e);

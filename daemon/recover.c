@@ -16,6 +16,7 @@
  */
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/paths.h"
 #include "daemon/daemon_priv.h"
 #include "daemon/event.h"
 #include "daemon/mirror.h"
@@ -41,9 +42,20 @@ static int flush(void *ctx, struct err *err)
     return store_flush(d->store, err);
 }
 
+static int open_loaded(struct daemon *d, struct mirror *m, struct err *err)
+{
+    char *db = paths_in_state(d->options.state_dir, "parzen.db");
+    int rc = store_open_loaded(db, m, &d->store, err);
+    free(db);
+    return rc;
+}
+
 static int load(void *ctx, struct mirror *m, struct err *err)
 {
-    const struct daemon *d = ctx;
+    struct daemon *d = ctx;
+    if (d->store == NULL) {
+        return open_loaded(d, m, err);
+    }
     int rc = store_adopt_trials(d->store, err);
     return rc == 0 ? store_load(d->store, m, err) : rc;
 }

@@ -4,9 +4,10 @@
  * (store_write.c), COMMIT, which returns after the WAL was synced; then, when
  * the WAL has grown, its pages are moved to the database.
  *
- * Opening begins a life (store_life.c); each transaction first sees that it is
- * still the last one. After each commit PATH-acked says how far the database
- * has come (store_acked.c).
+ * Opening begins a life (store_life.c), once the pages are checked
+ * (store_pages.c) and, by store_open_loaded, the rows are loaded meanwhile;
+ * each transaction first sees that it is still the last one. After each commit
+ * PATH-acked says how far the database has come (store_acked.c).
  *
  * Failure modes: any statement or the COMMIT fails (disk full, I/O error,
  * another program's lock, a row that is not as the mirror says): the
@@ -93,9 +94,39 @@ static int use_wal(struct store *s, struct err *err)
     return rc;
 }
 
-static int begin_life(struct store *s, struct err *err)
+/* One thread uses a store: without mutexes, which every column read would
+ * take. */
+int store_connect(struct store *s, int flags, struct err *err)
+{
+    flags |= SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX;
+    if (sqlite3_open_v2(s->path, &s->db, flags, NULL) != SQLITE_OK) {
+        return s->db != NULL
+                   ? store_fail(s, "open", err)
+                   : err_set(err, ERR_STORE, "%s: out of memory", s->path);
+    }
+    return configure(s, err);
+}
+
+/* Before this life, unless it has something to adopt. */
+static int load_early(struct store *s, struct mirror *m, bool *is_loaded,
+                      struct err *err)
+{
+    bool adopts;
+    int rc = store_adopt_needed(s, &adopts, err);
+    *is_loaded = rc == 0 && !adopts;
+    return *is_loaded ? store_load_rows(s, m, err) : rc;
+}
+
+/* Nobody else writes from before the rows are loaded until the life has begun;
+ * nor do we before the file is known to be whole. */
+static int begin_life(struct store *s, struct mirror *m, bool *is_loaded,
+                      struct err *err)
 {
     int rc = store_exec(s, "BEGIN IMMEDIATE", err);
+    if (rc == 0 && m != NULL) {
+        rc = load_early(s, m, is_loaded, err);
+    }
+    rc = store_pages_end(s, rc, err);
     if (rc == 0) {
         rc = store_life_begin(s, err);
     }
@@ -105,36 +136,41 @@ static int begin_life(struct store *s, struct err *err)
     if (rc != 0) {
         s->life = 0;
         store_rollback(s);
+    }
+    return rc;
+}
+
+static int begin(struct store *s, struct mirror *m, struct err *err)
+{
+    bool is_loaded = false;
+    int rc = s->dir != NULL ? use_wal(s, err) : 0;
+    if (rc == 0) {
+        rc = begin_life(s, m, &is_loaded, err);
+    }
+    if (rc != 0) {
         return rc;
     }
     store_acked_make(s);
     store_acked_tell(s);
     store_remember_places(s);
-    return store_adopt_trials(s, err);
+    if (!is_loaded) {
+        rc = store_adopt_trials(s, err);
+    }
+    return rc == 0 && m != NULL && !is_loaded ? store_load(s, m, err) : rc;
 }
 
-/* One thread uses a store: without mutexes, which every column read would
- * take. */
-static int open_connection(struct store *s, int flags, struct err *err)
+/* Whose file it is comes before anything that writes to it. */
+static int open_connection(struct store *s, int flags, struct mirror *m,
+                           struct err *err)
 {
-    flags |= SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX;
-    if (sqlite3_open_v2(s->path, &s->db, flags, NULL) != SQLITE_OK) {
-        return s->db != NULL
-                   ? store_fail(s, "open", err)
-                   : err_set(err, ERR_STORE, "%s: out of memory", s->path);
-    }
-    int rc = configure(s, err);
-    /* Whose file it is comes before anything that writes to it. */
+    int rc = store_connect(s, flags, err);
     if (rc == 0) {
         rc = store_migrate(s, err);
     }
-    if (rc == 0 && !s->is_readonly && s->dir != NULL) {
-        rc = use_wal(s, err);
-    }
     if (rc == 0 && !s->is_readonly) {
-        rc = begin_life(s, err);
+        rc = begin(s, m, err);
     }
-    return rc;
+    return store_pages_end(s, rc, err);
 }
 
 /* Is there a file that may be opened, or should be? */
@@ -153,19 +189,23 @@ static int find_file(struct store *s, struct err *err)
     return rc == 0 ? store_admit(s->path, !s->is_readonly, err) : rc;
 }
 
-static int open_store(const char *path, bool is_readonly, struct store **out,
-                      struct err *err)
+static int open_store(const char *path, bool is_readonly, struct mirror *m,
+                      struct store **out, struct err *err)
 {
     bool in_memory = strcmp(path, ":memory:") == 0;
     struct store *s = mem_alloc(1, sizeof(*s));
-    *s = (struct store){
-        .path = mem_strdup(path), .is_readonly = is_readonly, .acked_fd = -1};
+    *s = (struct store){.path = mem_strdup(path),
+                        .is_readonly = is_readonly,
+                        .is_loading = m != NULL && !in_memory,
+                        .acked_fd = -1};
     int rc = in_memory ? 0 : find_file(s, err);
     if (rc == 0) {
         rc = open_connection(
-            s, is_readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE, err);
+            s, is_readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE, m,
+            err);
     }
     if (rc != 0) {
+        s->is_refused |= rc == ERR_CORRUPT;
         store_close(s);
         return rc;
     }
@@ -176,12 +216,18 @@ static int open_store(const char *path, bool is_readonly, struct store **out,
 
 int store_open(const char *path, struct store **out, struct err *err)
 {
-    return open_store(path, false, out, err);
+    return open_store(path, false, NULL, out, err);
+}
+
+int store_open_loaded(const char *path, struct mirror *m, struct store **out,
+                      struct err *err)
+{
+    return open_store(path, false, m, out, err);
 }
 
 int store_open_readonly(const char *path, struct store **out, struct err *err)
 {
-    return open_store(path, true, out, err);
+    return open_store(path, true, NULL, out, err);
 }
 
 int store_open_copy(const char *path, struct store **out, struct err *err)

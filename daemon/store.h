@@ -20,6 +20,10 @@ struct store;
  * (quick_check), a network file system. */
 MUST_CHECK int store_open(const char *path, struct store **out,
                           struct err *err);
+/* store_open and store_load in one, in the time of the longer: the rows are
+ * loaded while the pages are checked. On failure m is to be thrown away. */
+MUST_CHECK int store_open_loaded(const char *path, struct mirror *m,
+                                 struct store **out, struct err *err);
 /* WAL checkpoint (TRUNCATE) and close. */
 void store_close(struct store *s);
 

@@ -66,12 +66,20 @@ static int adopt(struct store *s, struct err *err)
     return rc;
 }
 
+int store_adopt_needed(struct store *s, bool *needed, struct err *err)
+{
+    int64_t n = 0;
+    int rc = store_query_int(s, "SELECT count(*) FROM (" CHANGED ")", &n, err);
+    *needed = n > 0;
+    return rc;
+}
+
 int store_adopt_trials(struct store *s, struct err *err)
 {
-    int64_t n;
+    bool needed;
     if (s->is_open) {
         store_undo(s);
     }
-    int rc = store_query_int(s, "SELECT count(*) FROM (" CHANGED ")", &n, err);
-    return rc == 0 && n > 0 ? adopt(s, err) : rc;
+    int rc = store_adopt_needed(s, &needed, err);
+    return rc == 0 && needed ? adopt(s, err) : rc;
 }

@@ -1,5 +1,5 @@
-/* Rows -> an empty mirror, in one read transaction. What was put and not
- * flushed is no row: it is undone first.
+/* Rows -> an empty mirror, in one transaction. What was put and not flushed is
+ * no row: store_load undoes it first.
  *
  * Memory is filled through mirror_apply, by the actions that would have led to
  * the rows, so that what memory derives (counts, the best trial, the history)
@@ -270,6 +270,12 @@ static int load_counters(struct store *s, struct mirror *m, struct err *err)
     return rc;
 }
 
+int store_load_rows(struct store *s, struct mirror *m, struct err *err)
+{
+    int rc = load_studies(s, m, err);
+    return rc == 0 ? load_counters(s, m, err) : rc;
+}
+
 int store_load(struct store *s, struct mirror *m, struct err *err)
 {
     if (s->is_open) {
@@ -277,10 +283,7 @@ int store_load(struct store *s, struct mirror *m, struct err *err)
     }
     int rc = store_exec(s, "BEGIN", err);
     if (rc == 0) {
-        rc = load_studies(s, m, err);
-    }
-    if (rc == 0) {
-        rc = load_counters(s, m, err);
+        rc = store_load_rows(s, m, err);
     }
     store_rollback(s);
     s->is_refused |= rc == ERR_CORRUPT;

@@ -5,6 +5,7 @@
  *   store_life.c    whose turn it is to write, and how the last one ended
  *   store_backup.c  copies of a database in use
  *   store_schema.c  migrations, identity of the file
+ *   store_pages.c   is the file whole?
  *   store_sql.c     statements, bindings, SQLite's codes -> ERR_*, times
  *   store_write.c, store_write_trial.c   one action -> rows
  *   store_load.c    rows -> mirror: studies
@@ -25,6 +26,7 @@
 #include <sqlite3.h>
 #include <sys/types.h>
 struct digest;
+struct store_pages;
 
 enum {
     STORE_APPLICATION_ID = 0x50525A4E, /* "PRZN" */
@@ -53,6 +55,7 @@ struct store {
     char *path;
     char *dir; /* absolute folder of the file; NULL in memory */
     bool is_readonly;
+    bool is_loading;     /* the rows may be loaded while pages are checked */
     bool was_killed;     /* its last life had no end (store_life.c) */
     bool has_undigested; /* a load found a finished trial without a digest */
     int wal_pages;       /* in the WAL after the last commit */
@@ -61,14 +64,19 @@ struct store {
     bool is_open;     /* a transaction, between store_put and store_flush */
     bool move_failed; /* pages are no longer moved: store.c */
     bool is_lost;     /* its names mean other files: store_acked.c */
-    bool is_refused;  /* its rows are damaged: it ends as if killed */
+    bool is_refused;  /* it is damaged: it ends as if killed */
     int64_t life;     /* ours; 0: none begun (read-only) */
     int64_t put_seq;  /* of the last event that was put */
     int acked_fd;     /* of PATH-acked, -1: none */
     struct store_acked acked;                 /* what it says */
+    struct store_pages *pages;                /* NULL: not being checked */
     struct store_place places[STORE_N_FILES]; /* when they were opened */
     sqlite3_stmt *statements[STORE_N_STATEMENTS];
 };
+
+/* --- store.c -------------------------------------------------------------- */
+/* Open s->path as it should be. Also after an error the caller closes s->db. */
+MUST_CHECK int store_connect(struct store *s, int flags, struct err *err);
 
 /* --- store_sql.c ---------------------------------------------------------- */
 struct store_arg { /* one bound value */
@@ -149,12 +157,29 @@ MUST_CHECK int store_copy_to(struct store *s, const char *to, struct err *err);
 /* Give a finished file in `dir` its name, durably. */
 MUST_CHECK int store_rename(const char *from, const char *to, const char *dir,
                             struct err *err);
-/* Whose file it is, is it whole, does it hold all that was acknowledged;
- * migrate it when the store may write. */
+/* Whose file it is, is it whole (or is that being checked, s->pages), does it
+ * hold all that was acknowledged; migrate it when the store may write. */
 MUST_CHECK int store_migrate(struct store *s, struct err *err);
 
 /* The text of schema/001_optuna.sql. */
 const char *store_optuna_schema(void);
+
+/* --- store_pages.c -------------------------------------------------------- */
+/* CORRUPT when the file is not whole. */
+MUST_CHECK int store_pages_check(struct store *s, bool closely,
+                                 struct err *err);
+/* The same, in a thread of its own. */
+void store_pages_begin(struct store *s, bool closely);
+/* Wait for it, if it was begun: its error, else rc. *err is rc's before. */
+MUST_CHECK int store_pages_end(struct store *s, int rc, struct err *err);
+
+/* --- store_load.c, store_adopt.c ------------------------------------------ */
+/* store_load within the open transaction. */
+MUST_CHECK int store_load_rows(struct store *s, struct mirror *m,
+                               struct err *err);
+/* Is there what store_adopt_trials would adopt? */
+MUST_CHECK int store_adopt_needed(struct store *s, bool *needed,
+                                  struct err *err);
 
 /* --- store_copy.c --------------------------------------------------------- */
 /* All of a file into the store's empty database. */

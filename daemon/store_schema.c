@@ -211,28 +211,6 @@ static int steps_done(struct store *s, const struct identity *id, int64_t *done,
     return rc;
 }
 
-/* Is the file whole? By `pragma`: quick_check or integrity_check, which looks
- * into the indexes, too. */
-static int check_pages(struct store *s, const char *pragma, struct err *err)
-{
-    sqlite3_stmt *st;
-    if (sqlite3_prepare_v2(s->db, pragma, -1, &st, NULL) != SQLITE_OK) {
-        return store_fail(s, pragma, err);
-    }
-    int rc = 0;
-    if (sqlite3_step(st) != SQLITE_ROW) {
-        rc = store_fail(s, pragma, err);
-    } else {
-        const char *said = (const char *)sqlite3_column_text(st, 0);
-        if (said == NULL || strcmp(said, "ok") != 0) {
-            rc = err_set(err, ERR_CORRUPT, "%s: damaged: %s", s->path,
-                         said != NULL ? said : "?");
-        }
-    }
-    sqlite3_finalize(st);
-    return rc;
-}
-
 /* --- migration ------------------------------------------------------------ */
 
 static int vacuum_into(struct store *s, const char *to, struct err *err)
@@ -321,17 +299,31 @@ static int run_steps(struct store *s, int64_t done, bool is_adopted,
     return 0;
 }
 
-/* More closely when its last life was killed. */
+static bool is_in_wal(struct store *s)
+{
+    sqlite3_stmt *st;
+    bool is =
+        sqlite3_prepare_v2(s->db, "PRAGMA journal_mode", -1, &st, NULL) ==
+            SQLITE_OK &&
+        sqlite3_step(st) == SQLITE_ROW &&
+        sqlite3_stricmp((const char *)sqlite3_column_text(st, 0), "wal") == 0;
+    sqlite3_finalize(st);
+    return is;
+}
+
+/* More closely when its last life was killed. Beside the load of the rows, if
+ * nothing is to be written before that. */
 static int check_whole(struct store *s, int64_t done, struct err *err)
 {
     if (done >= LIFE_STEPS) {
         s->was_killed = store_life_was_killed(s);
     }
-    return check_pages(s,
-                       s->was_killed && !s->is_readonly
-                           ? "PRAGMA integrity_check(1)"
-                           : "PRAGMA quick_check(1)",
-                       err);
+    bool closely = s->was_killed && !s->is_readonly;
+    if (s->is_loading && done == N_STEPS && is_in_wal(s)) {
+        store_pages_begin(s, closely);
+        return 0;
+    }
+    return store_pages_check(s, closely, err);
 }
 
 /* It holds what was acknowledged; from here on we know how far it has come. */
