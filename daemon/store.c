@@ -17,6 +17,10 @@
  * keeps them. After an I/O error it is not tried again in this life, because
  * after a failed fsync the page cache may claim what the disk lacks; the next
  * open replays the WAL.
+ *
+ * On a full disk the WAL grows no more, but once its pages are moved it is
+ * written anew from its start. Those that are new to the database want space
+ * there: it grows by chunks, so that they mostly have it already.
  */
 #include "daemon/store.h"
 #include "core/base/file.h"
@@ -71,6 +75,22 @@ static int configure(struct store *s, struct err *err)
                       err);
 }
 
+/* Not before the database is made: until its first page is written it must be
+ * empty. On a full disk, later. */
+static void grow_by_chunks(struct store *s)
+{
+    int bytes = STORE_CHUNK_BYTES;
+    sqlite3_int64 size = 0;
+    sqlite3_file *file = NULL;
+    if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_CHUNK_SIZE, &bytes) ==
+            SQLITE_OK &&
+        sqlite3_file_control(s->db, "main", SQLITE_FCNTL_FILE_POINTER, &file) ==
+            SQLITE_OK &&
+        file->pMethods->xFileSize(file, &size) == SQLITE_OK) {
+        sqlite3_file_control(s->db, "main", SQLITE_FCNTL_SIZE_HINT, &size);
+    }
+}
+
 /* Journal in a WAL: readers (Optuna, its dashboard) never block us. */
 static int use_wal(struct store *s, struct err *err)
 {
@@ -91,6 +111,9 @@ static int use_wal(struct store *s, struct err *err)
     }
     sqlite3_finalize(st);
     sqlite3_wal_hook(s->db, on_wal, s);
+    if (rc == 0) {
+        grow_by_chunks(s);
+    }
     return rc;
 }
 

@@ -31,9 +31,10 @@ struct store_pages;
 enum {
     STORE_APPLICATION_ID = 0x50525A4E, /* "PRZN" */
     STORE_BUSY_OPEN_MS = 5000,
-    STORE_BUSY_MS = 1000,    /* on the loop thread */
-    STORE_WAL_PAGES = 4000,  /* then pages are moved to the database */
-    STORE_PAGE_BYTES = 4096, /* what SQLite makes files with */
+    STORE_BUSY_MS = 1000,        /* on the loop thread */
+    STORE_WAL_PAGES = 4000,      /* then pages are moved to the database */
+    STORE_PAGE_BYTES = 4096,     /* what SQLite makes files with */
+    STORE_CHUNK_BYTES = 1 << 20, /* by which the file grows: store.c */
     STORE_WAL_ALARM_BYTES = 64 << 20,
     STORE_TIME_SIZE = 40,
     STORE_TEXT_MAX = 16 << 20

@@ -150,6 +150,43 @@ START_TEST(test_a_failing_birth)
 }
 END_TEST
 
+/* Space that the files have is written on when there is no more. */
+START_TEST(test_a_full_disk)
+{
+    enum { N_BEFORE = 100, N_AFTER = 500 };
+    struct fix_store f;
+    struct actions a;
+    struct err err;
+    int n_moves = 0;
+    log_set_level(LOG_LEVEL_ERROR);
+    fault_vfs_install();
+    fix_store_init(&f, 13);
+    actions_init(&a);
+    for (int i = 0; i < N_BEFORE; i++) {
+        fix_store_random(&f, &a);
+        fix_store_must(&f, &a);
+    }
+    fault_vfs_arm(FAULT_GROWTH, 0, true);
+    for (int i = 0; i < N_AFTER; i++) {
+        fix_store_random(&f, &a);
+        if (fix_store_do(&f, &a, &err) != 0) {
+            ck_assert_int_eq(err.code, ERR_FULL);
+            store_checkpoint(f.store);
+            n_moves++;
+            fix_store_random(&f, &a);
+            ck_assert_msg(fix_store_do(&f, &a, &err) == 0, "%d: %s", i,
+                          err.msg);
+        }
+    }
+    ck_assert_int_ge(n_moves, 2);
+    fix_store_expect_equal(&f);
+    fault_vfs_disarm();
+    fix_store_reopen(&f);
+    fix_store_expect_equal(&f);
+    fix_store_fini(&f);
+}
+END_TEST
+
 /* --- a killed process ----------------------------------------------------- */
 
 /* Commits, and says which event each commit ended with, until it is killed. */
@@ -290,6 +327,7 @@ Suite *suite(void)
     tcase_add_loop_test(t, test_every_operation_fails_once, 0,
                         (int)ARRAY_LEN(FAULTS));
     tcase_add_loop_test(t, test_a_failing_birth, 0, (int)ARRAY_LEN(FAULTS));
+    tcase_add_test(t, test_a_full_disk);
     tcase_add_test(t, test_a_file_that_may_not_grow);
     tcase_add_test(t, test_kill_9);
     suite_add_tcase(s, t);

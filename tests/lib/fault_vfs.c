@@ -38,10 +38,17 @@ static sqlite3_file *real_of(sqlite3_file *f)
 
 /* --- operations that fail ------------------------------------------------- */
 
+static bool grows(sqlite3_file *real, sqlite3_int64 end)
+{
+    sqlite3_int64 size = 0;
+    return real->pMethods->xFileSize(real, &size) != SQLITE_OK || end > size;
+}
+
 static int on_write(sqlite3_file *f, const void *at, int n, sqlite3_int64 off)
 {
     sqlite3_file *r = real_of(f);
-    if (fails(true)) {
+    bool has_space = fault.kind == FAULT_GROWTH && !grows(r, off + n);
+    if (!has_space && fails(true)) {
         if (fault.kind == FAULT_SHORT && n > 1) {
             (void)r->pMethods->xWrite(r, at, n / 2, off);
         }
@@ -53,7 +60,7 @@ static int on_write(sqlite3_file *f, const void *at, int n, sqlite3_int64 off)
 static int on_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
     sqlite3_file *r = real_of(f);
-    if (fails(true)) {
+    if (fault.kind != FAULT_GROWTH && fails(true)) {
         return fault.kind == FAULT_IO ? SQLITE_IOERR_TRUNCATE : SQLITE_FULL;
     }
     return r->pMethods->xTruncate(r, size);
@@ -102,6 +109,10 @@ static int on_check_lock(sqlite3_file *f, int *out)
 
 static int on_control(sqlite3_file *f, int op, void *arg)
 {
+    if (op == SQLITE_FCNTL_SIZE_HINT && fault.kind == FAULT_GROWTH &&
+        grows(real_of(f), *(sqlite3_int64 *)arg) && fails(true)) {
+        return SQLITE_FULL;
+    }
     return real_of(f)->pMethods->xFileControl(real_of(f), op, arg);
 }
 

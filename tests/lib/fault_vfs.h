@@ -9,9 +9,10 @@
 #include <stdbool.h>
 
 enum fault_kind {
-    FAULT_IO,   /* write, sync, truncate, open: an I/O error */
-    FAULT_FULL, /* write, truncate: no space left */
-    FAULT_SHORT /* write: half of the bytes arrive, then no space is left */
+    FAULT_IO,    /* write, sync, truncate, open: an I/O error */
+    FAULT_FULL,  /* write, truncate: no space left */
+    FAULT_SHORT, /* write: half of the bytes arrive, then no space is left */
+    FAULT_GROWTH /* write: no space left, unless the file has it already */
 };
 
 void fault_vfs_install(void);
