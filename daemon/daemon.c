@@ -39,7 +39,6 @@ enum {
     DRAIN_TICK_MS = 200,
     IDLE_CHECKPOINT_MS = 30000, /* WAL pages go to the database when quiet */
     HELLO_TIMEOUT_MS = 20000,
-    REAP_MS = 1000, /* between looks at workers that are being ended */
 };
 
 int64_t daemon_wall_ms(void)
@@ -141,14 +140,24 @@ void daemon_settle(struct daemon *d)
     daemon_perform_all(d, &done);
 }
 
-int daemon_handle(struct daemon *d, struct event *e, struct err *err)
+static int handle_durably(struct daemon *d, struct event *e, struct err *err)
 {
-    daemon_settle(d);
     int rc = handle(d, e, err);
     daemon_settle(d);
     if (rc == 0 && d->trouble != NULL) {
         /* Undone: by its commit, or by what was put beside it (start_all). */
         rc = tell_trouble(d, err);
+    }
+    return rc;
+}
+
+int daemon_handle(struct daemon *d, struct event *e, struct err *err)
+{
+    daemon_settle(d);
+    int rc = handle_durably(d, e, err);
+    if (d->trouble != NULL) { /* nothing of e was taken */
+        daemon_recover_if_due(d);
+        rc = d->trouble == NULL ? handle_durably(d, e, err) : rc;
     }
     set_timer(d);
     return rc;
@@ -177,13 +186,7 @@ static void on_tick(uv_timer_t *t)
     if (d->trouble == NULL) {
         look_at_files(d);
     }
-    if (d->trouble != NULL && now >= d->recover_ms && !d->is_closing) {
-        if (d->ledger.is_lost && pool_has_condemned(d->pool)) {
-            d->recover_ms = now + REAP_MS; /* stuck in the kernel: not yet */
-        } else {
-            daemon_recover(d);
-        }
-    }
+    daemon_recover_if_due(d);
     if (d->trouble == NULL) {
         struct event e = {.kind = EVENT_TICK, .slot = -1};
         daemon_event(d, &e);

@@ -50,8 +50,8 @@ MUST_CHECK int daemon_load(struct daemon *d, struct err *err);
 void daemon_keep_word(struct daemon *d, const struct event *e);
 /* Is the ledger in trouble? Then say so, once, and wait. */
 void daemon_heed_trouble(struct daemon *d);
-/* Try to leave it: when recover_ms has come. */
-void daemon_recover(struct daemon *d);
+/* Try to leave it, if there is any and recover_ms has come. */
+void daemon_recover_if_due(struct daemon *d);
 
 /* Do one performed action: a message to a worker, or a file to remove. */
 void daemon_perform(struct daemon *d, const struct action *a);

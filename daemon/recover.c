@@ -5,7 +5,8 @@
  * train on, and their words wait in the ledger. After a while (WAIT_MS, then
  * twice as long each time) a small write is tried; once it is taken, the words
  * are replayed, and nobody has lost anything. What may pass again in the midst
- * of that waits again.
+ * of that waits again. Each try first has the store move its pages, which may
+ * be all the room that it needs on a full disk: there the first comes at once.
  *
  * When the ledger has lost the words, the daemon does what a restart would do,
  * in place: it ends those that work (their trials have committed checkpoints),
@@ -25,7 +26,11 @@
 
 #include <stdlib.h>
 
-enum { WAIT_MS = 1000, WAIT_MAX_MS = 60000 };
+enum {
+    WAIT_MS = 1000,
+    WAIT_MAX_MS = 60000,
+    REAP_MS = 1000 /* between looks at workers that are being ended */
+};
 
 /* --- the ledger's store --------------------------------------------------- */
 
@@ -84,8 +89,20 @@ static void end_workers(struct daemon *d)
     }
 }
 
+/* Not again and again, where the last one was of no use. */
+static bool may_try_at_once(const struct daemon *d)
+{
+    return d->ledger.trouble.code == ERR_FULL && d->recover_wait_ms == 0 &&
+           (d->last_commit_ms >= d->recover_ms ||
+            daemon_mono_ms() - d->recover_ms >= WAIT_MS);
+}
+
 static void wait_longer(struct daemon *d)
 {
+    if (may_try_at_once(d)) {
+        d->recover_ms = daemon_mono_ms();
+        return;
+    }
     int64_t twice = 2 * d->recover_wait_ms;
     d->recover_wait_ms = twice < WAIT_MS       ? WAIT_MS
                          : twice > WAIT_MAX_MS ? WAIT_MAX_MS
@@ -158,6 +175,7 @@ static int start_or_replay(struct daemon *d, struct actions *done)
     struct err err;
     struct ledger *l = &d->ledger;
     bool was_lost = l->is_lost;
+    store_checkpoint(d->store);
     if (store_probe(d->store, &err) != 0) {
         return ledger_fail(l, &err);
     }
@@ -170,7 +188,7 @@ static int start_or_replay(struct daemon *d, struct actions *done)
     return rc;
 }
 
-void daemon_recover(struct daemon *d)
+static void recover(struct daemon *d)
 {
     struct actions done;
     char *trouble = d->trouble;
@@ -188,4 +206,17 @@ void daemon_recover(struct daemon *d)
     actions_fini(&done);
     daemon_heed_trouble(d);
     free(trouble);
+}
+
+void daemon_recover_if_due(struct daemon *d)
+{
+    int64_t now = daemon_mono_ms();
+    if (d->trouble == NULL || d->is_closing || now < d->recover_ms) {
+        return;
+    }
+    if (d->ledger.is_lost && pool_has_condemned(d->pool)) {
+        d->recover_ms = now + REAP_MS; /* stuck in the kernel: not yet */
+    } else {
+        recover(d);
+    }
 }

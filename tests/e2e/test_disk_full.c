@@ -149,6 +149,41 @@ START_TEST(a_worker_without_room_waits)
 }
 END_TEST
 
+/* Each is an acknowledged commit. */
+static void rest_and_go_on(int n)
+{
+    for (int i = 0; i < n; i++) {
+        char *reply;
+        int status = home_http(&h, "POST",
+                               i % 2 == 0 ? "/studies/full/pause"
+                                          : "/studies/full/resume",
+                               "{}", &reply);
+        ck_assert_msg(status == 200, "command %d: %s", i, reply);
+        free(reply);
+    }
+}
+
+/* The space that the store has is written again. */
+START_TEST(a_full_disk_takes_commands)
+{
+    if (!begin()) {
+        end();
+        return;
+    }
+    home_start(&h, two);
+    home_post(&h, home_command(&h, "full", "\"n_trials\": 1,", "",
+                               "sleep 1000 # {x}"));
+    ck_assert(home_wait(
+        &h, "SELECT count(*) FROM trials WHERE state = 'RUNNING'", 1, 20000));
+    rest_and_go_on(50);
+    const char *ballast = fill(0);
+    rest_and_go_on(200);
+    ck_assert(health_says("\"status\":\"ok\"", 0));
+    ck_assert_int_eq(unlink(ballast), 0);
+    end();
+}
+END_TEST
+
 /* Killed with a full disk: the next daemon says what is wrong, and the one
  * after it goes on. */
 START_TEST(a_start_on_a_full_disk_loses_nothing)
@@ -214,6 +249,7 @@ Suite *suite(void)
     tcase_set_timeout(c, 240);
     tcase_add_test(c, a_store_without_room_waits);
     tcase_add_test(c, a_worker_without_room_waits);
+    tcase_add_test(c, a_full_disk_takes_commands);
     tcase_add_test(c, a_start_on_a_full_disk_loses_nothing);
     tcase_add_test(c, a_full_disk_can_be_looked_at);
     suite_add_tcase(s, c);
