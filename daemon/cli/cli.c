@@ -288,6 +288,7 @@ int cli_parse(struct cli *c, const struct cli_command *command, int argc,
     check_options(c, name, command, words, argc);
     struct line line = {
         .cli = c, .command = command, .input = input, .argv = argv};
+    c->needs_daemon = command->needs_daemon;
     argp_parse(&argp, argc, words, 0, NULL, &line);
     free(words);
     free(name);
@@ -341,7 +342,10 @@ int cli_connect(struct cli *c, struct err *err)
         return err_set(err, ERR_INVALID,
                        "no state directory: give --state, or set HOME");
     }
-    return client_new(c->state_dir, &c->client, err);
+    char *start = cli_start_command(c);
+    int rc = client_new(c->state_dir, start, &c->client, err);
+    free(start);
+    return rc;
 }
 
 int cli_check_db(const struct cli *c, struct err *err)
@@ -383,6 +387,18 @@ char *cli_db_folder(const struct cli *c)
                             : mem_strndup(c->db, (size_t)(slash - c->db));
 }
 
+char *cli_start_command(const struct cli *c)
+{
+    char *usual = paths_default_state();
+    char *dir = c->db != NULL ? cli_db_folder(c) : mem_strdup(c->state_dir);
+    char *command = usual != NULL && strcmp(dir, usual) == 0
+                        ? mem_strdup("parzen daemon start")
+                        : mem_printf("parzen --state '%s' daemon start", dir);
+    free(dir);
+    free(usual);
+    return command;
+}
+
 static bool has_room(const char *folder)
 {
     struct statvfs fs;
@@ -394,10 +410,12 @@ static bool has_room(const char *folder)
 static int look_without_daemon(struct cli *c, const char *path,
                                struct json **out, struct err *err)
 {
+    char *start = cli_start_command(c);
     cli_say(c,
             "The disk of %s is full and no daemon answers: this is what its "
-            "database says. Make room, then: parzen daemon start.",
-            c->state_dir);
+            "database says. Make room, then: %s",
+            c->state_dir, start);
+    free(start);
     c->own_db = paths_in_state(c->state_dir, "parzen.db");
     c->db = c->own_db; /* from now on */
     return cli_ask_parzend(c, "--look", path, NULL, out, err);
@@ -407,7 +425,7 @@ static int look_without_daemon(struct cli *c, const char *path,
 static int say_db(const struct cli *c, struct err *err)
 {
     char *db = paths_in_state(c->state_dir, "parzen.db");
-    if (file_exists(db)) {
+    if (!c->needs_daemon && file_exists(db)) {
         err_set(err, err->code,
                 "%s; commands that only look read its database with --db %s",
                 err->msg, db);

@@ -19,10 +19,11 @@ enum { /* exit codes: a contract with scripts */
 };
 
 struct cli {
-    char *state_dir; /* owned */
-    const char *db;  /* --db: look at this file, not at a daemon; borrowed */
-    bool json;       /* one JSON value on stdout, nothing else there */
-    char *own_db;    /* of the state directory, once it is looked at itself */
+    char *state_dir;   /* owned */
+    const char *db;    /* --db: look at this file, not at a daemon; borrowed */
+    bool json;         /* one JSON value on stdout, nothing else there */
+    char *own_db;      /* of the state directory, once it is looked at itself */
+    bool needs_daemon; /* the command does: as struct cli_command has it */
     struct term out, err;
     struct client *client; /* NULL until cli_connect */
 };
@@ -50,8 +51,9 @@ void cli_put_json(const struct json *value);
  * everyone's; an option of its own with such a name is the command's behind its
  * word, and everyone's before it. */
 struct cli_command {
-    const char *name, *args, *doc;     /* "STUDY N"; one sentence of help */
-    int n_min, n_max;                  /* arguments; n_max -1: any number */
+    const char *name, *args, *doc; /* "STUDY N"; one sentence of help */
+    int n_min, n_max;              /* arguments; n_max -1: any number */
+    bool needs_daemon; /* it does not end with what a file can tell */
     const struct argp_option *options; /* may be NULL */
     /* Take an option; a wrong one ends in argp_error. */
     void (*on_option)(int key, const char *arg, struct argp_state *state,
@@ -82,7 +84,8 @@ int64_t cli_number(struct argp_state *state, const char *option,
  * which has no daemon. */
 MUST_CHECK int cli_connect(struct cli *c, struct err *err);
 /* One call; path is below /api/v1. With --db the file answers what only looks.
- * Connects. UNREACHABLE of what only looks says that a file could answer. */
+ * Connects. UNREACHABLE of a command that only looks says that a file could
+ * answer. */
 MUST_CHECK int cli_call(struct cli *c, const char *method, const char *path,
                         const char *body, struct json **out, struct err *err);
 /* Is the file there that --db names, if it does? INVALID: it is not. */
@@ -90,6 +93,9 @@ MUST_CHECK int cli_check_db(const struct cli *c, struct err *err);
 /* The folder of the file that --db names: its state directory, if it is ours.
  * Owned. */
 char *cli_db_folder(const struct cli *c);
+/* The command line that starts the daemon whose studies are looked at. Owned.
+ */
+char *cli_start_command(const struct cli *c);
 /* What parzend says of the state directory's database, or --db's, without a
  * daemon: `parzend OPTION VALUE MORE...`. more may be NULL, else ends with
  * NULL. */

@@ -29,6 +29,7 @@ struct client {
     CURL *easy;
     char *sock;  /* path that fits sockaddr_un */
     char *shown; /* path for messages */
+    char *start; /* command for messages */
     int dir_fd;  /* -1, or the folder that sock goes through */
 };
 
@@ -45,7 +46,8 @@ static char *short_path(struct client *c, const char *state_dir)
     return mem_printf("/proc/self/fd/%d/sock", c->dir_fd);
 }
 
-int client_new(const char *state_dir, struct client **out, struct err *err)
+int client_new(const char *state_dir, const char *start, struct client **out,
+               struct err *err)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         return err_set(err, ERR_IO, "the HTTP library cannot be started");
@@ -53,6 +55,7 @@ int client_new(const char *state_dir, struct client **out, struct err *err)
     struct client *c = mem_alloc(1, sizeof(*c));
     *c = (struct client){.easy = curl_easy_init(),
                          .shown = paths_in_state(state_dir, "sock"),
+                         .start = mem_strdup(start),
                          .dir_fd = -1};
     c->sock = short_path(c, state_dir);
     *out = c;
@@ -70,6 +73,7 @@ void client_free(struct client *c)
     }
     free(c->sock);
     free(c->shown);
+    free(c->start);
     free(c);
     curl_global_cleanup();
 }
@@ -114,9 +118,8 @@ static int transfer_failed(const struct client *c, CURLcode code,
                            struct err *err)
 {
     if (code == CURLE_COULDNT_CONNECT) {
-        return err_set(err, ERR_UNREACHABLE,
-                       "no daemon answers on %s (parzen daemon start)",
-                       c->shown);
+        return err_set(err, ERR_UNREACHABLE, "no daemon answers on %s (%s)",
+                       c->shown, c->start);
     }
     if (code == CURLE_WRITE_ERROR) {
         return err_set(err, ERR_LIMIT, "the daemon's reply is too large");

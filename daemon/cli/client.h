@@ -7,9 +7,10 @@
 struct client;
 struct json;
 
-/* Prepare to talk to the daemon of a state directory; nothing is sent yet. */
-MUST_CHECK int client_new(const char *state_dir, struct client **out,
-                          struct err *err);
+/* Prepare to talk to the daemon of a state directory; nothing is sent yet.
+ * start: the command that starts it, for the sentence that none answers. */
+MUST_CHECK int client_new(const char *state_dir, const char *start,
+                          struct client **out, struct err *err);
 void client_free(struct client *c);
 
 /* One request. path is below /api/v1 ("/studies"); body is JSON or NULL.

@@ -269,11 +269,15 @@ static void say_none(struct doctor *d)
         }
         json_free(reply);
     } /* else the database is not there yet, or check_database says why */
-    fact(d, "daemon", "none runs%s%s",
-         names.len > 0 ? "; these studies go on when one is started (parzen "
-                         "daemon start): "
-                       : "",
-         names.len > 0 ? names.data : "");
+    char *start = cli_start_command(d->c);
+    if (names.len > 0) {
+        fact(d, "daemon",
+             "none runs; these studies go on when one is started (%s): %s",
+             start, names.data);
+    } else {
+        fact(d, "daemon", "none runs");
+    }
+    free(start);
     buf_fini(&names);
 }
 

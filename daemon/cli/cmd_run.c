@@ -289,7 +289,8 @@ int cmd_watch(struct cli *c, int argc, char **argv)
         .doc = "Follows a study live, from wherever it is, to its end. "
                "Ctrl-C ends the view, not the study.",
         .n_min = 1,
-        .n_max = 1};
+        .n_max = 1,
+        .needs_daemon = true};
     struct json *study;
     struct err err;
     cli_parse(c, &command, argc, argv, NULL);

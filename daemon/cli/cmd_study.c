@@ -220,6 +220,7 @@ int cmd_resume(struct cli *c, int argc, char **argv)
             "as it keeps its trials true. Starts the daemon if none runs.",
         .n_min = 1,
         .n_max = 1,
+        .needs_daemon = true,
         .options = options,
         .on_option = on_option};
     struct input in = {.n_trials = 0};
@@ -247,7 +248,8 @@ int cmd_pause(struct cli *c, int argc, char **argv)
                "run` of its config continues it, too. (`parzen stop` ends it "
                "instead, and with --now at once.)",
         .n_min = 1,
-        .n_max = 1};
+        .n_max = 1,
+        .needs_daemon = true};
     cli_parse(c, &command, argc, argv, NULL);
     return post(c, argv[1], "/pause", NULL);
 }
@@ -268,6 +270,7 @@ int cmd_stop(struct cli *c, int argc, char **argv)
                "same without --now, and marks the study as one that goes on.)",
         .n_min = 1,
         .n_max = 1,
+        .needs_daemon = true,
         .options = options,
         .on_option = on_option};
     struct input in = {.now = false};
@@ -346,6 +349,7 @@ int cmd_retry(struct cli *c, int argc, char **argv)
                "to a new one." CLI_STATE_BEFORE,
         .n_min = 1,
         .n_max = 1,
+        .needs_daemon = true,
         .options = options,
         .on_option = on_option};
     struct input in = {.state = NULL};
@@ -381,6 +385,7 @@ int cmd_delete(struct cli *c, int argc, char **argv)
         .doc = "Deletes a study with its trials and checkpoints.",
         .n_min = 1,
         .n_max = 1,
+        .needs_daemon = true,
         .options = options,
         .on_option = on_option};
     struct input in = {.yes = false};
@@ -462,7 +467,8 @@ int cmd_enqueue(struct cli *c, int argc, char **argv)
                "that is paused or stopped, has failed or was ended by a stop "
                "rule keeps it until `parzen resume`.",
         .n_min = 2,
-        .n_max = -1};
+        .n_max = -1,
+        .needs_daemon = true};
     struct buf body;
     struct json_out w;
     struct err err;

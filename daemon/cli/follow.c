@@ -20,6 +20,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <stdlib.h>
 #include <time.h>
 
 enum {
@@ -192,6 +193,17 @@ static bool wait_for_daemon(struct follow *f)
     return true;
 }
 
+static int say_gone(const struct cli *c, struct err *err)
+{
+    char *start = cli_start_command(c);
+    err_set(err, ERR_UNREACHABLE,
+            "the daemon is gone and did not come back; the study goes on when "
+            "it is started again (%s)",
+            start);
+    free(start);
+    return err->code;
+}
+
 static int follow_stream(struct follow *f, const char *study, struct err *err)
 {
     const struct client_events events = {
@@ -206,10 +218,7 @@ static int follow_stream(struct follow *f, const char *study, struct err *err)
             return rc;
         }
         if (*f->stop == 0 && !wait_for_daemon(f)) {
-            return err_set(err, ERR_UNREACHABLE,
-                           "the daemon is gone and did not come back; the "
-                           "study goes on when it is started again (parzen "
-                           "daemon start)");
+            return say_gone(f->c, err);
         }
         if (*f->stop != 0) {
             return err_set(err, ERR_CANCELED, "interrupted");

@@ -302,7 +302,7 @@ static int measure_daemon(const char *state, struct json_out *w,
                           struct err *err)
 {
     struct client *c;
-    int rc = client_new(state, &c, err);
+    int rc = client_new(state, "parzen daemon start", &c, err);
     if (rc != 0) {
         return rc;
     }

@@ -188,7 +188,7 @@ static int measure(const char *state, int n_workers, int n, struct err *err)
 {
     struct client *c;
     double ms;
-    int rc = client_new(state, &c, err);
+    int rc = client_new(state, "parzen daemon start", &c, err);
     if (rc != 0) {
         return rc;
     }

@@ -53,6 +53,7 @@ START_TEST(the_file_is_named_that_can_be_read)
     EXPECT(&h, 3, says, "best", "kept");
     EXPECT(&h, 3, says, "log", "kept", "0");
     says_nothing_of_db("pause"); /* which no file can do */
+    says_nothing_of_db("watch");
     free(says);
     home_fini(&h);
 }
@@ -73,6 +74,22 @@ START_TEST(a_log_is_found_beside_its_database)
     EXPECT(&h, 1, "no log beside the database: ", "log", "kept", "0", "--db",
            copy);
     free(copy);
+    home_fini(&h);
+}
+END_TEST
+
+/* The daemon that a sentence speaks of is started by the command in it. */
+START_TEST(a_command_to_start_the_daemon_names_its_state)
+{
+    begin();
+    char *start = mem_printf("(parzen --state '%s' daemon start)", h.state);
+    EXPECT(&h, 3, start, "studies");
+    EXPECT(&h, 3, start, "watch", "kept");
+    EXPECT(&h, 3, start, "daemon", "status");
+    free(start);
+    ck_assert_int_eq(setenv("PARZEN_STATE", h.state, 1), 0);
+    EXPECT(&h, 3, "(parzen daemon start)", "studies"); /* it is the usual one */
+    ck_assert_int_eq(unsetenv("PARZEN_STATE"), 0);
     home_fini(&h);
 }
 END_TEST
@@ -112,12 +129,14 @@ START_TEST(a_study_that_a_killed_daemon_left_waits_for_another)
     does_not_say("daemon start", copied); /* none would go on with that */
     free(cp);
     free(copy);
-    EXPECT(&h, 0, "none runs it: it goes on when one is started", "status",
-           "left", "--db", db);
+    char *start = mem_printf(
+        "goes on when one is started (parzen --state '%s' daemon start)",
+        h.state);
+    EXPECT(&h, 0, start, "status", "left", "--db", db);
+    EXPECT(&h, 0, start, "studies", "--db", db);
+    free(start);
     EXPECT(&h, 0, "running", "status", "left", "--db", db);
-    EXPECT(&h, 0, "No daemon runs", "studies", "--db", db);
-    EXPECT(&h, 0, "go on when one is started (parzen daemon start): 'left'",
-           "doctor");
+    EXPECT(&h, 0, "daemon start): 'left'", "doctor");
     (void)home_file(&h, "go", "");
     home_start(&h, one);
     home_wait_state(&h, "left", "finished", 30);
@@ -135,6 +154,7 @@ Suite *suite(void)
     TCase *c = tcase_create("without_daemon");
     tcase_set_timeout(c, 60);
     tcase_add_test(c, the_file_is_named_that_can_be_read);
+    tcase_add_test(c, a_command_to_start_the_daemon_names_its_state);
     tcase_add_test(c, a_log_is_found_beside_its_database);
     tcase_add_test(c, a_study_that_a_killed_daemon_left_waits_for_another);
     suite_add_tcase(s, c);
