@@ -28,12 +28,14 @@ static int open_regular(const char *path, int *fd, struct err *err)
 {
     /* Non-blocking: opening a FIFO must not hang. */
     int f = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (f < 0) {
+    if (f < 0 && errno != ENXIO) { /* which a socket gives */
         return err_sys(err, errno, "%s", path);
     }
     struct stat st;
-    if (fstat(f, &st) != 0 || !S_ISREG(st.st_mode)) {
-        close(f);
+    if (f < 0 || fstat(f, &st) != 0 || !S_ISREG(st.st_mode)) {
+        if (f >= 0) {
+            close(f);
+        }
         return err_set(err, ERR_INVALID, "%s: not a regular file", path);
     }
     *fd = f;

@@ -48,6 +48,9 @@ int tail_read(const char *path, int64_t n_bytes, struct buf *out,
     int rc = n_bytes > 0 && n_bytes < BUF_MAX_RESPONSE
                  ? file_load_end(path, (size_t)n_bytes, &text, &n, &is_all, err)
                  : file_load(path, BUF_MAX_RESPONSE, &text, &n, err);
+    if (rc == ERR_INVALID) { /* no file: of nobody's asking */
+        return err->code = ERR_IO;
+    }
     if (rc != 0) {
         return rc;
     }

@@ -7,8 +7,8 @@ struct buf;
 
 /* Append the lines of the file at path, their control characters and broken
  * UTF-8 by their codes. Of more than n_bytes (0: no limit) only the end, from
- * the beginning of a line. NOTFOUND: there is no such file; LIMIT: out has no
- * room for that. */
+ * the beginning of a line. NOTFOUND: there is no such file; IO: it is something
+ * else, or cannot be read; LIMIT: out has no room for that. */
 MUST_CHECK int tail_read(const char *path, int64_t n_bytes, struct buf *out,
                          struct err *err);
 

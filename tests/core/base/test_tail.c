@@ -4,8 +4,10 @@
 #include "tests/lib/test_main.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char path[64];
@@ -65,6 +67,39 @@ START_TEST(what_is_not_there_is_said)
 }
 END_TEST
 
+static int make_fifo(void)
+{
+    return mkfifo(path, 0600);
+}
+
+static int make_folder(void)
+{
+    return mkdir(path, 0700);
+}
+
+static int make_socket(void)
+{
+    return mknod(path, S_IFSOCK | 0600, 0);
+}
+
+static int (*const OTHERS[])(void) = {make_fifo, make_folder, make_socket};
+
+START_TEST(what_is_no_file_is_said)
+{
+    struct buf out;
+    struct err err;
+    buf_init(&out, 1 << 10);
+    unlink(path);
+    ck_assert_int_eq(OTHERS[_i](), 0);
+    ck_assert_int_eq(tail_read(path, 0, &out, &err), ERR_IO);
+    ck_assert_ptr_nonnull(strstr(err.msg, path));
+    ck_assert_ptr_nonnull(strstr(err.msg, "not a regular file"));
+    ck_assert_int_eq(tail_read(path, 10, &out, &err), ERR_IO);
+    ck_assert_int_eq(remove(path), 0);
+    buf_fini(&out);
+}
+END_TEST
+
 /* Codes are longer than what they stand for. */
 START_TEST(what_does_not_fit_is_said)
 {
@@ -112,6 +147,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_loop_test(t, the_end_is_shown, 0, (int)ARRAY_LEN(CASES));
     tcase_add_test(t, what_is_not_there_is_said);
+    tcase_add_loop_test(t, what_is_no_file_is_said, 0, (int)ARRAY_LEN(OTHERS));
     tcase_add_test(t, what_does_not_fit_is_said);
     tcase_add_test(t, the_end_of_any_log_is_shown);
     suite_add_tcase(s, t);
