@@ -1,12 +1,14 @@
 /* log: what a trial's workers, or a study's preparation, had to say. */
 #include "core/base/buf.h"
 #include "core/base/json.h"
+#include "core/base/mem.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/last_words.h"
 
 #include <argp.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +65,17 @@ static int print_lines(char *text, struct err *err)
     return rc;
 }
 
+/* Nobody printed anything, or it is elsewhere. */
+static void say_none(const struct cli *c, const char *study, int64_t number)
+{
+    char *folder = c->db != NULL ? cli_db_folder(c) : mem_strdup(c->state_dir);
+    char *whose = number >= 0 ? mem_printf("trial %" PRId64, number)
+                              : mem_strdup("the preparation");
+    cli_say(c, "No log of %s of study '%s' is in %s.", whose, study, folder);
+    free(whose);
+    free(folder);
+}
+
 int cmd_log(struct cli *c, int argc, char **argv)
 {
     static const struct cli_command command = {
@@ -87,6 +100,9 @@ int cmd_log(struct cli *c, int argc, char **argv)
     }
     buf_init(&text, BUF_MAX_RESPONSE);
     int rc = last_words_get(c, argv[1], number, bytes, &text, &err);
+    if (rc == 0 && text.len == 0) {
+        say_none(c, argv[1], number);
+    }
     if (rc == 0 && c->json) {
         rc = print_lines(text.len > 0 ? text.data : (char[]){""}, &err);
     } else if (rc == 0) {

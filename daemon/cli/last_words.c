@@ -43,11 +43,7 @@ static int get_beside_db(struct cli *c, const struct json *study,
     char *path = path_beside_db(c, field_int(study, "id", 0), number);
     rc = tail_read(path, n_bytes, out, err);
     free(path);
-    if (rc == ERR_NOTFOUND) { /* of the log alone */
-        rc = err->code = ERR_IO;
-        err_wrap(err, "no log beside the database");
-    }
-    return rc;
+    return rc == ERR_NOTFOUND ? 0 : rc; /* as the daemon has it */
 }
 
 static int get_from_daemon(struct cli *c, const char *study, int64_t number,

@@ -7,8 +7,8 @@ struct buf;
 struct cli;
 
 /* Append the log of trial `number` (-1: of the preparation), at most its last
- * n_bytes (0: all of it). With --db it is looked for beside that file; IO: it
- * is not there. */
+ * n_bytes (0: all of it). With --db it is looked for beside that file. One that
+ * is not there is empty. */
 MUST_CHECK int last_words_get(struct cli *c, const char *study, int64_t number,
                               int64_t n_bytes, struct buf *out,
                               struct err *err);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct home h;
 static char db[512];
@@ -59,6 +61,23 @@ START_TEST(the_file_is_named_that_can_be_read)
 }
 END_TEST
 
+/* Where that trial's log is. */
+static const char *log_path(void)
+{
+    static char path[512];
+    snprintf(path, sizeof(path), "%s/checkpoints/1/0/log", h.state);
+    return path;
+}
+
+/* file NULL: the daemon is asked. */
+static void says_no_log(const char *folder, const char *file)
+{
+    char *says =
+        mem_printf("No log of trial 0 of study 'kept' is in %s.\n", folder);
+    EXPECT(&h, 0, says, "log", "kept", "0", file != NULL ? "--db" : NULL, file);
+    free(says);
+}
+
 START_TEST(a_log_is_found_beside_its_database)
 {
     begin_finished();
@@ -71,9 +90,37 @@ START_TEST(a_log_is_found_beside_its_database)
     EXPECT(&h, 4, "no study named 'x'", "log", "x", "0", "--db", db);
     char *copy = mem_printf("%s/copy.db", h.dir);
     EXPECT(&h, 0, NULL, "export", "kept", "--optuna", copy, "--db", db);
-    EXPECT(&h, 1, "no log beside the database: ", "log", "kept", "0", "--db",
-           copy);
+    says_no_log(h.dir, copy);
     free(copy);
+    home_fini(&h);
+}
+END_TEST
+
+START_TEST(a_missing_log_is_said_to_be)
+{
+    begin_finished();
+    ck_assert_int_eq(unlink(log_path()), 0);
+    says_no_log(h.state, db);
+    home_start(&h, one);
+    says_no_log(h.state, NULL);
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    home_fini(&h);
+}
+END_TEST
+
+/* That is no wrong usage. */
+START_TEST(a_log_that_is_no_file_is_said_to_be)
+{
+    char *says = NULL;
+    begin_finished();
+    says = mem_printf("%s: not a regular file", log_path());
+    ck_assert_int_eq(unlink(log_path()), 0);
+    ck_assert_int_eq(mkfifo(log_path(), 0600), 0);
+    EXPECT(&h, 1, says, "log", "kept", "0", "--db", db);
+    home_start(&h, one);
+    EXPECT(&h, 1, says, "log", "kept", "0");
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    free(says);
     home_fini(&h);
 }
 END_TEST
@@ -156,6 +203,8 @@ Suite *suite(void)
     tcase_add_test(c, the_file_is_named_that_can_be_read);
     tcase_add_test(c, a_command_to_start_the_daemon_names_its_state);
     tcase_add_test(c, a_log_is_found_beside_its_database);
+    tcase_add_test(c, a_missing_log_is_said_to_be);
+    tcase_add_test(c, a_log_that_is_no_file_is_said_to_be);
     tcase_add_test(c, a_study_that_a_killed_daemon_left_waits_for_another);
     suite_add_tcase(s, c);
     return s;
