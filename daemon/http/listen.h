@@ -14,7 +14,9 @@ ino_t listen_inode(const char *state_dir);
 /* Listen on 127.0.0.1:port, 0: any free one; *actual is what it became.
  * CONFLICT when the port is in use, or not for this user. */
 MUST_CHECK int listen_tcp(int port, int *fd, int *actual, struct err *err);
-/* Write STATE/port, which stays for the next start. */
+/* Write STATE/port. It outlives the daemon: the next start takes that port
+ * again, so that the page keeps its address. Who listens, and whether anybody
+ * does, is the Unix socket's to say. */
 MUST_CHECK int listen_tell_port(const char *state_dir, int port,
                                 struct err *err);
 /* The port that was told last; 0: none. */
