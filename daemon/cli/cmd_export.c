@@ -282,8 +282,9 @@ static int export_optuna(struct cli *c, const char *name,
         cli_put_json(reply);
     }
     int64_t n_trials = field_int(reply, "trials", 0);
-    cli_say(c, "%s: %" PRId64 " trial%s written to %s", name, n_trials,
-            n_trials == 1 ? "" : "s", in->optuna);
+    cli_say(c, "%s: %" PRId64 " trial%s written to %s, for Optuna %s", name,
+            n_trials, n_trials == 1 ? "" : "s", in->optuna,
+            in->stamp != NULL ? in->stamp : "5 (--stamp 3.1: for 3.1)");
     json_free(reply);
     return 0;
 }

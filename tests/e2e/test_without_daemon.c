@@ -89,7 +89,10 @@ START_TEST(a_log_is_found_beside_its_database)
     EXPECT(&h, 4, "no trial 7", "log", "kept", "7", "--db", db);
     EXPECT(&h, 4, "no study named 'x'", "log", "x", "0", "--db", db);
     char *copy = mem_printf("%s/copy.db", h.dir);
-    EXPECT(&h, 0, NULL, "export", "kept", "--optuna", copy, "--db", db);
+    EXPECT(&h, 0, "for Optuna 5 (--stamp 3.1: for 3.1)\n", "export", "kept",
+           "--optuna", copy, "--db", db);
+    EXPECT(&h, 0, "for Optuna 3.1\n", "export", "kept", "--optuna", copy,
+           "--db", db, "--stamp", "3.1", "--force");
     says_no_log(h.dir, copy);
     free(copy);
     home_fini(&h);
