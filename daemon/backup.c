@@ -124,7 +124,7 @@ struct backup *backup_new(struct uv_loop_s *loop, const char *state_dir,
                          .hooks = *hooks,
                          .every_ms = every_ms,
                          .path = paths_in_state(state_dir, "parzen.db"),
-                         .folder = paths_in_state(state_dir, "backups")};
+                         .folder = paths_in_state(state_dir, PATHS_BACKUPS)};
     atomic_init(&b->cancel, false);
     uv_timer_init(loop, &b->timer);
     set_timer(b, first_wait_ms(b));

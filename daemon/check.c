@@ -61,7 +61,7 @@ static int print_common(const struct buf *a, const struct buf *b)
  * that an older version made is migrated when it is needed. */
 static int check_backup(const char *state_dir)
 {
-    char *folder = paths_in_state(state_dir, "backups");
+    char *folder = paths_in_state(state_dir, PATHS_BACKUPS);
     char *path = store_backup_newest(folder, 0);
     struct store *s;
     struct buf found;

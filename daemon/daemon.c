@@ -268,7 +268,7 @@ static int lock_state(struct daemon *d, struct err *err)
 /* Damaged: what to go back to. */
 static void name_backup(const struct daemon *d, struct err *err)
 {
-    char *folder = paths_in_state(d->options.state_dir, "backups");
+    char *folder = paths_in_state(d->options.state_dir, PATHS_BACKUPS);
     char *backup = store_backup_newest_whole(folder);
     if (backup != NULL) {
         char *why = mem_strdup(err->msg);

@@ -132,10 +132,7 @@ static int look_study(const struct looking *l)
 int look(struct mirror *m, const char *state_dir, const char *path,
          struct json_out *w, struct err *err)
 {
-    struct looking l = {.m = m,
-                        .state_dir = state_dir != NULL ? state_dir : ".",
-                        .w = w,
-                        .err = err};
+    struct looking l = {.m = m, .state_dir = state_dir, .w = w, .err = err};
     static const struct views_time never = {0};
     char *copy = mem_strdup(path + (path[0] == '/'));
     l.query = strchr(copy, '?');

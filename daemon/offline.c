@@ -123,11 +123,14 @@ static int with_store(const struct offline_request *r, struct json_out *w,
         return rc;
     }
     struct mirror *m = mirror_new(0);
+    char *state_dir =
+        r->db != NULL ? paths_state_of_db(r->db) : mem_strdup(r->state_dir);
     rc = store_load(s, m, err);
     if (rc == 0) {
         rc = r->replay != NULL ? replay_loaded(s, m, r->replay, w, err)
-                               : look(m, r->state_dir, r->look, w, err);
+                               : look(m, state_dir, r->look, w, err);
     }
+    free(state_dir);
     mirror_free(m);
     store_close(s);
     return rc;

@@ -52,6 +52,28 @@ char *paths_in_state(const char *state_dir, const char *name)
     return mem_printf("%s/%s", state_dir, name);
 }
 
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL   ? mem_strdup(".")
+           : slash == path ? mem_strdup("/")
+                           : mem_strndup(path, (size_t)(slash - path));
+}
+
+char *paths_state_of_db(const char *db)
+{
+    char *real = realpath(db, NULL);
+    char *folder = folder_of(real != NULL ? real : db);
+    const char *slash = strrchr(folder, '/');
+    if (slash != NULL && strcmp(slash + 1, PATHS_BACKUPS) == 0) {
+        char *backups = folder;
+        folder = folder_of(backups);
+        free(backups);
+    }
+    free(real);
+    return folder;
+}
+
 char *paths_default_state(void)
 {
     const char *own = getenv("PARZEN_STATE");

@@ -28,6 +28,10 @@ char *paths_tb_trial_dir(const char *state_dir, int64_t study_id,
 bool paths_is_file_name(const char *file);
 /* STATE/NAME, for "parzen.db", "sock", "token", "lock", "log", "cache". */
 char *paths_in_state(const char *state_dir, const char *name);
+/* STATE of a database's file: the folder that it is in, links followed; of one
+ * in STATE/backups the folder above. */
+#define PATHS_BACKUPS "backups"
+char *paths_state_of_db(const char *db);
 /* What is asked for: --state, else $PARZEN_STATE, else
  * $XDG_STATE_HOME/parzen, else ~/.local/state/parzen. NULL without a home. */
 char *paths_default_state(void);

@@ -379,18 +379,15 @@ int cli_ask_parzend(const struct cli *c, const char *option, const char *value,
     return program_ask_parzend(argv, out, err);
 }
 
-char *cli_db_folder(const struct cli *c)
+char *cli_folder(const struct cli *c)
 {
-    const char *slash = strrchr(c->db, '/');
-    return slash == NULL    ? mem_strdup(".")
-           : slash == c->db ? mem_strdup("/")
-                            : mem_strndup(c->db, (size_t)(slash - c->db));
+    return c->db != NULL ? paths_state_of_db(c->db) : mem_strdup(c->state_dir);
 }
 
 char *cli_start_command(const struct cli *c)
 {
     char *usual = paths_default_state();
-    char *dir = c->db != NULL ? cli_db_folder(c) : mem_strdup(c->state_dir);
+    char *dir = cli_folder(c);
     char *command = usual != NULL && strcmp(dir, usual) == 0
                         ? mem_strdup("parzen daemon start")
                         : mem_printf("parzen --state '%s' daemon start", dir);

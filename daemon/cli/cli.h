@@ -90,9 +90,9 @@ MUST_CHECK int cli_call(struct cli *c, const char *method, const char *path,
                         const char *body, struct json **out, struct err *err);
 /* Is the file there that --db names, if it does? INVALID: it is not. */
 MUST_CHECK int cli_check_db(const struct cli *c, struct err *err);
-/* The folder of the file that --db names: its state directory, if it is ours.
- * Owned. */
-char *cli_db_folder(const struct cli *c);
+/* The state directory that is looked at: that of the file that --db names, if
+ * it is ours. Owned. */
+char *cli_folder(const struct cli *c);
 /* The command line that starts the daemon whose studies are looked at. Owned.
  */
 char *cli_start_command(const struct cli *c);

@@ -68,7 +68,7 @@ static int print_lines(char *text, struct err *err)
 /* Nobody printed anything, or it is elsewhere. */
 static void say_none(const struct cli *c, const char *study, int64_t number)
 {
-    char *folder = c->db != NULL ? cli_db_folder(c) : mem_strdup(c->state_dir);
+    char *folder = cli_folder(c);
     char *whose = number >= 0 ? mem_printf("trial %" PRId64, number)
                               : mem_strdup("the preparation");
     cli_say(c, "No log of %s of study '%s' is in %s.", whose, study, folder);

@@ -55,10 +55,11 @@ static void say_alarms(struct cli *c, bool with_trouble)
  * a state directory has daemons: what a copy says is as of then. */
 static bool is_left(const struct cli *c, const struct json *study)
 {
-    if (c->db == NULL || strcmp(field_text(study, "state"), "running") != 0) {
+    if (c->db == NULL || strcmp(basename(c->db), "parzen.db") != 0 ||
+        strcmp(field_text(study, "state"), "running") != 0) {
         return false;
     }
-    char *folder = cli_db_folder(c);
+    char *folder = cli_folder(c);
     char *lock = paths_in_state(folder, "lock");
     bool is_left = file_exists(lock) && !launch_is_held(folder);
     free(lock);

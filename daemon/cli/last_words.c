@@ -19,7 +19,7 @@ enum { SHOWN_BYTES = 2000, SHOWN_LINES = 20 };
 static char *path_beside_db(const struct cli *c, int64_t study_id,
                             int64_t number)
 {
-    char *folder = cli_db_folder(c);
+    char *folder = cli_folder(c);
     char *path = number >= 0 ? paths_trial_file(folder, study_id, number, "log")
                              : paths_prepare_log(folder, study_id);
     free(folder);

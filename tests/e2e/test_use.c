@@ -8,6 +8,7 @@
 #include "tests/lib/home_study.h"
 #include "tests/lib/test_main.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,6 +210,36 @@ START_TEST(test_what_an_export_says)
     EXPECT(&home, 2, "takes one of", "export", "used", model, "--json", file);
     free(wanted);
     free(file);
+}
+END_TEST
+
+/* Whatever --state says: a database's own checkpoints are beside it, and a
+ * backup's where they were. */
+START_TEST(test_checkpoints_of_a_database)
+{
+    make_study();
+    ck_assert_int_eq(home_stop_daemon(&home), 0);
+    char *db = mem_printf("%s/parzen.db", home.state);
+    char *backups = mem_printf("%s/backups", home.state);
+    char *backup = mem_printf("%s/parzen-x.db", backups);
+    char *says = mem_printf("\"checkpoint\":\"%s/checkpoints/1/", home.state);
+    if (mkdir(backups, 0700) != 0) {
+        ck_assert_int_eq(errno, EEXIST);
+    }
+    ck_assert_int_eq(link(db, backup), 0);
+    const char *const files[] = {db, backup};
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        EXPECT(&home, 0, says, "--json", "--state", "/", "best", "used", "--db",
+               files[i]);
+        EXPECT(&home, 0, says, "--json", "--state", "/", "show", "used", "0",
+               "--db", files[i]);
+        EXPECT(&home, 0, says, "--json", "--state", "/", "trials", "used",
+               "--db", files[i]);
+    }
+    free(says);
+    free(backup);
+    free(backups);
+    free(db);
 }
 END_TEST
 
@@ -486,6 +517,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, test_study_to_folder);
     tcase_add_test(t, test_what_an_export_says);
+    tcase_add_test(t, test_checkpoints_of_a_database);
     tcase_add_test(t, test_trials_and_tensorboard);
     tcase_add_test(t, test_bad_input);
     tcase_add_test(t, test_targets);
