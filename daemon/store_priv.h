@@ -328,6 +328,7 @@ enum store_walk { /* tables walked beside `trials`, in its order */
                   STORE_WALK_MEMORY,
                   STORE_WALK_CONSTRAINTS,
                   STORE_WALK_STEPS,
+                  STORE_WALK_END,
                   STORE_N_WALKS
 };
 enum { /* columns of the walk along `trials` */

@@ -36,7 +36,7 @@
     X(IMPORTANCE, "INSERT INTO parzen_importances VALUES (?, ?, ?, ?, ?)")     \
     X(TRIAL, "INSERT INTO trials VALUES (?, ?, ?, 'WAITING', NULL, NULL)")     \
     X(TRIAL_EXTRA, "INSERT INTO parzen_trials VALUES"                          \
-                   " (?, ?, 0, 'none', NULL, -1, ?, -1, 0, 0,"                 \
+                   " (?1, ?2, 0, ?4, NULL, ?5, ?3, -1, 0, 0,"                  \
                    " NULL, NULL, NULL, NULL)")                                 \
     X(FIXED, "INSERT INTO trial_system_attributes (trial_id, key, value_json)" \
              " VALUES (?, 'fixed_params', ?)")                                 \

@@ -215,6 +215,56 @@ static int load_memory(struct store_loading *l, struct trial_memory *memory)
     return rc;
 }
 
+static void take_cause(struct study_trial *t, const char *text)
+{
+    struct json *json;
+    struct err ignored;
+    if (json_parse(text, strlen(text), &json, &ignored) != 0) {
+        return;
+    }
+    int cause = json_kind(json) == JSON_STRING
+                    ? trial_cause_by_name(json_string(json))
+                    : -1;
+    t->cause = cause >= 0 ? (enum trial_cause)cause : t->cause;
+    json_free(json);
+}
+
+static void take_best_epoch(const struct study *s, struct study_trial *t,
+                            const char *text)
+{
+    char *end;
+    double value;
+    long long epoch = strtoll(text, &end, 10);
+    if (*end == '\0' && epoch <= EPOCH_MAX &&
+        history_value_at(s->history, t->number, epoch, &value)) {
+        t->best_epoch = epoch;
+    }
+}
+
+/* How a trial of ours ended, in a study that was exported: what Optuna's users
+ * are told of it. Their own attributes of these names may mean anything. */
+static int load_end(struct store_loading *l, struct study_trial *t)
+{
+    struct store_row *r = &l->walks[STORE_WALK_END];
+    int rc = 0;
+    while (rc == 0 && store_has_row(l, STORE_WALK_END)) {
+        const char *key, *text;
+        rc = store_row_text(r, 1, 32, &key);
+        if (rc == 0) {
+            rc = store_row_text(r, 2, STORE_TEXT_MAX, &text);
+        }
+        if (rc == 0 && trial_state_is_final(t->state)) {
+            if (strcmp(key, "cause") == 0) {
+                take_cause(t, text);
+            } else {
+                take_best_epoch(l->study, t, text);
+            }
+        }
+        rc = rc == 0 ? store_row_next(r) : rc;
+    }
+    return rc;
+}
+
 /* One row of trial_intermediate_values, and on to the next. */
 static int load_step(const struct store_loading *l, const struct study_trial *t,
                      struct store_row *r)
@@ -409,6 +459,9 @@ static int load_rows(struct store_loading *l, struct study_trial *t)
     }
     if (rc == 0) {
         rc = load_memory(l, &t->memory);
+    }
+    if (rc == 0) {
+        rc = load_end(l, t);
     }
     if (rc == 0) {
         rc = store_load_attempts(l, t);

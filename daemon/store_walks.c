@@ -38,7 +38,16 @@ static const struct {
     [STORE_WALK_STEPS] = {"trial_intermediate_values",
                           "x.step, x.intermediate_value,"
                           " x.intermediate_value_type"},
+    [STORE_WALK_END] = {"trial_user_attributes", "x.key, x.value_json",
+                        "(x.key = 'cause' AND x.value_json GLOB '\"*\"'"
+                        " OR x.key = 'epoch' AND x.value_json GLOB '[0-9]*')"},
 };
+
+/* What our own tables tell of our own studies. */
+static bool is_for_foreign(int walk)
+{
+    return walk == STORE_WALK_STEPS || walk == STORE_WALK_END;
+}
 
 /* Is the next row of the walk the present trial's? A row of an earlier trial
  * cannot be there: the walks have the same order. */
@@ -110,7 +119,7 @@ int store_open_walks(struct store_loading *l)
 {
     int rc = find_ids(l);
     for (int i = 0; rc == 0 && i < STORE_N_WALKS; i++) {
-        if (i != STORE_WALK_STEPS || l->study->is_foreign) {
+        if (!is_for_foreign(i) || l->study->is_foreign) {
             rc = open_walk(l, (enum store_walk)i);
         }
     }

@@ -59,6 +59,15 @@ static void print_fixed(const struct spec *spec, const double *fixed,
     json_close(&row, ']');
 }
 
+/* Our row beside Optuna's. */
+static int put_extra(const struct store_write *w, const char *fixed,
+                     enum trial_cause cause, int64_t best_epoch)
+{
+    return RUN(w, TRIAL_EXTRA, NULL, STORE_I(w->trial_id), STORE_I(w->a->seq),
+               STORE_T(fixed), STORE_T(trial_cause_name(cause)),
+               STORE_I(best_epoch));
+}
+
 /* Optuna's {"lr": 0.001} beside our own. */
 static int put_fixed(const struct store_write *w, const struct spec *spec)
 {
@@ -78,8 +87,7 @@ static int put_fixed(const struct store_write *w, const struct spec *spec)
         }
     }
     json_close(&out, '}');
-    int rc = RUN(w, TRIAL_EXTRA, NULL, STORE_I(w->trial_id), STORE_I(w->a->seq),
-                 STORE_T(ours.data));
+    int rc = put_extra(w, ours.data, TRIAL_CAUSE_NONE, -1);
     if (rc == 0) {
         rc = RUN(w, FIXED, NULL, STORE_I(w->trial_id), STORE_T(optuna.data));
     }
@@ -130,8 +138,7 @@ int store_add_trial(const struct store_write *w)
     if (rc == 0) {
         rc = w->a->add_trial.fixed != NULL
                  ? put_fixed(w, spec)
-                 : RUN(w, TRIAL_EXTRA, NULL, STORE_I(w->trial_id),
-                       STORE_I(w->a->seq), STORE_T(NULL));
+                 : put_extra(w, NULL, TRIAL_CAUSE_NONE, -1);
     }
     return rc != 0
                ? rc
@@ -139,7 +146,8 @@ int store_add_trial(const struct store_write *w)
                      w, "%s", w->a->add_trial.fixed != NULL ? "enqueued" : "");
 }
 
-/* Our row beside Optuna's; the event says its state as adopted. */
+/* Our row beside Optuna's, with what its attributes say of it; the event says
+ * its state as adopted. */
 int store_adopt_trial(const struct store_write *w)
 {
     const struct study_trial *t = mirror_trial(w->m, w->a->study, w->a->number);
@@ -153,8 +161,8 @@ int store_adopt_trial(const struct store_write *w)
     if (fixed != NULL) {
         print_fixed(spec, fixed, &ours);
     }
-    int rc = RUN(w, TRIAL_EXTRA, NULL, STORE_I(w->trial_id), STORE_I(w->a->seq),
-                 STORE_T(fixed != NULL ? ours.data : NULL));
+    int rc =
+        put_extra(w, fixed != NULL ? ours.data : NULL, t->cause, t->best_epoch);
     buf_fini(&ours);
     return rc != 0 ? rc : store_put_event(w, "%s", trial_state_name(t->state));
 }

@@ -89,11 +89,59 @@ START_TEST(what_was_only_enqueued_is_tried)
 }
 END_TEST
 
+/* An exported study has our words on how its trials ended in the attributes
+ * for Optuna's users; theirs of the same names may be anything. */
+START_TEST(how_a_trial_ended_is_known)
+{
+    write_as_optuna(
+        "INSERT INTO studies VALUES (1, 'o');"
+        "INSERT INTO study_directions (direction, study_id, objective)"
+        " VALUES ('MINIMIZE', 1, 0);"
+        "INSERT INTO trials VALUES"
+        " (1, 0, 1, 'COMPLETE', '2026-01-01 00:00:00', '2026-01-01 00:00:01'),"
+        " (2, 1, 1, 'FAIL', '2026-01-01 00:00:00', '2026-01-01 00:00:01'),"
+        " (3, 2, 1, 'COMPLETE', '2026-01-01 00:00:00', '2026-01-01 00:00:01'),"
+        " (4, 3, 1, 'COMPLETE', '2026-01-01 00:00:00', '2026-01-01 00:00:01'),"
+        " (5, 4, 1, 'WAITING', NULL, NULL);"
+        "INSERT INTO trial_values (trial_id, objective, value, value_type)"
+        " VALUES (1, 0, 0.5, 'FINITE'), (3, 0, 0.5, 'FINITE'),"
+        " (4, 0, 0.5, 'FINITE');"
+        "INSERT INTO trial_intermediate_values (trial_id, step,"
+        " intermediate_value, intermediate_value_type) VALUES"
+        " (1, 0, 0.7, 'FINITE'), (1, 1, 0.5, 'FINITE'), (1, 2, 0.6, 'FINITE'),"
+        " (3, 0, 0.5, 'FINITE'), (4, 0, 0.5, 'FINITE');"
+        "INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES"
+        " (1, 'epoch', '1'), (2, 'cause', '\"timeout\"'),"
+        " (3, 'epoch', '30'), (3, 'cause', '\"bad luck\"'),"
+        " (4, 'epoch', '0.5'), (4, 'cause', '7'),"
+        " (5, 'cause', '\"timeout\"')");
+    for (int round = 0; round < 3; round++) {
+        const struct study *s = fix.mirror->studies[0];
+        ck_assert_int_eq(s->is_foreign, round == 0);
+        ck_assert_int_eq(s->trials[0]->best_epoch, 1);
+        ck_assert_int_eq(s->trials[1]->cause, TRIAL_CAUSE_TIMEOUT);
+        for (int i = 2; i < 5; i++) {
+            ck_assert_int_eq(s->trials[i]->best_epoch, -1);
+            ck_assert_int_eq(s->trials[i]->cause, TRIAL_CAUSE_NONE);
+        }
+        if (round == 0) {
+            adopt("{\"study\":\"o\",\"n_trials\":9,\"objective\":{"
+                  "\"type\":\"command\",\"direction\":\"minimize\","
+                  "\"command\":[\"x\"]},"
+                  "\"params\":{\"lr\":{\"float\":[0,1]}}}");
+        }
+        fix_store_expect_equal(&fix);
+        fix_store_reopen(&fix);
+    }
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("store_foreign");
     TCase *c = tcase_create("store_foreign");
     tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_test(c, how_a_trial_ended_is_known);
     tcase_add_test(c, what_was_only_enqueued_is_tried);
     suite_add_tcase(s, c);
     return s;
