@@ -183,18 +183,3 @@ bool study_is_better(const struct study *s, double a, double b)
 {
     return is_better(s->spec.direction, a, b);
 }
-
-double study_objective(const struct study *s, const struct study_trial *t,
-                       int64_t *epoch)
-{
-    double value = NAN;
-    *epoch = -1;
-    for (size_t i = 0; i < t->n_reports; i++) {
-        double v = t->reports[i].metrics.value[s->spec.metric];
-        if (s->spec.of == SPEC_OF_LAST || study_is_better(s, v, value)) {
-            value = v;
-            *epoch = t->reports[i].epoch;
-        }
-    }
-    return value;
-}

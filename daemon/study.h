@@ -151,9 +151,5 @@ bool study_counts_epochs(const struct study *s);
 bool study_is_stillborn(const struct study *s);
 /* Is a a better objective value than b for this study? NaN never is. */
 bool study_is_better(const struct study *s, double a, double b);
-/* The objective that a trial's reports give: best or last epoch (spec.of).
- * NaN without reports; *epoch its epoch. */
-double study_objective(const struct study *s, const struct study_trial *t,
-                       int64_t *epoch);
 
 #endif

@@ -52,24 +52,6 @@ START_TEST(of_equals_the_lower_number_wins_whoever_ends_first)
 }
 END_TEST
 
-START_TEST(the_objective_is_of_the_best_or_the_last_epoch)
-{
-    int64_t id = story_begin(&st, 1, 1);
-    struct study *s = story_study(&st, id);
-    const struct study_trial *t = story_trial(&st, id, 0);
-    int64_t epoch;
-    ck_assert(isnan(study_objective(s, t, &epoch)) && epoch == -1);
-    const double values[] = {NAN, 0.3, 0.9, 0.9, 0.5};
-    for (int i = 0; i < 5; i++) {
-        story_report(&st, 0, i, values[i]);
-    }
-    ck_assert(study_objective(s, t, &epoch) == 0.9 && epoch == 2);
-    s->spec.of = SPEC_OF_LAST;
-    ck_assert(study_objective(s, t, &epoch) == 0.5 && epoch == 4);
-    story_fini(&st);
-}
-END_TEST
-
 /* --- what follows from the actions ---------------------------------------- */
 
 START_TEST(the_history_follows)
@@ -253,7 +235,6 @@ Suite *suite(void)
     const TTest *tests[] = {
         the_best_is_the_first_of_equals,
         of_equals_the_lower_number_wins_whoever_ends_first,
-        the_objective_is_of_the_best_or_the_last_epoch,
         the_history_follows,
         studies_are_found_by_id_and_name,
         sequence_numbers_belong_to_trial_or_study,

@@ -145,11 +145,47 @@ START_TEST(a_commands_values_have_its_metrics_name)
     EXPECT(&h, 0, NULL, "export", "m", "--optuna", file);
     EXPECT(&h, 0, "trial  state         f1  step", "trials", "m", "--db", file);
     EXPECT(&h, 0, "step      f1\n   1  2.0000", "show", "m", "0", "--db", file);
+    EXPECT(&h, 0, "\"best_epoch\":1", "--json", "show", "m", "0", "--db", file);
     free(file);
     ck_assert_int_eq(
         home_count(&h, "SELECT count(*) FROM study_system_attributes WHERE"
                        " value_json = '[\"f1\"]'"),
         1);
+    home_fini(&h);
+}
+END_TEST
+
+/* objective.of: which of the steps is the value, of equals the first. */
+START_TEST(a_commands_value_is_of_the_best_or_the_last_step)
+{
+    static const struct {
+        const char *of, *value;
+    } CASES[] = {{"\"of\":\"best\",", "0.25|3"},
+                 {"\"of\":\"last\",", "0.75|9"}};
+    struct home h;
+    home_init(&h);
+    home_start(&h, two_workers);
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        char *name = mem_printf("of%zu", i);
+        home_run(
+            &h,
+            home_command(&h, name, "\"n_trials\":1,", CASES[i].of,
+                         "echo 'parzen: {\"step\": 1, \"value\": 0.5}'\n"
+                         "echo 'parzen: {\"step\": 3, \"value\": 0.25}'\n"
+                         "echo 'parzen: {\"step\": 4, \"value\": 0.25}'\n"
+                         "echo 'parzen: {\"step\": 9, \"value\": 0.75}'\n"),
+            0);
+        char *sql = mem_printf("SELECT format('%%.2f|%%d', value, best_epoch)"
+                               " FROM trial_values JOIN parzen_trials USING"
+                               " (trial_id) WHERE trial_id = %zu",
+                               i + 1);
+        char *rows = home_sql(&h, sql);
+        ck_assert_int_eq(strncmp(rows, CASES[i].value, 6), 0);
+        free(rows);
+        free(sql);
+        free(name);
+    }
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
     home_fini(&h);
 }
 END_TEST
@@ -425,6 +461,7 @@ Suite *suite(void)
     tcase_add_test(t, the_status_says_why_a_trial_failed);
     tcase_add_test(t, lines_of_two_streams_stay_whole);
     tcase_add_test(t, a_commands_values_have_its_metrics_name);
+    tcase_add_test(t, a_commands_value_is_of_the_best_or_the_last_step);
     tcase_add_test(t, a_command_reports_and_is_given_its_parameters);
     tcase_add_loop_test(t, every_bad_end_has_its_cause, 0,
                         sizeof(ENDS) / sizeof(ENDS[0]));
