@@ -478,6 +478,7 @@ static void on_gone(void *ctx, int slot, enum trial_cause cause,
 int daemon_start_pool(struct daemon *d, int hello_timeout_ms, struct err *err)
 {
     const struct pool_options options = {.worker_path = d->options.worker_path,
+                                         .state_dir = d->options.state_dir,
                                          .n_slots = d->options.n_workers,
                                          .threads =
                                              d->options.threads_per_worker,

@@ -29,6 +29,7 @@
 #include "core/wire/msg.h"
 #include "daemon/obituary.h"
 #include "daemon/pool_env.h"
+#include "daemon/pool_left.h"
 #include "daemon/pool_log.h"
 #include "daemon/pool_strays.h"
 
@@ -490,13 +491,16 @@ int pool_new(struct uv_loop_s *loop, const struct pool_options *options,
     if (access(options->worker_path, X_OK) != 0) {
         return err_sys(err, errno, "worker program %s", options->worker_path);
     }
+    char *mark = pool_mark(options->state_dir);
+    pool_left_end(mark);
     struct pool *p = mem_alloc(1, sizeof(*p));
     *p = (struct pool){
         .loop = loop,
         .options = *options,
         .hooks = *hooks,
-        .env = pool_env_new(options->threads),
+        .env = pool_env_new(options->threads, mark),
         .slots = mem_alloc((size_t)options->n_slots, sizeof(*p->slots))};
+    free(mark);
     p->strays = pool_strays_new(loop, is_worker, p);
     for (int i = 0; i < options->n_slots; i++) {
         struct pool_slot *s = &p->slots[i];

@@ -14,6 +14,8 @@ struct pool;
 
 struct pool_options {
     const char *worker_path; /* the program; borrowed for the pool's life */
+    const char *state_dir;   /* the caller's alone: what an earlier pool of it
+                                left running is ended */
     int n_slots;
     int threads;          /* per worker: BLAS threads, set before exec */
     int hello_timeout_ms; /* spawn to HELLO */

@@ -7,10 +7,16 @@
 #include <string.h>
 #include <unistd.h>
 
-char **pool_env_new(int threads)
+static bool has_name_of(const char *entry, const char *other)
 {
-    static const char *const ours[] = {"OPENBLAS_NUM_THREADS=",
-                                       "OMP_NUM_THREADS="};
+    return strncmp(entry, other, strcspn(other, "=") + 1) == 0;
+}
+
+char **pool_env_new(int threads, const char *mark)
+{
+    char *const ours[] = {mem_printf("OPENBLAS_NUM_THREADS=%d", threads),
+                          mem_printf("OMP_NUM_THREADS=%d", threads),
+                          mem_strdup(mark)};
     size_t n = 0;
     while (environ[n] != NULL) {
         n++;
@@ -20,15 +26,13 @@ char **pool_env_new(int threads)
     for (size_t i = 0; i < n; i++) {
         bool replaced = false;
         for (size_t k = 0; k < ARRAY_LEN(ours); k++) {
-            replaced |= strncmp(environ[i], ours[k], strlen(ours[k])) == 0;
+            replaced |= has_name_of(environ[i], ours[k]);
         }
         if (!replaced) {
             env[at++] = mem_strdup(environ[i]);
         }
     }
-    for (size_t k = 0; k < ARRAY_LEN(ours); k++) {
-        env[at++] = mem_printf("%s%d", ours[k], threads);
-    }
+    memcpy(&env[at], ours, sizeof(ours));
     return env;
 }
 

@@ -2,6 +2,7 @@
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/base/proc.h"
 #include "core/wire/msg.h"
 #include "worker/objective.h"
 
@@ -74,7 +75,8 @@ void given_environment(const struct objective_task *task,
 {
     const struct msg_assign *a = task->assign;
     for (char **e = environ; *e != NULL; e++) {
-        if (strncmp(*e, "PARZEN_", 7) != 0) {
+        bool is_mark = strncmp(*e, PROC_POOL "=", sizeof(PROC_POOL)) == 0;
+        if (is_mark || strncmp(*e, "PARZEN_", 7) != 0) {
             strings_add(env, mem_strdup(*e));
         }
     }

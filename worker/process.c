@@ -12,7 +12,8 @@
  * (PR_SET_PDEATHSIG) and it kills all; it has a process group of its own, so
  * that it does not die with the worker's. The guardian is killed: the pipe ends
  * without a word, the program dies by the same means, and the rest falls to the
- * worker, or to the daemon when that is killed, too.
+ * worker, or to the daemon when that is killed, too, or to the next daemon,
+ * which knows it by its environment (PROC_POOL).
  *
  * Between fork and exec only functions that are safe there (signal-safety(7))
  * are called: the worker has threads. */

@@ -1,9 +1,13 @@
 #include "core/base/proc.h"
+#include "core/base/buf.h"
+#include "core/base/file.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { ENV_MAX = 8 << 20 };
 
 /* What of a file in /proc fits, as text; -1: it cannot be read. */
 static ssize_t read_text(const char *path, char *text, size_t size)
@@ -54,4 +58,21 @@ int proc_children(pid_t *out, int max)
         }
     }
     return n;
+}
+
+bool proc_has_env(pid_t pid, const char *entry)
+{
+    char path[64];
+    struct buf env;
+    bool has = false;
+    snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+    buf_init(&env, ENV_MAX);
+    if (file_read(path, &env, NULL) == 0) {
+        for (size_t at = 0; at < env.len && !has;
+             at += strlen(env.data + at) + 1) {
+            has = strcmp(env.data + at, entry) == 0;
+        }
+    }
+    buf_fini(&env);
+    return has;
 }

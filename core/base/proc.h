@@ -17,5 +17,12 @@ bool proc_read(pid_t pid, struct proc *out);
  * returns how many. Orphans become children of the main thread. May be called
  * between fork and exec. */
 int proc_children(pid_t *out, int max);
+/* Was it started with this "NAME=value" in its environment? false also when
+ * that may not be looked at. */
+bool proc_has_env(pid_t pid, const char *entry);
+
+/* The variable that says which daemon's pool a process is of; its workers hand
+ * it down to what they start. */
+#define PROC_POOL "PARZEN_POOL"
 
 #endif

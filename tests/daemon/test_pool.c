@@ -26,6 +26,7 @@ struct seen { /* by the pool's owner */
 };
 
 static struct seen seen;
+static char state_dir[64]; /* nobody else's */
 static uv_timer_t alarm_timer;
 
 static void on_closed(void *ctx)
@@ -104,6 +105,7 @@ static void run_script(const char *script)
     const struct pool_hooks hooks = {
         .ctx = &seen, .on_idle = on_idle, .on_msg = on_msg, .on_gone = on_gone};
     const struct pool_options options = {.worker_path = "/proc/self/exe",
+                                         .state_dir = state_dir,
                                          .n_slots = 1,
                                          .threads = 1,
                                          .hello_timeout_ms = 500};
@@ -122,6 +124,8 @@ static void setup(void)
     signal(SIGPIPE, SIG_IGN);
     log_set_level(LOG_LEVEL_ERROR);
     seen = (struct seen){.gone_wanted = 1};
+    strcpy(state_dir, "/tmp/parzen-pool-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(state_dir));
     uv_loop_init(&seen.loop);
     uv_timer_init(&seen.loop, &alarm_timer);
 }
@@ -129,6 +133,7 @@ static void setup(void)
 static void teardown(void)
 {
     ck_assert_int_eq(uv_loop_close(&seen.loop), 0);
+    ck_assert_int_eq(rmdir(state_dir), 0);
 }
 
 START_TEST(works_and_quits)

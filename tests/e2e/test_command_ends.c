@@ -143,6 +143,19 @@ static bool is_soon_reaped(pid_t pid)
     return kill(pid, 0) != 0;
 }
 
+/* The first attempt leaves two processes in sessions of their own, tells where
+ * they are, and hangs. */
+static const char LEAVES[] =
+    "if test $PARZEN_ATTEMPT = 1; then\n"
+    "  echo $PPID >guardian\n"
+    "  (setsid sh -c 'setsid sleep 9999 & echo $! >child;"
+    " echo $$ >parent.new; mv parent.new parent; wait' &)\n"
+    "  until test -e parent; do sleep 0.02; done\n"
+    "  echo 'parzen: {\"step\": 0, \"value\": 1}'\n"
+    "  sleep 9999\n"
+    "fi\n"
+    "echo 'parzen: {\"value\": 5}'\n";
+
 /* Guardian and worker at once: none of them can do anything about what the
  * command left, here in sessions of its own. */
 START_TEST(what_nobody_guards_is_the_daemons_to_end)
@@ -151,20 +164,8 @@ START_TEST(what_nobody_guards_is_the_daemons_to_end)
     pid_t worker[HOME_MAX_WORKERS];
     home_init(&h);
     home_start(&h, (const char *const[]){"--workers", "1", NULL});
-    struct outcome o = CLI(
-        &h, 30, "run", "--detach",
-        home_command(&h, "left", "\"n_trials\":1,", "",
-                     "if test $PARZEN_ATTEMPT = 1; then\n"
-                     "  echo $PPID >guardian\n"
-                     "  (setsid sh -c 'setsid sleep 9999 & echo $! >child;"
-                     " echo $$ >parent.new; mv parent.new parent; wait' &)\n"
-                     "  until test -e parent; do sleep 0.02; done\n"
-                     "  echo 'parzen: {\"step\": 0, \"value\": 1}'\n"
-                     "  sleep 9999\n"
-                     "fi\n"
-                     "echo 'parzen: {\"value\": 5}'\n"));
-    ck_assert_msg(o.code == 0, "%s", o.err);
-    outcome_fini(&o);
+    EXPECT(&h, 0, NULL, "run", "--detach",
+           home_command(&h, "left", "\"n_trials\":1,", "", LEAVES));
     ck_assert(home_wait(&h, "SELECT count(*) FROM parzen_epochs", 1, 20000));
     pid_t child = pid_in(&h, "child"), parent = pid_in(&h, "parent");
     ck_assert(home_is_alive(child) && home_is_alive(parent));
@@ -177,6 +178,42 @@ START_TEST(what_nobody_guards_is_the_daemons_to_end)
                         "SELECT count(*) FROM parzen_trials JOIN trials USING"
                         " (trial_id) WHERE state = 'COMPLETE' AND attempt = 2",
                         1, 20000));
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    home_fini(&h);
+}
+END_TEST
+
+/* Daemon, worker and guardian at once: the next daemon ends what the command
+ * left, before it tries it again. */
+START_TEST(what_everybody_left_is_the_next_daemons_to_end)
+{
+    static const char *const one[] = {"--workers", "1", NULL};
+    struct home h;
+    pid_t worker[HOME_MAX_WORKERS];
+    home_init(&h);
+    home_start(&h, one);
+    EXPECT(&h, 0, NULL, "run", "--detach",
+           home_command(&h, "left", "\"n_trials\":1,", "", LEAVES));
+    ck_assert(home_wait(&h, "SELECT count(*) FROM parzen_epochs", 1, 20000));
+    pid_t child = pid_in(&h, "child"), parent = pid_in(&h, "parent");
+    pid_t guardian = pid_in(&h, "guardian");
+    ck_assert_int_eq(home_workers(&h, worker), 1);
+    const pid_t all[] = {h.daemon, worker[0], guardian};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        ck_assert_int_eq(kill(all[i], SIGSTOP), 0);
+    }
+    for (size_t i = ARRAY_LEN(all); i-- > 1;) {
+        ck_assert_int_eq(kill(all[i], SIGKILL), 0);
+    }
+    home_kill_daemon(&h);
+    ck_assert(home_is_alive(child) && home_is_alive(parent));
+    home_start(&h, one);
+    for (int i = 0; i < 3000 && (home_is_alive(child) || home_is_alive(parent));
+         i++) {
+        home_sleep_ms(20);
+    }
+    ck_assert(!home_is_alive(child) && !home_is_alive(parent));
+    home_wait_state(&h, "left", "finished", 30);
     ck_assert_int_eq(home_stop_daemon(&h), 0);
     home_fini(&h);
 }
@@ -218,6 +255,7 @@ Suite *suite(void)
     tcase_add_test(t, an_interrupted_command_goes_on);
     tcase_add_test(t, nothing_of_a_killed_command_is_left);
     tcase_add_test(t, a_killed_guardian_is_not_the_commands_fault);
+    tcase_add_test(t, what_everybody_left_is_the_next_daemons_to_end);
     tcase_add_test(t, what_nobody_guards_is_the_daemons_to_end);
     tcase_add_test(t, a_stopped_command_is_asked_to_end);
     suite_add_tcase(s, t);
