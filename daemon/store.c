@@ -283,9 +283,9 @@ static void move_pages(struct store *s, int mode)
     int in_wal = 0, moved = 0;
     if (sqlite3_wal_checkpoint_v2(s->db, NULL, mode, &in_wal, &moved) !=
         SQLITE_OK) {
-        s->move_failed = (sqlite3_errcode(s->db) & 0xff) == SQLITE_IOERR;
-        LOG_WARN("wal checkpoint failed", "path=%s reason=%s", s->path,
-                 sqlite3_errmsg(s->db));
+        struct err why; /* a quota is an I/O error to SQLite */
+        s->move_failed = store_fail(s, "move pages", &why) == ERR_IO;
+        LOG_WARN("wal checkpoint failed", "%s", why.msg);
         return;
     }
     if (in_wal == moved) {

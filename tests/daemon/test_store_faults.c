@@ -8,6 +8,7 @@
 #include "tests/lib/fix_store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,6 +148,45 @@ START_TEST(test_a_failing_birth)
         ck_assert_int_lt(n, COUNTDOWN_MAX);
     } while (n_failed > 0);
     ck_assert_int_gt(n, 5);
+}
+END_TEST
+
+/* In its first page; what is in the WAL alone does not count. Closing the file
+ * costs the store its locks on it: nobody else is here to take them. */
+static unsigned pages_of_file(const char *path)
+{
+    unsigned char n[4];
+    int fd = open(path, O_RDONLY);
+    ck_assert_int_eq(pread(fd, n, sizeof(n), 28), sizeof(n));
+    close(fd);
+    return (unsigned)n[0] << 24 | (unsigned)n[1] << 16 | (unsigned)n[2] << 8 |
+           n[3];
+}
+
+/* A quota passes: pages are moved again when there is room. */
+START_TEST(test_pages_without_room)
+{
+    const struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+    const struct rlimit nothing = {0, RLIM_INFINITY};
+    struct fix_store f;
+    struct actions a;
+    log_set_level(LOG_LEVEL_ERROR);
+    signal(SIGXFSZ, SIG_IGN);
+    fix_store_init(&f, 17);
+    actions_init(&a);
+    for (int i = 0; i < 200; i++) {
+        fix_store_random(&f, &a);
+        fix_store_must(&f, &a);
+    }
+    unsigned before = pages_of_file(f.path);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &nothing), 0);
+    store_checkpoint(f.store);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+    ck_assert_uint_eq(pages_of_file(f.path), before);
+    store_checkpoint(f.store);
+    ck_assert_uint_gt(pages_of_file(f.path), before);
+    fix_store_expect_equal(&f);
+    fix_store_fini(&f);
 }
 END_TEST
 
@@ -328,6 +368,7 @@ Suite *suite(void)
                         (int)ARRAY_LEN(FAULTS));
     tcase_add_loop_test(t, test_a_failing_birth, 0, (int)ARRAY_LEN(FAULTS));
     tcase_add_test(t, test_a_full_disk);
+    tcase_add_test(t, test_pages_without_room);
     tcase_add_test(t, test_a_file_that_may_not_grow);
     tcase_add_test(t, test_kill_9);
     suite_add_tcase(s, t);
