@@ -105,7 +105,7 @@ int cmd_log(struct cli *c, int argc, char **argv)
     }
     if (rc == 0 && c->json) {
         rc = print_lines(text.len > 0 ? text.data : (char[]){""}, &err);
-    } else if (rc == 0) {
+    } else if (rc == 0 && text.len > 0) {
         fwrite(text.data, 1, text.len, stdout);
     }
     buf_fini(&text);
