@@ -252,13 +252,29 @@ void daemon_want_importances(struct daemon *d, int64_t study)
 
 /* The file names its holder; the folder stays held even when somebody removes
  * the file of a daemon that lives. */
+static int lock_once(struct daemon *d, struct err *err)
+{
+    int rc = 0;
+    if (d->lock_fd < 0) {
+        char *lock = paths_in_state(d->options.state_dir, "lock");
+        rc = file_lock(lock, &d->lock_fd, err);
+        free(lock);
+    }
+    return rc == 0 ? file_lock_folder(d->options.state_dir, &d->folder_fd, err)
+                   : rc;
+}
+
+/* A daemon that was killed while it made a worker goes on holding both through
+ * that child, until it has become the worker: what is held for longer is
+ * another's. */
 static int lock_state(struct daemon *d, struct err *err)
 {
-    char *lock = paths_in_state(d->options.state_dir, "lock");
-    int rc = file_lock(lock, &d->lock_fd, err);
-    free(lock);
-    if (rc == 0) {
-        rc = file_lock_folder(d->options.state_dir, &d->folder_fd, err);
+    enum { TRIES = 50, NAP_NS = 10000000 };
+    const struct timespec nap = {.tv_nsec = NAP_NS};
+    int rc = lock_once(d, err);
+    for (int i = 1; rc == ERR_CONFLICT && i < TRIES; i++) {
+        nanosleep(&nap, NULL);
+        rc = lock_once(d, err);
     }
     return rc != ERR_CONFLICT ? rc
                               : err_wrap(err, "another parzend works in %s",

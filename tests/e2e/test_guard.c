@@ -1,5 +1,6 @@
 /* A state directory that has lost something: the daemon says so and touches
  * nothing, the doctor names it, and what is put back goes on. */
+#include "core/base/file.h"
 #include "core/base/mem.h"
 #include "tests/lib/home_study.h"
 #include "tests/lib/test_main.h"
@@ -245,6 +246,29 @@ START_TEST(the_lock_file_is_not_the_lock)
 }
 END_TEST
 
+/* As by a child of a killed daemon that had not yet become a worker. */
+START_TEST(a_lock_that_is_held_for_a_moment_is_waited_for)
+{
+    int lock, folder;
+    struct err err;
+    begin();
+    home_kill_daemon(&h);
+    char *path = mem_printf("%s/lock", h.state);
+    ck_assert_int_eq(file_lock(path, &lock, &err), 0);
+    ck_assert_int_eq(file_lock_folder(h.state, &folder, &err), 0);
+    free(path);
+    pid_t child = fork();
+    if (child == 0) { /* has both, and then the parent has not */
+        usleep(200000);
+        _exit(0);
+    }
+    close(lock);
+    close(folder);
+    finish("a lock held for a moment");
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+}
+END_TEST
+
 /* --- the files beside the database ---------------------------------------- */
 
 static const struct {
@@ -437,6 +461,7 @@ Suite *suite(void)
     tcase_add_test(c, a_database_removed_under_a_daemon_is_rescued);
     tcase_add_test(c, a_daemon_whose_life_is_over_writes_nothing);
     tcase_add_test(c, the_lock_file_is_not_the_lock);
+    tcase_add_test(c, a_lock_that_is_held_for_a_moment_is_waited_for);
     tcase_add_test(c, the_doctor_looks_at_the_files);
     tcase_add_test(c, the_doctor_looks_at_a_file_alone);
     tcase_add_test(c, a_refused_daemon_leaves_the_log);
