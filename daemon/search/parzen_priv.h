@@ -203,9 +203,12 @@ static inline bool parzen_is_normal(const struct parzen *p)
 
 /* --- in floats: parzen_rough.c --- */
 
-/* To PARZEN_ROUGH by dimension; false: not where that is quicker. A
- * coordinate in units of the range is rounded to 2^-24 and its bandwidth is at
- * least a hundredth: an exponent of up to 2^7 is off by at most 2e-4. */
+/* To PARZEN_ROUGH by dimension; false: not where that is quicker, or where
+ * floats are too narrow. A coordinate and a centre in units of the range are
+ * off by 2^-25, a bandwidth is at least a hundredth, and an exponent counts
+ * down to -100: by its dimensions' distances it is off by at most
+ * 2 sqrt(100) 2^-24 85 = 1e-4, times ln 2. The rest is for the rounding of
+ * squares and sums (2^-17 at 100, each), and for what is left out. */
 #define PARZEN_ROUGH 2e-4
 bool parzen_sums_rough(struct parzen *p, size_t n, const double *x,
                        double *out);

@@ -10,13 +10,30 @@
 
 enum { BLOCK = 256 }; /* kernels: a few KiB by dimension */
 
-/* Rows of a block of kernels, and the points, in units of the ranges. */
+/* A sum, in units of the largest scale. Kernels are left out where they are
+ * below 2^-100 of their height, or where that is no float: up to 10^6 of them
+ * are 1e-4 of such a sum, and less of any larger one. */
+static const double SUM_MIN = 1e-20;
+static const double UNIT_MIN = 1e-250, UNIT_MAX = 1e250;
+
+/* Rows of a block of kernels, in units of the largest scale, and the points, in
+ * units of the ranges. */
 struct rough {
     size_t n_dims;
+    double unit;
     float *scale, *memory;
     float **mu, **inv; /* by dimension; inv: sqrt(log2 e / 2) / sigma */
     float *y;          /* by point, then dimension */
 };
+
+static double largest_scale(const struct parzen *p)
+{
+    double largest = 0.0;
+    for (size_t i = 0; i < p->n_kernels; i++) {
+        largest = p->scale[i] > largest ? p->scale[i] : largest;
+    }
+    return largest;
+}
 
 static void put_points(struct rough *r, const struct parzen *p,
                        const struct parzen_points *points)
@@ -36,6 +53,7 @@ static void rough_init(struct rough *r, const struct parzen *p,
     size_t n = p->n_dims;
     *r = (struct rough){
         .n_dims = n,
+        .unit = largest_scale(p),
         .memory =
             mem_grow(NULL, (1 + 2 * n) * BLOCK + n * points->n, sizeof(float)),
         .mu = mem_grow(NULL, 2 * n, sizeof(*r->mu)),
@@ -65,7 +83,7 @@ static size_t put_kernels(struct rough *r, const struct parzen *p, size_t first,
     size_t row =
         (n + DENSITY_ROUGH_PAD - 1) / DENSITY_ROUGH_PAD * DENSITY_ROUGH_PAD;
     for (size_t k = 0; k < row; k++) {
-        r->scale[k] = k < n ? (float)p->scale[first + k] : 0.0f;
+        r->scale[k] = k < n ? (float)(p->scale[first + k] / r->unit) : 0.0f;
     }
     for (size_t i = 0; i < p->n_dims; i++) {
         const struct parzen_dim *d = &p->dims[i];
@@ -82,12 +100,13 @@ static size_t put_kernels(struct rough *r, const struct parzen *p, size_t first,
     return row;
 }
 
-static void sum_rough(struct parzen *p, const struct parzen_points *points,
+/* false: a sum is none that floats have. */
+static bool sum_rough(struct parzen *p, const struct parzen_points *points,
                       double *out)
 {
     struct rough r;
-    rough_init(&r, p, points);
     parzen_set_scales(p);
+    rough_init(&r, p, points);
     memset(out, 0, points->n * sizeof(*out));
     for (size_t first = 0; first < p->n_kernels; first += BLOCK) {
         size_t left = p->n_kernels - first;
@@ -99,6 +118,12 @@ static void sum_rough(struct parzen *p, const struct parzen_points *points,
         }
     }
     rough_fini(&r);
+    bool has_all = r.unit > UNIT_MIN && r.unit < UNIT_MAX;
+    for (size_t c = 0; c < points->n; c++) {
+        has_all = has_all && out[c] > SUM_MIN;
+        out[c] *= r.unit;
+    }
+    return has_all;
 }
 
 bool parzen_sums_rough(struct parzen *p, size_t n, const double *x, double *out)
@@ -109,10 +134,7 @@ bool parzen_sums_rough(struct parzen *p, size_t n, const double *x, double *out)
     }
     struct parzen_points points;
     parzen_points_init(&points, p, n, x);
-    bool is_dense = parzen_are_near(p, &points);
-    if (is_dense) {
-        sum_rough(p, &points, out);
-    }
+    bool is_summed = parzen_are_near(p, &points) && sum_rough(p, &points, out);
     parzen_points_fini(&points);
-    return is_dense;
+    return is_summed;
 }

@@ -166,6 +166,49 @@ START_TEST(test_rough_densities)
 }
 END_TEST
 
+/* So many dimensions that a kernel counts at a point where it is below 2^-100 of
+ * its height: a cluster of narrow kernels, wider ones around it, and points at
+ * all distances from it. Then floats are too narrow, and whatever is told is as
+ * right as it says. */
+START_TEST(test_rough_densities_of_many_dimensions)
+{
+    enum { N = 1000, MAX_DIMS = 60 };
+    static double at[MAX_DIMS][N], x[MAX_DIMS * N_POINTS];
+    struct parzen_column columns[MAX_DIMS];
+    double rough[N_POINTS], fast[N_POINTS], away[N_POINTS];
+    struct rng rng;
+    rng_mt19937(&rng, 400 + (uint32_t)_i);
+    size_t n_dims = 3 + 3 * (size_t)_i % (MAX_DIMS - 2);
+    for (size_t c = 0; c < N_POINTS; c++) {
+        away[c] = 0.03 * rng_double(&rng);
+    }
+    for (size_t d = 0; d < n_dims; d++) {
+        for (size_t i = 0; i < N; i++) {
+            double width = i % 10 == 0 ? 0.05 : i % 2 == 0 ? 0.004 : 0.002;
+            at[d][i] = 0.4 + width * (rng_double(&rng) - 0.5);
+        }
+        for (size_t c = 0; c < N_POINTS; c++) {
+            x[d * N_POINTS + c] =
+                0.4 + away[c] + 1e-4 * (rng_double(&rng) - 0.5);
+        }
+        columns[d] = (struct parzen_column){.dist = &unit, .at = at[d]};
+    }
+    const struct parzen_options options = {
+        .prior_weight = _i % 2 == 0 ? 1.0 : 1e-12, .consider_magic_clip = true};
+    struct parzen *p = parzen_new(&options, &(struct parzen_rows){.n = N},
+                                  columns, n_dims, N_POINTS);
+    double error = parzen_log_pdf_rough(p, N_POINTS, x, rough);
+    ck_assert_double_lt(error, 0.1); /* and no infinity */
+    parzen_log_pdf(p, N_POINTS, x, fast);
+    for (size_t c = 0; c < N_POINTS; c++) {
+        ck_assert_msg(fabs(rough[c] - fast[c]) <= error,
+                      "%zu dimensions, point %zu: %.15g instead of %.15g",
+                      n_dims, c, rough[c], fast[c]);
+    }
+    parzen_free(p);
+}
+END_TEST
+
 /* A value of the distribution's, near to `around` of its range, or anywhere. */
 static double draw(const struct dist *d, double around, struct rng *rng)
 {
@@ -320,6 +363,7 @@ Suite *suite(void)
     tcase_add_test(t, test_what_is_left_out_does_not_count);
     tcase_add_loop_test(t, test_one_continuous_dimension, 0, 16);
     tcase_add_loop_test(t, test_rough_densities, 0, 30);
+    tcase_add_loop_test(t, test_rough_densities_of_many_dimensions, 0, 60);
     tcase_add_loop_test(t, test_any_space, 0, 60);
     tcase_add_test(t, test_point_off_the_grid);
     tcase_add_loop_test(t, test_ranges_beyond_floats, 0, 4);
