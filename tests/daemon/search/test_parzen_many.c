@@ -166,10 +166,10 @@ START_TEST(test_rough_densities)
 }
 END_TEST
 
-/* So many dimensions that a kernel counts at a point where it is below 2^-100 of
- * its height: a cluster of narrow kernels, wider ones around it, and points at
- * all distances from it. Then floats are too narrow, and whatever is told is as
- * right as it says. */
+/* So many dimensions that a kernel counts at a point where it is below 2^-100
+ * of its height: a cluster of narrow kernels, wider ones around it, and points
+ * at all distances from it. Then floats are too narrow, and whatever is told is
+ * as right as it says. */
 START_TEST(test_rough_densities_of_many_dimensions)
 {
     enum { N = 1000, MAX_DIMS = 60 };
