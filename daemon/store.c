@@ -76,7 +76,7 @@ static int configure(struct store *s, struct err *err)
 }
 
 /* Not before the database is made: until its first page is written it must be
- * empty. On a full disk, later. */
+ * empty; nor before it is known to be whole. On a full disk, later. */
 static void grow_by_chunks(struct store *s)
 {
     int bytes = STORE_CHUNK_BYTES;
@@ -111,9 +111,6 @@ static int use_wal(struct store *s, struct err *err)
     }
     sqlite3_finalize(st);
     sqlite3_wal_hook(s->db, on_wal, s);
-    if (rc == 0) {
-        grow_by_chunks(s);
-    }
     return rc;
 }
 
@@ -146,6 +143,9 @@ static int begin_life(struct store *s, struct mirror *m, bool *is_loaded,
                       struct err *err)
 {
     int rc = store_exec(s, "BEGIN IMMEDIATE", err);
+    if (rc == 0 && s->is_unchecked) {
+        store_pages_begin(s, s->was_killed);
+    }
     if (rc == 0 && m != NULL) {
         rc = load_early(s, m, is_loaded, err);
     }
@@ -173,6 +173,9 @@ static int begin(struct store *s, struct mirror *m, struct err *err)
     if (rc != 0) {
         return rc;
     }
+    if (s->dir != NULL) {
+        grow_by_chunks(s);
+    }
     store_acked_make(s);
     store_acked_tell(s);
     store_remember_places(s);
@@ -190,10 +193,7 @@ static int open_connection(struct store *s, int flags, struct mirror *m,
     if (rc == 0) {
         rc = store_migrate(s, err);
     }
-    if (rc == 0 && !s->is_readonly) {
-        rc = begin(s, m, err);
-    }
-    return store_pages_end(s, rc, err);
+    return rc == 0 && !s->is_readonly ? begin(s, m, err) : rc;
 }
 
 /* Is there a file that may be opened, or should be? */

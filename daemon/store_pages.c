@@ -4,12 +4,12 @@
  * Happy path of a start: store_pages_begin has a thread check the file by a
  * read-only connection of its own while the caller loads the rows;
  * store_pages_end waits for it. Both look at one snapshot, because the caller
- * holds the write lock from before the load until after the wait (store.c), and
- * nothing is written before: what is damaged stays as it is.
+ * holds the write lock all the while (store.c), and nothing is written before:
+ * what is damaged stays as it is.
  *
  * Failure modes: whoever loads stumbles over a damaged page as well, or over
- * what it holds; the check's word is the one that is told, for it says what is
- * wrong with the file. Without a thread the file is checked at once. */
+ * what it holds; if the check calls it damaged, too, that is the word that is
+ * told, for it says what is wrong with the file. Without a thread the file is checked at once. */
 #include "core/base/mem.h"
 #include "daemon/store_priv.h"
 
@@ -82,7 +82,8 @@ int store_pages_end(struct store *s, int rc, struct err *err)
     if (p->has_thread) {
         pthread_join(p->thread, NULL);
     }
-    if (p->rc != 0) {
+    s->is_refused |= rc == ERR_CORRUPT || p->rc == ERR_CORRUPT;
+    if (p->rc != 0 && (rc == 0 || p->rc == ERR_CORRUPT)) {
         rc = p->rc;
         *err = p->err;
     }

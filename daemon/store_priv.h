@@ -57,6 +57,7 @@ struct store {
     char *dir; /* absolute folder of the file; NULL in memory */
     bool is_readonly;
     bool is_loading;     /* the rows may be loaded while pages are checked */
+    bool is_unchecked;   /* they are to be */
     bool was_killed;     /* its last life had no end (store_life.c) */
     bool has_undigested; /* a load found a finished trial without a digest */
     int wal_pages;       /* in the WAL after the last commit */
@@ -158,7 +159,7 @@ MUST_CHECK int store_copy_to(struct store *s, const char *to, struct err *err);
 /* Give a finished file in `dir` its name, durably. */
 MUST_CHECK int store_rename(const char *from, const char *to, const char *dir,
                             struct err *err);
-/* Whose file it is, is it whole (or is that being checked, s->pages), does it
+/* Whose file it is, is it whole (or s->is_unchecked, to be seen to), does it
  * hold all that was acknowledged; migrate it when the store may write. */
 MUST_CHECK int store_migrate(struct store *s, struct err *err);
 
@@ -171,7 +172,8 @@ MUST_CHECK int store_pages_check(struct store *s, bool closely,
                                  struct err *err);
 /* The same, in a thread of its own. */
 void store_pages_begin(struct store *s, bool closely);
-/* Wait for it, if it was begun: its error, else rc. *err is rc's before. */
+/* Wait for it, if it was begun. Its word that the file is damaged, else rc, the
+ * load's, whose *err is; else its error. */
 MUST_CHECK int store_pages_end(struct store *s, int rc, struct err *err);
 
 /* --- store_load.c, store_adopt.c ------------------------------------------ */

@@ -319,11 +319,8 @@ static int check_whole(struct store *s, int64_t done, struct err *err)
         s->was_killed = store_life_was_killed(s);
     }
     bool closely = s->was_killed && !s->is_readonly;
-    if (s->is_loading && done == N_STEPS && is_in_wal(s)) {
-        store_pages_begin(s, closely);
-        return 0;
-    }
-    return store_pages_check(s, closely, err);
+    s->is_unchecked = s->is_loading && done == N_STEPS && is_in_wal(s);
+    return s->is_unchecked ? 0 : store_pages_check(s, closely, err);
 }
 
 /* It holds what was acknowledged; from here on we know how far it has come. */
@@ -347,6 +344,18 @@ static int check_acked(struct store *s, int64_t done, struct err *err)
     return rc;
 }
 
+/* What stumbled may have done so over a damaged page, of which the check would
+ * have told. */
+static int say_what_is_wrong(struct store *s, int rc, struct err *err)
+{
+    struct err word;
+    if (rc == ERR_CORRUPT && s->is_unchecked &&
+        store_pages_check(s, s->was_killed, &word) == ERR_CORRUPT) {
+        *err = word;
+    }
+    return rc;
+}
+
 int store_migrate(struct store *s, struct err *err)
 {
     struct identity id;
@@ -359,7 +368,7 @@ int store_migrate(struct store *s, struct err *err)
         rc = check_whole(s, done, err);
     }
     if (rc == 0) {
-        rc = check_acked(s, done, err);
+        rc = say_what_is_wrong(s, check_acked(s, done, err), err);
     }
     if (rc != 0 || done == N_STEPS) {
         return rc;

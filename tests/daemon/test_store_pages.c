@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -247,6 +248,17 @@ START_TEST(without_a_wal_too)
 }
 END_TEST
 
+/* Nor is one that is no whole number of chunks made longer. */
+START_TEST(in_a_file_without_room_too)
+{
+    work(60);
+    stop();
+    fix_store_tamper(fix.path, "VACUUM");
+    damage(DAMAGED[_i]);
+    expect_damaged(true);
+}
+END_TEST
+
 /* The load does not see it, nor does quick_check. */
 START_TEST(after_a_kill_indexes_are_looked_at)
 {
@@ -279,6 +291,35 @@ START_TEST(rows_that_cannot_be_are_refused_untouched)
     ck_assert_ptr_nonnull(strstr(err.msg, "parzen_configs: row "));
     hash(&after);
     ck_assert_str_eq(before.db, after.db);
+}
+END_TEST
+
+/* Where the check has no word, because it cannot open the file once more. */
+START_TEST(what_the_load_refuses_stays_when_files_are_few)
+{
+    struct bytes before, after;
+    struct err err;
+    struct rlimit was;
+    bool is_corrupt = false;
+    work(60);
+    stop();
+    fix_store_tamper(fix.path, "UPDATE parzen_configs SET active_ms = 'x'");
+    begin_and_die();
+    hash(&before);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+    for (rlim_t n = 4; !is_corrupt && n < 40; n++) {
+        struct rlimit few = {.rlim_cur = n, .rlim_max = was.rlim_max};
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+        int rc = open_loaded(&err);
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+        ck_assert_int_lt(rc, 0);
+        is_corrupt = rc == ERR_CORRUPT;
+        hash(&after);
+        ck_assert_str_eq(before.db, after.db);
+        ck_assert_str_eq(before.wal, after.wal);
+    }
+    ck_assert(is_corrupt);
+    ck_assert_ptr_nonnull(strstr(err.msg, "parzen_configs: row "));
 }
 END_TEST
 
@@ -370,8 +411,10 @@ Suite *suite(void)
                         ARRAY_LEN(DAMAGED));
     tcase_add_loop_test(t, beside_a_wal_too, 0, ARRAY_LEN(DAMAGED));
     tcase_add_loop_test(t, without_a_wal_too, 0, ARRAY_LEN(DAMAGED));
+    tcase_add_loop_test(t, in_a_file_without_room_too, 0, ARRAY_LEN(DAMAGED));
     tcase_add_test(t, after_a_kill_indexes_are_looked_at);
     tcase_add_test(t, rows_that_cannot_be_are_refused_untouched);
+    tcase_add_test(t, what_the_load_refuses_stays_when_files_are_few);
     tcase_add_test(t, the_check_has_the_last_word);
     suite_add_tcase(s, t);
     return s;
