@@ -9,7 +9,8 @@
  *
  * Failure modes: whoever loads stumbles over a damaged page as well, or over
  * what it holds; if the check calls it damaged, too, that is the word that is
- * told, for it says what is wrong with the file. Without a thread the file is checked at once. */
+ * told, for it says what is wrong with the file. Without a thread the file is
+ * checked at once. */
 #include "core/base/mem.h"
 #include "daemon/store_priv.h"
 
