@@ -4,10 +4,12 @@
 #include "core/base/proc.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/pidfd.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,35 +23,53 @@ char *pool_mark(const char *state_dir)
                       (uintmax_t)st.st_ino, state_dir);
 }
 
-/* By a descriptor: the number may become another's between look and kill. */
+/* By a descriptor: the number may become another's between look and kill.
+ * (glibc has functions for these calls only since 2.36.) */
 static bool kill_marked(pid_t pid, const char *mark)
 {
-    int fd = pidfd_open(pid, 0);
-    bool is_left = fd >= 0 && proc_has_env(pid, mark) &&
-                   pidfd_send_signal(fd, SIGKILL, NULL, 0) == 0;
-    if (fd >= 0) {
-        close(fd);
+    if (!proc_has_env(pid, mark)) {
+        return false;
     }
-    if (is_left) {
-        LOG_WARN("ended what an earlier life left", "pid=%d", (int)pid);
+    long fd = syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0 && errno != ESRCH) {
+        LOG_WARN("not ended: left by an earlier life", "pid=%d: %s", (int)pid,
+                 strerror(errno));
+    }
+    bool is_left = fd >= 0 && proc_has_env(pid, mark) &&
+                   syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0;
+    if (fd >= 0) {
+        close((int)fd);
     }
     return is_left;
 }
 
-/* False: there was none. */
-static bool kill_all(const char *mark)
+/* Who starts a daemon by hand may do so in what a trial once started, a
+ * terminal multiplexer, say. */
+static bool is_above_us(pid_t pid)
+{
+    struct proc p = {.parent = getpid()};
+    do {
+        if (p.parent == pid) {
+            return true;
+        }
+    } while (proc_read(p.parent, &p) && p.parent > 0);
+    return false;
+}
+
+/* How many there were. */
+static int kill_all(const char *mark)
 {
     DIR *dir = opendir("/proc");
-    bool any = false;
+    int n = 0;
     for (struct dirent *e = dir != NULL ? readdir(dir) : NULL; e != NULL;
          e = readdir(dir)) {
         pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
-        any |= pid > 0 && pid != getpid() && kill_marked(pid, mark);
+        n += pid > 0 && !is_above_us(pid) && kill_marked(pid, mark);
     }
     if (dir != NULL) {
         closedir(dir);
     }
-    return any;
+    return n;
 }
 
 /* What begins another program shows no environment for a moment, so once there
@@ -57,9 +77,16 @@ static bool kill_all(const char *mark)
 void pool_left_end(const char *mark)
 {
     const struct timespec nap = {.tv_nsec = LOOK_EVERY_NS};
-    bool any = kill_all(mark);
-    for (int i = 0, n_none = 0; any && i < LOOKS && n_none < LOOKS_MORE; i++) {
+    int n = kill_all(mark), n_none = 0;
+    if (n == 0) {
+        return;
+    }
+    LOG_WARN("ended what an earlier life left", "processes=%d", n);
+    for (int i = 0; i < LOOKS && n_none < LOOKS_MORE; i++) {
         nanosleep(&nap, NULL);
-        n_none = kill_all(mark) ? 0 : n_none + 1;
+        n_none = kill_all(mark) > 0 ? 0 : n_none + 1;
+    }
+    if (n_none < LOOKS_MORE) {
+        LOG_WARN("what an earlier life left does not end", "%s", mark);
     }
 }

@@ -11,8 +11,8 @@
 /* "PARZEN_POOL=..." for the pool of a state directory; no other has it, not
  * even where another mount gives it the same path. Owned. */
 char *pool_mark(const char *state_dir);
-/* Kill all processes but this one that carry the mark, and what they make
- * meanwhile. Not while a pool of that state directory works. */
+/* Kill all processes that carry the mark, but this one and those it stems from,
+ * and what they make meanwhile. Not while a pool of that state directory works. */
 void pool_left_end(const char *mark);
 
 #endif

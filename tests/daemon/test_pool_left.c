@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LOOK_FOR "TEST_LOOK_FOR"
+
 static char dir[64], *mark;
 
 static void setup(void)
@@ -95,13 +97,39 @@ START_TEST(only_what_is_marked_ends)
 }
 END_TEST
 
+/* As a daemon is that was started from a shell of a trial's: this program again
+ * (see suite), below a marked one. */
+START_TEST(those_we_stem_from_are_spared)
+{
+    int status;
+    char self[4096] = {0};
+    ck_assert_int_gt(readlink("/proc/self/exe", self, sizeof(self) - 1), 0);
+    char *look = mem_printf(LOOK_FOR "=%s", mark);
+    char *argv[] = {(char *)"sh", (char *)"-c", (char *)"\"$0\" & wait $!",
+                    self, NULL};
+    char *envp[] = {mark, look, NULL};
+    pid_t shell, left = sleeper(mark);
+    ck_assert_int_eq(posix_spawn(&shell, "/bin/sh", NULL, NULL, argv, envp), 0);
+    ck_assert_int_eq(waitpid(left, &status, 0), left); /* it did look */
+    ck_assert_int_eq(waitpid(shell, &status, 0), shell);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    free(look);
+}
+END_TEST
+
 Suite *suite(void)
 {
+    if (getenv(LOOK_FOR) != NULL) {
+        log_set_level(LOG_LEVEL_ERROR);
+        pool_left_end(getenv(LOOK_FOR));
+        exit(EXIT_SUCCESS);
+    }
     Suite *s = suite_create("pool_left");
     TCase *t = tcase_create("pool_left");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, the_mark_is_the_folders_own);
     tcase_add_test(t, only_what_is_marked_ends);
+    tcase_add_test(t, those_we_stem_from_are_spared);
     suite_add_tcase(s, t);
     return s;
 }
