@@ -12,7 +12,8 @@
  * even where another mount gives it the same path. Owned. */
 char *pool_mark(const char *state_dir);
 /* Kill all processes that carry the mark, but this one and those it stems from,
- * and what they make meanwhile. Not while a pool of that state directory works. */
+ * and what they make meanwhile. Not while a pool of that state directory works.
+ */
 void pool_left_end(const char *mark);
 
 #endif
