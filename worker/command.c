@@ -98,11 +98,13 @@ static void say_report(struct command *c, int64_t step, double value)
     rest(c);
 }
 
-/* It tells faster than the daemon takes: the pipe holds it back. */
+/* It tells faster than the daemon takes, or may take: the pipe holds it back.
+ */
 static bool is_ahead(const struct command *c)
 {
     bool is_dropped = c->cause != 0 || (c->is_stopping && c->process.has_ended);
-    return c->reads_ms > c->now_ms && !is_dropped;
+    return !is_dropped &&
+           (c->reads_ms > c->now_ms || c->out.is_slow(c->out.ctx));
 }
 
 static void say_progress(struct command *c, int64_t mono_ms)

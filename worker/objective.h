@@ -14,10 +14,12 @@ struct msg;
 struct msg_assign;
 struct objective;
 
-/* Where words go; borrows the message. */
+/* Where words go; borrows the message. is_slow: some wait to be heard; who says
+ * many waits with more. */
 struct objective_out {
     void *ctx;
     void (*say)(void *ctx, const struct msg *m);
+    bool (*is_slow)(void *ctx);
 };
 
 enum objective_turn {

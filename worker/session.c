@@ -65,6 +65,12 @@ static void say(void *ctx, const struct msg *m)
     }
 }
 
+static bool is_slow(void *ctx)
+{
+    const struct session *s = ctx;
+    return !s->is_over && channel_queued(s->channel) > 0;
+}
+
 static void drop_job(struct session *s)
 {
     objective_free(s->job);
@@ -74,7 +80,7 @@ static void drop_job(struct session *s)
 
 static void on_assign(struct session *s, const struct msg_assign *a)
 {
-    struct objective_out out = {.ctx = s, .say = say};
+    struct objective_out out = {.ctx = s, .say = say, .is_slow = is_slow};
     struct err err;
     s->id = a->id;
     int rc = objective_new(a, &out, &s->memory, &s->job, &err);

@@ -40,10 +40,11 @@
 
 enum { READ_BYTES = 1 << 16, LAST_WORDS_MS = 1000, SECOND_MS = 1000 };
 
-/* Messages of the current second and the one before. */
+/* A leaky bucket: in it are messages received, less what was paid for and what
+ * leaks, so that a reader that comes late is not taken for a fast writer. */
 struct meter {
-    uint64_t started_ms;
-    long n, n_before; /* messages received, less what was paid for */
+    uint64_t now_ms;
+    double n;
 };
 
 struct channel {
@@ -98,23 +99,18 @@ static void end_later(struct channel *c, uint64_t after_ms)
 
 /* --- reading -------------------------------------------------------------- */
 
-static void meter_turn(struct meter *m, uint64_t now_ms)
+static void meter_take(struct meter *m, double n)
 {
-    uint64_t passed = now_ms - m->started_ms;
-    if (passed >= SECOND_MS) {
-        m->n_before = passed < 2 * SECOND_MS ? m->n : 0;
-        m->n = 0;
-        m->started_ms = now_ms;
-    }
+    m->n = m->n > n ? m->n - n : 0.0;
 }
 
 static bool meter_is_flooded(struct meter *m, uint64_t now_ms)
 {
-    meter_turn(m, now_ms);
-    m->n++;
-    bool sustained =
-        m->n > CHANNEL_MAX_PER_SECOND && m->n_before > CHANNEL_MAX_PER_SECOND;
-    return sustained || m->n > CHANNEL_BURST * CHANNEL_MAX_PER_SECOND;
+    double seconds = (double)(now_ms - m->now_ms) / SECOND_MS;
+    meter_take(m, CHANNEL_MAX_PER_SECOND * seconds);
+    m->now_ms = now_ms;
+    m->n += 1.0;
+    return m->n > CHANNEL_BURST * CHANNEL_MAX_PER_SECOND;
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
@@ -225,7 +221,7 @@ int channel_open(struct uv_loop_s *loop, int fd,
     c->pipe.data = c;
     c->timer.data = c;
     c->n_open = 2;
-    c->meter.started_ms = uv_now(loop);
+    c->meter.now_ms = uv_now(loop);
     int rc = uv_pipe_open(&c->pipe, fd);
     if (rc != 0) {
         close(fd);
@@ -299,8 +295,7 @@ int channel_send(struct channel *c, const struct msg *m, struct err *err)
         rc = write_bytes(c, &frame, err);
     }
     if (rc == 0) {
-        meter_turn(&c->meter, uv_now(c->pipe.loop));
-        c->meter.n -= CHANNEL_ANSWERS;
+        meter_take(&c->meter, CHANNEL_ANSWERS);
     }
     buf_fini(&frame);
     return rc;

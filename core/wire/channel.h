@@ -8,9 +8,9 @@ struct msg;
 
 enum {
     CHANNEL_MAX_QUEUED = 4 << 20, /* bytes that wait for the peer to read */
-    /* A peer floods when it sends more than this in each of two seconds in a
-     * row, or BURST times as much in one. Each message sent to it pays for
-     * ANSWERS of its own: who answers fast does not flood. */
+    /* A peer floods when it sends more than this for long: by what BURST
+     * seconds allow. Each message sent to it pays for ANSWERS of its own: who
+     * answers fast does not flood. */
     CHANNEL_MAX_PER_SECOND = 1000,
     CHANNEL_BURST = 8,
     CHANNEL_ANSWERS = 8

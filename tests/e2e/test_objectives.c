@@ -407,6 +407,31 @@ START_TEST(a_command_may_tell_fast)
 }
 END_TEST
 
+/* Nor does it flood a daemon that was away for a while: what it says meanwhile
+ * waits with it, not in the daemon's channel. */
+START_TEST(a_command_waits_for_a_slow_daemon)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, two_workers);
+    EXPECT(&h, 0, NULL, "run", "--detach",
+           home_command(
+               &h, "fast", "\"n_trials\":1,", "",
+               "seq -f 'parzen: {\"step\": %.0f, \"value\": 1}' 1 8000\n"));
+    ck_assert(home_wait(&h, "SELECT count(*) FROM trial_intermediate_values",
+                        10, 20000));
+    kill(h.daemon, SIGSTOP);
+    home_sleep_ms(12000);
+    kill(h.daemon, SIGCONT);
+    home_wait_state(&h, "fast", "finished", 120);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_trials JOIN"
+                                    " trial_intermediate_values USING"
+                                    " (trial_id) WHERE attempt = 1"),
+                     8000);
+    home_fini(&h);
+}
+END_TEST
+
 /* A step that does not ascend is lost, but not without a word: one an attempt,
  * behind the line that it is about. */
 START_TEST(steps_ascend)
@@ -470,6 +495,7 @@ Suite *suite(void)
     tcase_add_test(t, wrong_names_burn_no_trials);
     tcase_add_test(t, none_is_feasible);
     tcase_add_test(t, a_command_may_tell_fast);
+    tcase_add_test(t, a_command_waits_for_a_slow_daemon);
     tcase_add_test(t, steps_ascend);
     suite_add_tcase(s, t);
     return s;
