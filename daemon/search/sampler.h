@@ -13,7 +13,7 @@ struct history;
 
 /* Raised whenever the same history would give other values: what another
  * version suggested cannot be recomputed (replay.h). */
-enum { SAMPLER_VERSION = 3 };
+enum { SAMPLER_VERSION = 4 };
 
 struct sampler_ask; /* one trial being sampled */
 
