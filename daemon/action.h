@@ -23,6 +23,7 @@
     X(ADOPT_TRIAL, 1, 0, "a trial of an adopted study, as it is")              \
     X(START_TRIAL, 1, 0, "WAITING -> RUNNING, attempt k, with its params")     \
     X(REPORT, 1, 0, "an epoch's metrics")                                      \
+    X(REWIND, 1, 0, "reports from a step on go: they are told anew")           \
     X(RUNG, 1, 0, "a rung of successive halving that the trial passed")        \
     X(CONSTRAINTS, 1, 0, "its constraints' values")                            \
     X(CHECKPOINT, 1, 0, "a durable checkpoint file")                           \
@@ -75,6 +76,7 @@ enum slot_state {
  * FINISH_TRIAL  the same, and value, best_epoch, memory, end_ms = at_ms.
  *               COMPLETE and PRUNED lose their `last` and `previous`
  *               checkpoints (FAIL keeps them for retry)
+ * REWIND        no reports from the step on; no rungs, where it had all
  * RUNG          Optuna's attribute completed_rung_<rung>
  * CONSTRAINTS   Optuna's attribute constraints
  * CHECKPOINT    replaces the trial's `best` or `last`; a `last` that shifts
@@ -121,6 +123,9 @@ struct action {
             double *values;
         } start_trial;
         struct study_report report;
+        struct {
+            int64_t step;
+        } rewind;
         struct {
             int64_t rung; /* the trial's next: 0, 1, .. */
             double value; /* not NaN */

@@ -114,8 +114,19 @@ void digest_of_trial(const struct study *s, const struct study_trial *t,
     set_end(out, t->state, t->value, t->best_epoch);
 }
 
+static void rewind_to(struct digest *d, const struct study_trial *t,
+                      int64_t step)
+{
+    d->part[DIGEST_REPORTS] = 0;
+    for (size_t i = 0; t != NULL && i < t->n_reports; i++) {
+        if (t->reports[i].epoch < step) {
+            add_report(d, &t->reports[i]);
+        }
+    }
+}
+
 void digest_apply(struct digest *d, const struct spec *spec,
-                  const struct action *a)
+                  const struct study_trial *t, const struct action *a)
 {
     switch (a->kind) {
     case ACTION_START_TRIAL:
@@ -126,6 +137,9 @@ void digest_apply(struct digest *d, const struct spec *spec,
         break;
     case ACTION_REPORT:
         add_report(d, &a->report);
+        break;
+    case ACTION_REWIND:
+        rewind_to(d, t, a->rewind.step);
         break;
     case ACTION_CONSTRAINTS:
         set_constraints(d, a->constraints.values, a->constraints.n);

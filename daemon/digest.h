@@ -30,9 +30,11 @@ struct digest {
 /* As the trial is in memory. t is s's. */
 void digest_of_trial(const struct study *s, const struct study_trial *t,
                      struct digest *out);
-/* Follow an action of that trial, as mirror_apply does. spec: its study's. */
+/* Follow an action of that trial, as mirror_apply does; of what was told anew
+ * in the same decision only a REWIND that comes first. spec: its study's; t: as
+ * it is before the decision, NULL when that made it. */
 void digest_apply(struct digest *d, const struct spec *spec,
-                  const struct action *a);
+                  const struct study_trial *t, const struct action *a);
 /* NULL: equal; else what differs first, as DIGEST_PARTS words it. */
 const char *digest_difference(const struct digest *a, const struct digest *b);
 

@@ -245,6 +245,17 @@ void history_forget_reports(struct history *h, int64_t number)
     *s = (struct series){0};
 }
 
+void history_rewind(struct history *h, int64_t number, int64_t step)
+{
+    size_t i = row(h, number);
+    struct series *s = &h->series[i];
+    s->n = (uint32_t)series_find(s, step);
+    if (s->n == 0 && h->rungs != NULL) {
+        free(h->rungs[i].value);
+        h->rungs[i] = (struct reals){0};
+    }
+}
+
 void history_keep_resource(struct history *h, int64_t number)
 {
     double value;

@@ -74,6 +74,9 @@ int64_t history_last_step(const struct history *h, int64_t number,
 size_t history_n_reports(const struct history *h, int64_t number);
 int64_t history_report_at(const struct history *h, int64_t number, size_t i,
                           double *value); /* returns the step */
+/* Forget what was reported from this step on; all rungs, too, when nothing is
+ * left: another begins. */
+void history_rewind(struct history *h, int64_t number, int64_t step);
 /* What was reported at exactly this step; false: nothing. */
 bool history_value_at(const struct history *h, int64_t number, int64_t step,
                       double *value);

@@ -281,6 +281,14 @@ static void add_report(struct study *s, struct study_trial *t,
                    report->metrics.value[s->spec.metric]);
 }
 
+static void rewind_to(struct study *s, struct study_trial *t, int64_t step)
+{
+    while (t->n_reports > 0 && t->reports[t->n_reports - 1].epoch >= step) {
+        t->n_reports--;
+    }
+    history_rewind(s->history, t->number, step);
+}
+
 static void set_checkpoint(struct study_checkpoint **at,
                            const struct study_checkpoint *to)
 {
@@ -402,6 +410,13 @@ static void set_progress(struct study_trial *t, const struct study_progress *to)
     }
 }
 
+static void set_constraints(struct study *s, const struct study_trial *t,
+                            const struct action *a)
+{
+    history_set_constraints(s->history, t->number, a->constraints.values,
+                            a->constraints.n);
+}
+
 static void apply_trial(struct study *s, struct study_trial *t,
                         const struct action *a)
 {
@@ -415,12 +430,14 @@ static void apply_trial(struct study *s, struct study_trial *t,
     case ACTION_REPORT:
         add_report(s, t, &a->report);
         break;
+    case ACTION_REWIND:
+        rewind_to(s, t, a->rewind.step);
+        break;
     case ACTION_RUNG:
         history_set_rung(s->history, t->number, a->rung.rung, a->rung.value);
         break;
     case ACTION_CONSTRAINTS:
-        history_set_constraints(s->history, t->number, a->constraints.values,
-                                a->constraints.n);
+        set_constraints(s, t, a);
         break;
     case ACTION_CHECKPOINT:
         add_checkpoint(t, a);
@@ -451,10 +468,6 @@ static void apply_trial(struct study *s, struct study_trial *t,
         t->not_before_ms = a->delay.not_before_ms;
         break;
     }
-    if (a->seq != 0) {
-        t->seq = a->seq;
-        t->seq_ms = a->at_ms;
-    }
 }
 
 /* --- all ------------------------------------------------------------------ */
@@ -484,6 +497,10 @@ static void apply(struct mirror *m, struct study *s, const struct action *a)
     default:
         assert(t != NULL);
         apply_trial(s, t, a);
+        if (a->seq != 0) {
+            t->seq = a->seq;
+            t->seq_ms = a->at_ms;
+        }
         break;
     }
 }

@@ -4,6 +4,7 @@
  * sched_user.c   what users ask for
  * sched_adopt.c  a study that Optuna made goes on here
  * sched_worker.c what workers say, and their deaths
+ * sched_report.c of that, what their trials report
  * sched_end.c    how attempts, trials and studies end
  * sched_start.c  what starts next
  * sched_clock.c  deadlines */
@@ -67,6 +68,13 @@ void turn_finish_study(const struct turn *t, const struct study *s,
                        char *reason, int except_slot);
 /* finished + running + waiting: trials that use up the target. */
 int64_t sched_n_counted(const struct study *s);
+
+/* --- sched_report.c */
+/* Epochs that the trial may report, or steps. */
+int64_t turn_max_epochs(const struct study *s, const struct study_trial *trial);
+/* False: it cannot be, and the worker is killed. */
+bool turn_report(const struct turn *t, const struct event *e,
+                 const struct study *s, const struct study_trial *trial);
 
 /* --- the events */
 int sched_user(const struct turn *t, const struct event *e, struct err *err);

@@ -8,7 +8,6 @@
  * listened to, and what it held is given to nobody before it is reaped. */
 #include "core/base/mem.h"
 #include "daemon/sched_priv.h"
-#include "daemon/search/pruner.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -77,105 +76,14 @@ static void progress(const struct turn *t, const struct event *e,
 
 /* --- results -------------------------------------------------------------- */
 
-static int64_t max_epochs_of(const struct study *s,
-                             const struct study_trial *trial)
-{
-    struct run run;
-    double *values = mem_alloc(s->spec.space.n, sizeof(*values));
-    study_values(s, trial->number, values);
-    spec_run(&s->spec, values, trial->number, &run);
-    free(values);
-    return study_counts_epochs(s) ? run.max_epochs : SCHED_MAX_STEP;
-}
-
-/* NULL when the report may be; else why it cannot. Owned by the caller. */
-static char *report_fault(const struct study *s,
-                          const struct study_trial *trial, int64_t epoch)
-{
-    int64_t next = trial->progress->next_epoch;
-    int64_t max = max_epochs_of(s, trial);
-    bool is_exact = study_counts_epochs(s);
-    const char *unit = is_exact ? "epoch" : "step";
-    int64_t first = is_exact; /* as people count */
-    if (epoch < 0 || epoch >= max) {
-        return mem_printf("reported %s %" PRId64 " of %" PRId64, unit,
-                          epoch + first, max);
-    }
-    if (next >= 0 && (is_exact ? epoch != next : epoch < next)) {
-        return mem_printf("reported %s %" PRId64 " where %" PRId64 " is next",
-                          unit, epoch + first, next + first);
-    }
-    if (is_exact && epoch > (int64_t)trial->n_reports) {
-        return mem_printf("began with epoch %" PRId64 " where %zu are known",
-                          epoch + first, trial->n_reports);
-    }
-    return NULL;
-}
-
-/* NULL: not reported before. */
-static const struct study_report *known_report(const struct study_trial *trial,
-                                               int64_t epoch)
-{
-    for (size_t i = trial->n_reports; i > 0; i--) {
-        if (trial->reports[i - 1].epoch <= epoch) {
-            const struct study_report *r = &trial->reports[i - 1];
-            return r->epoch == epoch ? r : NULL;
-        }
-    }
-    return NULL;
-}
-
-static bool is_new(const struct study_trial *trial, int64_t epoch)
-{
-    return trial->n_reports == 0 ||
-           epoch > trial->reports[trial->n_reports - 1].epoch;
-}
-
-/* Is the trial hopeless after this report? The rungs it passed, and its end.
- */
-static void maybe_prune(const struct turn *t, const struct event *e,
-                        const struct study *s, const struct study_trial *trial)
-{
-    const struct pruner_report latest = {
-        .step = e->report.epoch,
-        .value = e->report.metrics.value[s->spec.metric],
-    };
-    struct pruner_verdict verdict;
-    pruner_judge(&s->spec, s->history, trial->number, &latest, &verdict);
-    for (int64_t i = 0; i < verdict.n_rungs; i++) {
-        struct action *a = turn_add_trial(t, ACTION_RUNG, s, trial);
-        a->rung.rung = verdict.first_rung + i;
-        a->rung.value = verdict.rung_value;
-    }
-    if (verdict.prunes) {
-        turn_prune(t, s, trial, e->slot, latest.value, latest.step,
-                   &e->report.memory);
-    }
-}
-
 static void report(const struct turn *t, const struct event *e,
                    const struct study *s, const struct study_trial *trial)
 {
-    int64_t epoch = e->report.epoch;
-    char *fault = report_fault(s, trial, epoch);
-    if (fault != NULL) {
-        turn_kill(t, e->slot, TRIAL_CAUSE_PROTOCOL, fault);
-        return;
+    if (turn_report(t, e, s, trial)) {
+        struct study_progress p = moved_on(t, trial->progress);
+        p.next_epoch = e->report.epoch + 1;
+        set_progress(t, e->slot, s, trial, p);
     }
-    const struct study_report *known = known_report(trial, epoch);
-    if (is_new(trial, epoch)) {
-        struct action *a = turn_add_trial(t, ACTION_REPORT, s, trial);
-        a->report =
-            (struct study_report){epoch, trial->attempt, e->report.metrics};
-        maybe_prune(t, e, s, trial);
-    } else if (known != NULL && !trial->nondeterministic &&
-               memcmp(&known->metrics, &e->report.metrics,
-                      sizeof(e->report.metrics)) != 0) {
-        turn_add_trial(t, ACTION_FLAG_TRIAL, s, trial);
-    }
-    struct study_progress p = moved_on(t, trial->progress);
-    p.next_epoch = epoch + 1;
-    set_progress(t, e->slot, s, trial, p);
 }
 
 static bool is_ahead(const struct study_checkpoint *a,
@@ -368,13 +276,26 @@ static char *end_fault(const struct turn *t, const struct event *e,
     }
     int64_t best = e->done.best_epoch;
     if (e->kind == EVENT_DONE && trial != NULL &&
-        (best < -1 || best >= max_epochs_of(s, trial))) {
+        (best < -1 || best >= turn_max_epochs(s, trial))) {
         bool from_1 = study_counts_epochs(s) && best < INT64_MAX;
         return mem_printf("done with %s %" PRId64 " as its best",
                           study_counts_epochs(s) ? "epoch" : "step",
                           best + from_1);
     }
     return NULL;
+}
+
+/* A program that continues knows what this attempt told; its best may have been
+ * told by an earlier one. */
+static void complete(const struct turn *t, const struct event *e,
+                     const struct study *s, const struct study_trial *trial)
+{
+    double value = e->done.value;
+    int64_t best = e->done.best_epoch;
+    if (best >= 0 && !study_counts_epochs(s)) {
+        study_reported_value(s, trial, &value, &best);
+    }
+    turn_complete(t, s, trial, value, best, &e->done.memory);
 }
 
 static void end_of_work(const struct turn *t, const struct event *e,
@@ -386,8 +307,7 @@ static void end_of_work(const struct turn *t, const struct event *e,
         return;
     }
     if (trial != NULL && e->kind == EVENT_DONE) {
-        turn_complete(t, s, trial, e->done.value, e->done.best_epoch,
-                      &e->done.memory);
+        complete(t, e, s, trial);
     } else if (trial != NULL && e->kind == EVENT_FAILED) {
         failed(t, e, s, trial);
     } else if (trial != NULL) {

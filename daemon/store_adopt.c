@@ -17,8 +17,8 @@
     "  THEN substr(e.detail, 1, instr(e.detail || ' ', ' ') - 1)"              \
     " WHEN e.kind IN ('ADD_TRIAL', 'END_ATTEMPT', 'RETRY_TRIAL')"              \
     "  THEN 'WAITING'"                                                         \
-    " WHEN e.kind IN ('START_TRIAL', 'REPORT', 'RUNG', 'CHECKPOINT',"          \
-    "  'FLAG_TRIAL', 'CONSTRAINTS', 'DISCARD') THEN 'RUNNING'"                 \
+    " WHEN e.kind IN ('START_TRIAL', 'REPORT', 'REWIND', 'RUNG',"              \
+    "  'CHECKPOINT', 'FLAG_TRIAL', 'CONSTRAINTS', 'DISCARD') THEN 'RUNNING'"   \
     " ELSE t.state END)"
 
 static const char ADOPT[] =

@@ -19,15 +19,17 @@ enum log_kind {
     LOGGED_FINISH,
     LOGGED_RETRY,
     LOGGED_REPORT,
+    LOGGED_REWIND,
     LOGGED_CHECKPOINT,
     LOGGED_N_KINDS
 };
 
 static const char *const KINDS[LOGGED_N_KINDS] = {
-    [LOGGED_ADD] = "ADD_TRIAL",       [LOGGED_ADOPT] = "ADOPT_TRIAL",
-    [LOGGED_START] = "START_TRIAL",   [LOGGED_END] = "END_ATTEMPT",
-    [LOGGED_FINISH] = "FINISH_TRIAL", [LOGGED_RETRY] = "RETRY_TRIAL",
-    [LOGGED_REPORT] = "REPORT",       [LOGGED_CHECKPOINT] = "CHECKPOINT"};
+    [LOGGED_ADD] = "ADD_TRIAL",        [LOGGED_ADOPT] = "ADOPT_TRIAL",
+    [LOGGED_START] = "START_TRIAL",    [LOGGED_END] = "END_ATTEMPT",
+    [LOGGED_FINISH] = "FINISH_TRIAL",  [LOGGED_RETRY] = "RETRY_TRIAL",
+    [LOGGED_REPORT] = "REPORT",        [LOGGED_REWIND] = "REWIND",
+    [LOGGED_CHECKPOINT] = "CHECKPOINT"};
 
 struct log_trial { /* as far as the log has been read */
     bool is_known;
@@ -159,10 +161,13 @@ static void hear(struct store_check *c, struct log_trial *t,
                         ", which is not the one that began last",
                         e->seq, KINDS[e->kind], e->attempt, e->life);
     }
+    int64_t epoch = strtoll(e->detail, NULL, 10);
+    if (e->kind == LOGGED_REWIND) {
+        t->epoch = epoch - 1 < t->epoch ? epoch - 1 : t->epoch;
+    }
     if (e->kind != LOGGED_REPORT) {
         return;
     }
-    int64_t epoch = strtoll(e->detail, NULL, 10);
     if (epoch <= t->epoch) {
         store_check_say(c, 8,
                         "event %" PRId64 ": study %" PRId64 ", trial %" PRId64
@@ -205,7 +210,8 @@ static void take(struct log_reading *l, const struct log_event *e)
         return;
     }
     struct log_trial *t = &s->trials[e->number];
-    if (e->kind == LOGGED_REPORT || e->kind == LOGGED_CHECKPOINT) {
+    if (e->kind == LOGGED_REPORT || e->kind == LOGGED_REWIND ||
+        e->kind == LOGGED_CHECKPOINT) {
         hear(l->c, t, e);
     } else {
         check_move(l->c, s, t, e);

@@ -25,7 +25,7 @@ void store_digest_of_end(const struct store_write *w, struct digest *d)
     }
     for (size_t i = 0; spec != NULL && i <= w->at; i++) {
         if (is_of_trial(&w->list->items[i], w->a)) {
-            digest_apply(d, spec, &w->list->items[i]);
+            digest_apply(d, spec, t, &w->list->items[i]);
         }
     }
 }

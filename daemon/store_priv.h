@@ -228,6 +228,7 @@ MUST_CHECK int store_add_trial(const struct store_write *w);
 MUST_CHECK int store_adopt_trial(const struct store_write *w);
 MUST_CHECK int store_start_trial(const struct store_write *w);
 MUST_CHECK int store_put_report(const struct store_write *w);
+MUST_CHECK int store_rewind(const struct store_write *w);
 MUST_CHECK int store_put_rung(const struct store_write *w);
 MUST_CHECK int store_put_constraints(const struct store_write *w);
 MUST_CHECK int store_put_checkpoint(const struct store_write *w);

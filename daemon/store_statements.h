@@ -56,6 +56,14 @@
                     " VALUES (?, ?, ?, ?)")                                    \
     X(RUNG, "INSERT INTO trial_system_attributes (trial_id, key, value_json)"  \
             " VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value_json = ?3")  \
+    X(REWIND_EPOCHS, "DELETE FROM parzen_epochs WHERE trial_id = ?"            \
+                     " AND epoch >= ?")                                        \
+    X(REWIND_STEPS, "DELETE FROM trial_intermediate_values"                    \
+                    " WHERE trial_id = ? AND step >= ?")                       \
+    X(REWIND_RUNGS, "DELETE FROM trial_system_attributes"                      \
+                    " WHERE trial_id = ?1 AND key GLOB 'completed_rung_*'"     \
+                    " AND NOT EXISTS (SELECT 1 FROM trial_intermediate_values" \
+                    " WHERE trial_id = ?1)")                                   \
     X(DROP_STEPS, "DELETE FROM trial_intermediate_values WHERE trial_id = ?")  \
     X(SET_FIXED, "UPDATE parzen_trials SET fixed = ?2 WHERE trial_id = ?1")    \
     X(TOUCH, "UPDATE parzen_trials SET seq = ?2 WHERE trial_id = ?1")          \

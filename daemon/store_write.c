@@ -292,6 +292,7 @@ static int (*const WRITERS[ACTION_N_KINDS])(const struct store_write *) = {
     [ACTION_ADOPT_TRIAL] = store_adopt_trial,
     [ACTION_START_TRIAL] = store_start_trial,
     [ACTION_REPORT] = store_put_report,
+    [ACTION_REWIND] = store_rewind,
     [ACTION_RUNG] = store_put_rung,
     [ACTION_CONSTRAINTS] = store_put_constraints,
     [ACTION_CHECKPOINT] = store_put_checkpoint,

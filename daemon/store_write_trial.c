@@ -255,6 +255,23 @@ int store_put_report(const struct store_write *w)
     return rc != 0 ? rc : store_put_event(w, "%" PRId64, r->epoch);
 }
 
+int store_rewind(const struct store_write *w)
+{
+    struct store_arg id = STORE_I(w->trial_id);
+    struct store_arg step = STORE_I(w->a->rewind.step);
+    int rc = RUN(w, REWIND_EPOCHS, NULL, id, step);
+    if (rc == 0) {
+        rc = RUN(w, REWIND_STEPS, NULL, id, step);
+    }
+    if (rc == 0) {
+        rc = RUN(w, REWIND_RUNGS, NULL, id);
+    }
+    if (rc == 0) {
+        rc = CHANGE_ONE(w, TOUCH, id, STORE_I(w->a->seq));
+    }
+    return rc != 0 ? rc : store_put_event(w, "%" PRId64, w->a->rewind.step);
+}
+
 int store_put_rung(const struct store_write *w)
 {
     char key[40];

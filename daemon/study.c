@@ -183,3 +183,16 @@ bool study_is_better(const struct study *s, double a, double b)
 {
     return is_better(s->spec.direction, a, b);
 }
+
+void study_reported_value(const struct study *s, const struct study_trial *t,
+                          double *value, int64_t *step)
+{
+    for (size_t i = 0; i < t->n_reports; i++) {
+        double v = t->reports[i].metrics.value[s->spec.metric];
+        if (i == 0 || s->spec.of == SPEC_OF_LAST ||
+            study_is_better(s, v, *value)) {
+            *value = v;
+            *step = t->reports[i].epoch;
+        }
+    }
+}

@@ -136,6 +136,10 @@ struct study_trial *study_add_trial(struct study *s, int64_t trial_id);
 
 /* Are its importances those of all its COMPLETE trials? */
 bool study_importances_are_current(const struct study *s);
+/* Of a trial that reports values: by the spec the last one, or the best, the
+ * first of ties, and its step. Nothing reported: they are left as they are. */
+void study_reported_value(const struct study *s, const struct study_trial *t,
+                          double *value, int64_t *step);
 /* Is this a file that belongs into the trial's folder? */
 bool study_trial_has_file(const struct study_trial *t, const char *file);
 /* The values of a trial in the space's order (space.n), NaN where absent. */

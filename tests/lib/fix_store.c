@@ -412,6 +412,13 @@ static void pass_rung(struct fix_store *f, struct actions *out,
     a->rung.value = isnan(value) ? INFINITY : value;
 }
 
+static void rewind_it(struct fix_store *f, struct actions *out,
+                      const struct study *s, const struct study_trial *t)
+{
+    struct action *a = add(f, out, ACTION_REWIND, s->id, t->number);
+    a->rewind.step = rng_below(&f->rng, 2) * (int64_t)t->n_reports / 2;
+}
+
 static void tell_constraints(struct fix_store *f, struct actions *out,
                              const struct study *s, const struct study_trial *t)
 {
@@ -429,7 +436,10 @@ static void of_trial(struct fix_store *f, struct actions *out,
     } else if (t->state == TRIAL_FAIL) {
         add(f, out, ACTION_RETRY_TRIAL, s->id, t->number);
     } else if (t->state == TRIAL_RUNNING) {
-        switch (rng_below(&f->rng, 10)) {
+        switch (rng_below(&f->rng, 11)) {
+        case 10:
+            rewind_it(f, out, s, t);
+            break;
         case 9:
             tell_constraints(f, out, s, t);
             break;
