@@ -19,6 +19,18 @@ int64_t sched_n_counted(const struct study *s)
            s->n_by_state[TRIAL_WAITING];
 }
 
+int64_t sched_n_elsewhere(const struct mirror *m, const struct study *s)
+{
+    int64_t n = s->n_by_state[TRIAL_RUNNING];
+    for (int i = 0; i < m->n_slots && n > 0; i++) {
+        const struct trial_id *id = &m->slots[i].id;
+        const struct study_trial *trial =
+            id->study == s->id ? mirror_trial(m, id->study, id->number) : NULL;
+        n -= trial != NULL && trial->state == TRIAL_RUNNING;
+    }
+    return n;
+}
+
 /* --- studies -------------------------------------------------------------- */
 
 void turn_finish_study(const struct turn *t, const struct study *s,
@@ -55,7 +67,8 @@ static void maybe_end_study(const struct turn *t, const struct study *s,
     const struct action *end = &t->out->items[t->out->n - 1];
     bool failed = end->end.state == TRIAL_FAIL;
     int64_t finished = study_n_finished(s) + !failed;
-    int64_t open = sched_n_counted(s) - study_n_finished(s) - 1;
+    int64_t open = sched_n_counted(s) - study_n_finished(s) - 1 -
+                   sched_n_elsewhere(t->m, s);
     int64_t failures = s->n_by_state[TRIAL_FAIL] + failed;
     int slot = slot_of(t->m, s, trial);
 

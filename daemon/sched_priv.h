@@ -68,6 +68,9 @@ void turn_finish_study(const struct turn *t, const struct study *s,
                        char *reason, int except_slot);
 /* finished + running + waiting: trials that use up the target. */
 int64_t sched_n_counted(const struct study *s);
+/* RUNNING, but on no slot: Optuna asked for them while we were at work. Nobody
+ * here knows when they end, or whether: they take no place of ours. */
+int64_t sched_n_elsewhere(const struct mirror *m, const struct study *s);
 
 /* --- sched_report.c */
 /* Epochs that the trial may report, or steps. */

@@ -36,7 +36,7 @@ static bool has_place(const struct mirror *m, const struct study *s)
     int64_t places = s->spec.workers == 0 || s->spec.workers > m->n_slots
                          ? m->n_slots
                          : s->spec.workers;
-    int64_t begun = s->n_by_state[TRIAL_RUNNING];
+    int64_t begun = s->n_by_state[TRIAL_RUNNING] - sched_n_elsewhere(m, s);
     int64_t left = s->n_by_state[TRIAL_WAITING];
     for (size_t i = s->n_trials; i > 0 && left > 0; i--) {
         const struct study_trial *trial = s->trials[i - 1];
@@ -136,7 +136,8 @@ static bool is_exhausted(const struct turn *t, const struct study *s)
     if (!sampler_is_exhausted(&s->spec, s->history, &n)) {
         return false;
     }
-    if (s->n_by_state[TRIAL_WAITING] + s->n_by_state[TRIAL_RUNNING] == 0) {
+    if (s->n_by_state[TRIAL_WAITING] + s->n_by_state[TRIAL_RUNNING] ==
+        sched_n_elsewhere(t->m, s)) {
         turn_finish_study(t, s,
                           mem_printf("the space is exhausted: all %zu points "
                                      "were tried",
@@ -165,8 +166,8 @@ static bool start_in(const struct turn *t, const struct study *s, int slot)
         start_trial(t, s, trial, slot);
         return true;
     }
-    if (is_place_free && sched_n_counted(s) < s->spec.n_trials &&
-        !is_exhausted(t, s)) {
+    int64_t counted = sched_n_counted(s) - sched_n_elsewhere(t->m, s);
+    if (is_place_free && counted < s->spec.n_trials && !is_exhausted(t, s)) {
         start_new_trial(t, s, slot);
         return true;
     }
