@@ -194,33 +194,36 @@ static void avoid_duplicates(const struct spec *spec,
     }
 }
 
-static void suggest(const struct spec *spec, const struct history *history,
-                    int64_t number, const double *fixed, double *out)
+/* By the samplers that take a point as a whole; false: this one does not, or
+ * has none. */
+static bool suggest_whole(const struct spec *spec,
+                          const struct history *history, int64_t number,
+                          const double *fixed, double *out)
 {
     struct rng rng;
     switch (spec->sampler) {
     case SPEC_SAMPLER_GRID:
     case SPEC_SAMPLER_BRUTE_FORCE:
         rng_stream(&rng, spec->base.seed, (uint32_t)number, RNG_SAMPLER, 0);
-        if (points_suggest(spec, history, number, fixed, &rng, out)) {
-            settle(&spec->space, fixed, out);
-            return;
-        }
-        break;
+        return points_suggest(spec, history, number, fixed, &rng, out);
     case SPEC_SAMPLER_QMC:
         qmc_suggest(spec, number, out);
-        settle(&spec->space, fixed, out);
-        return;
+        return true;
     case SPEC_SAMPLER_CMAES:
-        if (cmaes_suggest(spec, history, number, out)) {
-            settle(&spec->space, fixed, out);
-            return;
-        }
-        break;
+        return cmaes_suggest(spec, history, number, out);
     default:
-        break;
+        return false;
     }
-    suggest_each(spec, history, number, fixed, 0, out);
+}
+
+static void suggest(const struct spec *spec, const struct history *history,
+                    int64_t number, const double *fixed, double *out)
+{
+    if (suggest_whole(spec, history, number, fixed, out)) {
+        settle(&spec->space, fixed, out);
+    } else {
+        suggest_each(spec, history, number, fixed, 0, out);
+    }
     if (spec->duplicates == SPEC_DUPLICATES_AVOID) {
         avoid_duplicates(spec, history, number, fixed, out);
     }

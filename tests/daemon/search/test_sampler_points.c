@@ -22,7 +22,9 @@ static const char *const samplers[] = {
     "\"sampler\":{\"type\":\"grid\"},",
     "\"sampler\":{\"type\":\"brute-force\"},",
     "\"sampler\":{\"type\":\"random\",\"duplicates\":\"avoid\"},",
-    "\"sampler\":{\"type\":\"tpe\",\"duplicates\":\"avoid\"},"};
+    "\"sampler\":{\"type\":\"tpe\",\"duplicates\":\"avoid\"},",
+    "\"sampler\":{\"type\":\"qmc\",\"duplicates\":\"avoid\"},",
+    "\"sampler\":{\"type\":\"cmaes\",\"duplicates\":\"avoid\"},"};
 enum { N_SAMPLERS = sizeof(samplers) / sizeof(samplers[0]) };
 
 /* Ask until the space is exhausted: no point comes twice. */
