@@ -157,6 +157,19 @@ static void set_exponents(struct parzen *p, const struct parzen_dim *d)
     }
 }
 
+/* 1 / a mass between those that the prior's kernel and the narrowest one have
+ * in a step of middling width. */
+static double mass_per_unit(const struct parzen_dim *d)
+{
+    double left[2], right[2];
+    parzen_step_interval(d->dist, d->dist->low, &left[0], &right[0]);
+    parzen_step_interval(d->dist, d->dist->high, &left[1], &right[1]);
+    double width = sqrt(right[0] - left[0]) * sqrt(right[1] - left[1]);
+    double most = fmin(1.0, 0.4 * width / d->sigma_min);
+    double unit = sqrt(most) * sqrt(width / (d->hi - d->lo));
+    return unit > 0.0 && isfinite(1.0 / unit) ? 1.0 / unit : 1.0;
+}
+
 static void build_numerical(struct parzen *p, struct parzen_dim *d,
                             const struct parzen_options *options,
                             const struct parzen_rows *rows,
@@ -168,7 +181,10 @@ static void build_numerical(struct parzen *p, struct parzen_dim *d,
     d->has_outside = has_outside(d, p->n_kernels);
     set_exponents(p, d);
     if (d->is_continuous) {
-        p->log_scale += log(sqrt_2pi * parzen_unit(d));
+        p->log_scale += log(sqrt_2pi) + log(parzen_unit(d));
+    } else {
+        d->per_unit = mass_per_unit(d);
+        p->log_scale += log(d->per_unit);
     }
 }
 
@@ -185,6 +201,7 @@ static void build_categorical(struct parzen *p, struct parzen_dim *d,
     d->hit = (1.0 + base) / (1.0 + n_choices * base);
     d->miss = base / (1.0 + n_choices * base);
     d->prior = n == 0 || p->prior_weight > 0.0 ? 1.0 / n_choices : 0.0;
+    p->log_scale += log(n_choices);
     for (size_t i = 0; i < n; i++) {
         d->id[i] = (uint32_t)column->at[parzen_number(rows, i)];
     }
@@ -252,6 +269,22 @@ static void set_floor(struct parzen *p)
     p->reach = sqrt(2.0 * M_LN2 * (max_expo - p->floor));
 }
 
+/* A kernel's term is a product that may underflow, on the way to what may be
+ * 2^most times as much. All of them together are then less than 1e-10 of a sum
+ * from here on. */
+static void set_least_sum(struct parzen *p)
+{
+    const double lost = -988.0; /* log2 of the least double / 1e-10 */
+    double most = most_of_kernel(p) + log2((double)p->n_kernels);
+    for (size_t i = 0; i < p->n_dims; i++) {
+        const struct parzen_dim *d = &p->dims[i];
+        most += d->is_continuous  ? 0.0
+                : d->is_numerical ? log2(d->per_unit)
+                                  : log2((double)d->dist->n_choices);
+    }
+    p->least_sum = fmax(1e-100, exp2(most + lost));
+}
+
 static void build(struct parzen *p, const struct parzen_options *options,
                   const struct parzen_rows *rows,
                   const struct parzen_column *columns)
@@ -269,6 +302,7 @@ static void build(struct parzen *p, const struct parzen_options *options,
         }
     }
     set_floor(p);
+    set_least_sum(p);
     for (size_t i = 0; i < p->n_dims; i++) {
         if (p->dims[i].n_far > 0) {
             parzen_set_distances(&p->dims[i], p->reach);

@@ -11,8 +11,7 @@
 
 #define LN_SQRT_2PI 0.91893853320467274178
 
-/* Sums outside of this may have lost terms to under- or overflow. */
-static const double SUM_MIN = 1e-100, SUM_MAX = 1e100;
+static const double SUM_MAX = 1e300; /* a term may be infinite */
 
 static double exact_at(const struct parzen *p, size_t n, const double *x,
                        size_t c)
@@ -31,7 +30,7 @@ void parzen_log_pdf(struct parzen *p, size_t n, const double *x, double *out)
     assert(n <= p->max_points);
     parzen_sums(p, n, x, out);
     for (size_t c = 0; c < n; c++) {
-        bool is_safe = out[c] > SUM_MIN && out[c] < SUM_MAX;
+        bool is_safe = out[c] >= p->least_sum && out[c] < SUM_MAX;
         out[c] = is_safe ? log(out[c]) - p->log_scale : exact_at(p, n, x, c);
     }
 }

@@ -10,12 +10,13 @@ static void put_choices(const struct parzen_dim *d, const double *x, size_t n,
                         size_t row, double *odds)
 {
     size_t n_choices = d->dist->n_choices;
+    double per_unit = (double)n_choices; /* see parzen_unit */
     for (size_t c = 0; c < row; c++) {
         for (size_t k = 0; k < n_choices; k++) {
-            odds[k * row + c] = d->miss;
+            odds[k * row + c] = d->miss * per_unit;
         }
-        odds[(size_t)x[c < n ? c : 0] * row + c] = d->hit;
-        odds[n_choices * row + c] = d->prior;
+        odds[(size_t)x[c < n ? c : 0] * row + c] = d->hit * per_unit;
+        odds[n_choices * row + c] = d->prior * per_unit;
     }
 }
 

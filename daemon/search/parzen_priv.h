@@ -19,6 +19,7 @@ struct parzen_dim {
     double sigma_min;   /* what a bandwidth is clipped to */
     double *mu, *sigma; /* by kernel */
     bool has_outside;   /* centres out of the bounds */
+    double per_unit;    /* stepped: what a mass is multiplied by */
     /* stepped: a kernel of the smallest bandwidth on a place, in steps from
      * low, has masses that depend on the distance alone */
     size_t n_far;        /* the last place; 0: not told so */
@@ -43,9 +44,10 @@ struct parzen {
                       norms of its densities; NaN until wanted */
     double *expo;  /* log2 of more of that, where a centre is out of the bounds
                       and the norm may overflow; NULL: nowhere; owned */
-    double log_scale; /* ln of what all terms were divided by */
+    double log_scale; /* ln of what all terms were multiplied by */
     double floor;     /* a lower exponent is nothing beside the prior's */
     double reach;     /* so many sigmas from a centre it is lower */
+    double least_sum; /* a lower sum may have lost terms that count */
     struct parzen_near *near; /* NULL until wanted */
     double *arena, *rest;     /* rest: of the arena, for what is wanted later */
 };
@@ -56,10 +58,11 @@ static inline bool parzen_is_within(const struct parzen_dim *d, double mu)
 }
 
 /* A density is counted in a unit between those of the narrowest kernel and the
- * prior's, so that products over dimensions stay near 1. */
+ * prior's, so that products over dimensions stay near 1; so is a mass
+ * (parzen_dim.per_unit), and of a choice its n-fold. */
 static inline double parzen_unit(const struct parzen_dim *d)
 {
-    return sqrt(d->sigma_min * (d->hi - d->lo));
+    return sqrt(d->sigma_min) * sqrt(d->hi - d->lo);
 }
 
 static inline uint32_t parzen_number(const struct parzen_rows *rows, size_t i)

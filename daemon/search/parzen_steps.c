@@ -76,7 +76,9 @@ void parzen_set_distances(struct parzen_dim *d, double reach)
         size_t n = left < CHUNK ? left : CHUNK;
         density_best()->step_mass(parzen_padded(n), mu, sigma, -0.5 * step,
                                   0.5 * step, mass);
-        memcpy(d->by_distance + first, mass, n * sizeof(*mass));
+        for (size_t i = 0; i < n; i++) {
+            d->by_distance[first + i] = mass[i] * d->per_unit;
+        }
     }
 }
 

@@ -199,7 +199,7 @@ static void times_row(const struct parzen *p, const struct parzen_dim *d,
         row_from_outside(p, d, row, at, kernel, mass);
     }
     for (size_t c = 0; c < row; c++) {
-        term[c] *= mass[c];
+        term[c] *= mass[c] * d->per_unit;
     }
 }
 
@@ -319,10 +319,10 @@ static void times_some(const struct parzen *p, const struct parzen_dim *d,
                               at->right, some.term);
     for (size_t i = 0; i < n; i++) {
         uint32_t k = some.kernel[i];
-        lot->term[lot->some[i]] *=
-            parzen_is_within(d, d->mu[k])
-                ? some.term[i]
-                : mass_from_outside(p, d, k, at->left, at->right);
+        double mass = parzen_is_within(d, d->mu[k])
+                          ? some.term[i]
+                          : mass_from_outside(p, d, k, at->left, at->right);
+        lot->term[lot->some[i]] *= mass * d->per_unit;
     }
 }
 
