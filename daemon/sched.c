@@ -42,6 +42,11 @@ struct action *turn_add_trial(const struct turn *t, enum action_kind kind,
     return a;
 }
 
+int64_t turn_last_sign_ms(const struct turn *t, int64_t durable_ms)
+{
+    return t->alive_ms > durable_ms ? t->alive_ms : durable_ms;
+}
+
 int64_t turn_active_ms(const struct turn *t, const struct study *s)
 {
     bool counts = s->state == STUDY_RUNNING && s->running_since_mono_ms > 0 &&
@@ -101,7 +106,8 @@ bool sched_slot_works_for(const struct slot *slot, int64_t study_id)
 /* --- the beginning and the end of the daemon ------------------------------ */
 
 /* A study that was RUNNING when the last daemon died has been active at least
- * until its last row; that is what is known, so that is what counts. */
+ * until its last row, and as long as that daemon is known to have lived; that
+ * is what is known, so that is what counts. */
 static void start(const struct turn *t)
 {
     for (size_t i = 0; i < t->m->n_studies; i++) {
@@ -109,9 +115,10 @@ static void start(const struct turn *t)
         if (s->state != STUDY_RUNNING || s->is_foreign) {
             continue;
         }
-        int64_t known = study_last_sign_ms(s) - s->running_since_ms;
+        int64_t last = turn_last_sign_ms(t, study_last_sign_ms(s));
         turn_set_study(t, s, STUDY_RUNNING, mem_strdup(s->reason));
-        t->out->items[t->out->n - 1].set_study.active_ms += known;
+        t->out->items[t->out->n - 1].set_study.active_ms +=
+            last - s->running_since_ms;
     }
 }
 
@@ -139,7 +146,8 @@ static void orphan(const struct turn *t, const struct trial_id *id)
 void sched_drain(const struct mirror *m, int64_t now_ms, int64_t mono_ms,
                  struct actions *out)
 {
-    const struct turn t = {m, now_ms, mono_ms, out};
+    const struct turn t = {
+        .m = m, .now_ms = now_ms, .mono_ms = mono_ms, .out = out};
     for (size_t i = 0; i < m->n_studies; i++) {
         const struct study *s = m->studies[i];
         if (s->state == STUDY_RUNNING && !s->is_foreign) {
@@ -161,10 +169,20 @@ static void importances(const struct turn *t, const struct event *e)
 
 /* --- events --------------------------------------------------------------- */
 
+/* Clocks jump: one that was set back since tells nothing. */
+static int64_t last_life_ms(const struct event *e)
+{
+    return e->alive_ms <= e->now_ms ? e->alive_ms : 0;
+}
+
 int sched_decide(const struct mirror *m, const struct event *e,
                  struct actions *out, struct err *err)
 {
-    const struct turn t = {m, e->now_ms, e->mono_ms, out};
+    const struct turn t = {.m = m,
+                           .now_ms = e->now_ms,
+                           .mono_ms = e->mono_ms,
+                           .out = out,
+                           .alive_ms = last_life_ms(e)};
     switch (e->kind) {
     case EVENT_START:
         start(&t);

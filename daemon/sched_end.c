@@ -154,7 +154,7 @@ void turn_complete(const struct turn *t, const struct study *s,
 }
 
 /* When the daemon died nobody wrote it down: what is known is the last that was
- * heard of the trial. */
+ * heard of the trial, or of the daemon. */
 static void end_attempt(const struct turn *t, const struct study *s,
                         const struct study_trial *trial, enum trial_cause cause,
                         const char *message, int64_t place, int64_t n_at_place)
@@ -167,7 +167,9 @@ static void end_attempt(const struct turn *t, const struct study *s,
     a->end.best_epoch = -1;
     a->end.place = place;
     a->end.n_at_place = n_at_place;
-    a->end.ended_ms = cause == TRIAL_CAUSE_DAEMON ? trial->seq_ms : t->now_ms;
+    a->end.ended_ms = cause == TRIAL_CAUSE_DAEMON
+                          ? turn_last_sign_ms(t, trial->seq_ms)
+                          : t->now_ms;
 }
 
 /* stop.max_failures is a bound also on what runs beside the last failure that

@@ -177,7 +177,8 @@ static bool start_in(const struct turn *t, const struct study *s, int slot)
 void sched_next(const struct mirror *m, int64_t now_ms, int64_t mono_ms,
                 struct actions *out)
 {
-    const struct turn t = {m, now_ms, mono_ms, out};
+    const struct turn t = {
+        .m = m, .now_ms = now_ms, .mono_ms = mono_ms, .out = out};
     int slot = idle_slot(m);
     size_t first = 0;
     while (first < m->n_studies && m->studies[first]->id <= m->last_turn) {

@@ -264,6 +264,32 @@ START_TEST(what_a_trial_rests_is_not_what_it_took)
 }
 END_TEST
 
+/* An attempt that said nothing since its start, orphaned a day later; the sign
+ * of life is counted from its start. Returns what it took. */
+static int64_t worked_after_a_death(int64_t alive_ms)
+{
+    int64_t id = story_begin(&st, 1, 1);
+    const struct study_trial *trial = story_trial(&st, id, 0);
+    int64_t began = trial->attempt_ms;
+    st.m->slots[0] = (struct slot){.state = SLOT_IDLE}; /* another life */
+    st.now_ms = began + 86400000;
+    story_event(&st, (struct event){.kind = EVENT_ORPHAN,
+                                    .alive_ms = began + alive_ms,
+                                    .id = {id, 0, 1}});
+    ck_assert_int_eq(trial->state, TRIAL_WAITING);
+    int64_t worked = trial->worked_ms;
+    story_fini(&st);
+    return worked;
+}
+
+START_TEST(a_silent_orphan_took_until_the_daemons_last_sign_of_life)
+{
+    ck_assert_int_eq(worked_after_a_death(9000), 9000);
+    ck_assert_int_eq(worked_after_a_death(86400001), 0); /* in the future */
+    ck_assert_int_eq(worked_after_a_death(-1), 0);
+}
+END_TEST
+
 START_TEST(deterministic_failures_fail_at_once_and_end_the_study)
 {
     int64_t id = story_begin(&st, 2, 3);
@@ -556,6 +582,7 @@ Suite *suite(void)
         what_is_not_its_fault_never_counts,
         an_orphan_goes_on_at_once,
         what_a_trial_rests_is_not_what_it_took,
+        a_silent_orphan_took_until_the_daemons_last_sign_of_life,
         deterministic_failures_fail_at_once_and_end_the_study,
         no_more_fail_than_may,
         an_infinite_objective_is_one,

@@ -150,6 +150,54 @@ START_TEST(time_without_a_daemon_is_no_studys_time)
 }
 END_TEST
 
+/* The study has run for 9 s when the daemon is killed, without a row since its
+ * start, and begins anew a day later, told of this sign of life (counted from
+ * the study's start); returns its active time. */
+static int64_t active_after_a_death(int64_t alive_ms)
+{
+    int64_t id = story_begin(&st, 1, 2);
+    struct study *s = story_study(&st, id);
+    int64_t began = s->running_since_ms;
+    s->running_since_mono_ms = 0; /* another life */
+    st.now_ms = began + 86400000;
+    st.mono_ms = 77;
+    story_event(&st, (struct event){.kind = EVENT_START,
+                                    .slot = -1,
+                                    .alive_ms = began + alive_ms});
+    ck_assert_int_eq(s->running_since_ms, st.now_ms);
+    int64_t active = s->active_ms;
+    story_fini(&st);
+    return active;
+}
+
+START_TEST(a_silent_study_is_active_until_the_daemons_last_sign_of_life)
+{
+    ck_assert_int_eq(active_after_a_death(9000), 9000);
+    ck_assert_int_eq(active_after_a_death(86400000), 86400000);
+    /* The clock was set back meanwhile, or at the study's start. */
+    ck_assert_int_eq(active_after_a_death(86400001), 0);
+    ck_assert_int_eq(active_after_a_death(-1), 0);
+}
+END_TEST
+
+START_TEST(a_later_row_counts_more_than_an_early_sign_of_life)
+{
+    int64_t id = story_begin(&st, 1, 2);
+    struct study *s = story_study(&st, id);
+    int64_t began = s->running_since_ms;
+    st.now_ms = began + 5000;
+    st.mono_ms += 5000;
+    story_finish(&st, 0, 1);
+    s->running_since_mono_ms = 0; /* another life */
+    st.now_ms += 86400000;
+    story_event(&st, (struct event){.kind = EVENT_START,
+                                    .slot = -1,
+                                    .alive_ms = began + 4100});
+    ck_assert_int_eq(s->active_ms, 5000);
+    story_fini(&st);
+}
+END_TEST
+
 START_TEST(a_drain_stops_the_trials_and_not_the_studies)
 {
     int64_t id = story_begin(&st, 2, 5);
@@ -178,6 +226,8 @@ Suite *suite(void)
         a_stop_has_its_grace,
         the_clock_is_asked_only_while_it_brings_something,
         hours_of_activity_end_the_study,
+        a_silent_study_is_active_until_the_daemons_last_sign_of_life,
+        a_later_row_counts_more_than_an_early_sign_of_life,
         time_without_a_daemon_is_no_studys_time,
         a_drain_stops_the_trials_and_not_the_studies,
     };
