@@ -179,10 +179,19 @@ static void look_at_files(struct daemon *d)
     }
 }
 
+/* When words are lost, those who work are ended: their time is over. */
+static void beat(struct daemon *d)
+{
+    if (!d->ledger.is_lost) {
+        heartbeat_beat(&d->heartbeat, daemon_wall_ms());
+    }
+}
+
 static void on_tick(uv_timer_t *t)
 {
     struct daemon *d = t->data;
     int64_t now = daemon_mono_ms();
+    beat(d);
     if (d->trouble == NULL) {
         look_at_files(d);
     }
@@ -304,6 +313,7 @@ static void daemon_free(struct daemon *d)
         store_close(d->store);
     }
     ledger_fini(&d->ledger);
+    heartbeat_close(&d->heartbeat);
     if (d->lock_fd >= 0) {
         close(d->lock_fd);
     }
@@ -320,6 +330,7 @@ int daemon_new(struct uv_loop_s *loop, const struct daemon_options *options,
     struct daemon *d = mem_alloc(1, sizeof(*d));
     *d = (struct daemon){
         .loop = loop, .options = *options, .lock_fd = -1, .folder_fd = -1};
+    d->heartbeat.fd = -1;
     daemon_init_ledger(d);
     int rc = lock_state(d, err);
     if (rc == 0) {

@@ -4,6 +4,7 @@
 #ifndef DAEMON_DAEMON_PRIV_H
 #define DAEMON_DAEMON_PRIV_H
 #include "daemon/daemon.h"
+#include "daemon/heartbeat.h"
 #include "daemon/ledger.h"
 #include <uv.h>
 struct analysis;
@@ -17,6 +18,7 @@ struct daemon {
     int lock_fd, folder_fd; /* of STATE/lock, of STATE itself */
     struct store *store;    /* NULL until the ledger's first load */
     struct ledger ledger;   /* the mirror is its */
+    struct heartbeat heartbeat;
     struct pool *pool;
     struct analysis *analysis;
     struct backup *backup;

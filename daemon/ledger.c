@@ -73,7 +73,7 @@ static int load(struct ledger *l, struct err *err)
 }
 
 /* RUNNING rows without a worker: what the last life left behind. */
-static int hand_back_orphans(struct ledger *l, int64_t now_ms, int64_t mono_ms,
+static int hand_back_orphans(struct ledger *l, const struct ledger_birth *b,
                              struct err *err)
 {
     int rc = 0;
@@ -84,8 +84,9 @@ static int hand_back_orphans(struct ledger *l, int64_t now_ms, int64_t mono_ms,
             const struct study_trial *t = study->trials[i];
             struct event e = {
                 .kind = EVENT_ORPHAN,
-                .now_ms = now_ms,
-                .mono_ms = mono_ms,
+                .now_ms = b->now_ms,
+                .mono_ms = b->mono_ms,
+                .alive_ms = b->alive_ms,
                 .slot = -1,
                 .study = study->id,
                 .id = {study->id, t->number, t->attempt},
@@ -96,11 +97,14 @@ static int hand_back_orphans(struct ledger *l, int64_t now_ms, int64_t mono_ms,
     return rc;
 }
 
-int ledger_start(struct ledger *l, int64_t now_ms, int64_t mono_ms,
+int ledger_start(struct ledger *l, const struct ledger_birth *b,
                  struct actions *done, struct err *err)
 {
-    struct event start = {
-        .kind = EVENT_START, .now_ms = now_ms, .mono_ms = mono_ms, .slot = -1};
+    struct event start = {.kind = EVENT_START,
+                          .now_ms = b->now_ms,
+                          .mono_ms = b->mono_ms,
+                          .alive_ms = b->alive_ms,
+                          .slot = -1};
     inbox_clear(&l->inbox);
     forget_slots(l);
     l->trouble.code = 0;
@@ -109,7 +113,7 @@ int ledger_start(struct ledger *l, int64_t now_ms, int64_t mono_ms,
         return ledger_fail(l, err);
     }
     rc = ledger_turn(l, &start, err);
-    rc = rc == 0 ? hand_back_orphans(l, now_ms, mono_ms, err) : rc;
+    rc = rc == 0 ? hand_back_orphans(l, b, err) : rc;
     /* Before anything of this life is committed. */
     rc = rc == 0 ? l->hooks.verify(l->hooks.ctx, l->mirror, err) : rc;
     rc = rc == 0 ? ledger_commit(l, done, err) : rc;

@@ -44,6 +44,11 @@ struct ledger {
     bool is_lost;           /* words are, until ledger_start */
 };
 
+struct ledger_birth {        /* of a life */
+    int64_t now_ms, mono_ms; /* UTC; monotonic */
+    int64_t alive_ms;        /* as in struct event: of the life before it */
+};
+
 /* With an empty mirror. Copies the hooks. */
 void ledger_init(struct ledger *l, const struct ledger_hooks *hooks,
                  int n_slots);
@@ -51,7 +56,7 @@ void ledger_fini(struct ledger *l);
 
 /* Begin a life: load, and hand back what the last one left RUNNING. Nobody may
  * work any more. `done` as ledger_commit. */
-MUST_CHECK int ledger_start(struct ledger *l, int64_t now_ms, int64_t mono_ms,
+MUST_CHECK int ledger_start(struct ledger *l, const struct ledger_birth *b,
                             struct actions *done, struct err *err);
 /* Each word, before its turn, or instead of it while there is trouble. When
  * the inbox is full (INBOX_MAX) without trouble, commit first. */

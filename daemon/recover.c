@@ -149,12 +149,22 @@ void daemon_init_ledger(struct daemon *d)
     ledger_init(&d->ledger, &hooks, d->options.n_workers);
 }
 
+static int start_ledger(struct daemon *d, struct actions *done, struct err *err)
+{
+    const struct ledger_birth birth = {.now_ms = daemon_wall_ms(),
+                                       .mono_ms = daemon_mono_ms(),
+                                       .alive_ms = d->heartbeat.last_ms};
+    return ledger_start(&d->ledger, &birth, done, err);
+}
+
 int daemon_load(struct daemon *d, struct err *err)
 {
     struct actions done;
+    char *db = paths_in_state(d->options.state_dir, "parzen.db");
+    heartbeat_open(&d->heartbeat, db);
+    free(db);
     actions_init(&done);
-    int rc = ledger_start(&d->ledger, daemon_wall_ms(), daemon_mono_ms(), &done,
-                          err);
+    int rc = start_ledger(d, &done, err);
     daemon_perform_all(d, &done);
     return rc == 0 ? store_give_digests(d->store, d->ledger.mirror, err) : rc;
 }
@@ -179,9 +189,8 @@ static int start_or_replay(struct daemon *d, struct actions *done)
     if (store_probe(d->store, &err) != 0) {
         return ledger_fail(l, &err);
     }
-    int rc = was_lost ? ledger_start(l, daemon_wall_ms(), daemon_mono_ms(),
-                                     done, &err)
-                      : ledger_replay(l, done, &err);
+    int rc =
+        was_lost ? start_ledger(d, done, &err) : ledger_replay(l, done, &err);
     if (l->is_lost && !was_lost) {
         end_workers(d);
     }

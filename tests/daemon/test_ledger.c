@@ -13,7 +13,7 @@
 static struct fix_store fix;
 static struct ledger ledger;
 static struct actions done;
-static int64_t now = 1000;
+static int64_t now = 1000, alive; /* the last sign of another life */
 
 /* The countdown-th call of the store fails with this code; < 0: none. */
 static int countdown = -1, code;
@@ -108,6 +108,13 @@ static const struct study_trial *trial(void)
     return mirror_trial(ledger.mirror, 1, 0);
 }
 
+static int start(struct err *err)
+{
+    const struct ledger_birth birth = {
+        .now_ms = now, .mono_ms = now, .alive_ms = alive};
+    return ledger_start(&ledger, &birth, &done, err);
+}
+
 /* Trial 0 of study 1 runs in slot 0; one epoch of it is committed. */
 static void setup(void)
 {
@@ -121,7 +128,7 @@ static void setup(void)
     fix_store_init(&fix, 1);
     ledger_init(&ledger, &hooks, 1);
     actions_init(&done);
-    ck_assert_int_eq(ledger_start(&ledger, now, now, &done, &err), 0);
+    ck_assert_int_eq(start(&err), 0);
     add.add_study.spec = &spec;
     prepared.prepared = (struct study_data){"", 2, 8, 1, 1};
     memset(prepared.prepared.sha256, 'a', 64);
@@ -289,9 +296,13 @@ START_TEST(words_that_are_never_taken_are_lost)
     ck_assert_uint_eq(ledger.inbox.n, 0);
     countdown = 1; /* in the midst of the start as well */
     code = ERR_BUSY;
-    ck_assert_int_eq(ledger_start(&ledger, now, now, &done, &err), ERR_BUSY);
+    ck_assert_int_eq(start(&err), ERR_BUSY);
     ck_assert(ledger.is_lost);
-    ck_assert_int_eq(ledger_start(&ledger, now, now, &done, &err), 0);
+    int64_t began = trial()->attempt_ms;
+    alive = now;
+    now += 60000;
+    ck_assert_int_eq(start(&err), 0);
+    ck_assert_int_eq(trial()->worked_ms, alive - began);
     ck_assert(!ledger.is_lost);
     ck_assert_int_eq(trial()->state, TRIAL_WAITING);
     ck_assert_uint_eq(trial()->n_reports, 1);

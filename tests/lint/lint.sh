@@ -52,11 +52,12 @@ done >>"$bad" <<'RULES'
 ^daemon/store     (core/(base|spec)/|daemon/(store|action|mirror|study|digest|history|replay|search/sampler))
 ^daemon/pool      (core/(base|spec|wire)/|daemon/(pool|obituary))
 ^daemon/http/     (core/(base|spec)/|daemon/http/)
-^daemon/(daemon(_priv)?|recover|perform|sweep|check|obituary)\.[ch]$  (core/(base|spec|wire)/|daemon/(daemon(_priv)?|ledger|inbox|perform|sweep|check|obituary|action|event|mirror|study|sched|store|pool|analysis|backup)\.h)
+^daemon/(daemon(_priv)?|recover|perform|sweep|check|obituary)\.[ch]$  (core/(base|spec|wire)/|daemon/(daemon(_priv)?|heartbeat|ledger|inbox|perform|sweep|check|obituary|action|event|mirror|study|sched|store|pool|analysis|backup)\.h)
 ^daemon/(offline|look)\.[ch]$  (core/(base|spec)/|daemon/(offline|look|mirror|replay|store|study|views|http/url)\.h|daemon/search/)
 ^daemon/analysis\.[ch]$  (core/base/|daemon/(analysis|mirror|study|history)\.h|daemon/search/)
 ^daemon/inbox\.[ch]$  (core/base/|daemon/(inbox|event|study)\.h)
 ^daemon/ledger\.[ch]$  (core/base/|daemon/(ledger|inbox|action|event|mirror|study|sched)\.h)
+^daemon/heartbeat\.[ch]$  (core/base/|daemon/heartbeat\.h)
 ^daemon/backup\.[ch]$  (core/base/|daemon/(backup|store)\.h)
 ^daemon/api       (core/(base|spec)/|daemon/(api(_priv)?|daemon|action|event|mirror|study|views|http/server)\.h)
 RULES

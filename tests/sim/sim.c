@@ -115,6 +115,14 @@ static void sweep(struct sim *s)
 
 static void perform_all(struct sim *s, struct actions *done);
 
+/* What the wall clock's jumps have made of the last sign of life included. */
+static int start_ledger(struct sim *s, struct actions *done, struct err *err)
+{
+    const struct ledger_birth birth = {
+        .now_ms = s->now_ms, .mono_ms = s->mono_ms, .alive_ms = s->alive_ms};
+    return ledger_start(&s->ledger, &birth, done, err);
+}
+
 static void restart(struct sim *s)
 {
     struct actions done;
@@ -135,7 +143,7 @@ static void restart(struct sim *s)
         if (sim_chance(s, 0.1)) {
             sim_arm(s, 6); /* the next life finishes it */
         }
-        rc = ledger_start(&s->ledger, s->now_ms, s->mono_ms, &done, &err);
+        rc = start_ledger(s, &done, &err);
         s->m = s->ledger.mirror;
     } while (rc != 0);
     s->fail_in = -1;
@@ -317,8 +325,8 @@ static void recover(struct sim *s)
         sim_arm(s, 8);
     }
     sim_note(s, "%zu words are replayed", n_words);
-    int rc = was_lost ? ledger_start(l, s->now_ms, s->mono_ms, &done, &err)
-                      : ledger_replay(l, &done, &err);
+    int rc =
+        was_lost ? start_ledger(s, &done, &err) : ledger_replay(l, &done, &err);
     s->m = l->mirror;
     s->fail_in = -1;
     perform_all(s, &done);
@@ -341,6 +349,7 @@ static void pass(struct sim *s, int64_t ms)
 {
     s->now_ms += ms;
     s->mono_ms += ms;
+    s->alive_ms = s->ledger.is_lost ? s->alive_ms : s->now_ms;
     sim_event(s, (struct event){.kind = EVENT_TICK, .slot = -1});
 }
 

@@ -79,6 +79,7 @@ struct sim {
     bool calm;     /* no more faults, no more users */
     bool compares; /* store against memory after every step */
     int64_t now_ms, mono_ms;
+    int64_t alive_ms; /* as daemon.c's heartbeat has it */
     int n_slots;
     struct ledger ledger;
     struct mirror *m;       /* the ledger's */

@@ -1,0 +1,29 @@
+/* heartbeat: when a daemon last lived, for the one after it.
+ *
+ * What a silent trial has worked, and its study been active, is in no row: a
+ * daemon that is killed takes it along. So PATH-alive beside the database holds
+ * the time of its last tick. It is written without a sync: a kill loses nothing
+ * of it, and after a power loss an older time, or none, counts.
+ *
+ * It is no file's mtime: copies of the folder, and a start that fails, would
+ * change that. And it is named after the database, so that it goes away with
+ * it (`mv parzen.db*`) when somebody goes back to a backup. */
+#ifndef DAEMON_HEARTBEAT_H
+#define DAEMON_HEARTBEAT_H
+#include <stdint.h>
+
+struct heartbeat {
+    int fd;          /* of PATH-alive, -1: none */
+    int64_t last_ms; /* UTC, the last beat, of another life at first; 0: none */
+};
+
+/* Read what the last life left; nothing is written yet. A file that cannot be
+ * opened is as good as none. */
+void heartbeat_open(struct heartbeat *h, const char *db);
+/* Alive now. A disk that takes nothing leaves the file as it was. */
+void heartbeat_beat(struct heartbeat *h, int64_t now_ms);
+void heartbeat_close(struct heartbeat *h);
+/* The last beat beside this database, for who only looks; 0: none. */
+int64_t heartbeat_read(const char *db);
+
+#endif
