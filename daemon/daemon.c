@@ -183,7 +183,7 @@ static void look_at_files(struct daemon *d)
 static void beat(struct daemon *d)
 {
     if (!d->ledger.is_lost) {
-        heartbeat_beat(&d->heartbeat, daemon_wall_ms());
+        heartbeat_beat(&d->heartbeat, daemon_wall_ms(), daemon_mono_ms());
     }
 }
 

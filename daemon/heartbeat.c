@@ -3,45 +3,57 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* "MS\n", of one width for all times: a write replaces what was there, whole.
- */
-enum { DIGITS = 19, BEAT_BYTES = DIGITS + 1 };
+/* "ALIVE_MS LIVED_MS\n", of one width for all times: a write replaces what was
+ * there, whole. */
+enum { DIGITS = 19, BEAT_BYTES = 2 * (DIGITS + 1) };
 
-static int open_file(const char *db, int flags)
+static bool read_number(const char *text, char end, int64_t *out)
 {
-    char *path = mem_printf("%s-alive", db);
-    int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-    free(path);
-    return fd;
+    if (strspn(text, "0123456789") != DIGITS || text[DIGITS] != end) {
+        return false;
+    }
+    *out = strtoll(text, NULL, 10);
+    return true;
 }
 
-static int64_t read_beat(int fd)
+static void read_beat(struct heartbeat *h)
 {
     char text[BEAT_BYTES + 1] = "";
-    if (pread(fd, text, BEAT_BYTES, 0) != BEAT_BYTES ||
-        strspn(text, "0123456789") != DIGITS || text[DIGITS] != '\n') {
-        return 0;
+    if (pread(h->fd, text, BEAT_BYTES, 0) != BEAT_BYTES ||
+        !read_number(text, ' ', &h->alive_ms) ||
+        !read_number(text + DIGITS + 1, '\n', &h->lived_ms)) {
+        h->alive_ms = h->lived_ms = 0;
     }
-    return strtoll(text, NULL, 10);
 }
 
-void heartbeat_open(struct heartbeat *h, const char *db)
+void heartbeat_open(struct heartbeat *h, const char *db, int64_t mono_ms)
 {
-    h->fd = open_file(db, O_RDWR | O_CREAT);
-    h->last_ms = h->fd >= 0 ? read_beat(h->fd) : 0;
+    char *path = mem_printf("%s-alive", db);
+    *h = (struct heartbeat){
+        .fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+                   0600),
+        .born_ms = mono_ms,
+    };
+    if (h->fd >= 0) {
+        read_beat(h);
+    }
+    free(path);
 }
 
-void heartbeat_beat(struct heartbeat *h, int64_t now_ms)
+void heartbeat_beat(struct heartbeat *h, int64_t now_ms, int64_t mono_ms)
 {
     char text[BEAT_BYTES + 1];
-    h->last_ms = now_ms;
+    h->alive_ms = now_ms;
+    h->lived_ms = mono_ms - h->born_ms;
     if (h->fd >= 0) {
-        snprintf(text, sizeof(text), "%019" PRId64 "\n", now_ms);
+        snprintf(text, sizeof(text), "%019" PRId64 " %019" PRId64 "\n",
+                 h->alive_ms, h->lived_ms);
         ssize_t ignored = pwrite(h->fd, text, BEAT_BYTES, 0);
         (void)ignored; /* an older one counts, then */
     }
@@ -53,15 +65,4 @@ void heartbeat_close(struct heartbeat *h)
         close(h->fd);
         h->fd = -1;
     }
-}
-
-int64_t heartbeat_read(const char *db)
-{
-    int fd = open_file(db, O_RDONLY);
-    int64_t last_ms = 0;
-    if (fd >= 0) {
-        last_ms = read_beat(fd);
-        close(fd);
-    }
-    return last_ms;
 }

@@ -2,8 +2,9 @@
  *
  * What a silent trial has worked, and its study been active, is in no row: a
  * daemon that is killed takes it along. So PATH-alive beside the database holds
- * the time of its last tick. It is written without a sync: a kill loses nothing
- * of it, and after a power loss an older time, or none, counts.
+ * the time of its last tick, and how long it had lived by then. It is written
+ * without a sync: a kill loses nothing of it, and after a power loss an older
+ * time, or none, counts.
  *
  * It is no file's mtime: copies of the folder, and a start that fails, would
  * change that. And it is named after the database, so that it goes away with
@@ -14,16 +15,18 @@
 
 struct heartbeat {
     int fd;          /* of PATH-alive, -1: none */
-    int64_t last_ms; /* UTC, the last beat, of another life at first; 0: none */
+    int64_t born_ms; /* monotonic, of this life */
+    int64_t
+        alive_ms; /* UTC, the last beat, of another life at first; 0: none */
+    int64_t lived_ms; /* that life's length then, monotonic: without the time
+                         that the machine slept */
 };
 
-/* Read what the last life left; nothing is written yet. A file that cannot be
- * opened is as good as none. */
-void heartbeat_open(struct heartbeat *h, const char *db);
+/* A life begins: read what the last one left; nothing is written yet. A file
+ * that cannot be opened is as good as none. */
+void heartbeat_open(struct heartbeat *h, const char *db, int64_t mono_ms);
 /* Alive now. A disk that takes nothing leaves the file as it was. */
-void heartbeat_beat(struct heartbeat *h, int64_t now_ms);
+void heartbeat_beat(struct heartbeat *h, int64_t now_ms, int64_t mono_ms);
 void heartbeat_close(struct heartbeat *h);
-/* The last beat beside this database, for who only looks; 0: none. */
-int64_t heartbeat_read(const char *db);
 
 #endif

@@ -87,6 +87,7 @@ static int hand_back_orphans(struct ledger *l, const struct ledger_birth *b,
                 .now_ms = b->now_ms,
                 .mono_ms = b->mono_ms,
                 .alive_ms = b->alive_ms,
+                .lived_ms = b->lived_ms,
                 .slot = -1,
                 .study = study->id,
                 .id = {study->id, t->number, t->attempt},
@@ -104,6 +105,7 @@ int ledger_start(struct ledger *l, const struct ledger_birth *b,
                           .now_ms = b->now_ms,
                           .mono_ms = b->mono_ms,
                           .alive_ms = b->alive_ms,
+                          .lived_ms = b->lived_ms,
                           .slot = -1};
     inbox_clear(&l->inbox);
     forget_slots(l);

@@ -42,9 +42,12 @@ struct action *turn_add_trial(const struct turn *t, enum action_kind kind,
     return a;
 }
 
-int64_t turn_last_sign_ms(const struct turn *t, int64_t durable_ms)
+int64_t turn_last_sign_ms(const struct turn *t, int64_t since_ms,
+                          int64_t durable_ms)
 {
-    return t->alive_ms > durable_ms ? t->alive_ms : durable_ms;
+    int64_t ms = t->alive_ms - since_ms;
+    int64_t alive_ms = since_ms + (ms < t->lived_ms ? ms : t->lived_ms);
+    return alive_ms > durable_ms ? alive_ms : durable_ms;
 }
 
 int64_t turn_active_ms(const struct turn *t, const struct study *s)
@@ -115,7 +118,8 @@ static void start(const struct turn *t)
         if (s->state != STUDY_RUNNING || s->is_foreign) {
             continue;
         }
-        int64_t last = turn_last_sign_ms(t, study_last_sign_ms(s));
+        int64_t last =
+            turn_last_sign_ms(t, s->running_since_ms, study_last_sign_ms(s));
         turn_set_study(t, s, STUDY_RUNNING, mem_strdup(s->reason));
         t->out->items[t->out->n - 1].set_study.active_ms +=
             last - s->running_since_ms;
@@ -182,7 +186,8 @@ int sched_decide(const struct mirror *m, const struct event *e,
                            .now_ms = e->now_ms,
                            .mono_ms = e->mono_ms,
                            .out = out,
-                           .alive_ms = last_life_ms(e)};
+                           .alive_ms = last_life_ms(e),
+                           .lived_ms = e->lived_ms};
     switch (e->kind) {
     case EVENT_START:
         start(&t);

@@ -167,9 +167,10 @@ static void end_attempt(const struct turn *t, const struct study *s,
     a->end.best_epoch = -1;
     a->end.place = place;
     a->end.n_at_place = n_at_place;
-    a->end.ended_ms = cause == TRIAL_CAUSE_DAEMON
-                          ? turn_last_sign_ms(t, trial->seq_ms)
-                          : t->now_ms;
+    a->end.ended_ms =
+        cause == TRIAL_CAUSE_DAEMON
+            ? turn_last_sign_ms(t, trial->attempt_ms, trial->seq_ms)
+            : t->now_ms;
 }
 
 /* stop.max_failures is a bound also on what runs beside the last failure that

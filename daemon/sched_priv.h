@@ -19,7 +19,8 @@ struct turn { /* one decision in the making */
     const struct mirror *m;
     int64_t now_ms, mono_ms;
     struct actions *out;
-    int64_t alive_ms; /* of a life that was killed: its last sign; 0: none */
+    /* of a life that was killed, its last sign and length; 0: unknown */
+    int64_t alive_ms, lived_ms;
 };
 
 /* --- sched.c: actions. Each returns the appended action, to be filled. */
@@ -38,9 +39,11 @@ void turn_kill(const struct turn *t, int slot, enum trial_cause cause,
 /* STOP (keep) for every trial of the study on a slot, apart from `except`. */
 void turn_stop_trials(const struct turn *t, const struct study *s, bool keep,
                       int except);
-/* When what a killed life left behind was last known to go on: what its rows
- * tell, or a later sign of that life. */
-int64_t turn_last_sign_ms(const struct turn *t, int64_t durable_ms);
+/* When what a killed life began at since_ms was last known to go on: what its
+ * rows tell, or a later sign of that life, which had no more time for it than
+ * it lived (the machine may have slept, the clock been set). */
+int64_t turn_last_sign_ms(const struct turn *t, int64_t since_ms,
+                          int64_t durable_ms);
 /* How long the study has been RUNNING in all, until now. */
 int64_t turn_active_ms(const struct turn *t, const struct study *s);
 /* Does the slot hold this study's trial or preparation? */

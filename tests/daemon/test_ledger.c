@@ -111,7 +111,7 @@ static const struct study_trial *trial(void)
 static int start(struct err *err)
 {
     const struct ledger_birth birth = {
-        .now_ms = now, .mono_ms = now, .alive_ms = alive};
+        .now_ms = now, .mono_ms = now, .alive_ms = alive, .lived_ms = alive};
     return ledger_start(&ledger, &birth, &done, err);
 }
 

@@ -266,7 +266,7 @@ END_TEST
 
 /* An attempt that said nothing since its start, orphaned a day later; the sign
  * of life is counted from its start. Returns what it took. */
-static int64_t worked_after_a_death(int64_t alive_ms)
+static int64_t worked_after_a_death(int64_t alive_ms, int64_t lived_ms)
 {
     int64_t id = story_begin(&st, 1, 1);
     const struct study_trial *trial = story_trial(&st, id, 0);
@@ -275,6 +275,7 @@ static int64_t worked_after_a_death(int64_t alive_ms)
     st.now_ms = began + 86400000;
     story_event(&st, (struct event){.kind = EVENT_ORPHAN,
                                     .alive_ms = began + alive_ms,
+                                    .lived_ms = lived_ms,
                                     .id = {id, 0, 1}});
     ck_assert_int_eq(trial->state, TRIAL_WAITING);
     int64_t worked = trial->worked_ms;
@@ -284,9 +285,10 @@ static int64_t worked_after_a_death(int64_t alive_ms)
 
 START_TEST(a_silent_orphan_took_until_the_daemons_last_sign_of_life)
 {
-    ck_assert_int_eq(worked_after_a_death(9000), 9000);
-    ck_assert_int_eq(worked_after_a_death(86400001), 0); /* in the future */
-    ck_assert_int_eq(worked_after_a_death(-1), 0);
+    ck_assert_int_eq(worked_after_a_death(9000, 9100), 9000);
+    ck_assert_int_eq(worked_after_a_death(9000, 3000), 3000);
+    ck_assert_int_eq(worked_after_a_death(86400001, 90000000), 0); /* future */
+    ck_assert_int_eq(worked_after_a_death(-1, 9000), 0);
 }
 END_TEST
 

@@ -152,8 +152,9 @@ END_TEST
 
 /* The study has run for 9 s when the daemon is killed, without a row since its
  * start, and begins anew a day later, told of this sign of life (counted from
- * the study's start); returns its active time. */
-static int64_t active_after_a_death(int64_t alive_ms)
+ * the study's start) of a daemon that lived so long; returns its active time.
+ */
+static int64_t active_after_a_death(int64_t alive_ms, int64_t lived_ms)
 {
     int64_t id = story_begin(&st, 1, 2);
     struct study *s = story_study(&st, id);
@@ -163,7 +164,8 @@ static int64_t active_after_a_death(int64_t alive_ms)
     st.mono_ms = 77;
     story_event(&st, (struct event){.kind = EVENT_START,
                                     .slot = -1,
-                                    .alive_ms = began + alive_ms});
+                                    .alive_ms = began + alive_ms,
+                                    .lived_ms = lived_ms});
     ck_assert_int_eq(s->running_since_ms, st.now_ms);
     int64_t active = s->active_ms;
     story_fini(&st);
@@ -172,11 +174,13 @@ static int64_t active_after_a_death(int64_t alive_ms)
 
 START_TEST(a_silent_study_is_active_until_the_daemons_last_sign_of_life)
 {
-    ck_assert_int_eq(active_after_a_death(9000), 9000);
-    ck_assert_int_eq(active_after_a_death(86400000), 86400000);
-    /* The clock was set back meanwhile, or at the study's start. */
-    ck_assert_int_eq(active_after_a_death(86400001), 0);
-    ck_assert_int_eq(active_after_a_death(-1), 0);
+    ck_assert_int_eq(active_after_a_death(9000, 9100), 9000);
+    ck_assert_int_eq(active_after_a_death(86400000, 90000000), 86400000);
+    /* The machine slept, or its clock was set forward. */
+    ck_assert_int_eq(active_after_a_death(9000, 3000), 3000);
+    /* The clock was set back meanwhile, or after the study's start. */
+    ck_assert_int_eq(active_after_a_death(86400001, 90000000), 0);
+    ck_assert_int_eq(active_after_a_death(-1, 9000), 0);
 }
 END_TEST
 
@@ -192,7 +196,8 @@ START_TEST(a_later_row_counts_more_than_an_early_sign_of_life)
     st.now_ms += 86400000;
     story_event(&st, (struct event){.kind = EVENT_START,
                                     .slot = -1,
-                                    .alive_ms = began + 4100});
+                                    .alive_ms = began + 4100,
+                                    .lived_ms = 4100});
     ck_assert_int_eq(s->active_ms, 5000);
     story_fini(&st);
 }

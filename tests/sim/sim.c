@@ -118,8 +118,10 @@ static void perform_all(struct sim *s, struct actions *done);
 /* What the wall clock's jumps have made of the last sign of life included. */
 static int start_ledger(struct sim *s, struct actions *done, struct err *err)
 {
-    const struct ledger_birth birth = {
-        .now_ms = s->now_ms, .mono_ms = s->mono_ms, .alive_ms = s->alive_ms};
+    const struct ledger_birth birth = {.now_ms = s->now_ms,
+                                       .mono_ms = s->mono_ms,
+                                       .alive_ms = s->alive_ms,
+                                       .lived_ms = s->lived_ms};
     return ledger_start(&s->ledger, &birth, done, err);
 }
 
@@ -137,6 +139,7 @@ static void restart(struct sim *s)
         }
         s->now_ms += sim_below(s, 100000);
         s->mono_ms = sim_below(s, 2) == 0 ? 1 : s->mono_ms + 1000;
+        s->born_ms = s->mono_ms;
         ledger_fini(&s->ledger);
         sim_init_ledger(s);
         s->fail_in = -1;
@@ -349,7 +352,10 @@ static void pass(struct sim *s, int64_t ms)
 {
     s->now_ms += ms;
     s->mono_ms += ms;
-    s->alive_ms = s->ledger.is_lost ? s->alive_ms : s->now_ms;
+    if (!s->ledger.is_lost) {
+        s->alive_ms = s->now_ms;
+        s->lived_ms = s->mono_ms - s->born_ms;
+    }
     sim_event(s, (struct event){.kind = EVENT_TICK, .slot = -1});
 }
 

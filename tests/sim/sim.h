@@ -79,7 +79,8 @@ struct sim {
     bool calm;     /* no more faults, no more users */
     bool compares; /* store against memory after every step */
     int64_t now_ms, mono_ms;
-    int64_t alive_ms; /* as daemon.c's heartbeat has it */
+    int64_t alive_ms, lived_ms,
+        born_ms; /* as the daemon's heartbeat has them */
     int n_slots;
     struct ledger ledger;
     struct mirror *m;       /* the ledger's */
