@@ -27,22 +27,25 @@ enum {
 
 struct client {
     CURL *easy;
-    char *sock;  /* path that fits sockaddr_un */
-    char *shown; /* path for messages */
+    char *state_dir;
+    char *sock;  /* path for messages */
     char *start; /* command for messages */
-    int dir_fd;  /* -1, or the folder that sock goes through */
+    int dir_fd;  /* -1, or the folder that a long path goes through */
 };
 
-/* sockaddr_un holds 107 bytes: a longer path goes through /proc/self/fd. */
-static char *short_path(struct client *c, const char *state_dir)
+/* The socket's path as sockaddr_un holds it, owned. That is 107 bytes: a longer
+ * one goes through /proc/self/fd. The folder is opened for each request: the
+ * daemon's start may make it between two of them. */
+static char *fitting_path(struct client *c)
 {
-    char *full = paths_in_state(state_dir, "sock");
     struct sockaddr_un room;
-    if (strlen(full) < sizeof(room.sun_path)) {
-        return full;
+    if (strlen(c->sock) < sizeof(room.sun_path)) {
+        return mem_strdup(c->sock);
     }
-    free(full);
-    c->dir_fd = open(state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (c->dir_fd >= 0) {
+        close(c->dir_fd);
+    }
+    c->dir_fd = open(c->state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return mem_printf("/proc/self/fd/%d/sock", c->dir_fd);
 }
 
@@ -54,10 +57,10 @@ int client_new(const char *state_dir, const char *start, struct client **out,
     }
     struct client *c = mem_alloc(1, sizeof(*c));
     *c = (struct client){.easy = curl_easy_init(),
-                         .shown = paths_in_state(state_dir, "sock"),
+                         .state_dir = mem_strdup(state_dir),
+                         .sock = paths_in_state(state_dir, "sock"),
                          .start = mem_strdup(start),
                          .dir_fd = -1};
-    c->sock = short_path(c, state_dir);
     *out = c;
     return 0;
 }
@@ -71,8 +74,8 @@ void client_free(struct client *c)
     if (c->dir_fd >= 0) {
         close(c->dir_fd);
     }
+    free(c->state_dir);
     free(c->sock);
-    free(c->shown);
     free(c->start);
     free(c);
     curl_global_cleanup();
@@ -106,9 +109,11 @@ static size_t on_bytes(char *at, size_t size, size_t n, void *ctx)
 static void prepare(struct client *c, CURL *easy, const char *path,
                     struct buf *url)
 {
+    char *sock = fitting_path(c);
     buf_printf(url, "http://localhost/api/v1%s", path);
     curl_easy_setopt(easy, CURLOPT_URL, url->data);
-    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, c->sock);
+    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, sock);
+    free(sock); /* curl has its own copy */
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
@@ -119,7 +124,7 @@ static int transfer_failed(const struct client *c, CURLcode code,
 {
     if (code == CURLE_COULDNT_CONNECT) {
         return err_set(err, ERR_UNREACHABLE, "no daemon answers on %s (%s)",
-                       c->shown, c->start);
+                       c->sock, c->start);
     }
     if (code == CURLE_WRITE_ERROR) {
         return err_set(err, ERR_LIMIT, "the daemon's reply is too large");

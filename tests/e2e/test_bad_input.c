@@ -283,6 +283,25 @@ START_TEST(a_taken_port_leaves_the_one_that_was_used_last)
 }
 END_TEST
 
+/* A path that sockaddr_un has no room for, and that is not there yet. */
+START_TEST(a_long_state_directory)
+{
+    home_init(&h);
+    home_data(&h, 100, 4);
+    while (strlen(h.state) < 115) {
+        strcat(h.state, "/state"); /* there is room for 300 */
+    }
+    EXPECT(&h, 3, "no daemon answers on /", "studies");
+    EXPECT(&h, 0, "started the daemon", "run",
+           quick("long", "\"n_trials\": 1,"));
+    EXPECT(&h, 0, NULL, "daemon", "stop");
+    EXPECT(&h, 0, NULL, "daemon", "start");
+    EXPECT(&h, 0, "finished", "status", "long");
+    EXPECT(&h, 0, NULL, "daemon", "stop");
+    home_fini(&h);
+}
+END_TEST
+
 START_TEST(nobody_there)
 {
     home_init(&h);
@@ -434,6 +453,7 @@ Suite *suite(void)
         a_second_daemon_is_refused,
         a_taken_port_is_named,
         a_taken_port_leaves_the_one_that_was_used_last,
+        a_long_state_directory,
         nobody_there,
         bad_state_directories,
         a_damaged_database_is_refused_and_left_alone,
