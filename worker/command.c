@@ -16,7 +16,7 @@
 #include "worker/command_given.h"
 #include "worker/lines.h"
 #include "worker/process.h"
-#include "worker/quote.h"
+#include "worker/told.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -36,7 +36,7 @@ enum {
     GRACE_DROPPED_MS = 2000,
     MS_PER_REPORT = 2, /* more are a flood to the daemon (channel.h) */
     COMPLAINT_MAX = 300,
-    STEP_END = 1000000000, /* the daemon ends who reports it (sched.h) */
+    QUOTE_MAX = 80,
     EXIT_INTERRUPTED = 130
 };
 
@@ -65,7 +65,7 @@ struct command {
     bool is_stopping;
     int64_t grace_ms;
     int cause; /* why we killed it, 0: we did not */
-    char why[256];
+    char why[512];
 };
 
 /* --- words --- */
@@ -134,24 +134,6 @@ static void end_it(struct command *c, int cause, const char *why)
 
 /* --- what it tells --- */
 
-static bool read_value(const struct json *node, double *value)
-{
-    if (node == NULL) {
-        return false;
-    }
-    if (json_kind(node) == JSON_NUMBER) {
-        *value = json_number(node);
-        return true;
-    }
-    if (json_kind(node) == JSON_STRING) {
-        char *end;
-        *value = strtod(json_string(node), &end);
-        return end != json_string(node) && *end == '\0';
-    }
-    *value = NAN;
-    return json_kind(node) == JSON_NULL;
-}
-
 static void take_value(struct command *c, int64_t step, double value)
 {
     bool is_better = c->maximize ? value > c->value : value < c->value;
@@ -182,63 +164,49 @@ static void take_step(struct command *c, int64_t step, double value)
     }
 }
 
-/* A list in the config's order, or an object by name. */
-static void take_constraints(struct command *c, const struct json *told)
+static void take_constraints(struct command *c, char *values)
 {
-    struct buf values;
-    const struct json *item =
-        json_kind(told) == JSON_ARRAY ? json_first(told) : NULL;
-    bool is_list =
-        json_kind(told) == JSON_ARRAY || json_kind(told) == JSON_OBJECT;
-    bool is_right = is_list && json_size(told) == (int)c->constraints.n;
-    buf_init(&values, LINES_MAX);
-    for (size_t i = 0; is_right && i < c->constraints.n; i++) {
-        double value = 0.0;
-        const struct json *node = json_kind(told) == JSON_OBJECT
-                                      ? json_get(told, c->constraints.items[i])
-                                      : item;
-        is_right = read_value(node, &value) && !isnan(value);
-        item = item != NULL ? json_next(item) : NULL;
-        buf_printf(&values, "%s%.17g", i > 0 ? "\n" : "", value);
-    }
-    if (is_right && c->constraints.n > 0) {
-        struct msg m = {.type = MSG_CONSTRAINTS,
-                        .constraints = {.id = c->id, .values = values.data}};
-        c->out.say(c->out.ctx, &m);
-        c->has_constraints = true;
-        rest(c);
-    } else {
-        end_it(c, TRIAL_CAUSE_METRIC,
-               "\"constraints\" must be a number for each of "
-               "objective.constraints");
-    }
-    buf_fini(&values);
+    struct msg m = {.type = MSG_CONSTRAINTS,
+                    .constraints = {.id = c->id, .values = values}};
+    c->out.say(c->out.ctx, &m);
+    c->has_constraints = true;
+    rest(c);
 }
 
-static void take_told(struct command *c, const struct json *told)
+static void take_told(struct command *c, const struct told *told)
 {
-    const struct json *step = json_get(told, "step");
-    const struct json *constraints = json_get(told, "constraints");
-    double value;
-    int64_t at;
-    if (constraints != NULL) {
-        take_constraints(c, constraints);
+    if (told->constraints != NULL) {
+        take_constraints(c, told->constraints);
     }
-    if (constraints != NULL && json_get(told, "value") == NULL) {
-        return; /* nothing else in this line */
-    }
-    if (!read_value(json_get(told, "value"), &value)) {
-        end_it(c, TRIAL_CAUSE_METRIC,
-               "a line 'parzen: {...}' without a number \"value\"");
-    } else if (step == NULL) {
-        c->value = value;
+    if (told->has_value && told->has_step) {
+        take_step(c, told->step, told->value);
+    } else if (told->has_value) {
+        c->value = told->value;
         c->has_value = c->is_final = true;
-    } else if (!json_integer(step, &at) || at < 0 || at >= STEP_END) {
-        end_it(c, TRIAL_CAUSE_METRIC,
-               "\"step\" must be a whole number from 0 to 999999999");
-    } else {
-        take_step(c, at, value);
     }
+}
+
+/* Text from the program as a sentence may hold it, cut to fit in size. */
+static void put_printable(const char *text, char *out, size_t size)
+{
+    struct buf shown;
+    buf_init(&shown, 8 * LINES_MAX);
+    utf8_printable_bytes(&shown, text, strlen(text));
+    size_t n = shown.len < size ? shown.len : size - 1;
+    n = utf8_valid_prefix(shown.data != NULL ? shown.data : "", n);
+    snprintf(out, size, "%.*s", (int)n, shown.data != NULL ? shown.data : "");
+    buf_fini(&shown);
+}
+
+/* The sentence quotes the line: it may be one of thousands. */
+static void end_at_line(struct command *c, const char *line, const char *why)
+{
+    char shown[QUOTE_MAX + 1];
+    put_printable(line, shown, sizeof(shown));
+    const char *dots = strlen(line) > QUOTE_MAX ? "..." : "";
+    char *all = mem_printf("the line '%s%s' is refused: %s", shown, dots, why);
+    end_it(c, TRIAL_CAUSE_METRIC, all);
+    free(all);
 }
 
 static void on_line(void *ctx, const char *line)
@@ -248,40 +216,22 @@ static void on_line(void *ctx, const char *line)
     if (strncmp(line, prefix, strlen(prefix)) != 0) {
         return;
     }
-    struct buf text;
-    struct json *told;
+    struct told told;
     struct err err;
-    buf_init(&text, 2 * LINES_MAX);
-    quote_non_finite(line + strlen(prefix), &text);
-    const char *json = text.data != NULL ? text.data : "";
-    if (json_parse(json, strlen(json), &told, &err) != 0) {
-        end_it(c, TRIAL_CAUSE_METRIC, "a line 'parzen: ...' that is not JSON");
-    } else {
-        if (json_kind(told) == JSON_OBJECT) {
-            take_told(c, told);
-        } else {
-            end_it(c, TRIAL_CAUSE_METRIC,
-                   "a line 'parzen: ...' that is no object");
-        }
-        json_free(told);
+    if (told_read(line + strlen(prefix), &c->constraints, &told, &err) != 0) {
+        end_at_line(c, line, err.msg);
+        return;
     }
-    buf_fini(&text);
+    take_told(c, &told);
+    told_fini(&told);
 }
 
 static void on_complaint(void *ctx, const char *line)
 {
     struct command *c = ctx;
-    struct buf text;
-    if (line[strspn(line, " \t")] == '\0') {
-        return;
+    if (line[strspn(line, " \t")] != '\0') {
+        put_printable(line, c->complaint, sizeof(c->complaint));
     }
-    buf_init(&text, 8 * LINES_MAX);
-    utf8_printable(&text, line, strlen(line));
-    size_t n = text.len < COMPLAINT_MAX ? text.len : COMPLAINT_MAX - 1;
-    n = utf8_valid_prefix(text.data, n);
-    memcpy(c->complaint, text.data, n);
-    c->complaint[n] = '\0';
-    buf_fini(&text);
 }
 
 static void count_bytes(struct command *c, size_t n)

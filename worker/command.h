@@ -6,7 +6,8 @@
  *   as a JSON file      that PARZEN_PARAMS_FILE names.
  * A parameter that the trial does not have ("when") is in none of them.
  * PARZEN_CHECKPOINT_DIR is a folder that survives into the next attempt;
- * PARZEN_TRIAL, PARZEN_ATTEMPT and PARZEN_SEED say which one it is.
+ * PARZEN_TRIAL and PARZEN_ATTEMPT say which one it is, PARZEN_SEED is the
+ * study's: the same in every trial.
  *
  * It tells, with lines on its standard output,
  *   parzen: {"step": 3, "value": 0.71}  an intermediate value; steps ascend;
@@ -15,6 +16,7 @@
  *   parzen: {"constraints": [-1, 0.5]}  one number for each name of
  *                                       objective.constraints, in that order
  *                                       or as an object by name.
+ * A line of ours that tells something else fails the trial (told.h).
  *
  * SIGTERM asks it to stop. Exit code 0 means done, 130 interrupted (tried
  * again), any other failed. All that it started ends with it, also when the

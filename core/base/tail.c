@@ -6,25 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void put_line(struct buf *out, const char *line, size_t n)
-{
-    for (size_t at = 0; at < n;) {
-        size_t valid = utf8_valid_prefix(line + at, n - at);
-        utf8_printable(out, line + at, valid);
-        at += valid;
-        if (at < n) {
-            buf_printf(out, "\\x%02x", (unsigned char)line[at++]);
-        }
-    }
-}
-
 static void put_lines(struct buf *out, const char *text, size_t n)
 {
     const char *end = text + n;
     while (text < end) {
         const char *newline = memchr(text, '\n', (size_t)(end - text));
         const char *stop = newline != NULL ? newline : end;
-        put_line(out, text, (size_t)(stop - text));
+        utf8_printable_bytes(out, text, (size_t)(stop - text));
         if (newline != NULL) {
             buf_char(out, '\n');
         }

@@ -114,3 +114,15 @@ void utf8_printable(struct buf *out, const char *s, size_t len)
         }
     }
 }
+
+void utf8_printable_bytes(struct buf *out, const char *s, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        size_t valid = utf8_valid_prefix(s + at, len - at);
+        utf8_printable(out, s + at, valid);
+        at += valid;
+        if (at < len) {
+            buf_printf(out, "\\x%02x", (unsigned char)s[at++]);
+        }
+    }
+}

@@ -152,15 +152,5 @@ void width_spaces(struct buf *out, int n)
 
 void width_printable(struct buf *out, const char *s, size_t len)
 {
-    while (len > 0) {
-        size_t good = utf8_valid_prefix(s, len);
-        utf8_printable(out, s, good);
-        s += good;
-        len -= good;
-        if (len > 0) {
-            buf_printf(out, "\\x%02x", (unsigned char)*s);
-            s++;
-            len--;
-        }
-    }
+    utf8_printable_bytes(out, s, len);
 }

@@ -198,6 +198,7 @@ static const struct {
     {"kill -SEGV $$", "", "signal"},
     {"echo done", "", "no-metric"},
     {"echo 'parzen: {\"value\": NaN}'", "", "nan"},
+    {"echo 'parzen: {\"value\": null}'", "", "nan"},
     {"echo 'parzen: {value}'", "", "no-metric"},
     {"echo 'parzen: {\"step\": 1000000000, \"value\": 1}'", "", "no-metric"},
     {"sleep 1000 & sleep 1000", "\"timeout_seconds\":0.3,", "timeout"},
@@ -226,6 +227,52 @@ START_TEST(the_status_says_why_a_trial_failed)
            "status", "why");
     EXPECT(&h, 0, "it ended with exit code 3: lr is too high", "show", "why",
            "0");
+    home_fini(&h);
+}
+END_TEST
+
+/* What a line meant and did not say must not become the value, nor be guessed
+ * at: the sentence quotes the line. */
+static const struct {
+    const char *line, *says;
+} BAD_LINES[] = {
+    {"{\"stp\": 1, \"value\": 0.5}",
+     "the line 'parzen: {\"stp\": 1, \"value\": 0.5}' is refused: \"stp\" is "
+     "an "
+     "unknown key (did you mean \"step\"?)\n"},
+    {"{\"loss\": 1}", "\"loss\" is an unknown key (known: step, value, "},
+    {"{\"value\": \"0.5\"}", "\"value\" must be a number, not a string\n"},
+    {"{\"step\": 3}", "it has no \"value\"\n"},
+    {"{\"step\": \"3\", \"value\": 1}", "\"step\" must be a whole number"},
+    {"[1]", "it is a list, not an object\n"},
+    {"{\"constraints\": [1], \"value\": 1}",
+     "\"constraints\" must be a number"},
+    {"\033[1m", "the line 'parzen: \\x1b[1m' is refused: it is not JSON\n"},
+    {"0123456789012345678901234567890123456789012345678901234567890123456789"
+     "0123456789",
+     "89012345678901...' is refused: it is not JSON\n"},
+};
+
+START_TEST(a_bad_line_is_quoted)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, two_workers);
+    for (size_t i = 0; i < ARRAY_LEN(BAD_LINES); i++) {
+        char *name = mem_printf("bad%zu", i);
+        char *script = mem_printf("echo 'parzen: %s'\n"
+                                  "echo 'parzen: {\"value\": 1}'\n",
+                                  BAD_LINES[i].line);
+        home_run(&h,
+                 home_command(&h, name,
+                              "\"n_trials\":1,\"stop\":{\"max_failures\":1},",
+                              "", script),
+                 1);
+        EXPECT(&h, 0, "trial 0, no-metric: ", "status", name);
+        EXPECT(&h, 0, BAD_LINES[i].says, "status", name);
+        free(script);
+        free(name);
+    }
     home_fini(&h);
 }
 END_TEST
@@ -484,6 +531,7 @@ Suite *suite(void)
     tcase_add_test(t, a_function_is_searched);
     tcase_add_test(t, a_table_is_searched_until_it_is_exhausted);
     tcase_add_test(t, the_status_says_why_a_trial_failed);
+    tcase_add_test(t, a_bad_line_is_quoted);
     tcase_add_test(t, lines_of_two_streams_stay_whole);
     tcase_add_test(t, a_commands_values_have_its_metrics_name);
     tcase_add_test(t, a_commands_value_is_of_the_best_or_the_last_step);
