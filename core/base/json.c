@@ -1,8 +1,9 @@
-/* Reading happens twice over the same bytes: `scan` walks the grammar strictly
- * and finds what cJSON is too kind to refuse, with line and column; then cJSON
- * builds the tree. */
+/* Reading happens twice over the same bytes: json_scan walks the grammar
+ * strictly and finds what cJSON is too kind to refuse, with line and column;
+ * then cJSON builds the tree. */
 #include "core/base/json.h"
 #include "core/base/buf.h"
+#include "core/base/json_scan.h"
 #include "core/base/mem.h"
 #include "core/base/utf8.h"
 
@@ -13,253 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 32 };
 static const double EXACT_INTEGER_MAX = 9007199254740992.0; /* 2^53 */
-
-/* --- strict scan --- */
-
-struct scan {
-    const char *text;
-    size_t len, at;
-    struct buf whole; /* per number in order: was it written as an integer? */
-    bool is_data;     /* NUL is let pass in strings ... */
-    bool has_nul;     /* ... and there is one */
-    size_t failed_at;
-    struct err *err;
-};
-
-static int fail(struct scan *s, const char *what)
-{
-    s->failed_at = s->at < s->len ? s->at : s->len;
-    return err_set(s->err, ERR_INVALID, "%s", what);
-}
-
-static int peek(const struct scan *s)
-{
-    return s->at < s->len ? (unsigned char)s->text[s->at] : -1;
-}
-
-static void skip_space(struct scan *s)
-{
-    while (s->at < s->len && strchr(" \t\r\n", s->text[s->at]) != NULL &&
-           s->text[s->at] != '\0') {
-        s->at++;
-    }
-}
-
-static bool is_digit(int c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool skip_digits(struct scan *s)
-{
-    size_t start = s->at;
-    while (is_digit(peek(s))) {
-        s->at++;
-    }
-    return s->at > start;
-}
-
-static int scan_number(struct scan *s)
-{
-    size_t start = s->at;
-    bool whole = true;
-    if (peek(s) == '-') {
-        s->at++;
-    }
-    if (peek(s) == '0') {
-        s->at++;
-    } else if (!skip_digits(s)) {
-        return fail(s, "expected a value");
-    }
-    if (peek(s) == '.') {
-        whole = false;
-        s->at++;
-        if (!skip_digits(s)) {
-            return fail(s, "expected digits after the decimal point");
-        }
-    }
-    if (peek(s) == 'e' || peek(s) == 'E') {
-        whole = false;
-        s->at++;
-        if (peek(s) == '+' || peek(s) == '-') {
-            s->at++;
-        }
-        if (!skip_digits(s)) {
-            return fail(s, "expected digits in the exponent");
-        }
-    }
-    if (is_digit(peek(s))) {
-        return fail(s, "a number must not begin with 0");
-    }
-    char digits[64]; /* cJSON reads no more than 63 */
-    size_t n = s->at - start;
-    if (n >= sizeof(digits)) {
-        return fail(s, "the number is too long");
-    }
-    memcpy(digits, s->text + start, n);
-    digits[n] = '\0';
-    if (!isfinite(strtod(digits, NULL))) {
-        s->at = start;
-        return fail(s, "the number is too large");
-    }
-    buf_char(&s->whole, whole);
-    return 0;
-}
-
-static int scan_escape(struct scan *s)
-{
-    int c = peek(s);
-    if (c == 'u') {
-        unsigned code = 0;
-        for (int i = 1; i <= 4; i++) {
-            if (s->at + (size_t)i >= s->len) {
-                return fail(s, "unfinished \\u escape");
-            }
-            int h = (unsigned char)s->text[s->at + (size_t)i];
-            int v = is_digit(h)            ? h - '0'
-                    : h >= 'a' && h <= 'f' ? h - 'a' + 10
-                    : h >= 'A' && h <= 'F' ? h - 'A' + 10
-                                           : -1;
-            if (v < 0) {
-                return fail(s, "\\u wants four hexadecimal digits");
-            }
-            code = code << 4 | (unsigned)v;
-        }
-        if (code == 0 && !s->is_data) {
-            return fail(s, "a string must not contain NUL");
-        }
-        s->has_nul |= code == 0;
-        s->at += 5; /* a lone surrogate is left for cJSON to refuse */
-        return 0;
-    }
-    if (c <= 0 || strchr("\"\\/bfnrt", c) == NULL) {
-        return fail(s, "unknown escape in a string");
-    }
-    s->at++;
-    return 0;
-}
-
-/* At the opening quote; ends after the closing one. */
-static int scan_string(struct scan *s)
-{
-    s->at++;
-    for (;;) {
-        int c = peek(s);
-        if (c < 0) {
-            return fail(s, "unfinished string");
-        }
-        if (c < 0x20) {
-            return fail(s, "control character in a string");
-        }
-        s->at++;
-        if (c == '"') {
-            return 0;
-        }
-        if (c == '\\') {
-            int rc = scan_escape(s);
-            if (rc != 0) {
-                return rc;
-            }
-        }
-    }
-}
-
-static int scan_value(struct scan *s, int depth);
-
-/* Inside '{' or '[', up to and with the closing bracket. */
-static int scan_container(struct scan *s, int depth)
-{
-    bool is_object = s->text[s->at++] == '{';
-    char close = is_object ? '}' : ']';
-    if (depth >= DEPTH_MAX) {
-        return fail(s, "nested deeper than 32 levels");
-    }
-    skip_space(s);
-    if (peek(s) == close) {
-        s->at++;
-        return 0;
-    }
-    for (;;) {
-        int rc = 0;
-        skip_space(s);
-        if (is_object) {
-            if (peek(s) != '"') {
-                return fail(s, "expected a key in double quotes");
-            }
-            rc = scan_string(s);
-            skip_space(s);
-            if (rc == 0 && peek(s) != ':') {
-                return fail(s, "expected ':' after the key");
-            }
-            s->at++;
-        }
-        if (rc == 0) {
-            rc = scan_value(s, depth + 1);
-        }
-        if (rc != 0) {
-            return rc;
-        }
-        skip_space(s);
-        if (peek(s) == close) {
-            s->at++;
-            return 0;
-        }
-        if (peek(s) != ',') {
-            return fail(s, is_object ? "expected ',' or '}'"
-                                     : "expected ',' or ']'");
-        }
-        s->at++;
-    }
-}
-
-static int scan_word(struct scan *s, const char *word)
-{
-    size_t n = strlen(word);
-    if (s->len - s->at < n || memcmp(s->text + s->at, word, n) != 0) {
-        return fail(s, "expected a value");
-    }
-    s->at += n;
-    return 0;
-}
-
-static int scan_value(struct scan *s, int depth)
-{
-    skip_space(s);
-    switch (peek(s)) {
-    case '{':
-    case '[':
-        return scan_container(s, depth);
-    case '"':
-        return scan_string(s);
-    case 't':
-        return scan_word(s, "true");
-    case 'f':
-        return scan_word(s, "false");
-    case 'n':
-        return scan_word(s, "null");
-    case -1:
-        return fail(s, "the text ends where a value should be");
-    default:
-        return scan_number(s);
-    }
-}
-
-static int scan_text(struct scan *s)
-{
-    size_t valid = utf8_valid_prefix(s->text, s->len);
-    if (valid != s->len) {
-        s->at = valid;
-        return fail(s, "not valid UTF-8");
-    }
-    int rc = scan_value(s, 0);
-    skip_space(s);
-    if (rc == 0 && s->at != s->len) {
-        return fail(s, "text after the value");
-    }
-    return rc;
-}
 
 /* --- the tree --- */
 
@@ -301,14 +56,52 @@ static const char *duplicate_in(const cJSON *object)
     return found;
 }
 
-static const char *find_duplicate(const cJSON *node)
+static const cJSON *second_of(const cJSON *object, const char *key)
 {
-    const char *found = cJSON_IsObject(node) ? duplicate_in(node) : NULL;
+    const cJSON *item = object->child;
+    bool is_second = false;
+    for (; strcmp(item->string, key) != 0 || !is_second; item = item->next) {
+        is_second = is_second || strcmp(item->string, key) == 0;
+    }
+    return item;
+}
+
+/* The second of two keys that are the same, in one object; or NULL. */
+static const cJSON *find_duplicate(const cJSON *node)
+{
+    const char *key = cJSON_IsObject(node) ? duplicate_in(node) : NULL;
+    const cJSON *found = key != NULL ? second_of(node, key) : NULL;
     const cJSON *item;
     for (item = node->child; item != NULL && found == NULL; item = item->next) {
         found = find_duplicate(item);
     }
     return found;
+}
+
+/* Count keys in the text's order up to and with that of a node; true when it
+ * is among them. */
+static bool count_keys(const cJSON *node, const cJSON *last, size_t *n)
+{
+    *n += node->string != NULL;
+    bool found = node == last;
+    for (const cJSON *item = node->child; item != NULL && !found;
+         item = item->next) {
+        found = count_keys(item, last, n);
+    }
+    return found;
+}
+
+/* Where the text has the key of a node. */
+static size_t key_at(const struct json_scan *s, const cJSON *root,
+                     const cJSON *node)
+{
+    struct json_scan again = {
+        .text = s->text, .len = s->len, .is_data = s->is_data};
+    buf_init(&again.whole, s->len);
+    (void)count_keys(root, node, &again.keys_left);
+    int rc = json_scan_text(&again);
+    buf_fini(&again.whole);
+    return rc == 0 ? again.key_at : JSON_NOWHERE;
 }
 
 /* cJSON's strings end at a NUL. Where NULs are wanted it gets them as C0 80,
@@ -383,7 +176,7 @@ static bool has_nul_key(const cJSON *node)
     return found;
 }
 
-static int build(struct scan *s, struct json **out)
+static int build(struct json_scan *s, struct json **out)
 {
     s->failed_at = JSON_NOWHERE;
     if (s->len > INT_MAX) {
@@ -401,10 +194,12 @@ static int build(struct scan *s, struct json **out)
     }
     const char *next = s->whole.data;
     mark(root, &next);
-    const char *twice = find_duplicate(root);
+    const cJSON *twice = find_duplicate(root);
     if (twice != NULL) {
+        s->failed_at = key_at(s, root, twice);
         int rc = err_set(s->err, ERR_INVALID,
-                         "the key '%.100s' stands twice in one object", twice);
+                         "the key '%.100s' stands twice in one object",
+                         twice->string);
         cJSON_Delete(root);
         return rc;
     }
@@ -415,11 +210,10 @@ static int build(struct scan *s, struct json **out)
 static int parse(const char *text, size_t len, bool is_data, struct json **out,
                  size_t *at, struct err *err)
 {
-    struct scan s = {.text = text, .len = len, .is_data = is_data, .err = err};
+    struct json_scan s = {
+        .text = text, .len = len, .is_data = is_data, .err = err};
     buf_init(&s.whole, len);
-    int rc = len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0
-                 ? fail(&s, "begins with a byte order mark")
-                 : scan_text(&s);
+    int rc = json_scan_text(&s);
     if (rc == 0) {
         rc = build(&s, out);
     }

@@ -1,0 +1,245 @@
+#include "core/base/json_scan.h"
+#include "core/base/utf8.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEPTH_MAX = 32 };
+
+static int fail(struct json_scan *s, const char *what)
+{
+    s->failed_at = s->at < s->len ? s->at : s->len;
+    return err_set(s->err, ERR_INVALID, "%s", what);
+}
+
+static int peek(const struct json_scan *s)
+{
+    return s->at < s->len ? (unsigned char)s->text[s->at] : -1;
+}
+
+static void skip_space(struct json_scan *s)
+{
+    while (s->at < s->len && strchr(" \t\r\n", s->text[s->at]) != NULL &&
+           s->text[s->at] != '\0') {
+        s->at++;
+    }
+}
+
+static bool is_digit(int c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool skip_digits(struct json_scan *s)
+{
+    size_t start = s->at;
+    while (is_digit(peek(s))) {
+        s->at++;
+    }
+    return s->at > start;
+}
+
+static int scan_number(struct json_scan *s)
+{
+    size_t start = s->at;
+    bool whole = true;
+    if (peek(s) == '-') {
+        s->at++;
+    }
+    if (peek(s) == '0') {
+        s->at++;
+    } else if (!skip_digits(s)) {
+        return fail(s, "expected a value");
+    }
+    if (peek(s) == '.') {
+        whole = false;
+        s->at++;
+        if (!skip_digits(s)) {
+            return fail(s, "expected digits after the decimal point");
+        }
+    }
+    if (peek(s) == 'e' || peek(s) == 'E') {
+        whole = false;
+        s->at++;
+        if (peek(s) == '+' || peek(s) == '-') {
+            s->at++;
+        }
+        if (!skip_digits(s)) {
+            return fail(s, "expected digits in the exponent");
+        }
+    }
+    if (is_digit(peek(s))) {
+        return fail(s, "a number must not begin with 0");
+    }
+    char digits[64]; /* cJSON reads no more than 63 */
+    size_t n = s->at - start;
+    if (n >= sizeof(digits)) {
+        return fail(s, "the number is too long");
+    }
+    memcpy(digits, s->text + start, n);
+    digits[n] = '\0';
+    if (!isfinite(strtod(digits, NULL))) {
+        s->at = start;
+        return fail(s, "the number is too large");
+    }
+    buf_char(&s->whole, whole);
+    return 0;
+}
+
+static int scan_escape(struct json_scan *s)
+{
+    int c = peek(s);
+    if (c == 'u') {
+        unsigned code = 0;
+        for (int i = 1; i <= 4; i++) {
+            if (s->at + (size_t)i >= s->len) {
+                return fail(s, "unfinished \\u escape");
+            }
+            int h = (unsigned char)s->text[s->at + (size_t)i];
+            int v = is_digit(h)            ? h - '0'
+                    : h >= 'a' && h <= 'f' ? h - 'a' + 10
+                    : h >= 'A' && h <= 'F' ? h - 'A' + 10
+                                           : -1;
+            if (v < 0) {
+                return fail(s, "\\u wants four hexadecimal digits");
+            }
+            code = code << 4 | (unsigned)v;
+        }
+        if (code == 0 && !s->is_data) {
+            return fail(s, "a string must not contain NUL");
+        }
+        s->has_nul |= code == 0;
+        s->at += 5; /* a lone surrogate is left for cJSON to refuse */
+        return 0;
+    }
+    if (c <= 0 || strchr("\"\\/bfnrt", c) == NULL) {
+        return fail(s, "unknown escape in a string");
+    }
+    s->at++;
+    return 0;
+}
+
+/* At the opening quote; ends after the closing one. */
+static int scan_string(struct json_scan *s)
+{
+    s->at++;
+    for (;;) {
+        int c = peek(s);
+        if (c < 0) {
+            return fail(s, "unfinished string");
+        }
+        if (c < 0x20) {
+            return fail(s, "control character in a string");
+        }
+        s->at++;
+        if (c == '"') {
+            return 0;
+        }
+        if (c == '\\') {
+            int rc = scan_escape(s);
+            if (rc != 0) {
+                return rc;
+            }
+        }
+    }
+}
+
+static int scan_value(struct json_scan *s, int depth);
+
+/* Inside '{' or '[', up to and with the closing bracket. */
+static int scan_container(struct json_scan *s, int depth)
+{
+    bool is_object = s->text[s->at++] == '{';
+    char close = is_object ? '}' : ']';
+    if (depth >= DEPTH_MAX) {
+        return fail(s, "nested deeper than 32 levels");
+    }
+    skip_space(s);
+    if (peek(s) == close) {
+        s->at++;
+        return 0;
+    }
+    for (;;) {
+        int rc = 0;
+        skip_space(s);
+        if (is_object) {
+            if (peek(s) != '"') {
+                return fail(s, "expected a key in double quotes");
+            }
+            s->key_at = s->keys_left-- == 1 ? s->at : s->key_at;
+            rc = scan_string(s);
+            skip_space(s);
+            if (rc == 0 && peek(s) != ':') {
+                return fail(s, "expected ':' after the key");
+            }
+            s->at++;
+        }
+        if (rc == 0) {
+            rc = scan_value(s, depth + 1);
+        }
+        if (rc != 0) {
+            return rc;
+        }
+        skip_space(s);
+        if (peek(s) == close) {
+            s->at++;
+            return 0;
+        }
+        if (peek(s) != ',') {
+            return fail(s, is_object ? "expected ',' or '}'"
+                                     : "expected ',' or ']'");
+        }
+        s->at++;
+    }
+}
+
+static int scan_word(struct json_scan *s, const char *word)
+{
+    size_t n = strlen(word);
+    if (s->len - s->at < n || memcmp(s->text + s->at, word, n) != 0) {
+        return fail(s, "expected a value");
+    }
+    s->at += n;
+    return 0;
+}
+
+static int scan_value(struct json_scan *s, int depth)
+{
+    skip_space(s);
+    switch (peek(s)) {
+    case '{':
+    case '[':
+        return scan_container(s, depth);
+    case '"':
+        return scan_string(s);
+    case 't':
+        return scan_word(s, "true");
+    case 'f':
+        return scan_word(s, "false");
+    case 'n':
+        return scan_word(s, "null");
+    case -1:
+        return fail(s, "the text ends where a value should be");
+    default:
+        return scan_number(s);
+    }
+}
+
+int json_scan_text(struct json_scan *s)
+{
+    if (s->len >= 3 && memcmp(s->text, "\xEF\xBB\xBF", 3) == 0) {
+        return fail(s, "begins with a byte order mark");
+    }
+    size_t valid = utf8_valid_prefix(s->text, s->len);
+    if (valid != s->len) {
+        s->at = valid;
+        return fail(s, "not valid UTF-8");
+    }
+    int rc = scan_value(s, 0);
+    skip_space(s);
+    if (rc == 0 && s->at != s->len) {
+        return fail(s, "text after the value");
+    }
+    return rc;
+}
