@@ -129,12 +129,9 @@ static double shekel10(const double *x, size_t n)
     return sum;
 }
 
-static const struct {
-    const char *name;
-    size_t n_min, n_max;
-    double (*value)(const double *x, size_t n);
-} FUNCTIONS[] = {
-#define X(name, function, fewest, most) {name, fewest, most, function},
+/* In the list's order. */
+static double (*const FUNCTIONS[])(const double *x, size_t n) = {
+#define X(name, function, fewest, most) function,
     SPEC_FUNCTIONS(X)
 #undef X
 };
@@ -147,12 +144,10 @@ int function_value(const char *name, const double *x, size_t n, double *out,
     if (rc != 0) {
         return rc;
     }
-    if (n < FUNCTIONS[i].n_min || n > FUNCTIONS[i].n_max) {
-        return err_set(err, ERR_INVALID,
-                       "params: %s takes %s%zu numbers, not %zu", name,
-                       FUNCTIONS[i].n_max == SIZE_MAX ? "at least " : "",
-                       FUNCTIONS[i].n_min, n);
+    rc = spec_check_arity(i, n, n, err);
+    if (rc != 0) {
+        return rc;
     }
-    *out = FUNCTIONS[i].value(x, n);
+    *out = FUNCTIONS[i](x, n);
     return 0;
 }

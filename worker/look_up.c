@@ -3,6 +3,7 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/spec/tabulated.h"
 #include "core/wire/msg.h"
 #include "worker/functions.h"
 
@@ -28,60 +29,36 @@ static void *found(const struct objective_task *task, double value)
 /* --- tables -----------------------------------------------------------------
  */
 
-/* Index of the parameter's value among `values`. */
-static int find_index(const struct json *values, const struct json *value,
-                      int64_t *index, struct err *err)
-{
-    int64_t n = json_size(values), at = 0;
-    if (json_kind(value) != JSON_STRING) {
-        return json_integer(value, index) && *index >= 0 && *index < n
-                   ? 0
-                   : err_set(err, ERR_INVALID, "must be an index from 0 to %d",
-                             (int)n - 1);
-    }
-    for (const struct json *v = json_first(values); v != NULL;
-         v = json_next(v), at++) {
-        if (json_kind(v) == JSON_STRING &&
-            strcmp(json_string(v), json_string(value)) == 0) {
-            *index = at;
-            return 0;
-        }
-    }
-    return err_set(err, ERR_INVALID, "'%.100s' is not in the table",
-                   json_string(value));
-}
-
 static int find_cell(const struct json *table, const struct json *params,
                      int64_t *cell, struct err *err)
 {
-    const struct json *space = json_get(table, "space");
-    int n_params = 0;
+    const struct json *space, *values;
+    const char *name;
+    int rc = tabulated_space(table, &space, err);
     *cell = 0;
-    if (space == NULL || json_kind(space) != JSON_ARRAY) {
-        return err_set(err, ERR_INVALID, "the table has no list 'space'");
-    }
-    for (const struct json *p = json_first(space); p != NULL;
-         p = json_next(p), n_params++) {
-        const struct json *name = json_get(p, "name");
-        const struct json *values = json_get(p, "values");
-        if (name == NULL || json_kind(name) != JSON_STRING || values == NULL ||
-            json_kind(values) != JSON_ARRAY) {
-            return err_set(err, ERR_INVALID, "the table's space is damaged");
-        }
-        const struct json *value = json_get(params, json_string(name));
-        int64_t index = 0;
-        int rc = value != NULL ? find_index(values, value, &index, err)
-                               : err_set(err, ERR_INVALID, "no such parameter");
+    for (const struct json *axis = rc == 0 ? json_first(space) : NULL;
+         axis != NULL; axis = json_next(axis)) {
+        rc = tabulated_axis(axis, &name, &values, err);
         if (rc != 0) {
-            return err_wrap(err, "params.%s", json_string(name));
+            return rc;
+        }
+        const struct json *value = json_get(params, name);
+        int64_t index = 0;
+        rc = value != NULL ? tabulated_index(values, value, &index, err)
+                           : err_set(err, ERR_INVALID, "no such parameter");
+        if (rc != 0) {
+            return err_wrap(err, "params.%s", name);
         }
         *cell = *cell * json_size(values) + index;
     }
-    return n_params == json_size(params)
+    if (rc != 0) {
+        return rc;
+    }
+    return json_size(space) == json_size(params)
                ? 0
                : err_set(err, ERR_INVALID,
                          "params: the table has %d parameters, not %d",
-                         n_params, json_size(params));
+                         json_size(space), json_size(params));
 }
 
 static int read_cell(const struct json *table, const struct json *params,

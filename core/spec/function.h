@@ -22,5 +22,9 @@
 /* Its place in the list; INVALID, naming what there is, for an unknown one. */
 MUST_CHECK int spec_find_function(const char *name, size_t *at,
                                   struct err *err);
+/* May a trial have as many parameters as the function at this place takes, when
+ * trials have from fewest to most? INVALID says how many it takes. */
+MUST_CHECK int spec_check_arity(size_t at, size_t fewest, size_t most,
+                                struct err *err);
 
 #endif

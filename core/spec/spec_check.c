@@ -249,6 +249,33 @@ static int check_conditions(const struct spec *s, struct err *err)
     return rc;
 }
 
+static bool is_number(const struct dist *d)
+{
+    for (size_t i = 0; d->kind == DIST_CATEGORICAL && i < d->n_choices; i++) {
+        if (d->choices[i].kind != CHOICE_INT &&
+            d->choices[i].kind != CHOICE_REAL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Which parameters a trial has may depend on conditions. */
+static int check_function(const struct spec *s, struct err *err)
+{
+    size_t at, n_always = 0;
+    int rc = spec_find_function(s->work.function, &at, err);
+    for (size_t i = 0; rc == 0 && i < s->space.n; i++) {
+        const struct param *p = &s->space.params[i];
+        n_always += p->n_when == 0;
+        if (!is_number(&p->dist)) {
+            rc = err_set(err, ERR_INVALID,
+                         "params.%s: a function takes numbers", p->name);
+        }
+    }
+    return rc == 0 ? spec_check_arity(at, n_always, s->space.n, err) : rc;
+}
+
 int spec_check_new(const struct spec *s, struct err *err)
 {
     bool by_threshold = s->pruner == SPEC_PRUNER_THRESHOLD ||
@@ -262,8 +289,5 @@ int spec_check_new(const struct spec *s, struct err *err)
     if (check_conditions(s, err) != 0) {
         return err->code;
     }
-    size_t at;
-    return s->objective == SPEC_OBJECTIVE_FUNCTION
-               ? spec_find_function(s->work.function, &at, err)
-               : 0;
+    return s->objective == SPEC_OBJECTIVE_FUNCTION ? check_function(s, err) : 0;
 }

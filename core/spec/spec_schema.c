@@ -80,8 +80,48 @@ static void put_fixed(struct json_out *w, const struct run_field *f)
     put_words(w, words, n);
 }
 
-/* {"float": [low, high], "step", "log", "name", "when"}, or the same for "int".
- */
+/* A key that is described once, at the end. */
+static void put_ref(struct json_out *w, const char *key, const char *definition)
+{
+    open_object(w, key);
+    put_pair(w, "$ref", definition);
+    json_close(w, '}');
+}
+
+/* A choice of `params`: anything that has no parts. */
+static void put_scalar(struct json_out *w)
+{
+    static const char *const kinds[] = {"string", "number", "boolean", "null"};
+    json_put_key(w, "type");
+    json_open(w, '[');
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        json_put_string(w, kinds[i]);
+    }
+    json_close(w, ']');
+}
+
+/* What ends each distribution: its name, where its key is none, and "when". */
+static void close_distribution(struct json_out *w, const struct run_field *f,
+                               const char *key)
+{
+    if (f != NULL) {
+        open_object(w, "name");
+        put_name(w);
+        json_close(w, '}');
+    }
+    put_ref(w, "when", "#/definitions/when");
+    json_close(w, '}');
+    json_put_key(w, "required");
+    json_open(w, '[');
+    json_put_string(w, key);
+    json_close(w, ']');
+    json_put_key(w, "additionalProperties");
+    json_put_bool(w, false);
+    json_close(w, '}');
+}
+
+/* {"float": [low, high], "step", "log", "name", "when"}, or the same for "int";
+ * f: NULL for one of `params`. */
 static void put_range_schema(struct json_out *w, const struct run_field *f,
                              const char *key)
 {
@@ -94,7 +134,11 @@ static void put_range_schema(struct json_out *w, const struct run_field *f,
     put_count(w, "minItems", 2);
     put_count(w, "maxItems", 2);
     open_object(w, "items");
-    put_bounds(w, is_whole, f->low, f->high);
+    if (f != NULL) {
+        put_bounds(w, is_whole, f->low, f->high);
+    } else {
+        put_pair(w, "type", is_whole ? "integer" : "number");
+    }
     json_close(w, '}');
     json_close(w, '}');
     open_object(w, "step");
@@ -104,20 +148,7 @@ static void put_range_schema(struct json_out *w, const struct run_field *f,
     open_object(w, "log");
     put_pair(w, "type", "boolean");
     json_close(w, '}');
-    open_object(w, "name");
-    put_name(w);
-    json_close(w, '}');
-    open_object(w, "when");
-    put_pair(w, "type", "object");
-    json_close(w, '}');
-    json_close(w, '}');
-    json_put_key(w, "required");
-    json_open(w, '[');
-    json_put_string(w, key);
-    json_close(w, ']');
-    json_put_key(w, "additionalProperties");
-    json_put_bool(w, false);
-    json_close(w, '}');
+    close_distribution(w, f, key);
 }
 
 static void put_choice_schema(struct json_out *w, const struct run_field *f)
@@ -132,22 +163,60 @@ static void put_choice_schema(struct json_out *w, const struct run_field *f)
     json_put_key(w, "uniqueItems");
     json_put_bool(w, true);
     open_object(w, "items");
-    put_fixed(w, f);
+    if (f != NULL) {
+        put_fixed(w, f);
+    } else {
+        put_scalar(w);
+    }
     json_close(w, '}');
     json_close(w, '}');
-    open_object(w, "name");
+    close_distribution(w, f, "choice");
+}
+
+/* {"optimizer": "sgd"} or {"optimizer": ["sgd", "adam"]} */
+static void put_definitions(struct json_out *w)
+{
+    open_object(w, "definitions");
+    open_object(w, "when");
+    put_pair(
+        w, "description",
+        "{NAME: VALUE or [VALUES]}: the parameter is only there where that "
+        "one has one of these values; that one is a choice, an int or a "
+        "float with a step");
+    put_pair(w, "type", "object");
+    open_object(w, "additionalProperties");
+    json_put_key(w, "anyOf");
+    json_open(w, '[');
+    json_open(w, '{');
+    put_scalar(w);
+    json_close(w, '}');
+    json_open(w, '{');
+    put_pair(w, "type", "array");
+    put_count(w, "minItems", 1);
+    open_object(w, "items");
+    put_scalar(w);
+    json_close(w, '}');
+    json_close(w, '}');
+    json_close(w, ']');
+    json_close(w, '}');
+    json_close(w, '}');
+    json_close(w, '}');
+}
+
+/* NAME: distribution */
+static void put_params_schema(struct json_out *w)
+{
+    put_pair(w, "type", "object");
+    open_object(w, "propertyNames");
     put_name(w);
     json_close(w, '}');
-    open_object(w, "when");
-    put_pair(w, "type", "object");
-    json_close(w, '}');
-    json_close(w, '}');
-    json_put_key(w, "required");
+    open_object(w, "additionalProperties");
+    json_put_key(w, "anyOf");
     json_open(w, '[');
-    json_put_string(w, "choice");
+    put_range_schema(w, NULL, "float");
+    put_range_schema(w, NULL, "int");
+    put_choice_schema(w, NULL);
     json_close(w, ']');
-    json_put_key(w, "additionalProperties");
-    json_put_bool(w, false);
     json_close(w, '}');
 }
 
@@ -264,7 +333,7 @@ static void put_type(struct json_out *w, const struct spec_row *row)
         put_pair(w, "type", "string");
         return;
     case SPEC_PARAMS:
-        put_pair(w, "type", "object");
+        put_params_schema(w);
         return;
     case SPEC_COMMAND:
     case SPEC_CONSTRAINTS:
@@ -432,6 +501,7 @@ void spec_schema(struct buf *out)
     put_pair(&w, "$schema", "http://json-schema.org/draft-07/schema#");
     put_pair(&w, "title", "Parzen study config");
     put_section(&w, "");
+    put_definitions(&w);
     json_close(&w, '}');
     indent(compact.data, out);
     buf_fini(&compact);

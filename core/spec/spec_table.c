@@ -8,7 +8,12 @@
       "what a trial does: the built-in training, a table of finished "         \
       "trainings, a test function, or any program")                            \
     X("objective", "objective.path", path, TEXT, work.path, 0, 0, 0, 0,        \
-      "table: its file")                                                       \
+      "table: its file, JSON: {\"space\": [{\"name\": NAME, \"values\": "      \
+      "[...]}, ...], \"values\": [...]}, with a number (or null) in values "   \
+      "for "                                                                   \
+      "each point of the space, the last parameter varying fastest; params "   \
+      "has each NAME, with indices from 0 as values, or the strings that its " \
+      "list has")                                                              \
     X("objective", "objective.function", function, TEXT, work.function, 0, 0,  \
       0, 0,                                                                    \
       "function: its name: sphere, branin, hartmann6, rosenbrock, rastrigin, " \
@@ -42,7 +47,9 @@
     X("", "n_trials", n_trials, INT, n_trials, 1, SPEC_MAX_TRIALS, 0, 1,       \
       "finished trials that end the study")                                    \
     X("", "seed", seed, SEED, base.seed, 0, 0x1p53, 0, 0,                      \
-      "of every random stream of the study")                                   \
+      "of every random stream of the study; a command has it as PARZEN_SEED, " \
+      "the same in every trial, and mixes PARZEN_TRIAL in where trials shall " \
+      "differ")                                                                \
     X("", "workers", workers, INT, workers, 0, SPEC_MAX_WORKERS, 0, 1,         \
       "largest share of the daemon's workers; 0: no cap")                      \
     X("", "threads_per_worker", threads_per_worker, INT, base.threads, 1,      \
@@ -136,7 +143,10 @@
       "failed trials that end the study, and never more: what runs beside "    \
       "the last is put back; a resume allows one more")                        \
     X("", "params", params, PARAMS, space, 0, 0, 0, 0,                         \
-      "parameters of a table, function or command: NAME: distribution")        \
+      "parameters of a table, function or command: NAME: distribution, which " \
+      "is {\"float\": [low, high]} or {\"int\": [low, high]}, with \"step\" "  \
+      "or "                                                                    \
+      "\"log\", or {\"choice\": [...]}; with \"when\" only in some trials")    \
     X("data", "data.source", source, SOURCES, data, 0, 0, 1, 0,                \
       "hf:OWNER/NAME[/CONFIG], an http(s) address or a path (.jsonl, .csv, "   \
       ".tsv), or a list of these, concatenated in order")                      \

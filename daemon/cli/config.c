@@ -6,6 +6,7 @@
 #include "core/base/utf8.h"
 #include "core/spec/spec.h"
 #include "core/spec/spec_json.h"
+#include "core/spec/tabulated.h"
 #include "daemon/cli/cli.h"
 
 #include <errno.h>
@@ -50,6 +51,23 @@ bool config_on_option(struct config_flags *f, int key, const char *arg,
 void config_flags_fini(struct config_flags *f)
 {
     free(f->sets);
+}
+
+const char *config_who_says(const struct config_flags *f, const char *path)
+{
+    size_t len = strlen(path);
+    if (f->n_trials > 0 && strcmp(path, "n_trials") == 0) {
+        return "--trials";
+    }
+    if (f->workers > 0 && strcmp(path, "workers") == 0) {
+        return "--workers";
+    }
+    for (size_t i = 0; i < f->n_sets; i++) {
+        if (strncmp(f->sets[i], path, len) == 0 && f->sets[i][len] == '=') {
+            return "--set";
+        }
+    }
+    return "the config";
 }
 
 /* --- values --------------------------------------------------------------- */
@@ -281,9 +299,38 @@ static int check_sources(const char *file, const char *key,
     return 0;
 }
 
+/* Each trial would fail by itself. */
+static int check_table(const char *file, const struct spec *spec,
+                       struct err *err)
+{
+    struct json *table = NULL;
+    struct buf text;
+    buf_init(&text, BUF_MAX_RESPONSE);
+    const char *path = spec->work.path;
+    int rc = check_source(path, err);
+    if (rc == 0) {
+        rc = file_read(path, &text, err);
+    }
+    if (rc == 0) {
+        rc = json_parse(text.data, text.len, &table, err);
+        rc = rc == 0 ? tabulated_check(table, spec, err) : rc;
+        rc = rc != 0 ? err_wrap(err, "%s", path) : 0;
+    }
+    json_free(table);
+    buf_fini(&text);
+    if (rc != 0) {
+        err_wrap(err, "%s: objective.path", file);
+        return err->code = ERR_INVALID;
+    }
+    return 0;
+}
+
 int config_check_sources(const char *file, const struct spec *spec,
                          struct err *err)
 {
+    if (spec->objective == SPEC_OBJECTIVE_TABLE) {
+        return check_table(file, spec, err);
+    }
     const struct spec_data *d = &spec->data;
     int rc = check_sources(file, "data.source", d->sources, d->n_sources, err);
     return rc == 0 ? check_sources(file, "data.test_source", d->test_sources,

@@ -43,6 +43,9 @@ enum {
 bool config_on_option(struct config_flags *f, int key, const char *arg,
                       struct argp_state *state);
 void config_flags_fini(struct config_flags *f);
+/* Who says what stands at this path of what config_read gives: an option, or
+ * "the config". */
+const char *config_who_says(const struct config_flags *f, const char *path);
 
 /* Read, change and validate. Relative paths of data sources start at the
  * file's folder, those of --set at the current one. *out is to be released by
@@ -50,7 +53,8 @@ void config_flags_fini(struct config_flags *f);
  * sentence begins with the file's name. */
 MUST_CHECK int config_read(const char *file, const struct config_flags *f,
                            struct spec *out, struct err *err);
-/* Are the sources that are files here and readable? INVALID. */
+/* Are the sources that are files here and readable, and is a table's file,
+ * which then must also fit the parameters? INVALID. */
 MUST_CHECK int config_check_sources(const char *file, const struct spec *spec,
                                     struct err *err);
 

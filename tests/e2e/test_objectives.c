@@ -398,6 +398,19 @@ START_TEST(wrong_names_burn_no_trials)
            "hartmann6, rosenbrock, rastrigin, ackley, levy, styblinski-tang, "
            "michalewicz, shekel10, not 'spere'",
            "run", home_file(&h, "w.json", function));
+    EXPECT(&h, 2, "w.json: params: branin takes 2 numbers, not 1", "run",
+           home_file(&h, "w.json", function), "--set",
+           "objective.function=branin");
+    static const char table[] = "objective={\"type\":\"table\",\"path\":\"t\"}";
+    EXPECT(&h, 2, "w.json: objective.path: /", "run",
+           home_file(&h, "w.json", function), "--set", table);
+    EXPECT(&h, 2, "/t: No such file", "run", home_file(&h, "w.json", function),
+           "--set", table);
+    (void)home_file(&h, "t",
+                    "{\"space\":[{\"name\":\"x\",\"values\":[1,2]}],"
+                    "\"values\":[1,2]}");
+    EXPECT(&h, 2, "/t: params.x: must be an index from 0 to 1", "run",
+           home_file(&h, "w.json", function), "--set", table);
     EXPECT(&h, 2, "w.json: pruner.lower: missing", "run",
            home_file(&h, "w.json", function), "--set",
            "objective.function=sphere", "--set", "pruner.type=threshold");

@@ -3,6 +3,7 @@
 #include "core/base/mem.h"
 #include "core/spec/spec.h"
 #include "core/spec/spec_json.h"
+#include "core/spec/tabulated.h"
 #include "tests/lib/test_main.h"
 
 #include <stdlib.h>
@@ -33,7 +34,10 @@ static const struct {
      "objective.function: must be one of sphere, branin, hartmann6, "
      "rosenbrock, rastrigin, ackley, levy, styblinski-tang, michalewicz, "
      "shekel10, not 'spere'"},
-    {"\"objective\":{\"type\":\"function\",\"function\":\"shekel10\"}", NULL},
+    {"\"objective\":{\"type\":\"function\",\"function\":\"shekel10\"}",
+     "params: shekel10 takes 4 numbers, not 1"},
+    {"\"objective\":{\"type\":\"function\",\"function\":\"rosenbrock\"}",
+     "params: rosenbrock takes at least 2 numbers, not 1"},
     {"\"objective\":{\"type\":\"function\",\"function\":\"levy\"},"
      "\"pruner\":{\"type\":\"threshold\"}",
      "pruner.lower: missing: a threshold needs it, or pruner.upper"},
@@ -65,6 +69,117 @@ START_TEST(new_studies_must_be_more)
     }
     spec_fini(&s);
     free(text);
+}
+END_TEST
+
+/* Functions take numbers, so many as they are of; where conditions decide how
+ * many there are, some trial must have that many. */
+#define BRANIN "\"objective\":{\"type\":\"function\",\"function\":\"branin\"},"
+static const struct {
+    const char *config, *sentence; /* NULL: it is right */
+} FUNCTIONS[] = {
+    {BRANIN "\"params\":{\"x\":{\"float\":[0,1]},\"y\":{\"choice\":[1,2.5]}}",
+     NULL},
+    {BRANIN "\"params\":{\"x\":{\"float\":[0,1]},\"y\":{\"choice\":[1,\"2\"]}}",
+     "params.y: a function takes numbers"},
+    {BRANIN "\"params\":{\"x\":{\"int\":[0,1]},\"y\":{\"int\":[0,1]},"
+            "\"z\":{\"int\":[0,1]}}",
+     "params: branin takes 2 numbers, not 3"},
+    {BRANIN "\"params\":{\"x\":{\"int\":[0,1]},"
+            "\"y\":{\"int\":[0,1],\"when\":{\"x\":0}},"
+            "\"z\":{\"int\":[0,1],\"when\":{\"x\":1}}}",
+     NULL},
+};
+
+START_TEST(functions_take_so_many_numbers)
+{
+    struct spec s;
+    struct err err;
+    char *text = mem_printf("{\"study\":\"s\",%s}", FUNCTIONS[_i].config);
+    ck_assert_msg(spec_parse(text, strlen(text), &s, &err) == 0, "%s", err.msg);
+    int rc = spec_check_new(&s, &err);
+    ck_assert_int_eq(rc, FUNCTIONS[_i].sentence != NULL ? ERR_INVALID : 0);
+    if (rc != 0) {
+        ck_assert_str_eq(err.msg, FUNCTIONS[_i].sentence);
+    }
+    spec_fini(&s);
+    free(text);
+}
+END_TEST
+
+/* Does the table below have a place for every point? */
+static const struct {
+    const char *params, *sentence; /* NULL: it has */
+} TABLES[] = {
+    {"\"op\":{\"choice\":[\"q\"]},\"n\":{\"int\":[0,2]}", NULL},
+    {"\"op\":{\"choice\":[1,0]},\"n\":{\"float\":[0,2],\"step\":2}", NULL},
+    {"\"op\":{\"choice\":[\"r\"]},\"n\":{\"int\":[0,2]}",
+     "params.op: 'r' is not in the table"},
+    {"\"op\":{\"choice\":[\"q\"]},\"n\":{\"int\":[0,3]}",
+     "params.n: must be an index from 0 to 2"},
+    {"\"op\":{\"choice\":[\"q\"]},\"n\":{\"choice\":[10,20]}",
+     "params.n: must be an index from 0 to 2"},
+    {"\"op\":{\"choice\":[true]},\"n\":{\"int\":[0,2]}",
+     "params.op: must be an index from 0 to 1"},
+    {"\"op\":{\"choice\":[\"q\"]},\"n\":{\"float\":[0,2]}",
+     "params.n: must be an index from 0 to 2"},
+    {"\"op\":{\"choice\":[\"q\"]}", "params.n: missing, but the table has it"},
+    {"\"op\":{\"choice\":[\"q\"]},\"n\":{\"int\":[0,2],"
+     "\"when\":{\"op\":\"q\"}}",
+     "params.n: has a 'when', but a table needs every parameter in every "
+     "trial"},
+    {"\"op\":{\"choice\":[\"q\"]},\"n\":{\"int\":[0,2]},"
+     "\"m\":{\"int\":[0,2]}",
+     "params: the table has 2 parameters, not 3"},
+};
+
+static int check_table(const char *table, const char *params, struct err *err)
+{
+    struct spec s;
+    struct json *root;
+    char *text = mem_printf("{\"study\":\"s\",\"objective\":{\"type\":"
+                            "\"table\",\"path\":\"t\"},\"params\":{%s}}",
+                            params);
+    ck_assert_msg(spec_parse(text, strlen(text), &s, err) == 0, "%s", err->msg);
+    ck_assert_int_eq(json_parse(table, strlen(table), &root, err), 0);
+    int rc = tabulated_check(root, &s, err);
+    json_free(root);
+    spec_fini(&s);
+    free(text);
+    return rc;
+}
+
+START_TEST(params_fit_their_table)
+{
+    struct err err;
+    int rc = check_table("{\"space\":[{\"name\":\"op\",\"values\":[\"p\","
+                         "\"q\"]},{\"name\":\"n\",\"values\":[10,20,30]}],"
+                         "\"values\":[6,5,4,3,2,null]}",
+                         TABLES[_i].params, &err);
+    ck_assert_int_eq(rc, TABLES[_i].sentence != NULL ? ERR_INVALID : 0);
+    if (rc != 0) {
+        ck_assert_str_eq(err.msg, TABLES[_i].sentence);
+    }
+}
+END_TEST
+
+START_TEST(a_damaged_table_is_said_to_be)
+{
+    static const char *const tables[][2] = {
+        {"[]", "the table has no list 'space'"},
+        {"{\"space\":3}", "the table has no list 'space'"},
+        {"{\"space\":[3]}", "the table's space is damaged"},
+        {"{\"space\":[{\"name\":\"n\",\"values\":[1,2]}],\"values\":[1]}",
+         "the table's list 'values' must have a value for each of its 2 "
+         "points"},
+    };
+    struct err err;
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        ck_assert_int_eq(
+            check_table(tables[i][0], "\"n\":{\"int\":[0,1]}", &err),
+            ERR_INVALID);
+        ck_assert_str_eq(err.msg, tables[i][1]);
+    }
 }
 END_TEST
 
@@ -382,6 +497,10 @@ Suite *suite(void)
                         (int)ARRAY_LEN(REFUSED));
     tcase_add_loop_test(t, new_studies_must_be_more, 0,
                         (int)ARRAY_LEN(REFUSED_NEW));
+    tcase_add_loop_test(t, functions_take_so_many_numbers, 0,
+                        (int)ARRAY_LEN(FUNCTIONS));
+    tcase_add_loop_test(t, params_fit_their_table, 0, (int)ARRAY_LEN(TABLES));
+    tcase_add_test(t, a_damaged_table_is_said_to_be);
     tcase_add_loop_test(t, nothing_hangs_on_a_point_of_a_continuum, 0,
                         (int)ARRAY_LEN(CONDITIONS));
     tcase_add_loop_test(t, impossible_heads_are_counted, 0,
