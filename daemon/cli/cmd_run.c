@@ -74,8 +74,9 @@ static int post_study(struct cli *c, const struct spec *spec, int *status,
 }
 
 /* An existing study goes on if it waits, or if its target was raised. */
-static int continue_study(struct cli *c, const struct spec *spec,
-                          struct json **study, struct err *err)
+static int continue_study(struct cli *c, const struct run_input *in,
+                          const struct spec *spec, struct json **study,
+                          struct err *err)
 {
     const char *state = field_text(*study, "state");
     bool is_running = strcmp(state, "running") == 0;
@@ -100,19 +101,35 @@ static int continue_study(struct cli *c, const struct spec *spec,
         cli_say(c, "it was %s and goes on", state);
     }
     if (is_raised) {
-        cli_say(c,
-                "n_trials: raised from %" PRId64 " to %" PRId64
-                ", as the config says",
-                target, spec->n_trials);
+        cli_say(
+            c, "n_trials: raised from %" PRId64 " to %" PRId64 ", as %s says",
+            target, spec->n_trials, config_who_says(&in->flags, "n_trials"));
     }
     json_free(*study);
     *study = resumed;
     return 0;
 }
 
+/* "workers: 2 is kept, the config says 1", where an option may have said it. */
+static void say_kept_line(struct cli *c, const struct run_input *in,
+                          const char *line)
+{
+    static const char config[] = "the config";
+    const char *at = strstr(line, ", the config says ");
+    char *path = mem_strndup(line, strcspn(line, ":"));
+    const char *who = config_who_says(&in->flags, path);
+    if (at != NULL) {
+        cli_say(c, "%.*s, %s%s", (int)(at - line), line, who,
+                at + 2 + strlen(config));
+    } else {
+        cli_say(c, "%s", line);
+    }
+    free(path);
+}
+
 /* What of the config has no effect on the study that there is, a line each. */
-static void say_kept(struct cli *c, const struct json *study,
-                     const struct spec *config)
+static void say_kept(struct cli *c, const struct run_input *in,
+                     const struct json *study, const struct spec *config)
 {
     struct spec own;
     struct buf kept;
@@ -126,7 +143,7 @@ static void say_kept(struct cli *c, const struct json *study,
         char *save = NULL;
         for (char *line = strtok_r(kept.data, "\n", &save); line != NULL;
              line = strtok_r(NULL, "\n", &save)) {
-            cli_say(c, "%s", line);
+            say_kept_line(c, in, line);
         }
     }
     if (can_be_lower) {
@@ -217,7 +234,38 @@ static void say_impossible(const struct cli *c, const struct spec *spec)
     }
 }
 
-static int run_study(struct cli *c, const struct spec *spec, bool detach)
+/* Another study has the name. */
+static void say_conflict(struct cli *c, const struct run_input *in,
+                         const struct spec *spec)
+{
+    if (in->flags.has_seed || in->flags.n_sets > 0) {
+        cli_say(c, "What --seed and --set say counts as the config's.");
+    }
+    cli_say(c,
+            "Give the new study another name with --name, or delete "
+            "the old one. What its trials stay true under (appended "
+            "choices, n_trials, workers, stop) can be changed: parzen "
+            "resume '%s' --config CONFIG",
+            spec->name);
+}
+
+/* Trials of one training differ by their random numbers alone: that may be
+ * meant (how much do they matter?), but not without knowing it. */
+static void say_unsearched(const struct cli *c, const struct spec *spec)
+{
+    if (spec->objective == SPEC_OBJECTIVE_CLASSIFIER && spec->space.n == 0 &&
+        spec->n_trials > 1) {
+        cli_say(c,
+                "note: nothing is searched: no value of tokenizer, model or "
+                "training is a distribution, so all %" PRId64 " trials do the "
+                "same training, each with other random numbers (parzen train "
+                "does one)",
+                spec->n_trials);
+    }
+}
+
+static int run_study(struct cli *c, const struct run_input *in,
+                     const struct spec *spec)
 {
     struct err err;
     struct json *study;
@@ -228,12 +276,7 @@ static int run_study(struct cli *c, const struct spec *spec, bool detach)
     }
     if (rc == ERR_CONFLICT) {
         cli_fail(c, &err);
-        cli_say(c,
-                "Give the new study another name with --name, or delete "
-                "the old one. What its trials stay true under (appended "
-                "choices, n_trials, workers, stop) can be changed: parzen "
-                "resume '%s' --config CONFIG",
-                spec->name);
+        say_conflict(c, in, spec);
         return CLI_USAGE;
     }
     if (rc != 0) {
@@ -241,20 +284,20 @@ static int run_study(struct cli *c, const struct spec *spec, bool detach)
     }
     say_begin(c, status, study);
     if (status != 201) {
-        rc = continue_study(c, spec, &study, &err);
+        rc = continue_study(c, in, spec, &study, &err);
     }
     int code;
     if (rc != 0) {
         code = cli_fail(c, &err);
     } else {
         if (status != 201) {
-            say_kept(c, study, spec);
+            say_kept(c, in, study, spec);
         }
         say_page(c);
-        if (detach && c->json) {
+        if (in->detach && c->json) {
             cli_put_json(study);
         }
-        code = detach ? CLI_OK : follow_to_end(c, study, 0);
+        code = in->detach ? CLI_OK : follow_to_end(c, study, 0);
     }
     json_free(study);
     return code;
@@ -267,15 +310,17 @@ int cmd_run(struct cli *c, int argc, char **argv)
     struct err err;
     cli_parse(c, &run_command, argc, argv, &in);
     int rc = config_read(argv[1], &in.flags, &spec, &err);
-    config_flags_fini(&in.flags);
     if (rc != 0) {
+        config_flags_fini(&in.flags);
         return cli_fail(c, &err);
     }
     say_unknown_names(c, &spec);
     say_impossible(c, &spec);
+    say_unsearched(c, &spec);
     rc = config_check_sources(argv[1], &spec, &err);
-    int code = rc != 0 ? cli_fail(c, &err) : run_study(c, &spec, in.detach);
+    int code = rc != 0 ? cli_fail(c, &err) : run_study(c, &in, &spec);
     spec_fini(&spec);
+    config_flags_fini(&in.flags);
     return code;
 }
 

@@ -126,6 +126,30 @@ START_TEST(impossible_combinations_are_said)
 }
 END_TEST
 
+/* One training many times may be meant, a forgotten distribution is not. */
+START_TEST(what_searches_nothing_says_so)
+{
+    static const char says[] =
+        "note: nothing is searched: no value of "
+        "tokenizer, model or training is a distribution, "
+        "so all 2 trials do the same training";
+    begin(100, one);
+    const char *const sets[] = {"--set", "training.lr=0.001",
+                                "--set", "model.emb_dim=8",
+                                "--set", "tokenizer.tokenizer_length=80"};
+    EXPECT(&h, 0, says, "run", quick("none", "\"n_trials\": 2,"), sets[0],
+           sets[1], sets[2], sets[3], sets[4], sets[5]);
+    struct outcome o =
+        CLI(&h, FINISH_S, "run", quick("single", "\"n_trials\": 1,"), sets[0],
+            sets[1], sets[2], sets[3], sets[4], sets[5]);
+    ck_assert_int_eq(o.code, 0);
+    ck_assert_ptr_null(strstr(o.err, "nothing is searched"));
+    outcome_fini(&o);
+    home_kill_daemon(&h);
+    home_fini(&h);
+}
+END_TEST
+
 START_TEST(another_config_of_the_same_name_is_refused)
 {
     begin(100, one);
@@ -137,16 +161,23 @@ START_TEST(another_config_of_the_same_name_is_refused)
     ck_assert_int_eq(home_count(&h, TRIALS), 3);
     const char *less = quick("same", "\"n_trials\": 1,");
     EXPECT(&h, 0, "n_trials: 3 is kept, the config says 1", "run", less);
-    EXPECT(&h, 0, "workers: 0 is kept, the config says 2", "run", less,
+    EXPECT(&h, 0, "workers: 0 is kept, --workers says 2", "run", less,
            "--workers", "2");
+    EXPECT(&h, 0, "stop.max_failures: 10 is kept, --set says 7", "run", less,
+           "--set", "stop.max_failures=7");
+    EXPECT(&h, 2, "What --seed and --set say counts as the config's.", "run",
+           less, "--seed", "9");
     ck_assert_int_eq(home_count(&h, TRIALS), 3);
-    EXPECT(&h, 0, "n_trials: raised from 3 to 4", "run", less, "--trials", "4");
-    ck_assert_int_eq(home_count(&h, TRIALS), 4);
+    EXPECT(&h, 0, "n_trials: raised from 3 to 4, as --trials says", "run", less,
+           "--trials", "4");
+    EXPECT(&h, 0, "n_trials: raised from 4 to 5, as the config says", "run",
+           quick("same", "\"n_trials\": 5,"));
+    ck_assert_int_eq(home_count(&h, TRIALS), 5);
     EXPECT(&h, 4, "did you mean 'same'?", "status", "sane");
     EXPECT(&h, 1, "larger target", "resume", "same");
-    EXPECT(&h, 0, "raised from 4 to 5", "enqueue", "same", "lr=0.00123");
+    EXPECT(&h, 0, "raised from 5 to 6", "enqueue", "same", "lr=0.00123");
     home_wait_state(&h, "same", "finished", FINISH_S);
-    ck_assert_int_eq(home_count(&h, TRIALS), 5);
+    ck_assert_int_eq(home_count(&h, TRIALS), 6);
     end("same");
 }
 END_TEST
@@ -438,6 +469,7 @@ Suite *suite(void)
     tcase_set_timeout(c, 240);
     tcase_add_test(c, run_ends_with_its_trials);
     tcase_add_test(c, impossible_combinations_are_said);
+    tcase_add_test(c, what_searches_nothing_says_so);
     tcase_add_test(c, another_config_of_the_same_name_is_refused);
     tcase_add_test(c, an_enqueued_point_is_tried_once);
     tcase_add_test(c, pause_resume_stop_now);
