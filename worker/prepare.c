@@ -3,6 +3,7 @@
 #include "core/base/mem.h"
 #include "core/base/paths.h"
 #include "core/data/dataset.h"
+#include "core/data/source.h"
 #include "core/data/fetch.h"
 #include "core/wire/msg.h"
 
@@ -67,6 +68,15 @@ static void on_download(void *ctx, uint64_t done, uint64_t total,
 static void on_rows(void *ctx, size_t n_rows)
 {
     tell(ctx, "read", n_rows, 0, "rows");
+}
+
+/* A sentence about the rows names where they come from. */
+static int wrap_sources(const struct msg_prepare *p, struct err *err)
+{
+    struct list sources = split_lines(p->sources);
+    int rc = source_wrap(sources.items, sources.n, err);
+    list_fini(&sources);
+    return rc;
 }
 
 static int read_sources(struct job *j, struct dataset **out, struct err *err)
@@ -170,7 +180,9 @@ int prepare_data(const struct msg_prepare *p, const struct prepare_hooks *hooks,
     tell(&job, "split", 0, 0, "");
     rc = dataset_split(d, (enum dataset_split_kind)p->run.split,
                        p->run.fractions, p->run.seed, &split, err);
-    if (rc == 0) {
+    if (rc != 0) {
+        wrap_sources(p, err);
+    } else {
         *out = (struct msg_prepared){.study = p->study,
                                      .sha256 = mem_strdup(sha256),
                                      .n_classes = (int64_t)dataset_n_classes(d),

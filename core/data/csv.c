@@ -173,6 +173,30 @@ static int take_name(struct csv *c, const struct field *f,
     return rc;
 }
 
+/* The header lacks a column. One that is a single column may be separated by
+ * something else. */
+static int no_column(const struct csv *c, const struct row_columns *columns,
+                     size_t start, const struct buf *names, struct err *err)
+{
+    const char *missing = c->text == SIZE_MAX ? columns->text : columns->label;
+    bool is_other = c->n_columns == 1 && strpbrk(names->data, ",;|\\") != NULL;
+    if (is_other) {
+        return row_fail(c->file, start, err,
+                        "no column '%s' (the header has only one, '%s': the "
+                        "columns of a .csv are separated by commas, those of a "
+                        ".tsv by tabs)",
+                        missing, names->data);
+    }
+    struct buf hint;
+    buf_init(&hint, NAMES_MAX);
+    row_say_named_by(columns, &hint);
+    int rc =
+        row_fail(c->file, start, err, "no column '%s' (the header has: %s%s)",
+                 missing, names->data, hint.len > 0 ? hint.data : "");
+    buf_fini(&hint);
+    return rc;
+}
+
 static int read_header(struct csv *c, const struct row_columns *columns,
                        struct err *err)
 {
@@ -197,9 +221,7 @@ static int read_header(struct csv *c, const struct row_columns *columns,
     }
     bool lacks_label = c->has_label && c->label == SIZE_MAX;
     if (rc == 0 && (c->text == SIZE_MAX || lacks_label)) {
-        rc = row_fail(
-            c->file, start, err, "no column '%s' (the header has: %s)",
-            c->text == SIZE_MAX ? columns->text : columns->label, names.data);
+        rc = no_column(c, columns, start, &names, err);
     }
     buf_fini(&names);
     return rc;

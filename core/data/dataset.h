@@ -21,6 +21,7 @@ struct dataset_query {
     const char *const *splits; /* of hf: sources; may be none */
     size_t n_splits;
     const char *text, *label; /* column names */
+    const char *named_by;     /* what names them; NULL: a config's data */
     int min_class_count;      /* keep classes with at least this many rows,
                                  those for test alone not counted */
     const char *base_dir;     /* relative paths start here; NULL: the cwd */

@@ -33,6 +33,9 @@ int dataset_read(const struct dataset_query *query, struct dataset **out,
                                    .n_splits = query->n_splits,
                                    .text = query->text,
                                    .label = query->label,
+                                   .named_by = query->named_by != NULL
+                                                   ? query->named_by
+                                                   : "data.text and data.label",
                                    .base_dir = query->base_dir,
                                    .cache_dir = query->cache_dir,
                                    .watch = query->watch};
@@ -50,6 +53,7 @@ int dataset_read(const struct dataset_query *query, struct dataset **out,
     }
     if (rc == 0) {
         rc = dataset_build(&rows, query->min_class_count, out, err);
+        rc = rc != 0 ? source_wrap(query->sources, query->n_sources, err) : 0;
     }
     rows_fini(&rows);
     return rc;

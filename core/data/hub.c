@@ -313,7 +313,8 @@ static int take_first(struct hub *h, struct split *s,
                       const struct fetch_reply *r, struct err *err)
 {
     struct hub_page page;
-    const struct row_columns columns = {h->query->text, h->query->label};
+    const struct row_columns columns = {h->query->text, h->query->label,
+                                        h->query->named_by};
     bool is_named = r->revision != NULL &&
                     strlen(r->revision) <= REVISION_MAX &&
                     hub_is_plain(r->revision, strlen(r->revision));
@@ -432,7 +433,8 @@ static int emit_page(const struct hub *h, const struct split *s, int64_t at,
 {
     struct buf text;
     struct hub_page page;
-    const struct row_columns columns = {h->query->text, h->query->label};
+    const struct row_columns columns = {h->query->text, h->query->label,
+                                        h->query->named_by};
     char *path = page_path(s, at);
     buf_init(&text, BUF_MAX_PAGE);
     int rc = file_read(path, &text, err);

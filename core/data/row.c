@@ -59,7 +59,15 @@ int row_emit(const struct row *row, const struct row_sink *sink,
     return sink->on_row(sink->ctx, row, err);
 }
 
-static int no_field(const struct json *object, const char *name,
+void row_say_named_by(const struct row_columns *columns, struct buf *out)
+{
+    if (columns->named_by != NULL) {
+        buf_printf(out, "; %s name them", columns->named_by);
+    }
+}
+
+static int no_field(const struct json *object,
+                    const struct row_columns *columns, const char *name,
                     struct err *err)
 {
     struct buf names;
@@ -70,8 +78,13 @@ static int no_field(const struct json *object, const char *name,
         buf_str(&names, names.len == 0 ? "it has: " : ", ");
         utf8_printable(&names, key, strlen(key));
     }
-    int rc = err_set(err, ERR_INVALID, "no field '%s' (%s)", name,
-                     names.len == 0 ? "it has none" : names.data);
+    buf_str(&names, names.len == 0 ? "it has none" : "");
+    struct buf hint;
+    buf_init(&hint, NAMES_MAX);
+    row_say_named_by(columns, &hint);
+    int rc = err_set(err, ERR_INVALID, "no field '%s' (%s%s)", name, names.data,
+                     hint.len > 0 ? hint.data : "");
+    buf_fini(&hint);
     buf_fini(&names);
     return rc;
 }
@@ -113,8 +126,8 @@ int row_of_json(const struct json *object, const struct row_columns *columns,
     const struct json *label =
         has_label ? json_get(object, columns->label) : NULL;
     if (text == NULL || (has_label && label == NULL)) {
-        return no_field(object, text == NULL ? columns->text : columns->label,
-                        err);
+        return no_field(object, columns,
+                        text == NULL ? columns->text : columns->label, err);
     }
     if (json_kind(text) != JSON_STRING) {
         return err_set(err, ERR_INVALID, "'%s' must be a string, but it is %s",

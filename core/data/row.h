@@ -7,6 +7,7 @@
 #define CORE_DATA_ROW_H
 #include "core/base/err.h"
 #include <stdint.h>
+struct buf;
 struct json;
 
 enum {
@@ -21,6 +22,7 @@ struct row {
 };
 struct row_columns {
     const char *text, *label; /* label NULL: only texts are read */
+    const char *named_by;     /* what names them, for the sentence; or NULL */
 };
 /* Gets each row in order; a negative ERR_* ends the reading. */
 struct row_sink {
@@ -43,6 +45,9 @@ int row_wrap(const struct row_file *f, size_t byte, struct err *err);
 /* INVALID, with the place in front. */
 int row_fail(const struct row_file *f, size_t byte, struct err *err,
              const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/* "; NAMED_BY name them", or nothing. */
+void row_say_named_by(const struct row_columns *columns, struct buf *out);
 
 /* Hand a row on. INVALID when the label is empty (an empty text is a text).
  * The sentence has no place yet. */

@@ -26,7 +26,7 @@ static int read_bytes(const char *source, struct span bytes,
                       struct err *err)
 {
     const struct row_file file = {source, bytes};
-    const struct row_columns columns = {q->text, q->label};
+    const struct row_columns columns = {q->text, q->label, q->named_by};
     if (has_suffix(source, ".jsonl")) {
         return jsonl_read(&file, &columns, sink, err);
     }
@@ -85,4 +85,10 @@ int source_read(const char *source, const struct source_query *q,
     }
     free(path);
     return rc;
+}
+
+int source_wrap(const char *const *sources, size_t n, struct err *err)
+{
+    return n > 1 ? err_wrap(err, "%s and %zu more", sources[0], n - 1)
+                 : err_wrap(err, "%s", sources[0]);
 }

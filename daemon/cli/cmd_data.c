@@ -277,6 +277,9 @@ static int stat_sources(struct cli *c, const struct input *in, char **sources,
                                         .n_splits = in->n_splits,
                                         .text = in->text,
                                         .label = in->label,
+                                        .named_by = "--text and --label (of a "
+                                                    "config data.text and "
+                                                    "data.label)",
                                         .min_class_count = in->min_class_count,
                                         .cache_dir = cache,
                                         .watch = &downloading.watch};
@@ -288,7 +291,9 @@ static int stat_sources(struct cli *c, const struct input *in, char **sources,
         return rc;
     }
     rc = dataset_split(d, in->kind, in->fractions, in->seed, &split, err);
-    if (rc == 0) {
+    if (rc != 0) {
+        source_wrap(query.sources, query.n_sources, err);
+    } else {
         struct figures f = {.n_split = {split.n[0], split.n[1], split.n[2]}};
         measure(d, &f);
         if (c->json) {

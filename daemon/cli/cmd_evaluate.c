@@ -80,6 +80,7 @@ static int get_texts(struct evaluate *e, const struct pick *p,
     downloading_init(&downloading, e->cli);
     const struct source_query q = {.text = e->text,
                                    .label = e->label,
+                                   .named_by = "--text and --label",
                                    .cache_dir = cache,
                                    .watch = &downloading.watch};
     int rc = downloading_end(&downloading,

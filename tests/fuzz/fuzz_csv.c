@@ -22,7 +22,7 @@ static int on_row(void *ctx, const struct row *row, struct err *err)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     const struct row_file file = {"x", {(const char *)bytes, len}};
-    const struct row_columns columns = {"t", "l"};
+    const struct row_columns columns = {.text = "t", .label = "l"};
     const struct row_sink sink = {NULL, on_row};
     struct err err = {0};
     if (csv_read(&file, ',', &columns, &sink, &err) != 0 &&

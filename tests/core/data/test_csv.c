@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct row_columns columns = {"t", "l"};
+static const struct row_columns columns = {.text = "t", .label = "l"};
 
 static int read_bytes(char delimiter, const char *bytes, size_t len,
                       struct row_list *rows, struct err *err)
@@ -115,6 +115,16 @@ START_TEST(the_header_must_name_both_columns_once)
     expect_error("t,label\na,A\n",
                  "x: line 1, byte 0: no column 'l' (the header has: t, "
                  "label)");
+    expect_error("t;l\na;A\n",
+                 "x: line 1, byte 0: no column 't' (the header has only one, "
+                 "'t;l': the columns of a .csv are separated by commas, those "
+                 "of a .tsv by tabs)");
+    expect_error("t\tl\na\tA\n",
+                 "x: line 1, byte 0: no column 't' (the header has only one, "
+                 "'t\\x09l': the columns of a .csv are separated by commas, "
+                 "those of a .tsv by tabs)");
+    expect_error("text\na\n",
+                 "x: line 1, byte 0: no column 't' (the header has: text)");
     expect_error("t,l,\"t\"\na,A,b\n",
                  "x: line 1, byte 5: the column 't' stands twice in the "
                  "header");

@@ -171,12 +171,14 @@ START_TEST(too_little_is_refused)
     put("a.csv", "t,l\n1,A\n2,B\n3,C\n4,A\n");
     put("one.csv", "t,l\n1,A\n");
     expect_refused("none.csv", 0, ERR_INVALID, "none.csv: no rows");
-    expect_refused("one.csv", 0, ERR_INVALID,
-                   "2 classes are needed, but 1 of 1 labels has at least 1 "
-                   "rows: 'A' 1");
-    expect_refused("a.csv", 2, ERR_INVALID,
-                   "2 classes are needed, but 1 of 3 labels has at least 2 "
-                   "rows: 'A' 2, 'B' 1, 'C' 1");
+    expect_refused(
+        "one.csv", 0, ERR_INVALID,
+        "one.csv: 2 classes are needed, but 1 of 1 labels has at least 1 "
+        "rows: 'A' 1");
+    expect_refused(
+        "a.csv", 2, ERR_INVALID,
+        "a.csv: 2 classes are needed, but 1 of 3 labels has at least 2 "
+        "rows: 'A' 2, 'B' 1, 'C' 1");
     struct dataset *d;
     struct err err = {0};
     ck_assert_int_eq(read_names(NULL, 0, 0, &d, &err), ERR_INVALID);
@@ -188,8 +190,9 @@ START_TEST(texts_that_are_all_empty_are_refused)
 {
     put("empty.csv", "t,l\n,a\n,b\n");
     put("one.csv", "t,l\n,a\n,b\nx,b\n");
-    expect_refused("empty.csv", 0, ERR_INVALID,
-                   "every text is empty: there is nothing to learn from");
+    expect_refused(
+        "empty.csv", 0, ERR_INVALID,
+        "empty.csv: every text is empty: there is nothing to learn from");
     struct dataset *d = must_read("one.csv", 0);
     expect_row(d, 0, "", "a");
     expect_row(d, 2, "x", "b");

@@ -9,7 +9,7 @@
 typedef int read_fn(const struct row_file *, const struct row_columns *,
                     const struct row_sink *, struct err *);
 
-static const struct row_columns columns = {"t", "l"};
+static const struct row_columns columns = {.text = "t", .label = "l"};
 
 static int read_bytes(read_fn *read, const char *bytes, size_t len,
                       struct row_list *rows, struct err *err)
