@@ -158,6 +158,29 @@ static bool is_ours(const char *name)
     return false;
 }
 
+bool checkpoint_find_best(const char *dir, char out[CHECKPOINT_NAME_MAX])
+{
+    DIR *d = opendir(dir);
+    if (d == NULL) {
+        return false;
+    }
+    int64_t best = -1, epoch;
+    struct dirent *entry;
+    while ((entry = readdir(d)) != NULL) {
+        int end = 0;
+        (void)sscanf(entry->d_name, "best-%" SCNd64 ".safetensors%n", &epoch,
+                     &end);
+        if (end > 0 && entry->d_name[end] == '\0' && epoch > best) {
+            best = epoch;
+        }
+    }
+    closedir(d);
+    if (best >= 0) {
+        checkpoint_name(CHECKPOINT_BEST, best, 0, out);
+    }
+    return best >= 0;
+}
+
 static bool is_kept(const char *name, const char *const *keep, size_t n_keep)
 {
     for (size_t i = 0; i < n_keep; i++) {

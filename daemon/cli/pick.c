@@ -88,34 +88,36 @@ static int open_study(struct cli *c, const char *study, int64_t trial,
     return rc;
 }
 
-/* A folder that happens to have a study's name is no model. */
-static bool is_model(const char *what)
+/* Where the model is that this names, owned: an exported folder, a file, or the
+ * best checkpoint in a folder of `parzen train --out`. NULL: it names none; a
+ * folder that happens to have a study's name is no model. */
+static char *model_path(const char *what)
 {
     struct stat st;
+    char best[CHECKPOINT_NAME_MAX];
     if (stat(what, &st) != 0) {
-        return false;
+        return NULL;
     }
     char *config = mem_printf("%s/config.json", what);
-    bool is =
-        S_ISREG(st.st_mode) || strchr(what, '/') != NULL || file_exists(config);
+    bool is_whole = S_ISREG(st.st_mode) || file_exists(config);
     free(config);
-    return is;
+    if (!is_whole && checkpoint_find_best(what, best)) {
+        return mem_printf("%s/%s", what, best);
+    }
+    return is_whole || strchr(what, '/') != NULL ? mem_strdup(what) : NULL;
 }
 
 int pick_open(struct cli *c, const char *what, int64_t trial, struct pick *out,
               struct err *err)
 {
-    struct pick p = {0};
+    struct pick p = {.name = model_path(what)};
     int rc;
-    bool is_there = is_model(what);
+    bool is_there = p.name != NULL;
     if (is_there && trial >= 0) {
-        return err_set(err, ERR_INVALID,
-                       "--trial is for studies: '%s' is a file or folder",
-                       what);
-    }
-    if (is_there) {
-        p.name = mem_strdup(what);
-        rc = open_files(what, NULL, &p, err);
+        rc = err_set(err, ERR_INVALID,
+                     "--trial is for studies: '%s' is a file or folder", what);
+    } else if (is_there) {
+        rc = open_files(p.name, NULL, &p, err);
     } else {
         rc = open_study(c, what, trial, &p, err);
     }

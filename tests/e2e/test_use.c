@@ -312,6 +312,38 @@ static void predict_bad_input(void)
     EXPECT(&home, 2, "missing", "predict");
 }
 
+/* The folder of a training is a model, as its best checkpoint is; a semicolon
+ * is no comma, and who names the columns is said. */
+START_TEST(test_a_trainings_folder)
+{
+    char *config =
+        mem_strdup(home_config(&home, "one", "", "\"max_epochs\": 2, "));
+    char *out = mem_printf("%s/trained", home.dir);
+    char *into = mem_printf("%s/exported", home.dir);
+    EXPECT(&home, 0, "checkpoint", "train", config, "--out", out, "--set",
+           "training.lr=0.001", "--set", "model.emb_dim=8", "--set",
+           "tokenizer.tokenizer_length=80");
+    EXPECT(&home, 0, "class ", "predict", out, "red blue");
+    EXPECT(&home, 0, "accuracy", "evaluate", out, "--data", data);
+    EXPECT(&home, 0, NULL, "export", out, into);
+    EXPECT(&home, 0, "class ", "predict", into, "red blue");
+    EXPECT(&home, 1, "no model", "predict", home.dir, "red blue");
+    free(into);
+    free(out);
+    free(config);
+    EXPECT(&home, 2, "separated by commas", "data", "stat",
+           PUT("semi.csv", "text;label\na;A\n"));
+    EXPECT(&home, 2,
+           "(the header has: t, label; --text and --label (of a "
+           "config data.text and data.label) name them)",
+           "data", "stat", PUT("t.csv", "t,label\na,A\n"));
+    EXPECT(&home, 2, "one.csv: 2 classes are needed", "data", "stat",
+           PUT("one.csv", "text,label\na,A\n"));
+    EXPECT(&home, 2, "two.csv: the split leaves", "data", "stat",
+           PUT("two.csv", "text,label\na,A\nb,B\n"));
+}
+END_TEST
+
 static void evaluate_bad_input(void)
 {
     EXPECT(&home, 2,
@@ -322,8 +354,9 @@ static void evaluate_bad_input(void)
                           "{\"text\":\"a\",\"label\":\"none\"}\n"));
     EXPECT(&home, 2, "no rows to evaluate on", "evaluate", model, "--data",
            PUT("e.jsonl", ""));
-    EXPECT(&home, 2, "no field 'label'", "evaluate", model, "--data",
-           PUT("f.jsonl", "{\"text\":\"a\"}\n"));
+    EXPECT(&home, 2,
+           "no field 'label' (it has: text; --text and --label name them)",
+           "evaluate", model, "--data", PUT("f.jsonl", "{\"text\":\"a\"}\n"));
     EXPECT(&home, 2, "no.jsonl: No such file", "evaluate", model, "--data",
            "no.jsonl");
     EXPECT(&home, 2, "--part", "evaluate", model, "--part", "all");
@@ -519,6 +552,7 @@ Suite *suite(void)
     tcase_add_test(t, test_what_an_export_says);
     tcase_add_test(t, test_checkpoints_of_a_database);
     tcase_add_test(t, test_trials_and_tensorboard);
+    tcase_add_test(t, test_a_trainings_folder);
     tcase_add_test(t, test_bad_input);
     tcase_add_test(t, test_targets);
     tcase_add_test(t, test_long_texts);
