@@ -194,6 +194,12 @@ static int open_http(struct program *p, struct err *err)
             LOG_WARN("port", "%s; taking another", err->msg);
         }
     }
+    if (rc == ERR_CONFLICT) {
+        err_set(err, rc,
+                "%s; choose another with --port N, or --port 0 for any free "
+                "one",
+                err->msg);
+    }
     return rc;
 }
 

@@ -65,17 +65,41 @@ static int start(struct cli *c, const struct launch_options *o)
     return CLI_OK;
 }
 
+/* Trials that run now, as far as a daemon answers. */
+static int64_t count_running(struct cli *c)
+{
+    struct json *health;
+    struct err err;
+    int64_t n = 0;
+    if (launch_health(c, &health, &err) != 0) {
+        return 0;
+    }
+    for (const struct json *w = field_first(health, "workers"); w != NULL;
+         w = json_next(w)) {
+        n += field_int(w, "trial", -1) >= 0;
+    }
+    json_free(health);
+    return n;
+}
+
 static int stop(struct cli *c)
 {
-    int64_t pid;
+    int64_t pid, n = count_running(c);
     struct err err;
     if (launch_stop(c, &pid, &err) != 0) {
         return cli_fail(c, &err);
     }
-    cli_say(c,
-            "the daemon (process %" PRId64 ") has ended; running trials "
-            "were checkpointed and wait for the next one",
-            pid);
+    char trials[96] = "no trial was running";
+    if (n > 0) {
+        snprintf(trials, sizeof(trials),
+                 n == 1 ? "%" PRId64
+                          " running trial was checkpointed and waits "
+                          "for the next one"
+                        : "%" PRId64 " running trials were checkpointed and "
+                          "wait for the next one",
+                 n);
+    }
+    cli_say(c, "the daemon (process %" PRId64 ") has ended; %s", pid, trials);
     if (c->json) {
         printf("{\"pid\":%" PRId64 "}\n", pid);
     }

@@ -106,7 +106,8 @@ static const struct bad_data {
 } bad_data[] = {
     {GOOD "{\"text\": nope}\n" OTHER, "line 2"},
     {GOOD "{\"text\": \"\xff\xfe\", \"label\": \"b\"}\n", "line 2"},
-    {GOOD GOOD GOOD, "class"},
+    {GOOD GOOD GOOD, "data.jsonl: 2 classes are needed"},
+    {GOOD OTHER, "data.jsonl: the split leaves"},
     {GOOD "{\"label\": \"b\"}\n", "text"},
 };
 
@@ -242,6 +243,7 @@ START_TEST(a_taken_port_is_named)
     const char *const args[] = {"--port", port, NULL};
     ck_assert_int_eq(home_start_fails(&other, args, &said), 69);
     ck_assert_ptr_nonnull(strstr(said, port));
+    ck_assert_ptr_nonnull(strstr(said, "; choose another with --port N"));
     free(said);
     home_fini(&other);
     free(port);
@@ -275,7 +277,14 @@ START_TEST(a_taken_port_leaves_the_one_that_was_used_last)
     int port = start_somewhere();
     ck_assert_int_ne(port, 7373);
     ck_assert_int_ne(port, 0);
-    EXPECT(&h, 0, NULL, "daemon", "stop");
+    EXPECT(&h, 0, "has ended; no trial was running", "daemon", "stop");
+    char *path = mem_printf("%s/log", h.state), *log;
+    size_t n;
+    struct err err;
+    ck_assert_int_eq(file_load(path, 1 << 20, &log, &n, &err), 0);
+    ck_assert_ptr_nonnull(strstr(log, "another program; taking another"));
+    free(log);
+    free(path);
     ck_assert_int_eq(start_somewhere(), port);
     EXPECT(&h, 0, NULL, "daemon", "stop");
     close(fd);
