@@ -5,6 +5,7 @@
 #include "core/base/utf8.h"
 #include "core/spec/spec.h"
 #include "core/spec/spec_json.h"
+#include "core/spec/trial.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/config.h"
@@ -33,6 +34,20 @@ struct input {
     const char *state, *cause, *config;
 };
 
+static void check_cause(const char *arg, struct argp_state *state)
+{
+    if (trial_cause_by_name(arg) > TRIAL_CAUSE_NONE) {
+        return;
+    }
+    struct buf list;
+    buf_init(&list, 1024);
+    for (int i = TRIAL_CAUSE_NONE + 1; i < TRIAL_N_CAUSES; i++) {
+        buf_printf(&list, "%s%s", list.len > 0 ? ", " : "",
+                   trial_cause_name((enum trial_cause)i));
+    }
+    argp_error(state, "--cause: expected one of %s, not '%s'", list.data, arg);
+}
+
 static void on_option(int key, const char *arg, struct argp_state *state,
                       void *ctx)
 {
@@ -48,6 +63,7 @@ static void on_option(int key, const char *arg, struct argp_state *state,
         in->state = arg;
         return;
     case KEY_CAUSE:
+        check_cause(arg, state);
         in->cause = arg;
         return;
     case KEY_CONFIG:
@@ -288,8 +304,7 @@ static int post_trials(struct cli *c, const char *study, const char *rest,
 {
     struct json *before;
     *target = 0;
-    if (!c->json &&
-        cli_study_call(c, "GET", study, "", NULL, &before, err) == 0) {
+    if (cli_study_call(c, "GET", study, "", NULL, &before, err) == 0) {
         *target = field_int(before, "n_trials", 0);
         json_free(before);
     }
@@ -433,22 +448,49 @@ static int put_assignment(struct json_out *w, const char *word, struct err *err)
     return 0;
 }
 
+/* The trial, with the study's target, and what it was if it was raised. */
+static void put_enqueued(const struct json *trial, int64_t now, int64_t target)
+{
+    struct buf text;
+    struct json_out w;
+    buf_init(&text, BUF_MAX_RESPONSE);
+    json_out_init(&w, &text, JSON_COMPACT);
+    json_open(&w, '{');
+    for (const struct json *m = json_first(trial); m != NULL;
+         m = json_next(m)) {
+        json_put_key(&w, json_key(m));
+        json_put_node(&w, m);
+    }
+    json_put_key(&w, "n_trials");
+    json_put_int(&w, now);
+    json_put_key(&w, "raised_from");
+    if (target > 0 && now > target) {
+        json_put_int(&w, target);
+    } else {
+        json_put_null(&w);
+    }
+    json_close(&w, '}');
+    printf("%s\n", text.data);
+    buf_fini(&text);
+}
+
 /* Say which trial it became; takes it. */
 static int tell_enqueued(struct cli *c, const char *name, struct json *trial,
                          int64_t target)
 {
-    struct json *study;
+    struct json *study = NULL;
     struct err err;
+    bool is_there = cli_study_call(c, "GET", name, "", NULL, &study, &err) == 0;
     if (c->json) {
-        cli_put_json(trial);
+        put_enqueued(trial, field_int(study, "n_trials", target), target);
     } else {
         cli_say(c, "study '%s': this is trial %" PRId64 ", tried next", name,
                 field_int(trial, "number", -1));
-        if (cli_study_call(c, "GET", name, "", NULL, &study, &err) == 0) {
-            tell_trials(c, study, target);
-            json_free(study);
-        }
     }
+    if (!c->json && is_there) {
+        tell_trials(c, study, target);
+    }
+    json_free(study);
     json_free(trial);
     return CLI_OK;
 }

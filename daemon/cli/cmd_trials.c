@@ -283,9 +283,21 @@ static int check_sort(const struct json *study, const char *sort,
         }
     }
     const char *meant = nearest(sort, known, n);
-    return err_set(err, ERR_INVALID, "--sort: there is no column '%s'%s%s%s",
-                   sort, meant != NULL ? " (did you mean '" : "",
-                   meant != NULL ? meant : "", meant != NULL ? "'?)" : "");
+    if (meant != NULL) {
+        return err_set(err, ERR_INVALID,
+                       "--sort: there is no column '%s' (did you mean '%s'?)",
+                       sort, meant);
+    }
+    struct buf list;
+    buf_init(&list, 512);
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(&list, "%s%s", i > 0 ? ", " : "", known[i]);
+    }
+    int rc = err_set(err, ERR_INVALID,
+                     "--sort: there is no column '%s' (there are: %s)", sort,
+                     list.data);
+    buf_fini(&list);
+    return rc;
 }
 
 /* Values are sorted from the best on, all else from the least. */

@@ -418,6 +418,29 @@ static void say_params(struct buf *out, const struct json *trial)
     }
 }
 
+static const struct json *last_report(const struct json *trial)
+{
+    const struct json *last = NULL;
+    for (const struct json *e = field_first(trial, "epochs"); e != NULL;
+         e = json_next(e)) {
+        last = e;
+    }
+    return last;
+}
+
+/* Of a trial that was pruned: " at step 5", after what it reported last. */
+static void say_where(struct buf *out, const struct live *l,
+                      const struct json *trial)
+{
+    const char *unit = l->is_stepped ? "step" : "epoch";
+    const struct json *last = last_report(trial);
+    int64_t at = last != NULL ? field_int(last, unit, -1) : -1;
+    if (at >= 0) {
+        say(out, &no_term, TERM_PLAIN, " at %s %" PRId64, unit,
+            at + !l->is_stepped);
+    }
+}
+
 void live_view_say_trial(struct buf *out, const struct live *l,
                          const struct json *trial, bool is_best)
 {
@@ -431,9 +454,12 @@ void live_view_say_trial(struct buf *out, const struct live *l,
         say(out, &no_term, TERM_PLAIN, "failed (%s): %s",
             field_text(trial, "cause"), field_text(trial, "message"));
     } else {
-        say(out, &no_term, TERM_PLAIN, "%s: %s %s%s, %s",
-            strcmp(state, "PRUNED") == 0 ? "pruned" : "complete", l->metric,
-            value,
+        bool is_pruned = strcmp(state, "PRUNED") == 0;
+        say(out, &no_term, TERM_PLAIN, is_pruned ? "pruned" : "complete");
+        if (is_pruned) {
+            say_where(out, l, trial);
+        }
+        say(out, &no_term, TERM_PLAIN, ": %s %s%s, %s", l->metric, value,
             is_best                      ? " (best so far)"
             : field_is_infeasible(trial) ? " (infeasible)"
                                          : "",
@@ -464,11 +490,7 @@ void live_view_say_epoch(struct buf *out, const struct live *l,
                          const struct json *trial)
 {
     const char *unit = l->is_stepped ? "step" : "epoch";
-    const struct json *last = NULL;
-    for (const struct json *e = field_first(trial, "epochs"); e != NULL;
-         e = json_next(e)) {
-        last = e;
-    }
+    const struct json *last = last_report(trial);
     int64_t n = l->max_epochs > 0 || l->is_stepped
                     ? l->max_epochs
                     : field_int(field_get(trial, "params"), "max_epochs", 0);

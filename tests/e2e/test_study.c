@@ -177,7 +177,10 @@ START_TEST(another_config_of_the_same_name_is_refused)
     EXPECT(&h, 1, "larger target", "resume", "same");
     EXPECT(&h, 0, "raised from 5 to 6", "enqueue", "same", "lr=0.00123");
     home_wait_state(&h, "same", "finished", FINISH_S);
-    ck_assert_int_eq(home_count(&h, TRIALS), 6);
+    EXPECT(&h, 0, "\"n_trials\":7,\"raised_from\":6}\n", "--json", "enqueue",
+           "same", "lr=0.00123");
+    home_wait_state(&h, "same", "finished", FINISH_S);
+    ck_assert_int_eq(home_count(&h, TRIALS), 7);
     end("same");
 }
 END_TEST
@@ -382,6 +385,10 @@ START_TEST(failed_trials_are_retried)
                                 "attempt = 2 AND cause = 'nan'"),
                      2);
     EXPECT(&h, 1, "no failed trial", "retry", "nan", "--cause", "oom");
+    EXPECT(&h, 2, "no-metric, ", "retry", "nan", "--cause", "foo");
+    EXPECT(&h, 2, "not 'foo'", "retry", "nan", "--cause", "foo");
+    EXPECT(&h, 2, "no column 'zzz' (there are: number, state, value, ",
+           "trials", "nan", "--sort", "zzz");
     free(config);
     end("retry");
 }

@@ -2,11 +2,13 @@
 #include "tests/lib/test_main.h"
 #include "core/base/buf.h"
 #include "core/base/json.h"
+#include "core/base/mem.h"
 #include "daemon/cli/live.h"
 #include "daemon/cli/live_view.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct live live;
@@ -294,6 +296,36 @@ START_TEST(steps_are_called_steps)
 }
 END_TEST
 
+/* Epochs count from 1, steps are a command's own. */
+START_TEST(a_pruned_trial_says_where)
+{
+    static const struct {
+        bool is_stepped;
+        const char *epochs, *says;
+    } CASES[] = {{true, "[{\"step\":2,\"value\":7},{\"step\":5,\"value\":8}]",
+                  "trial 7 pruned at step 5: value 8, 1.0 s\n"},
+                 {false, "[{\"epoch\":0,\"val-acc\":7}]",
+                  "trial 7 pruned at epoch 1: value 8, 1.0 s\n"},
+                 {true, "[]", "trial 7 pruned: value 8, 1.0 s\n"}};
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        char *text =
+            mem_printf("{\"number\":7,\"state\":\"PRUNED\",\"value\":8,"
+                       "\"duration_ms\":1000,\"epochs\":%s}",
+                       CASES[i].epochs);
+        struct json *trial = parsed(text);
+        const struct live shown = {.metric = "value",
+                                   .is_stepped = CASES[i].is_stepped};
+        struct buf out;
+        buf_init(&out, 1 << 20);
+        live_view_say_trial(&out, &shown, trial, false);
+        ck_assert_str_eq(out.data, CASES[i].says);
+        buf_fini(&out);
+        json_free(trial);
+        free(text);
+    }
+}
+END_TEST
+
 START_TEST(a_failure_says_why)
 {
     struct json *trial =
@@ -352,6 +384,7 @@ Suite *suite(void)
     tcase_add_test(t, the_block_fits_the_terminal);
     tcase_add_test(t, lines_of_the_table);
     tcase_add_test(t, steps_are_called_steps);
+    tcase_add_test(t, a_pruned_trial_says_where);
     tcase_add_test(t, a_failure_says_why);
     tcase_add_test(t, a_state_before_the_end_says_what_is_waited_for);
     suite_add_tcase(s, t);
