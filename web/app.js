@@ -38,7 +38,7 @@ async function askHealth() {
     const health = await get("health");
     const daemon = document.getElementById("daemon");
     const [version] = health.version.split("+"); // what follows tells builds apart
-    setText(daemon, `parzend ${version}, ${health.workers.length} workers`);
+    setText(daemon, `parzend ${version}, ${health.workers.length} worker${health.workers.length === 1 ? "" : "s"}`);
     setAttribute(daemon, "title", health.version);
     const own = page instanceof StudyPage ? null : health.trouble; // a study says it itself
     const words = [own, ...(health.alarms ?? []).map((a) => a.message ?? a)]

@@ -226,7 +226,8 @@ export class EpochChart extends Chart {
       animation: false,
       aria: { enabled: true },
       grid: { left: 8, right: 8, top: 52, bottom: 24, containLabel: true },
-      legend: { top: 0, left: 0, itemHeight: 9, itemWidth: 16,
+      // The line alone, as long as it needs to show whether it is dashed.
+      legend: { top: 0, left: 0, itemHeight: 9, itemWidth: 30, itemStyle: { opacity: 0 },
         textStyle: { color: c.muted } },
       tooltip: tooltip(c, { trigger: "axis", formatter: (items) =>
         [`${unit} ${items[0].value[0]}`, ...items.map((i) =>
