@@ -191,14 +191,10 @@ static int open_http(struct program *p, struct err *err)
             .handler = api_handler(p->api)};
         rc = http_server_new(&p->loop, &http, &p->http, err);
         if (rc == ERR_CONFLICT && i + 1 < n) {
-            LOG_WARN("port", "%s; taking another", err->msg);
+            /* without its advice to name another port: we do that */
+            LOG_WARN("port", "%.*s; taking another",
+                     (int)strcspn(err->msg, ";"), err->msg);
         }
-    }
-    if (rc == ERR_CONFLICT) {
-        err_set(err, rc,
-                "%s; choose another with --port N, or --port 0 for any free "
-                "one",
-                err->msg);
     }
     return rc;
 }

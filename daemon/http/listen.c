@@ -79,7 +79,10 @@ static int bind_loopback(int fd, int port, int *actual, struct err *err)
     if (bind(fd, (const struct sockaddr *)&at, n) != 0 ||
         listen(fd, BACKLOG) != 0) {
         return errno == EADDRINUSE || errno == EACCES
-                   ? err_set(err, ERR_CONFLICT, "port %d is %s", port,
+                   ? err_set(err, ERR_CONFLICT,
+                             "port %d is %s; choose another with --port N, or "
+                             "--port 0 for any free one",
+                             port,
                              errno == EACCES ? "the system's"
                                              : "in use by another program")
                    : err_sys(err, errno, "listen on 127.0.0.1:%d", port);
