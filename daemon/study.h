@@ -79,7 +79,7 @@ struct study_trial {
     /* NULL: none. The previous one is what was the last before it; it is there
      * only beside a last one. */
     struct study_checkpoint *last, *previous, *best;
-    bool nondeterministic; /* an epoch came back different after a resume */
+    bool nondeterministic; /* an attempt told an epoch or step otherwise */
     int64_t place;         /* n_reports when an attempt last died, -1: never */
     int64_t n_at_place;    /* deaths there, in a row */
     int64_t not_before_ms; /* memory only, monotonic: backoff */

@@ -112,7 +112,7 @@ export class TrialPanel {
       ...(t.peak_bytes ? [["Memory", format.memory(t)]] : []),
       ["Attempt", String(t.attempt)],
       ...(t.enqueued ? [["Enqueued", "by a user"]] : []),
-      ...(t.nondeterministic ? [["Repeatable", "no: a repeated epoch differed"]] : []),
+      ...(t.nondeterministic ? [["Repeatable", "no: an attempt told otherwise than the one before it"]] : []),
       ...(t.checkpoint ? [["Checkpoint", t.checkpoint]] : []),
     ];
   }

@@ -459,7 +459,7 @@ static void put_facts(struct table *t, const struct json *study,
     put_pair(t, "enqueued", field_bool(trial, "enqueued") ? "by a user" : NULL);
     put_pair(t, "note",
              field_bool(trial, "nondeterministic")
-                 ? "an epoch came back different after a resume"
+                 ? "an attempt told otherwise than the one before it"
                  : NULL);
     for (const struct json *p = field_first(trial, "params"); p != NULL;
          p = json_next(p)) {

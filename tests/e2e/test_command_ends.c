@@ -48,6 +48,46 @@ START_TEST(an_interrupted_command_goes_on)
 }
 END_TEST
 
+/* A program that is mended and tried again begins anew, and tells another
+ * curve; the pruner looks at that one, and so does Optuna. */
+START_TEST(a_mended_command_tells_its_own_curve)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, (const char *const[]){"--workers", "1", NULL});
+    home_run(
+        &h,
+        home_command(&h, "mended",
+                     "\"n_trials\":1,\"stop\":{\"max_failures\":1},", "",
+                     "for i in 1 2 3 4 5; do\n"
+                     "test -f mended && v=0.$i || v=100$i\n"
+                     "test -f mended && test $i = 4 && break\n"
+                     "echo \"parzen: {\\\"step\\\": $i, \\\"value\\\": $v}\"\n"
+                     "done\n"
+                     "test -f mended\n"),
+        1);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM"
+                                    " trial_intermediate_values"),
+                     5);
+    (void)home_file(&h, "mended", "");
+    EXPECT(&h, 0, NULL, "retry", "mended");
+    home_wait_state(&h, "mended", "finished", 60);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM"
+                                    " trial_intermediate_values WHERE"
+                                    " intermediate_value < 1"),
+                     3);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM"
+                                    " trial_intermediate_values"),
+                     3);
+    ck_assert_int_eq(
+        home_count(&h, "SELECT count(*) FROM trials WHERE state = 'COMPLETE'"),
+        1);
+    EXPECT(&h, 0, NULL, "doctor");
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    home_fini(&h);
+}
+END_TEST
+
 /* The number that a script wrote into a file of its folder. */
 static pid_t pid_in(const struct home *h, const char *file)
 {
@@ -253,6 +293,7 @@ Suite *suite(void)
     TCase *t = tcase_create("ends");
     tcase_set_timeout(t, 120);
     tcase_add_test(t, an_interrupted_command_goes_on);
+    tcase_add_test(t, a_mended_command_tells_its_own_curve);
     tcase_add_test(t, nothing_of_a_killed_command_is_left);
     tcase_add_test(t, a_killed_guardian_is_not_the_commands_fault);
     tcase_add_test(t, what_everybody_left_is_the_next_daemons_to_end);
