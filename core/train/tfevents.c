@@ -158,7 +158,9 @@ int tfevents_open(const char *dir, struct tfevents **out, struct err *err)
     struct tfevents *t = mem_alloc(1, sizeof(*t));
     *t = (struct tfevents){.path = mem_printf("%s/" TFEVENTS_NAME, dir),
                            .last_epoch = -1};
-    t->fd = open(t->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    /* Non-blocking: opening a FIFO must not hang. */
+    t->fd = open(t->path,
+                 O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0600);
     rc = t->fd >= 0 ? recover(t, err) : err_sys(err, errno, "%s", t->path);
     if (rc != 0) {
         tfevents_close(t);

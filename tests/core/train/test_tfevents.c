@@ -165,6 +165,16 @@ START_TEST(test_look)
 }
 END_TEST
 
+START_TEST(test_file_that_is_none)
+{
+    struct tfevents *t;
+    struct err err = {0};
+    ck_assert_int_eq(file_mkdirs(trial, 0700, &err), 0);
+    ck_assert_int_eq(mkfifo(file, 0600), 0); /* which nobody reads */
+    ck_assert_int_ne(tfevents_open(trial, &t, &err), 0);
+}
+END_TEST
+
 START_TEST(test_folder_that_cannot_be)
 {
     struct tfevents *t;
@@ -284,6 +294,7 @@ Suite *suite(void)
     tcase_add_test(t, test_cut_anywhere);
     tcase_add_test(t, test_damage_ends_the_log);
     tcase_add_test(t, test_look);
+    tcase_add_test(t, test_file_that_is_none);
     tcase_add_test(t, test_folder_that_cannot_be);
     tcase_add_test(t, test_bytes_equal_protobuf_c);
     suite_add_tcase(s, t);
