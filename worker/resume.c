@@ -20,6 +20,7 @@
 #include "core/wire/msg.h"
 #include "worker/objective.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,16 +53,40 @@ static bool is_whole(const struct resume *r, const struct candidate *c)
     return whole;
 }
 
+/* The name becomes free, whatever has it: a folder, say, over which no file can
+ * be renamed. */
+static void set_aside(const struct resume *r, const char *path)
+{
+    struct err err;
+    if (rmdir(path) == 0 || errno == ENOENT) {
+        return;
+    }
+    char *aside = path_of(r, PATHS_DAMAGED);
+    int rc = 0;
+    if (rename(path, aside) != 0) {
+        /* one is a folder and the other is not, or it is not empty */
+        rc = file_remove_tree(aside, &err);
+        if (rc == 0 && rename(path, aside) != 0) {
+            rc = file_remove_tree(path, &err);
+        }
+    }
+    if (rc != 0) {
+        fprintf(stderr, "not set aside: %s\n", err.msg);
+    }
+    free(aside);
+}
+
 /* Out of its place, and told. */
 static void discard(const struct resume *r, struct candidate *c,
                     const char *why)
 {
-    char *path = path_of(r, c->file), *aside = path_of(r, PATHS_DAMAGED);
-    if (is_whole(r, c) || rename(path, aside) != 0) {
+    char *path = path_of(r, c->file);
+    if (is_whole(r, c)) {
         unlink(path);
+    } else {
+        set_aside(r, path);
     }
     free(path);
-    free(aside);
     fprintf(stderr, "checkpoint %s is of no use: %s\n", c->file, why);
     struct msg m = {.type = MSG_DISCARD,
                     .discard = {.id = r->assign->id,

@@ -28,7 +28,8 @@ static int open_regular(const char *path, int *fd, struct err *err)
 {
     /* Non-blocking: opening a FIFO must not hang. */
     int f = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (f < 0 && errno != ENXIO) { /* which a socket gives */
+    /* A socket gives ENXIO, a link to itself ELOOP. */
+    if (f < 0 && errno != ENXIO && errno != ELOOP) {
         return err_sys(err, errno, "%s", path);
     }
     struct stat st;

@@ -73,17 +73,26 @@ static int load_model(const struct safetensors *f, const struct checkpoint *c,
 
 /* --- opening -------------------------------------------------------------- */
 
+/* What a file says wrongly is its damage, and so is that it is none. */
+static int damage_of(int rc)
+{
+    return rc == ERR_INVALID ? ERR_CORRUPT : rc;
+}
+
 static int check_hash(const char *path, const char *sha256, struct err *err)
 {
     char is[65];
     uint64_t size;
-    int rc = file_sha256(path, is, &size, err);
-    if (rc == 0 && strcmp(is, sha256) != 0) {
-        rc = err_set(err, ERR_CORRUPT,
-                     "%s: damaged: its SHA-256 is %s, it was %s", path, is,
-                     sha256);
+    struct err why;
+    int rc = file_sha256(path, is, &size, &why);
+    if (rc != 0) {
+        return err_set(err, damage_of(rc), "%s", why.msg);
     }
-    return rc;
+    return strcmp(is, sha256) == 0
+               ? 0
+               : err_set(err, ERR_CORRUPT,
+                         "%s: damaged: its SHA-256 is %s, it was %s", path, is,
+                         sha256);
 }
 
 static int load(const struct safetensors *f, bool trainable, int max_batch,
@@ -114,9 +123,8 @@ int checkpoint_open(const char *path, const char *sha256, bool trainable,
         return rc;
     }
     rc = safetensors_open(path, &f, &why);
-    if (rc != 0) { /* what a file says wrongly is its damage */
-        return err_set(err, rc == ERR_INVALID ? ERR_CORRUPT : rc, "%s",
-                       why.msg);
+    if (rc != 0) {
+        return err_set(err, damage_of(rc), "%s", why.msg);
     }
     rc = load(f, trainable, max_batch, out, model, &why);
     safetensors_close(f);
@@ -191,6 +199,21 @@ static bool is_kept(const char *name, const char *const *keep, size_t n_keep)
     return false;
 }
 
+static int remove_entry(DIR *d, const char *dir, const char *name,
+                        struct err *err)
+{
+    if (unlinkat(dirfd(d), name, 0) == 0 || errno == ENOENT) {
+        return 0;
+    }
+    if (errno != EISDIR) {
+        return err_sys(err, errno, "%s/%s", dir, name);
+    }
+    char *path = mem_printf("%s/%s", dir, name);
+    int rc = file_remove_tree(path, err);
+    free(path);
+    return rc;
+}
+
 int checkpoint_remove_others(const char *dir, const char *const *keep,
                              size_t n_keep, struct err *err)
 {
@@ -201,9 +224,8 @@ int checkpoint_remove_others(const char *dir, const char *const *keep,
     int rc = 0;
     struct dirent *entry;
     while (rc == 0 && (entry = readdir(d)) != NULL) {
-        if (is_ours(entry->d_name) && !is_kept(entry->d_name, keep, n_keep) &&
-            unlinkat(dirfd(d), entry->d_name, 0) != 0 && errno != ENOENT) {
-            rc = err_sys(err, errno, "%s/%s", dir, entry->d_name);
+        if (is_ours(entry->d_name) && !is_kept(entry->d_name, keep, n_keep)) {
+            rc = remove_entry(d, dir, entry->d_name, err);
         }
     }
     closedir(d);

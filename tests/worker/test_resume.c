@@ -13,9 +13,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { N_LASTS = 2, MAX_SAID = 8 };
+
+/* What may have become of a file. The first N_KEPT are kept aside. */
+enum damage {
+    ONE_BYTE,
+    CUT,
+    FULL_FOLDER,
+    FIFO,
+    LINK_TO_FOLDER,
+    LINK_TO_ITSELF,
+    N_KEPT,
+    EMPTY_FOLDER = N_KEPT,
+    N_DAMAGES
+};
 
 static struct fix_training fix;
 static struct run run;
@@ -103,17 +117,59 @@ static bool is_there(const char *file)
     return is;
 }
 
-/* One byte changed, or half of it cut off. */
-static void damage(const char *file, bool cut)
+static void change_bytes(const char *path, bool cut)
 {
-    char *path = path_of(file), *text;
+    char *text;
     struct err err;
     size_t n;
     must(file_load(path, 64 << 20, &text, &n, &err), &err);
     text[n / 2] ^= 1;
     must(file_write_atomic(path, text, cut ? n / 3 : n, 0600, &err), &err);
     free(text);
+}
+
+static int make(const char *path, enum damage how)
+{
+    char *inside = mem_printf("%s/inside", path);
+    int rc = how == FIFO             ? mkfifo(path, 0600)
+             : how == LINK_TO_FOLDER ? symlink("/tmp", path)
+             : how == LINK_TO_ITSELF ? symlink(path, path)
+                                     : mkdir(path, 0700);
+    if (rc == 0 && how == FULL_FOLDER) {
+        rc = mkdir(inside, 0700);
+    }
+    free(inside);
+    return rc;
+}
+
+static void damage(const char *file, enum damage how)
+{
+    char *path = path_of(file);
+    if (how <= CUT) {
+        change_bytes(path, how == CUT);
+    } else {
+        unlink(path);
+        ck_assert_int_eq(make(path, how), 0);
+    }
     free(path);
+}
+
+static bool is_kept_aside(void)
+{
+    struct stat st;
+    char *path = path_of(PATHS_DAMAGED);
+    bool is = lstat(path, &st) == 0;
+    free(path);
+    return is;
+}
+
+static bool is_regular(const char *file)
+{
+    struct stat st;
+    char *path = path_of(file);
+    bool is = lstat(path, &st) == 0 && S_ISREG(st.st_mode);
+    free(path);
+    return is;
 }
 
 /* Resume at this optimiser step, and train to the same end. */
@@ -165,11 +221,49 @@ END_TEST
 
 START_TEST(else_the_previous)
 {
-    damage(lasts[N_LASTS - 1].file, _i != 0);
+    damage(lasts[N_LASTS - 1].file, (enum damage)_i);
     must_go_on(lasts[N_LASTS - 2].step);
     ck_assert_int_eq(n_said, 1);
     ck_assert_str_eq(said[0], lasts[N_LASTS - 1].file);
-    ck_assert(is_there(PATHS_DAMAGED));
+    ck_assert_int_eq(is_kept_aside(), _i < N_KEPT);
+    ck_assert(is_regular(lasts[N_LASTS - 1].file)); /* written again */
+}
+END_TEST
+
+/* Whatever was kept aside before does not keep the name from being free. */
+START_TEST(the_newest_damage_is_kept)
+{
+    char *aside = path_of(PATHS_DAMAGED);
+    ck_assert_int_eq(make(aside, (enum damage)(_i / N_DAMAGES)), 0);
+    free(aside);
+    damage(lasts[N_LASTS - 1].file, (enum damage)(_i % N_DAMAGES));
+    must_go_on(lasts[N_LASTS - 2].step);
+    ck_assert(is_kept_aside());
+    ck_assert(is_regular(lasts[N_LASTS - 1].file));
+}
+END_TEST
+
+START_TEST(what_is_missing_displaces_no_damage)
+{
+    char *missing = path_of(lasts[N_LASTS - 2].file);
+    unlink(missing);
+    free(missing);
+    damage(lasts[N_LASTS - 1].file, ONE_BYTE);
+    must_go_on(0);
+    ck_assert(is_kept_aside());
+}
+END_TEST
+
+/* A name that a later checkpoint will want. */
+START_TEST(what_is_in_the_way_is_removed)
+{
+    char *file = path_of("last-0-1.safetensors");
+    struct stat st;
+    ck_assert_int_eq(make(file, (enum damage)_i), 0);
+    must_go_on(lasts[N_LASTS - 1].step);
+    ck_assert_int_eq(n_said, 0);
+    ck_assert_int_ne(lstat(file, &st), 0);
+    free(file);
 }
 END_TEST
 
@@ -178,7 +272,7 @@ START_TEST(else_it_starts_over)
     char *missing = path_of(lasts[N_LASTS - 1].file);
     unlink(missing);
     free(missing);
-    damage(lasts[N_LASTS - 2].file, false);
+    damage(lasts[N_LASTS - 2].file, ONE_BYTE);
     must_go_on(0);
     ck_assert_int_eq(n_said, 3); /* both, and the best that is ahead now */
     ck_assert(is_there(PATHS_DAMAGED));
@@ -189,12 +283,12 @@ END_TEST
 START_TEST(a_damaged_best_model_is_trained_again)
 {
     ck_assert_int_eq(best.epoch, lasts[N_LASTS - 2].epoch);
-    damage(best.file, _i != 0);
+    damage(best.file, (enum damage)_i);
     must_go_on(lasts[N_LASTS - 2].step);
     ck_assert_int_eq(n_said, 2);
     ck_assert_str_eq(said[0], "best-1.safetensors");
     ck_assert_str_eq(said[1], lasts[N_LASTS - 1].file);
-    ck_assert(is_there(PATHS_DAMAGED));
+    ck_assert_int_eq(is_kept_aside(), _i < N_KEPT);
 }
 END_TEST
 
@@ -203,7 +297,7 @@ START_TEST(a_best_model_that_is_ahead_is_trained_again)
 {
     lasts[N_LASTS - 1] = lasts[N_LASTS - 2];
     lasts[N_LASTS - 2] = (struct trainer_checkpoint){.file = ""};
-    damage(best.file, _i != 0);
+    damage(best.file, (enum damage)_i);
     must_go_on(lasts[N_LASTS - 1].step);
     ck_assert_int_eq(n_said, 1);
     ck_assert_str_eq(said[0], "best-1.safetensors");
@@ -214,10 +308,10 @@ END_TEST
 START_TEST(an_old_best_model_is_trained_again_from_the_start)
 {
     ck_assert_int_lt(best.epoch, lasts[N_LASTS - 2].epoch);
-    damage(best.file, _i != 0);
+    damage(best.file, (enum damage)_i);
     must_go_on(0);
     ck_assert_int_eq(n_said, 3);
-    ck_assert(is_there(PATHS_DAMAGED));
+    ck_assert_int_eq(is_kept_aside(), _i < N_KEPT);
 }
 END_TEST
 
@@ -227,15 +321,21 @@ Suite *suite(void)
     TCase *c = tcase_create("resume");
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_test(c, the_last_is_taken_when_it_is_whole);
-    tcase_add_loop_test(c, else_the_previous, 0, 2);
+    tcase_add_loop_test(c, else_the_previous, 0, N_DAMAGES);
+    tcase_add_loop_test(c, the_newest_damage_is_kept, FULL_FOLDER * N_DAMAGES,
+                        N_DAMAGES * N_DAMAGES);
+    tcase_add_test(c, what_is_missing_displaces_no_damage);
+    tcase_add_loop_test(c, what_is_in_the_way_is_removed, FULL_FOLDER,
+                        N_DAMAGES);
     tcase_add_test(c, else_it_starts_over);
-    tcase_add_loop_test(c, a_damaged_best_model_is_trained_again, 0, 2);
-    tcase_add_loop_test(c, a_best_model_that_is_ahead_is_trained_again, 0, 2);
+    tcase_add_loop_test(c, a_damaged_best_model_is_trained_again, 0, N_DAMAGES);
+    tcase_add_loop_test(c, a_best_model_that_is_ahead_is_trained_again, 0,
+                        N_DAMAGES);
     suite_add_tcase(s, c);
     c = tcase_create("best first");
     tcase_add_checked_fixture(c, set_up_best_first, tear_down);
     tcase_add_loop_test(c, an_old_best_model_is_trained_again_from_the_start, 0,
-                        2);
+                        N_DAMAGES);
     suite_add_tcase(s, c);
     return s;
 }
