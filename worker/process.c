@@ -13,7 +13,9 @@
  * that it does not die with the worker's. The guardian is killed: the pipe ends
  * without a word, the program dies by the same means, and the rest falls to the
  * worker, or to the daemon when that is killed, too, or to the next daemon,
- * which knows it by its environment (PROC_POOL).
+ * which knows it by its environment (PROC_POOL). The guardian is stopped: the
+ * worker wakes it; when it does not end what it should all the same (somebody
+ * stops it each time), it is killed.
  *
  * Between fork and exec only functions that are safe there (signal-safety(7))
  * are called: the worker has threads. */
@@ -35,6 +37,9 @@
 
 /* Looks at what is left, END_NAP_NS apart; then it hangs in the kernel. */
 enum { END_LOOKS = 5000, END_NAP_NS = 1000000, END_AT_ONCE = 256 };
+/* How often the guardian is looked at, and how long it may take to end what
+ * was killed, or is dead while it was seen stopped. */
+enum { LOOK_EVERY_MS = 50, GUARDIAN_MS = 2000 };
 
 /* --- descendants ---------------------------------------------------------- */
 
@@ -78,8 +83,11 @@ static void complain(const char *what, const char *name)
     }
 }
 
+/* It tells its number itself: while the worker waits for that, nothing has run
+ * that could stop the guardian. */
 static void NORETURN be_program(char *const *argv, char *const *envp,
-                                const char *directory, int out_fd, int err_fd)
+                                const char *directory, int out_fd, int err_fd,
+                                int status_fd)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -88,6 +96,7 @@ static void NORETURN be_program(char *const *argv, char *const *envp,
     signal(SIGXFSZ, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setpgid(0, 0);
+    write_int(status_fd, getpid());
     dup2(out_fd, STDOUT_FILENO);
     dup2(err_fd, STDERR_FILENO);
     if (directory[0] != '\0' && chdir(directory) != 0) {
@@ -151,14 +160,12 @@ static void NORETURN be_guardian(pid_t worker, char *const *argv,
     }
     pid_t program = fork();
     if (program == 0) {
-        be_program(argv, envp, directory, out_fd, err_fd);
+        be_program(argv, envp, directory, out_fd, err_fd, status_fd);
     }
     if (program < 0) {
         complain("fork", argv[0]);
         _exit(1);
     }
-    setpgid(program, program);
-    write_int(status_fd, program);
     /* The daemon's channel must end with the worker, not with its guardian. */
     dup2(status_fd, 3);
     close_range(4, ~0u, 0);
@@ -234,25 +241,87 @@ int process_start(char *const *argv, char *const *envp, const char *directory,
     return 0;
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static bool is_stopped(pid_t pid)
+{
+    struct proc p;
+    return proc_read(pid, &p) && (p.state == 'T' || p.state == 't');
+}
+
+static bool is_dead(pid_t pid)
+{
+    struct proc p;
+    return !proc_read(pid, &p) || p.state == 'Z';
+}
+
+static void expect_end(struct process *p)
+{
+    if (p->end_due_ms == 0) {
+        p->end_due_ms = now_ms() + GUARDIAN_MS;
+    }
+}
+
+static void watch_guardian(struct process *p)
+{
+    int64_t now = now_ms();
+    if (now - p->look_ms < LOOK_EVERY_MS) {
+        return;
+    }
+    p->look_ms = now;
+    if (is_stopped(p->guardian)) {
+        kill(p->guardian, SIGCONT);
+        if (is_dead(p->group)) {
+            expect_end(p);
+        }
+    }
+    if (p->end_due_ms != 0 && now > p->end_due_ms) {
+        kill(p->guardian, SIGKILL); /* which ends the status pipe */
+    }
+}
+
+/* What the guardian left, now that it is dead. */
+static void do_its_work(struct process *p)
+{
+    if (!p->has_ended) {
+        kill(-p->group, SIGKILL);
+    }
+    waitpid(p->guardian, NULL, 0); /* from now on they are ours */
+    p->guardian = 0;
+    end_descendants();
+}
+
 bool process_has_ended(struct process *p)
 {
     struct pollfd fd = {.fd = p->status_fd, .events = POLLIN};
-    if (!p->has_ended && poll(&fd, 1, 0) > 0) {
-        p->has_ended = true;
-        if (!read_int(p->status_fd, &p->status)) {
-            p->is_lost = true;
-            kill(-p->group, SIGKILL);
-            waitpid(p->guardian, NULL, 0); /* from now on they are ours */
-            end_descendants();
+    if (p->has_ended) {
+        return true;
+    }
+    if (poll(&fd, 1, 0) > 0) {
+        p->is_lost = !read_int(p->status_fd, &p->status);
+        if (p->is_lost) {
+            do_its_work(p);
         }
+        p->has_ended = true;
+    } else {
+        watch_guardian(p);
     }
     return p->has_ended;
 }
 
-void process_signal(const struct process *p, int signal)
+void process_signal(struct process *p, int signal)
 {
-    if (!p->has_ended) {
-        kill(-p->group, signal);
+    if (p->has_ended) {
+        return;
+    }
+    kill(-p->group, signal);
+    if (signal == SIGKILL) {
+        expect_end(p);
     }
 }
 
@@ -313,13 +382,28 @@ int64_t process_memory(const struct process *p)
     return bytes;
 }
 
-/* The guardian ends them all. */
+/* The guardian ends them all, if it can be had to. */
+static void end_guardian(struct process *p)
+{
+    const struct timespec nap = {.tv_nsec = END_NAP_NS};
+    int64_t until_ms = now_ms() + GUARDIAN_MS;
+    kill(p->guardian, SIGTERM);
+    while (waitpid(p->guardian, NULL, WNOHANG) == 0) {
+        if (now_ms() > until_ms) {
+            kill(p->guardian, SIGKILL);
+            do_its_work(p);
+            return;
+        }
+        kill(p->guardian, SIGCONT);
+        nanosleep(&nap, NULL);
+    }
+}
+
 void process_fini(struct process *p)
 {
-    if (!process_has_ended(p)) {
-        kill(p->guardian, SIGTERM);
+    if (p->guardian != 0) {
+        end_guardian(p);
     }
-    waitpid(p->guardian, NULL, 0);
     close(p->out_fd);
     close(p->err_fd);
     close(p->status_fd);

@@ -18,6 +18,7 @@ struct process {
     bool has_ended;
     bool is_lost; /* ended because the guardian was killed: no status */
     int status;   /* of waitpid, once has_ended and not is_lost */
+    int64_t end_due_ms, look_ms; /* process.c's; 0: not yet */
 };
 
 /* Borrows all. argv[0] is looked up in PATH.
@@ -26,10 +27,11 @@ struct process {
 MUST_CHECK int process_start(char *const *argv, char *const *envp,
                              const char *directory, struct process *out,
                              struct err *err);
-/* Look whether it has ended; does not wait. */
+/* Look whether it has ended; does not wait. Called again and again, it keeps
+ * the guardian awake, and ends one that does not act on the program's end. */
 bool process_has_ended(struct process *p);
-void process_signal(const struct process *p, int signal); /* to the group */
-int64_t process_memory(const struct process *p); /* bytes of them all */
+void process_signal(struct process *p, int signal); /* to the group */
+int64_t process_memory(const struct process *p);    /* bytes of them all */
 /* Kill what is left of it, reap the guardian, close. */
 void process_fini(struct process *p);
 

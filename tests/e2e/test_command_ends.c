@@ -175,6 +175,41 @@ START_TEST(a_killed_guardian_is_not_the_commands_fault)
 }
 END_TEST
 
+/* One that is stopped neither keeps a trial for ever nor costs it its value. */
+START_TEST(a_stopped_guardian_holds_nothing_up)
+{
+    static const struct {
+        const char *limits, *script, *state, *cause;
+    } ways[] = {
+        {"", "kill -STOP $PPID; echo 'parzen: {\"value\": 5}'\n", "COMPLETE",
+         "none"},
+        {"\"timeout_seconds\": 0.5,",
+         "kill -STOP $PPID; sleep 0.2; sleep 9999\n", "FAIL", "timeout"},
+        {"\"timeout_seconds\": 0.5,",
+         "export P=$PPID; (setsid sh -c 'while :; do kill -STOP $P; done' &)\n"
+         "sleep 9999\n",
+         "FAIL", "timeout"}};
+    struct home h;
+    home_init(&h);
+    home_start(&h, (const char *const[]){"--workers", "1", NULL});
+    bool is_done = strcmp(ways[_i].cause, "none") == 0;
+    home_run(&h,
+             home_command(&h, "stopped",
+                          "\"n_trials\":1,\"stop\":{\"max_failures\":1},",
+                          ways[_i].limits, ways[_i].script),
+             is_done ? 0 : 1);
+    char *sql =
+        mem_printf("SELECT count(*) FROM trials JOIN parzen_trials USING"
+                   " (trial_id) WHERE state = '%s' AND cause = '%s'"
+                   " AND attempt = 1",
+                   ways[_i].state, ways[_i].cause);
+    ck_assert_int_eq(home_count(&h, sql), 1);
+    free(sql);
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    home_fini(&h);
+}
+END_TEST
+
 static bool is_soon_reaped(pid_t pid)
 {
     for (int i = 0; i < 3000 && kill(pid, 0) == 0; i++) {
@@ -296,6 +331,7 @@ Suite *suite(void)
     tcase_add_test(t, a_mended_command_tells_its_own_curve);
     tcase_add_test(t, nothing_of_a_killed_command_is_left);
     tcase_add_test(t, a_killed_guardian_is_not_the_commands_fault);
+    tcase_add_loop_test(t, a_stopped_guardian_holds_nothing_up, 0, 3);
     tcase_add_test(t, what_everybody_left_is_the_next_daemons_to_end);
     tcase_add_test(t, what_nobody_guards_is_the_daemons_to_end);
     tcase_add_test(t, a_stopped_command_is_asked_to_end);

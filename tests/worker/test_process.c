@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 60000, LARGE_MB = 60 };
+enum { PATIENCE_MS = 20000, LARGE_MB = 60 };
 
 static char dir[64];
 
@@ -30,11 +30,13 @@ static void teardown(void)
     ck_assert_int_eq(file_remove_tree(dir, &err), 0);
 }
 
-/* A daemon that does `work` and tells its pid; then the program does `then`. */
+/* A daemon that does `work` and tells its pid; then the program does `then`.
+ * Both have $PPID of the program, its guardian, as $GUARDIAN. */
 static void start(struct process *p, const char *work, const char *then)
 {
     struct err err;
-    char *script = mem_printf("(setsid sh -c 'echo $$ >pid.tmp;"
+    char *script = mem_printf("export GUARDIAN=$PPID\n"
+                              "(setsid sh -c 'echo $$ >pid.tmp;"
                               " mv pid.tmp pid; %s' &)\n"
                               "until [ -e pid ]; do sleep 0.02; done\n%s",
                               work, then);
@@ -127,6 +129,51 @@ START_TEST(test_its_guardian_is_killed)
 }
 END_TEST
 
+START_TEST(test_its_guardian_is_stopped)
+{
+    static const char *const then[] = {"kill -STOP $GUARDIAN; exit 3",
+                                       "kill -STOP $GUARDIAN; sleep 1; exit 3"};
+    struct process p;
+    start(&p, "exec sleep 600", then[_i]);
+    wait_for_end(&p);
+    ck_assert(!p.is_lost);
+    ck_assert_int_eq(WEXITSTATUS(p.status), 3);
+    ck_assert(!is_there(daemon_pid()));
+    process_fini(&p);
+}
+END_TEST
+
+/* As often as it is woken: it does nothing any more. */
+static const char STOPS[] = "while :; do kill -STOP $GUARDIAN; done";
+
+START_TEST(test_its_guardian_is_kept_stopped)
+{
+    struct process p;
+    bool ends_itself = _i != 0;
+    start(&p, STOPS, ends_itself ? "exit 3" : "sleep 600");
+    pid_t pid = daemon_pid();
+    if (!ends_itself) {
+        process_signal(&p, SIGKILL);
+    }
+    wait_for_end(&p);
+    ck_assert(!is_there(pid));
+    process_fini(&p);
+}
+END_TEST
+
+START_TEST(test_with_a_stopped_guardian_it_is_given_up)
+{
+    struct process p;
+    start(&p, _i == 0 ? "kill -STOP $GUARDIAN; exec sleep 600" : STOPS,
+          "sleep 600");
+    pid_t pid = daemon_pid();
+    poll(NULL, 0, 100);
+    process_fini(&p);
+    ck_assert(!is_there(pid));
+    ck_assert(!is_there(p.group));
+}
+END_TEST
+
 /* With its process group, as the daemon kills a worker. */
 START_TEST(test_its_worker_is_killed)
 {
@@ -176,6 +223,9 @@ Suite *suite(void)
     tcase_add_test(t, test_it_is_killed);
     tcase_add_test(t, test_it_is_given_up);
     tcase_add_test(t, test_its_guardian_is_killed);
+    tcase_add_loop_test(t, test_its_guardian_is_stopped, 0, 2);
+    tcase_add_loop_test(t, test_its_guardian_is_kept_stopped, 0, 2);
+    tcase_add_loop_test(t, test_with_a_stopped_guardian_it_is_given_up, 0, 2);
     tcase_add_test(t, test_its_worker_is_killed);
     tcase_add_test(t, test_its_memory_is_counted);
     suite_add_tcase(s, t);
