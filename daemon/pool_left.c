@@ -23,11 +23,33 @@ char *pool_mark(const char *state_dir)
                       (uintmax_t)st.st_ino, state_dir);
 }
 
+/* Who starts a daemon by hand may do so in what a trial once started, a
+ * terminal multiplexer, say: from a shell that has the mark, whose other jobs,
+ * and the reader of what the daemon prints, are of the same session. That of a
+ * shell without the mark spares nobody: a daemon that it ran before may have
+ * left what is there. Nor does init's, which in a container may be
+ * everybody's. */
+static bool is_spared(pid_t pid, const char *mark)
+{
+    struct proc p = {.parent = getpid()};
+    pid_t session = getsid(pid), of_init = getsid(1);
+    do {
+        if (p.parent == pid) {
+            return true;
+        }
+        if (session > 0 && session != of_init && getsid(p.parent) == session &&
+            proc_has_env(p.parent, mark)) {
+            return true;
+        }
+    } while (proc_read(p.parent, &p) && p.parent > 0);
+    return false;
+}
+
 /* By a descriptor: the number may become another's between look and kill.
  * (glibc has functions for these calls only since 2.36.) */
 static bool kill_marked(pid_t pid, const char *mark)
 {
-    if (!proc_has_env(pid, mark)) {
+    if (!proc_has_env(pid, mark) || is_spared(pid, mark)) {
         return false;
     }
     long fd = syscall(SYS_pidfd_open, pid, 0);
@@ -43,19 +65,6 @@ static bool kill_marked(pid_t pid, const char *mark)
     return is_left;
 }
 
-/* Who starts a daemon by hand may do so in what a trial once started, a
- * terminal multiplexer, say. */
-static bool is_above_us(pid_t pid)
-{
-    struct proc p = {.parent = getpid()};
-    do {
-        if (p.parent == pid) {
-            return true;
-        }
-    } while (proc_read(p.parent, &p) && p.parent > 0);
-    return false;
-}
-
 /* How many there were. */
 static int kill_all(const char *mark)
 {
@@ -64,7 +73,7 @@ static int kill_all(const char *mark)
     for (struct dirent *e = dir != NULL ? readdir(dir) : NULL; e != NULL;
          e = readdir(dir)) {
         pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
-        n += pid > 0 && !is_above_us(pid) && kill_marked(pid, mark);
+        n += pid > 0 && kill_marked(pid, mark);
     }
     if (dir != NULL) {
         closedir(dir);

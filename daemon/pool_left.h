@@ -11,9 +11,12 @@
 /* "PARZEN_POOL=..." for the pool of a state directory; no other has it, not
  * even where another mount gives it the same path. Owned. */
 char *pool_mark(const char *state_dir);
-/* Kill all processes that carry the mark, but this one and those it stems from,
- * and what they make meanwhile. Not while a pool of that state directory works.
- */
+/* Kill all processes that carry the mark, and what they make meanwhile, but
+ * this one, those it stems from, and what shares a session, other than init's,
+ * with one of them that carries the mark, too. Not while a pool of that state
+ * directory works.
+ * Not covered: who starts a daemon in a terminal multiplexer that a trial once
+ * started loses its other panes, each of which is a session of its own. */
 void pool_left_end(const char *mark);
 
 #endif

@@ -33,15 +33,20 @@ static void teardown(void)
     free(mark);
 }
 
-/* `sleep` with this environment, once that can be seen. */
-static pid_t sleeper(const char *entry)
+/* `sleep` with this environment, once that can be seen; flags:
+ * POSIX_SPAWN_SETSID or 0. */
+static pid_t sleeper(const char *entry, short flags)
 {
     const struct timespec nap = {.tv_nsec = 1000000};
     pid_t pid;
     char *argv[] = {(char *)"sleep", (char *)"1000", NULL};
     char *envp[] = {(char *)"A=b", (char *)entry, NULL};
-    ck_assert_int_eq(posix_spawn(&pid, "/bin/sleep", NULL, NULL, argv, envp),
+    posix_spawnattr_t attr;
+    posix_spawnattr_init(&attr);
+    posix_spawnattr_setflags(&attr, flags);
+    ck_assert_int_eq(posix_spawn(&pid, "/bin/sleep", NULL, &attr, argv, envp),
                      0);
+    posix_spawnattr_destroy(&attr);
     while (!proc_has_env(pid, "A=b")) {
         nanosleep(&nap, NULL);
     }
@@ -79,9 +84,9 @@ START_TEST(only_what_is_marked_ends)
     const char *const others[] = {NULL, longer, elsewhere, PROC_POOL "="};
     pid_t innocent[ARRAY_LEN(others)];
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
-        innocent[i] = sleeper(others[i]);
+        innocent[i] = sleeper(others[i], 0);
     }
-    pid_t left = sleeper(mark);
+    pid_t left = sleeper(mark, _i == 0 ? 0 : POSIX_SPAWN_SETSID);
     ck_assert(proc_has_env(left, mark));
     pool_left_end(mark);
     int status;
@@ -108,8 +113,35 @@ START_TEST(those_we_stem_from_are_spared)
     char *argv[] = {(char *)"sh", (char *)"-c", (char *)"\"$0\" & wait $!",
                     self, NULL};
     char *envp[] = {mark, look, NULL};
-    pid_t shell, left = sleeper(mark);
+    pid_t shell, left = sleeper(mark, POSIX_SPAWN_SETSID);
     ck_assert_int_eq(posix_spawn(&shell, "/bin/sh", NULL, NULL, argv, envp), 0);
+    ck_assert_int_eq(waitpid(left, &status, 0), left); /* it did look */
+    ck_assert_int_eq(waitpid(shell, &status, 0), shell);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    free(look);
+}
+END_TEST
+
+/* That shell's other jobs, and the reader of what we print: they share its
+ * session. */
+START_TEST(what_shares_their_session_is_spared)
+{
+    int status;
+    char self[4096] = {0};
+    ck_assert_int_gt(readlink("/proc/self/exe", self, sizeof(self) - 1), 0);
+    char *look = mem_printf(LOOK_FOR "=%s", mark);
+    char *argv[] = {(char *)"setsid",
+                    (char *)"-w",
+                    (char *)"sh",
+                    (char *)"-c",
+                    (char *)"sleep 1000 & \"$0\" | cat >/dev/null;"
+                            " setsid -w \"$0\"; kill $!",
+                    self,
+                    NULL};
+    char *envp[] = {mark, look, NULL};
+    pid_t shell, left = sleeper(mark, POSIX_SPAWN_SETSID);
+    ck_assert_int_eq(
+        posix_spawn(&shell, "/usr/bin/setsid", NULL, NULL, argv, envp), 0);
     ck_assert_int_eq(waitpid(left, &status, 0), left); /* it did look */
     ck_assert_int_eq(waitpid(shell, &status, 0), shell);
     ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -128,8 +160,9 @@ Suite *suite(void)
     TCase *t = tcase_create("pool_left");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, the_mark_is_the_folders_own);
-    tcase_add_test(t, only_what_is_marked_ends);
+    tcase_add_loop_test(t, only_what_is_marked_ends, 0, 2);
     tcase_add_test(t, those_we_stem_from_are_spared);
+    tcase_add_test(t, what_shares_their_session_is_spared);
     suite_add_tcase(s, t);
     return s;
 }
