@@ -384,13 +384,32 @@ char *cli_folder(const struct cli *c)
     return c->db != NULL ? paths_state_of_db(c->db) : mem_strdup(c->state_dir);
 }
 
+/* In quotes, as a shell reads it; an apostrophe stands outside of them. */
+static char *quoted(const char *text)
+{
+    struct buf out;
+    buf_init(&out, BUF_MAX_CONFIG);
+    buf_char(&out, '\'');
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at == '\'') {
+            buf_str(&out, "'\\''");
+        } else {
+            buf_char(&out, *at);
+        }
+    }
+    buf_char(&out, '\'');
+    return buf_take(&out);
+}
+
 char *cli_start_command(const struct cli *c)
 {
     char *usual = paths_default_state();
-    char *dir = cli_folder(c);
-    char *command = usual != NULL && strcmp(dir, usual) == 0
-                        ? mem_strdup("parzen daemon start")
-                        : mem_printf("parzen --state '%s' daemon start", dir);
+    char *dir = cli_folder(c), *argument = quoted(dir);
+    char *command =
+        usual != NULL && strcmp(dir, usual) == 0
+            ? mem_strdup("parzen daemon start")
+            : mem_printf("parzen --state %s daemon start", argument);
+    free(argument);
     free(dir);
     free(usual);
     return command;
