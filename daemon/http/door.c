@@ -16,6 +16,7 @@
 #include "daemon/http/http_priv.h"
 #include "daemon/http/listen.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,7 +153,20 @@ static void on_library_log(void *door, const char *fmt, va_list args)
     LOG_DEBUG("http library", "%s", line);
 }
 
-/* The whole address, before the library cuts it at '?'. */
+static bool has_many_params(const char *query)
+{
+    int n = 0;
+    while ((query = strchr(query, '&')) != NULL && n <= HTTP_MAX_PARAMS) {
+        n++;
+        query++;
+    }
+    return n > HTTP_MAX_PARAMS;
+}
+
+/* The whole address, before the library cuts it at '?'. For each parameter it
+ * takes memory of the connection's, and when that ends, it falls silent: a
+ * query that will be refused is cut off here. It stands in the connection's
+ * buffer, which is not constant. */
 static void *on_address(void *door, const char *url, struct MHD_Connection *c)
 {
     const union MHD_ConnectionInfo *info =
@@ -160,6 +174,11 @@ static void *on_address(void *door, const char *url, struct MHD_Connection *c)
     struct peer *p = info->socket_context;
     (void)door;
     p->url_len = strlen(url);
+    char *query = (char *)(uintptr_t)strchrnul(url, '?');
+    p->is_query_cut = has_many_params(query);
+    if (p->is_query_cut) {
+        query[1] = '\0';
+    }
     return NULL; /* no exchange yet */
 }
 

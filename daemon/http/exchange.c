@@ -63,6 +63,9 @@ static enum MHD_Result on_param(void *exchange, enum MHD_ValueKind kind,
 
 static const struct refusal *read_query(struct exchange *x)
 {
+    if (x->peer->is_query_cut) {
+        return &MANY_PARAMS;
+    }
     MHD_get_connection_values(x->connection, MHD_GET_ARGUMENT_KIND, on_param,
                               x);
     if (x->n_params > HTTP_MAX_PARAMS) {

@@ -46,8 +46,9 @@ enum peer_phase {
 struct peer {
     struct peer *prev, *next; /* in its door; the newest first */
     struct door *door;
-    int fd;         /* the library's */
-    size_t url_len; /* of the request that is beginning, with its query */
+    int fd;            /* the library's */
+    size_t url_len;    /* of the request that is beginning, with its query */
+    bool is_query_cut; /* it has too many parameters; none are read */
     bool is_stranger;
     enum peer_phase phase;
     uint64_t since_ms; /* of server_awake_ms */

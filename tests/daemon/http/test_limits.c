@@ -130,6 +130,30 @@ START_TEST(test_the_loop_is_slow)
 }
 END_TEST
 
+/* A query takes more of the library's memory than its bytes. */
+START_TEST(test_many_parameters)
+{
+    static const struct {
+        const char *param;
+        int n, status;
+    } queries[] = {{"a=b&", 9, 400},
+                   {"a=b&", 400, 400},
+                   {"a=b&", 1000, 400},
+                   {"&", 4000, 400},
+                   {"a=b&", 7000, 414}};
+    struct buf path;
+    buf_init(&path, 1 << 20);
+    buf_str(&path, "/api/v1/a?");
+    for (int i = 0; i < queries[_i].n; i++) {
+        buf_str(&path, queries[_i].param);
+    }
+    double began = seconds();
+    ck_assert_int_eq(fix_http_get(&f, path.data), queries[_i].status);
+    ck_assert_double_lt(seconds() - began, 3);
+    buf_fini(&path);
+}
+END_TEST
+
 /* Many slow ones do not keep the others out for long. */
 START_TEST(test_crowd)
 {
@@ -327,6 +351,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(many, start, stop);
     tcase_set_timeout(slow, 60);
     tcase_set_timeout(many, 90);
+    tcase_add_loop_test(many, test_many_parameters, 0, 5);
     tcase_add_test(slow, test_dripping_headers);
     tcase_add_test(slow, test_dripping_body);
     tcase_add_test(slow, test_silent_peer);
