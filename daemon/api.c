@@ -138,25 +138,26 @@ struct json *api_body(struct call *c, const char *const *keys, size_t n_keys)
 static const struct route {
     const char *method, *segments[HTTP_MAX_SEGMENTS];
     void (*fn)(struct call *c);
+    const char *params; /* of the query, or NULL */
 } routes[] = {
-    {"GET", {"health"}, api_get_health},
-    {"GET", {"studies"}, api_get_studies},
-    {"POST", {"studies"}, api_post_studies},
-    {"GET", {"studies", "*"}, api_get_study},
-    {"DELETE", {"studies", "*"}, api_delete_study},
-    {"GET", {"studies", "*", "trials"}, api_get_trials},
-    {"GET", {"studies", "*", "trials", "#"}, api_get_trial},
-    {"GET", {"studies", "*", "trials", "#", "log"}, api_get_log},
-    {"GET", {"studies", "*", "log"}, api_get_prepare_log},
-    {"GET", {"studies", "*", "importances"}, api_get_importances},
-    {"GET", {"studies", "*", "events"}, api_get_events},
-    {"POST", {"studies", "*", "pause"}, api_post_pause},
-    {"POST", {"studies", "*", "resume"}, api_post_resume},
-    {"POST", {"studies", "*", "stop"}, api_post_stop},
-    {"POST", {"studies", "*", "enqueue"}, api_post_enqueue},
-    {"POST", {"studies", "*", "retry"}, api_post_retry},
-    {"POST", {"shutdown"}, api_post_shutdown},
-    {"POST", {"rotate-token"}, api_post_rotate_token},
+    {"GET", {"health"}, api_get_health, NULL},
+    {"GET", {"studies"}, api_get_studies, NULL},
+    {"POST", {"studies"}, api_post_studies, NULL},
+    {"GET", {"studies", "*"}, api_get_study, NULL},
+    {"DELETE", {"studies", "*"}, api_delete_study, NULL},
+    {"GET", {"studies", "*", "trials"}, api_get_trials, "after, state, limit"},
+    {"GET", {"studies", "*", "trials", "#"}, api_get_trial, NULL},
+    {"GET", {"studies", "*", "trials", "#", "log"}, api_get_log, "tail"},
+    {"GET", {"studies", "*", "log"}, api_get_prepare_log, "tail"},
+    {"GET", {"studies", "*", "importances"}, api_get_importances, "evaluator"},
+    {"GET", {"studies", "*", "events"}, api_get_events, "after"},
+    {"POST", {"studies", "*", "pause"}, api_post_pause, NULL},
+    {"POST", {"studies", "*", "resume"}, api_post_resume, NULL},
+    {"POST", {"studies", "*", "stop"}, api_post_stop, NULL},
+    {"POST", {"studies", "*", "enqueue"}, api_post_enqueue, NULL},
+    {"POST", {"studies", "*", "retry"}, api_post_retry, NULL},
+    {"POST", {"shutdown"}, api_post_shutdown, NULL},
+    {"POST", {"rotate-token"}, api_post_rotate_token, NULL},
 };
 
 static bool path_matches(const struct route *route,
@@ -176,6 +177,37 @@ static bool path_matches(const struct route *route,
         }
     }
     return r->n_segments == HTTP_MAX_SEGMENTS;
+}
+
+static bool takes_param(const struct route *route, const char *name)
+{
+    size_t n = strlen(name), n_there;
+    bool takes = n == 0; /* "&&" */
+    for (const char *at = route->params; at != NULL && *at != '\0' && !takes;
+         at += n_there + strspn(at + n_there, ", ")) {
+        n_there = strcspn(at, ",");
+        takes = n_there == n && strncmp(at, name, n) == 0;
+    }
+    return takes;
+}
+
+/* Refuse parameters that the route does not know: who misspells one would take
+ * everything for what was asked. */
+static bool has_only_its_params(struct call *c, const struct route *route)
+{
+    const char *name;
+    int i = 0;
+    while ((name = c->request->param(c->request, i)) != NULL &&
+           takes_param(route, name)) {
+        i++;
+    }
+    if (name != NULL) {
+        struct err err;
+        err_set(&err, ERR_INVALID, "%s: unknown parameter; this path takes %s",
+                name, route->params != NULL ? route->params : "none");
+        api_refuse(c, &err);
+    }
+    return name == NULL;
 }
 
 static void refuse_unknown(struct call *c, const char *name)
@@ -222,7 +254,8 @@ static void handle_request(void *ctx, const struct http_request *request,
         }
         is_path_known = true;
         if (strcmp(routes[i].method, request->method) == 0) {
-            if (find_study(&c, &routes[i])) {
+            if (has_only_its_params(&c, &routes[i]) &&
+                find_study(&c, &routes[i])) {
                 routes[i].fn(&c);
             }
             return;

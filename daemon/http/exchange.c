@@ -47,6 +47,12 @@ static const char *find_param(const struct http_request *r, const char *name)
     return NULL;
 }
 
+static const char *param_name(const struct http_request *r, int i)
+{
+    const struct exchange *x = r->impl;
+    return i < x->n_params ? x->params[i].name : NULL;
+}
+
 static enum MHD_Result on_param(void *exchange, enum MHD_ValueKind kind,
                                 const char *name, const char *value)
 {
@@ -117,6 +123,7 @@ static struct exchange *exchange_new(struct peer *p, struct MHD_Connection *c)
     struct exchange *x = mem_alloc(1, sizeof(*x));
     *x = (struct exchange){.connection = c, .peer = p};
     x->request.query = find_param;
+    x->request.param = param_name;
     x->request.impl = x;
     x->request.is_local = p->door->is_local;
     buf_init(&x->body, BUF_MAX_CONFIG);

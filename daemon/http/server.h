@@ -27,6 +27,8 @@ struct http_request {   /* borrowed during the call */
     int64_t last_event_id; /* of the header or ?after=, -1: none */
     /* The decoded value of a query parameter, or NULL. */
     const char *(*query)(const struct http_request *r, const char *name);
+    /* The decoded name of its i-th one, or NULL: there are no more. */
+    const char *(*param)(const struct http_request *r, int i);
     void *impl;
 };
 

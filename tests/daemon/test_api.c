@@ -88,6 +88,12 @@ static const char *query(const struct http_request *r, const char *name)
                                                                : NULL;
 }
 
+static const char *param(const struct http_request *r, int i)
+{
+    (void)r;
+    return i == 0 ? query_name : NULL;
+}
+
 /* "GET /studies/s" with a body; the reply's body must be freed. */
 static struct http_reply ask(const char *line, const char *body,
                              int64_t last_event_id)
@@ -99,7 +105,8 @@ static struct http_reply ask(const char *line, const char *body,
                              .body_len = strlen(body),
                              .is_local = true,
                              .last_event_id = last_event_id,
-                             .query = query};
+                             .query = query,
+                             .param = param};
     rest++;
     while (rest != NULL && r.n_segments < HTTP_MAX_SEGMENTS) {
         r.segments[r.n_segments++] = strsep(&rest, "/");
@@ -252,6 +259,26 @@ START_TEST(test_filters)
 }
 END_TEST
 
+START_TEST(test_unknown_parameters)
+{
+    expect("POST /studies", CONFIG, 201, "");
+    query_name = "sort";
+    query_text = "nonsense";
+    expect("GET /studies/s/trials", "", 400,
+           "sort: unknown parameter; this path takes after, state, limit\"");
+    expect("GET /studies/s/importances", "", 400, "takes evaluator\"");
+    expect("GET /studies", "", 400, "takes none\"");
+    expect("POST /studies/s/pause", "{}", 400, "takes none\"");
+    expect("GET /nothing", "", 404, "no such path");
+    query_name = "";
+    expect("GET /studies/s/trials", "", 200, "");
+    query_name = "tail";
+    query_text = "10";
+    expect("GET /studies/s/log", "", 200, "");
+    query_name = NULL;
+}
+END_TEST
+
 /* Ids of a stream's events, in order; how many. */
 static int event_ids(const struct buf *stream, long *ids, int max)
 {
@@ -298,7 +325,8 @@ START_TEST(test_only_the_socket_ends_the_daemon)
                              .segments = {"shutdown"},
                              .n_segments = 1,
                              .body = "",
-                             .query = query};
+                             .query = query,
+                             .param = param};
     struct http_reply reply = {.status = 200};
     struct http_handler h = api_handler(api);
     buf_init(&reply.body, BUF_MAX_RESPONSE);
@@ -323,6 +351,7 @@ Suite *suite(void)
     tcase_add_test(t, test_states);
     tcase_add_test(t, test_enqueue);
     tcase_add_test(t, test_filters);
+    tcase_add_test(t, test_unknown_parameters);
     tcase_add_test(t, test_streams_begin_with_what_is_new);
     tcase_add_test(t, test_only_the_socket_ends_the_daemon);
     suite_add_tcase(s, t);
