@@ -365,8 +365,11 @@ static bool has_our_parent(const struct listed *list, size_t n,
 int64_t process_memory(const struct process *p)
 {
     size_t n;
-    struct listed *list = list_procs(&n);
     int64_t bytes = 0;
+    if (p->guardian == 0) {
+        return 0; /* nothing is left; of 0 all others descend */
+    }
+    struct listed *list = list_procs(&n);
     for (bool more = true;
          more;) { /* a child may be listed before its parent */
         more = false;

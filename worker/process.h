@@ -11,8 +11,8 @@
 #include <sys/types.h>
 
 struct process {
-    pid_t group; /* the program's pid and process group */
-    pid_t guardian;
+    pid_t group;        /* the program's pid and process group */
+    pid_t guardian;     /* 0: killed, and reaped */
     int out_fd, err_fd; /* its standard output and error, not blocking */
     int status_fd;      /* the guardian's word */
     bool has_ended;

@@ -125,6 +125,7 @@ START_TEST(test_its_guardian_is_killed)
     wait_for_end(&p);
     ck_assert(p.is_lost);
     ck_assert(!is_there(pid));
+    ck_assert_int_eq(process_memory(&p), 0);
     process_fini(&p);
 }
 END_TEST
