@@ -40,6 +40,7 @@ int checkpoint_write(const struct checkpoint *c, struct model *model,
     int rc = checkpoint_meta_put(c, w, err);
     if (rc == 0) {
         tensors_put(model, c->kind == CHECKPOINT_LAST, w);
+        (void)rmdir(path); /* no file can be renamed over a folder */
         rc = safetensors_out_write(w, path, sha256, size, err);
     }
     safetensors_out_free(w);

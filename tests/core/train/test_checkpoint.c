@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct fix_training fix;
 static struct fix_record record;
@@ -57,6 +59,31 @@ START_TEST(test_written_again_it_is_the_same_file)
         checkpoint_fini(&c);
         model_free(m);
     }
+}
+END_TEST
+
+/* A folder of its name: removed when there is nothing in it, else named. */
+START_TEST(test_what_is_in_the_way)
+{
+    struct checkpoint c;
+    struct model *m;
+    struct err err = {0};
+    char sha256[65], *inside = mem_printf("%s/x", damaged);
+    uint64_t size;
+    ck_assert_int_eq(checkpoint_open(last, NULL, true, 0, &c, &m, &err), 0);
+    ck_assert_int_eq(mkdir(damaged, 0700), 0);
+    int rc = checkpoint_write(&c, m, damaged, sha256, &size, &err);
+    ck_assert_msg(rc == 0, "%s", err.msg);
+    ck_assert_str_eq(sha256, record.last.sha256);
+    ck_assert_int_eq(unlink(damaged), 0);
+    ck_assert_int_eq(file_mkdirs(inside, 0700, &err), 0);
+    rc = checkpoint_write(&c, m, damaged, sha256, &size, &err);
+    ck_assert_int_eq(rc, ERR_IO);
+    ck_assert_ptr_nonnull(strstr(err.msg, "damaged: Is a directory"));
+    ck_assert(file_exists(inside));
+    free(inside);
+    checkpoint_fini(&c);
+    model_free(m);
 }
 END_TEST
 
@@ -220,6 +247,7 @@ Suite *suite(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, test_written_again_it_is_the_same_file);
     tcase_add_test(tc, test_no_path_and_no_clock_inside);
+    tcase_add_test(tc, test_what_is_in_the_way);
     tcase_add_test(tc, test_damage_without_a_hash);
     tcase_add_test(tc, test_what_a_file_says_is_checked);
     tcase_add_test(tc, test_names);
