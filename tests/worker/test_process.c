@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 20000, LARGE_MB = 60 };
+enum { PATIENCE_MS = 60000, LARGE_MB = 60 };
 
 static char dir[64];
 
