@@ -87,15 +87,26 @@ static int check_backup(const char *state_dir)
     return n;
 }
 
+/* Of a database, which may be what is missing. */
+static bool has_any(const char *state_dir)
+{
+    static const char *const NAMES[] = {"parzen.db", "parzen.db-wal",
+                                        "parzen.db-acked"};
+    bool has = false;
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+        char *path = paths_in_state(state_dir, NAMES[i]);
+        has |= file_exists(path);
+        free(path);
+    }
+    return has;
+}
+
 int check_state(const char *state_dir, int *n_findings, struct err *err)
 {
     char *db = paths_in_state(state_dir, "parzen.db");
     struct buf first, second;
     *n_findings = 0;
-    char *acked = paths_in_state(state_dir, "parzen.db-acked");
-    bool is_new = !file_exists(db) && !file_exists(acked);
-    free(acked);
-    if (is_new) {
+    if (!has_any(state_dir)) {
         free(db);
         return 0;
     }

@@ -206,6 +206,9 @@ static int find_file(struct store *s, struct err *err)
     if (rc == 0) {
         store_acked_open(s);
     }
+    if (rc == 0) {
+        rc = store_admit_wal(s->path, err);
+    }
     if (rc == 0 && !file_exists(s->path)) {
         rc = store_acked_judge(s, &(struct store_acked){0}, err);
     }

@@ -250,7 +250,10 @@ int store_backup(const char *path, const char *folder,
     struct copying c = {
         .from = path, .to = tmp, .cancel = cancel, .fd = -1, .err = err};
     prune(folder, is_undone, 0);
-    int rc = check_room(&c, folder);
+    int rc = store_admit_wal(path, err);
+    if (rc == 0) {
+        rc = check_room(&c, folder);
+    }
     if (rc == 0) {
         rc = copy(&c);
     }

@@ -4,6 +4,7 @@
  *   store_acked.c   nothing that was acknowledged is gone
  *   store_life.c    whose turn it is to write, and how the last one ended
  *   store_backup.c  copies of a database in use
+ *   store_admit.c   what SQLite must not see
  *   store_schema.c  migrations, identity of the file
  *   store_pages.c   is the file whole?
  *   store_sql.c     statements, bindings, SQLite's codes -> ERR_*, times
@@ -150,10 +151,19 @@ MUST_CHECK int store_acked_judge(const struct store *s,
 void store_acked_tell(struct store *s);
 void store_remember_places(struct store *s);
 
-/* --- store_schema.c ------------------------------------------------------- */
-/* Before SQLite sees the file: a regular file, SQLite's magic, a local disk.
- * Makes it (0600) when it is missing and `create`. */
+/* --- store_admit.c -------------------------------------------------------- */
+/* Before SQLite sees the file: a regular file, SQLite's magic, a local disk, no
+ * WAL that SQLite would remove. Makes it (0600) when it is missing and
+ * `create`.
+ */
 MUST_CHECK int store_admit(const char *path, bool create, struct err *err);
+/* Of these only the last: CORRUPT. Opens no file. */
+MUST_CHECK int store_admit_wal(const char *path, struct err *err);
+
+/* --- store_schema.c ------------------------------------------------------- */
+/* A file of ours, durably; fails when it is there already. */
+MUST_CHECK int store_create_empty(const char *path, const char *dir,
+                                  struct err *err);
 /* All that is committed, in a new file `to`: whole or not at all. */
 MUST_CHECK int store_copy_to(struct store *s, const char *to, struct err *err);
 /* Give a finished file in `dir` its name, durably. */

@@ -14,12 +14,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 /* Embedded text of schema/FILE, NUL-terminated (the Makefile knows). */
@@ -50,41 +47,8 @@ const char *store_optuna_schema(void)
     return schema_001_optuna;
 }
 
-/* --- before SQLite sees the file ------------------------------------------ */
-
-static char *folder_of(const char *path)
-{
-    char *copy = mem_strdup(path);
-    char *dir = mem_strdup(dirname(copy));
-    free(copy);
-    return dir;
-}
-
-static int check_file_system(const char *dir, struct err *err)
-{
-    static const struct {
-        uint32_t magic;
-        const char *name;
-    } REMOTE[] = {
-        {0x6969, "NFS"},      {0x517B, "SMB"},      {0xFF534D42, "CIFS"},
-        {0xFE534D42, "SMB2"}, {0x65735546, "FUSE"}, {0x0BD00BD0, "Lustre"},
-        {0x5346414F, "AFS"},  {0x00C36400, "Ceph"}, {0x47504653, "GPFS"},
-    };
-    struct statfs fs;
-    if (statfs(dir, &fs) != 0) {
-        return err_sys(err, errno, "%s", dir);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(REMOTE); i++) {
-        if ((uint32_t)fs.f_type == REMOTE[i].magic) {
-            return err_set(err, ERR_INVALID,
-                           "%s: is on a network file system (%s), whose locks "
-                           "and memory maps a database cannot trust; use a "
-                           "folder on a local disk",
-                           dir, REMOTE[i].name);
-        }
-    }
-    return 0;
-}
+/* --- files of ours ----------------------------------------------------------
+ */
 
 static int fsync_path(const char *path, int flags, struct err *err)
 {
@@ -97,7 +61,7 @@ static int fsync_path(const char *path, int flags, struct err *err)
     return rc;
 }
 
-static int create_empty(const char *path, const char *dir, struct err *err)
+int store_create_empty(const char *path, const char *dir, struct err *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
@@ -105,44 +69,6 @@ static int create_empty(const char *path, const char *dir, struct err *err)
     }
     close(fd);
     return fsync_path(dir, O_RDONLY | O_DIRECTORY, err);
-}
-
-static int check_magic(const char *path, struct err *err)
-{
-    char magic[16];
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-    if (fd < 0) {
-        return err_sys(err, errno, "%s", path);
-    }
-    ssize_t n = read(fd, magic, sizeof(magic));
-    int errnum = errno;
-    close(fd);
-    if (n < 0) {
-        return err_sys(err, errnum, "%s", path);
-    }
-    /* Empty: created, and nothing written before a crash. */
-    if (n != 0 && (n != sizeof(magic) ||
-                   memcmp(magic, "SQLite format 3", sizeof(magic)) != 0)) {
-        return err_set(err, ERR_CORRUPT, "%s: not an SQLite database", path);
-    }
-    return 0;
-}
-
-int store_admit(const char *path, bool create, struct err *err)
-{
-    char *dir = folder_of(path);
-    struct stat st;
-    int rc = check_file_system(dir, err);
-    if (rc == 0 && lstat(path, &st) != 0) {
-        rc = errno == ENOENT && create ? create_empty(path, dir, err)
-                                       : err_sys(err, errno, "%s", path);
-    } else if (rc == 0 && !S_ISREG(st.st_mode)) {
-        rc = err_set(err, ERR_INVALID, "%s: not a regular file", path);
-    } else if (rc == 0) {
-        rc = check_magic(path, err);
-    }
-    free(dir);
-    return rc;
 }
 
 /* --- identity ------------------------------------------------------------- */
@@ -243,7 +169,7 @@ int store_copy_to(struct store *s, const char *to, struct err *err)
         free(tmp);
         return failed;
     }
-    int rc = create_empty(tmp, s->dir, err);
+    int rc = store_create_empty(tmp, s->dir, err);
     if (rc == 0) {
         rc = vacuum_into(s, tmp, err);
     }

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static struct fix_store fix;
@@ -56,42 +55,6 @@ static void move(const char *from, const char *to)
     char *source = mem_strdup(file(from));
     ck_assert_int_eq(rename(source, file(to)), 0);
     free(source);
-}
-
-/* n decisions, committed by a process that is killed: the WAL stays. The
- * mirror follows, since the decisions are a function of the seed. */
-static void work_and_die(int n)
-{
-    struct actions a;
-    struct err err;
-    actions_init(&a);
-    pid_t pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
-        if (store_open(fix.path, &fix.store, &err) != 0) {
-            fprintf(stderr, "%s\n", err.msg);
-            _exit(3);
-        }
-        for (int i = 0; i < n; i++) {
-            fix_store_random(&fix, &a);
-            if (fix_store_do(&fix, &a, &err) != 0) {
-                fprintf(stderr, "%s\n", err.msg);
-                _exit(4);
-            }
-        }
-        _exit(0);
-    }
-    int status;
-    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    ck_assert_int_eq(status, 0);
-    for (int i = 0; i < n; i++) {
-        fix_store_random(&fix, &a);
-        for (size_t k = 0; k < a.n; k++) {
-            mirror_apply(fix.mirror, &a.items[k]);
-        }
-        actions_fini(&a);
-        actions_init(&a);
-    }
 }
 
 static void expect_refused(void)
@@ -137,7 +100,7 @@ static int64_t ask(const char *sql)
 
 START_TEST(a_lost_wal_is_noticed)
 {
-    work_and_die(20);
+    fix_store_work_and_die(&fix, 20);
     move("-wal", "-hidden");
     expect_refused();
     expect_refused(); /* looking changed nothing */
@@ -149,7 +112,7 @@ END_TEST
 
 START_TEST(a_damaged_wal_is_noticed)
 {
-    work_and_die(20);
+    fix_store_work_and_die(&fix, 20);
     copy("-wal", "-hidden");
     FILE *f = fopen(file("-wal"), "r+b");
     ck_assert_ptr_nonnull(f);
@@ -164,10 +127,10 @@ END_TEST
 
 START_TEST(an_older_copy_is_noticed)
 {
-    work_and_die(5);
+    fix_store_work_and_die(&fix, 5);
     expect_whole();
     copy("", "-older");
-    work_and_die(5);
+    fix_store_work_and_die(&fix, 5);
     expect_whole();
     copy("", "-newer");
     move("-older", "");
@@ -180,7 +143,7 @@ END_TEST
 /* Nor is an empty one made in its place. */
 START_TEST(a_removed_database_is_noticed)
 {
-    work_and_die(5);
+    fix_store_work_and_die(&fix, 5);
     expect_whole();
     move("", "-hidden");
     expect_refused();
@@ -193,10 +156,10 @@ END_TEST
 /* A start is acknowledged, too: its life is not given to another. */
 START_TEST(a_lost_start_is_noticed)
 {
-    work_and_die(0);
+    fix_store_work_and_die(&fix, 0);
     expect_whole();
     copy("", "-older");
-    work_and_die(0);
+    fix_store_work_and_die(&fix, 0);
     unlink(file("-wal"));
     move("-older", "");
     expect_refused();
@@ -211,7 +174,7 @@ START_TEST(the_mark_may_be_behind)
         "-000000000000000001 0000000000000000002\n",
         "99999999999999999999999999999999999999999999999"};
     struct err err;
-    work_and_die(20);
+    fix_store_work_and_die(&fix, 20);
     ck_assert_int_eq(file_write_atomic(file("-acked"), SAID[_i],
                                        strlen(SAID[_i]), 0600, &err),
                      0);
@@ -228,7 +191,7 @@ END_TEST
 START_TEST(without_the_mark_we_go_on)
 {
     struct err err;
-    work_and_die(20);
+    fix_store_work_and_die(&fix, 20);
     unlink(file("-wal"));
     expect_refused();
     ck_assert_int_eq(unlink(file("-acked")), 0);
@@ -326,7 +289,7 @@ END_TEST
 
 START_TEST(rows_say_in_which_life_they_were_written)
 {
-    work_and_die(30);
+    fix_store_work_and_die(&fix, 30);
     expect_whole();
     ck_assert_int_eq(ask("SELECT count(*) FROM parzen_lives"), 2);
     ck_assert_int_eq(ask("SELECT life FROM parzen_lives"
@@ -343,7 +306,7 @@ END_TEST
 START_TEST(after_a_kill_the_file_is_looked_at_closely)
 {
     struct err err;
-    work_and_die(40);
+    fix_store_work_and_die(&fix, 40);
     expect_whole();
     ck_assert_int_gt(ask("SELECT count(*) FROM trials"), 2);
     sqlite3 *db;
@@ -430,7 +393,7 @@ static int open_and_verify(struct err *err)
 START_TEST(rows_are_verified_after_a_kill)
 {
     struct err err;
-    work_and_die(40);
+    fix_store_work_and_die(&fix, 40);
     fix_store_tamper(fix.path, "UPDATE parzen_attempts SET life = life + 7");
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(open_and_verify(&err), ERR_CORRUPT);

@@ -168,6 +168,35 @@ START_TEST(a_lost_wal_stops_the_daemon)
 }
 END_TEST
 
+static void in_state(const char *command)
+{
+    char *all = mem_printf("cd %s && %s", h.state, command);
+    ck_assert_int_eq(system(all), 0);
+    free(all);
+}
+
+static const struct {
+    const char *harm, *says;
+} WAL_ALONE[] = {
+    {"cp parzen.db kept && : >parzen.db", "parzen.db: is empty, but"},
+    {"cp parzen.db kept && rm parzen.db parzen.db-acked",
+     "parzen.db: is missing, but"},
+};
+
+/* SQLite would throw it away. */
+START_TEST(a_wal_without_its_database_stops_the_daemon)
+{
+    begin();
+    home_kill_daemon(&h);
+    in_state("cp parzen.db-wal wal");
+    in_state(WAL_ALONE[_i].harm);
+    start_is_refused(1, WAL_ALONE[_i].says);
+    EXPECT(&h, 1, WAL_ALONE[_i].says, "doctor");
+    in_state("cmp wal parzen.db-wal && cat kept >parzen.db");
+    finish("a database put back to its WAL");
+}
+END_TEST
+
 /* Damage that SQLite does not see: rows that contradict each other. */
 START_TEST(rows_that_are_wrong_stop_the_daemon)
 {
@@ -284,13 +313,6 @@ static const struct {
     {"cp -p lock l && echo 1 >lock", "lock does not name process",
      "cat l >lock && rm l"},
 };
-
-static void in_state(const char *command)
-{
-    char *all = mem_printf("cd %s && %s", h.state, command);
-    ck_assert_int_eq(system(all), 0);
-    free(all);
-}
 
 START_TEST(the_doctor_looks_at_the_files)
 {
@@ -456,6 +478,8 @@ Suite *suite(void)
     TCase *c = tcase_create("guard");
     tcase_set_timeout(c, 120);
     tcase_add_test(c, a_lost_wal_stops_the_daemon);
+    tcase_add_loop_test(c, a_wal_without_its_database_stops_the_daemon, 0,
+                        ARRAY_LEN(WAL_ALONE));
     tcase_add_test(c, rows_that_are_wrong_stop_the_daemon);
     tcase_add_test(c, a_changed_result_stops_the_daemon);
     tcase_add_test(c, a_database_removed_under_a_daemon_is_rescued);

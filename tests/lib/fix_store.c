@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { MAX_STUDIES = 4, MAX_TRIALS = 40 };
 
@@ -76,6 +78,47 @@ void fix_store_must(struct fix_store *f, struct actions *a)
 {
     struct err err;
     ck_assert_msg(fix_store_do(f, a, &err) == 0, "%s", err.msg);
+}
+
+static void work_in_child(struct fix_store *f, int n)
+{
+    struct actions a;
+    struct err err;
+    actions_init(&a);
+    if (store_open(f->path, &f->store, &err) != 0) {
+        fprintf(stderr, "%s\n", err.msg);
+        _exit(3);
+    }
+    for (int i = 0; i < n; i++) {
+        fix_store_random(f, &a);
+        if (fix_store_do(f, &a, &err) != 0) {
+            fprintf(stderr, "%s\n", err.msg);
+            _exit(4);
+        }
+    }
+    _exit(0);
+}
+
+void fix_store_work_and_die(struct fix_store *f, int n)
+{
+    struct actions a;
+    int status;
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        work_in_child(f, n);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    actions_init(&a);
+    for (int i = 0; i < n; i++) {
+        fix_store_random(f, &a);
+        for (size_t k = 0; k < a.n; k++) {
+            mirror_apply(f->mirror, &a.items[k]);
+        }
+        actions_fini(&a);
+        actions_init(&a);
+    }
 }
 
 struct mirror *fix_store_load(struct fix_store *f)

@@ -27,6 +27,9 @@ void fix_store_reopen(struct fix_store *f);
 int fix_store_do(struct fix_store *f, struct actions *a, struct err *err);
 /* The same, which must work. */
 void fix_store_must(struct fix_store *f, struct actions *a);
+/* n decisions, committed by a process that is killed: the WAL stays. The mirror
+ * follows, since the decisions are a function of the seed. */
+void fix_store_work_and_die(struct fix_store *f, int n);
 /* Run SQL on a database's file by a connection without our protections. */
 void fix_store_tamper(const char *path, const char *sql);
 /* Have the store refuse an action, and with it its whole open transaction. */
