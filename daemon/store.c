@@ -293,6 +293,7 @@ static void move_pages(struct store *s, int mode)
     }
     if (in_wal == moved) {
         s->wal_pages = 0;
+        store_remember_size(s);
     }
     /* A reader may keep it from being used anew: not at every commit then. */
     s->next_move = in_wal + STORE_WAL_PAGES;
@@ -314,7 +315,9 @@ const char *store_warning(struct store *s)
 
 void store_checkpoint(struct store *s)
 {
-    if (!s->is_readonly && !s->is_open && !s->move_failed && s->wal_pages > 0) {
+    int which;
+    if (!s->is_readonly && !s->is_open && !s->move_failed && s->wal_pages > 0 &&
+        !store_is_cut(s, &which)) {
         move_pages(s, SQLITE_CHECKPOINT_PASSIVE);
     }
 }
@@ -396,7 +399,11 @@ int store_flush(struct store *s, struct err *err)
     if (!s->is_open) {
         return 0;
     }
-    int rc = store_run(s, STORE_COMMIT, NULL, 0, NULL, err);
+    int rc = store_still_whole(s, err);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = store_run(s, STORE_COMMIT, NULL, 0, NULL, err);
     if (rc != 0) {
         store_undo(s);
         return rc;

@@ -79,8 +79,8 @@ MUST_CHECK int store_load_events(struct store *s, int64_t study_id,
                                  int64_t before, struct replay_event **out,
                                  size_t *n, struct err *err);
 
-/* CORRUPT when a file was removed or replaced while it is open: all that was
- * committed is copied beside it then, and the sentence says where. */
+/* CORRUPT when a file was removed, replaced or cut off while it is open: what
+ * is committed is copied beside it then, and the sentence says where. */
 MUST_CHECK int store_still_there(struct store *s, struct err *err);
 
 /* NULL, or what a person should know though work goes on: the WAL is large,

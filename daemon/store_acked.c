@@ -8,13 +8,6 @@
  * copy, or an empty file, stands in the database's place, and
  * store_acked_judge refuses to go on from there. It costs a commit one pwrite.
  *
- * A file that is removed or replaced while it is open goes on taking commits
- * that nobody will ever find: store_still_there looks at the names after each
- * commit, before anything is said, and at every tick. (Without the WAL's index
- * another program does not see us at work, and moves the WAL under our feet.)
- * What is open holds every row then, so it is copied to PATH.rescued-SEQ before
- * the daemon ends.
- *
  * Failure modes of PATH-acked itself: missing, unreadable or no numbers says
  * nothing, and nothing is refused; a disk that takes no more bytes leaves it
  * behind. It guards the rows, it is not one of them. */
@@ -28,8 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /* "LIFE SEQ\n", of one width for all numbers: a write replaces what was there,
@@ -113,59 +104,4 @@ void store_acked_tell(struct store *s)
              s->put_seq);
     ssize_t ignored = pwrite(s->acked_fd, text, ACKED_BYTES, 0);
     (void)ignored; /* behind, then */
-}
-
-/* --- names ---------------------------------------------------------------- */
-
-static const char *const SUFFIX[STORE_N_FILES] = {"", "-wal", "-shm"};
-
-/* Nothing but the number is asked for: since Linux 6.13 a file whose times were
- * looked at has them written, by the next sync, at the next change. */
-static struct store_place place_of(const struct store *s, int which)
-{
-    struct statx st;
-    char *path = mem_printf("%s%s", s->path, SUFFIX[which]);
-    bool is_there = statx(AT_FDCWD, path, 0, STATX_INO, &st) == 0;
-    free(path);
-    return is_there ? (struct store_place){makedev(st.stx_dev_major,
-                                                   st.stx_dev_minor),
-                                           st.stx_ino}
-                    : (struct store_place){0};
-}
-
-void store_remember_places(struct store *s)
-{
-    for (int i = 0; i < STORE_N_FILES; i++) {
-        s->places[i] = place_of(s, i);
-    }
-}
-
-/* Everything that is committed, from the open files, under a name of its own.
- */
-static int rescue(struct store *s, int moved, struct err *err)
-{
-    struct err why;
-    char *to = mem_printf("%s.rescued-%" PRId64, s->path, s->put_seq);
-    int rc = store_copy_to(s, to, &why);
-    rc = err_set(err, ERR_CORRUPT,
-                 "%s%s: was removed or replaced while it was in use; %s%s",
-                 s->path, SUFFIX[moved],
-                 rc == 0 ? "all that was committed is in "
-                         : "and it could not be copied: ",
-                 rc == 0 ? to : why.msg);
-    free(to);
-    return rc;
-}
-
-int store_still_there(struct store *s, struct err *err)
-{
-    for (int i = 0; i < STORE_N_FILES && s->dir != NULL; i++) {
-        struct store_place now = place_of(s, i), then = s->places[i];
-        if (then.inode != 0 &&
-            (now.inode != then.inode || now.device != then.device)) {
-            s->is_lost = true;
-            return rescue(s, i, err);
-        }
-    }
-    return 0;
 }

@@ -63,6 +63,14 @@ static void *check(void *ctx)
     return NULL;
 }
 
+int store_pages_check_anew(const struct store *s, struct err *err)
+{
+    struct store_pages p = {.reader = {.path = s->path}};
+    check(&p);
+    *err = p.err;
+    return p.rc;
+}
+
 void store_pages_begin(struct store *s, bool closely)
 {
     struct store_pages *p = mem_alloc(1, sizeof(*p));

@@ -2,6 +2,7 @@
  *
  *   store.c         open, commit, checkpoint, close
  *   store_acked.c   nothing that was acknowledged is gone
+ *   store_files.c   nor is a file that is open, or a part of one
  *   store_life.c    whose turn it is to write, and how the last one ended
  *   store_backup.c  copies of a database in use
  *   store_admit.c   what SQLite must not see
@@ -49,6 +50,7 @@ struct store_acked { /* how far a database has come */
 struct store_place { /* which file a name means; 0: none */
     dev_t device;
     ino_t inode;
+    int64_t bytes;
 };
 enum { STORE_N_FILES = 3 }; /* the database, its WAL, the WAL's index */
 
@@ -66,7 +68,7 @@ struct store {
     char warning[256];
     bool is_open;     /* a transaction, between store_put and store_flush */
     bool move_failed; /* pages are no longer moved: store.c */
-    bool is_lost;     /* its names mean other files: store_acked.c */
+    bool is_lost;     /* its files are gone or cut off: store_files.c */
     bool is_refused;  /* it is damaged: it ends as if killed */
     int64_t life;     /* ours; 0: none begun (read-only) */
     int64_t put_seq;  /* of the last event that was put */
@@ -74,6 +76,7 @@ struct store {
     struct store_acked acked;                 /* what it says */
     struct store_pages *pages;                /* NULL: not being checked */
     struct store_place places[STORE_N_FILES]; /* when they were opened */
+    int64_t least_bytes; /* that the database must have: store_files.c */
     sqlite3_stmt *statements[STORE_N_STATEMENTS];
 };
 
@@ -149,7 +152,16 @@ MUST_CHECK int store_acked_judge(const struct store *s,
                                  struct err *err);
 /* Note that all that was put is committed. */
 void store_acked_tell(struct store *s);
+
+/* --- store_files.c -------------------------------------------------------- */
+/* The files that are open now are the ones. */
 void store_remember_places(struct store *s);
+/* All of the WAL has just been moved to the database. */
+void store_remember_size(struct store *s);
+/* Is one shorter than it must be? */
+bool store_is_cut(struct store *s, int *which);
+/* CORRUPT, as store_still_there's: of the lengths alone. */
+MUST_CHECK int store_still_whole(struct store *s, struct err *err);
 
 /* --- store_admit.c -------------------------------------------------------- */
 /* Before SQLite sees the file: a regular file, SQLite's magic, a local disk, no
@@ -180,6 +192,8 @@ const char *store_optuna_schema(void);
 /* CORRUPT when the file is not whole. */
 MUST_CHECK int store_pages_check(struct store *s, bool closely,
                                  struct err *err);
+/* The same, not so closely, of what a new connection reads. */
+MUST_CHECK int store_pages_check_anew(const struct store *s, struct err *err);
 /* The same, in a thread of its own. */
 void store_pages_begin(struct store *s, bool closely);
 /* Wait for it, if it was begun. Its word that the file is damaged, else rc, the

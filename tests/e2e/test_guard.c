@@ -251,6 +251,25 @@ START_TEST(a_database_removed_under_a_daemon_is_rescued)
 }
 END_TEST
 
+static const struct {
+    const char *harm, *refused;
+} EMPTIED[] = {
+    {": >parzen.db-wal", "was acknowledged: its -wal file is gone or damaged"},
+    {": >parzen.db", "parzen.db: is empty, but"},
+};
+
+/* In place, where the names stay what they were. */
+START_TEST(a_file_emptied_under_a_daemon_ends_it)
+{
+    begin();
+    in_state(EMPTIED[_i].harm);
+    ck_assert_int_eq(daemon_ends(), 74);
+    start_is_refused(1, EMPTIED[_i].refused);
+    EXPECT(&h, 1, EMPTIED[_i].refused, "doctor");
+    home_fini(&h);
+}
+END_TEST
+
 /* As a daemon that was paused, lost its locks and woke up: another life has
  * begun meanwhile. */
 START_TEST(a_daemon_whose_life_is_over_writes_nothing)
@@ -483,6 +502,8 @@ Suite *suite(void)
     tcase_add_test(c, rows_that_are_wrong_stop_the_daemon);
     tcase_add_test(c, a_changed_result_stops_the_daemon);
     tcase_add_test(c, a_database_removed_under_a_daemon_is_rescued);
+    tcase_add_loop_test(c, a_file_emptied_under_a_daemon_ends_it, 0,
+                        ARRAY_LEN(EMPTIED));
     tcase_add_test(c, a_daemon_whose_life_is_over_writes_nothing);
     tcase_add_test(c, the_lock_file_is_not_the_lock);
     tcase_add_test(c, a_lock_that_is_held_for_a_moment_is_waited_for);

@@ -1,0 +1,196 @@
+/* The files are still those that were opened, and nothing of them is cut off.
+ *
+ * A file that is removed or replaced while it is open goes on taking commits
+ * that nobody will ever find; one that is emptied in place (`: >parzen.db-wal`)
+ * takes them behind a hole, and is worth nothing to the next start. So the
+ * names are looked at after each commit, before anything is said, the lengths
+ * before each commit (written to, a file has its length again), and both at
+ * every tick. (Without the WAL's index another program does not see us at work,
+ * and moves the WAL under our feet.) What is open holds every row then, or most
+ * of them, so it is copied to PATH.rescued-SEQ before the daemon ends.
+ *
+ * How long they must be, whatever Optuna, sqlite3 or a backup tool does:
+ * - The WAL has room for the frames that its index counts: they are written
+ *   before it counts them, and who truncates or begins anew sets the index
+ *   first. So what is too short by one and the same header of the index, read
+ *   before and after the length, is cut off.
+ * - The database has the pages that it had when we last moved all of the WAL
+ *   to it. Only another's VACUUM makes it smaller; so one that is smaller is
+ *   not empty and has whole pages, or is cut off. */
+#include "core/base/mem.h"
+#include "daemon/store_priv.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+enum { DATABASE, WAL, INDEX };
+static const char *const SUFFIX[STORE_N_FILES] = {"", "-wal", "-shm"};
+
+/* Nothing but number and size is asked for: since Linux 6.13 a file whose times
+ * were looked at has them written, by the next sync, at the next change. */
+static struct store_place place_of(const struct store *s, int which)
+{
+    struct statx st;
+    char *path = mem_printf("%s%s", s->path, SUFFIX[which]);
+    bool is_there = statx(AT_FDCWD, path, 0, STATX_INO | STATX_SIZE, &st) == 0;
+    free(path);
+    return is_there ? (struct store_place){makedev(st.stx_dev_major,
+                                                   st.stx_dev_minor),
+                                           st.stx_ino, (int64_t)st.stx_size}
+                    : (struct store_place){0};
+}
+
+static bool is_ours(const struct store *s, int which,
+                    const struct store_place *now)
+{
+    const struct store_place *then = &s->places[which];
+    return now->inode == then->inode && now->device == then->device;
+}
+
+/* --- how long the WAL must be --------------------------------------------- */
+
+/* https://sqlite.org/walformat.html: the index begins with two copies of a
+ * header; a WAL has a header, and one for each frame. */
+enum {
+    INDEX_BYTES = 32768,
+    HEADER_BYTES = 48,
+    AT_PAGE_BYTES = 14, /* 2 bytes; 1: 65536 */
+    AT_FRAMES = 16,     /* 4 bytes */
+    WAL_HEADER_BYTES = 32,
+    FRAME_HEADER_BYTES = 24
+};
+
+/* False: there is none, or somebody is writing it. Read where SQLite has it
+ * mapped: to open and close the file would drop its locks. */
+static bool read_index(const struct store *s, unsigned char out[HEADER_BYTES])
+{
+    sqlite3_file *file = NULL;
+    void volatile *map = NULL;
+    if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_FILE_POINTER, &file) !=
+            SQLITE_OK ||
+        file->pMethods == NULL || file->pMethods->iVersion < 2 ||
+        file->pMethods->xShmMap(file, 0, INDEX_BYTES, 0, &map) != SQLITE_OK ||
+        map == NULL) {
+        return false;
+    }
+    const unsigned char *at = (const unsigned char *)map;
+    memcpy(out, at, HEADER_BYTES);
+    file->pMethods->xShmBarrier(file);
+    return memcmp(out, at + HEADER_BYTES, HEADER_BYTES) == 0;
+}
+
+static int64_t least_of_wal(const unsigned char index[HEADER_BYTES])
+{
+    uint16_t page_bytes;
+    uint32_t n_frames;
+    memcpy(&page_bytes, index + AT_PAGE_BYTES, sizeof(page_bytes));
+    memcpy(&n_frames, index + AT_FRAMES, sizeof(n_frames));
+    int64_t page = page_bytes == 1 ? 65536 : page_bytes;
+    return n_frames == 0
+               ? 0
+               : WAL_HEADER_BYTES + n_frames * (FRAME_HEADER_BYTES + page);
+}
+
+static bool is_wal_cut(const struct store *s)
+{
+    unsigned char before[HEADER_BYTES], after[HEADER_BYTES];
+    if (!read_index(s, before)) {
+        return false;
+    }
+    struct store_place now = place_of(s, WAL);
+    return is_ours(s, WAL, &now) && now.bytes < least_of_wal(before) &&
+           read_index(s, after) && memcmp(before, after, HEADER_BYTES) == 0;
+}
+
+/* --- how long the database must be ---------------------------------------- */
+
+void store_remember_size(struct store *s)
+{
+    struct err err;
+    int64_t bytes = place_of(s, DATABASE).bytes, in_pages;
+    int rc = store_query_int(s,
+                             "SELECT page_count * page_size"
+                             " FROM pragma_page_count, pragma_page_size",
+                             &in_pages, &err);
+    /* The room by which it grows is no part of it: others cut that off. */
+    s->least_bytes = rc == 0 && in_pages < bytes ? in_pages : bytes;
+}
+
+static bool is_database_cut(struct store *s)
+{
+    struct err err;
+    struct store_place now = place_of(s, DATABASE);
+    if (!is_ours(s, DATABASE, &now) || now.bytes >= s->least_bytes) {
+        return false;
+    }
+    int rc = now.bytes > 0 ? store_pages_check_anew(s, &err) : ERR_CORRUPT;
+    if (rc == 0) {
+        s->least_bytes = now.bytes;
+    }
+    return rc == ERR_CORRUPT;
+}
+
+bool store_is_cut(struct store *s, int *which)
+{
+    *which = DATABASE;
+    if (s->places[DATABASE].inode != 0 && is_database_cut(s)) {
+        return true;
+    }
+    *which = WAL;
+    return s->places[WAL].inode != 0 && is_wal_cut(s);
+}
+
+/* --- all of it ------------------------------------------------------------ */
+
+void store_remember_places(struct store *s)
+{
+    for (int i = 0; i < STORE_N_FILES && s->dir != NULL; i++) {
+        s->places[i] = place_of(s, i);
+    }
+    store_remember_size(s);
+}
+
+/* What is committed, from the open files, under a name of its own. What was put
+ * and not flushed was never said. */
+static int lose(struct store *s, int which, const char *what, const char *how,
+                struct err *err)
+{
+    struct err why;
+    s->is_lost = true;
+    if (s->is_open) {
+        store_undo(s);
+    }
+    char *to = mem_printf("%s.rescued-%" PRId64, s->path, s->put_seq);
+    int rc = store_copy_to(s, to, &why);
+    rc = err_set(
+        err, ERR_CORRUPT, "%s%s: %s while it was in use; %s%s", s->path,
+        SUFFIX[which], what,
+        rc == 0 ? how : "and it could not be copied: ", rc == 0 ? to : why.msg);
+    free(to);
+    return rc;
+}
+
+int store_still_whole(struct store *s, struct err *err)
+{
+    int which;
+    return store_is_cut(s, &which)
+               ? lose(s, which, "was cut off",
+                      "what can still be read of it is in ", err)
+               : 0;
+}
+
+int store_still_there(struct store *s, struct err *err)
+{
+    for (int i = 0; i < STORE_N_FILES; i++) {
+        struct store_place now = place_of(s, i);
+        if (s->places[i].inode != 0 && !is_ours(s, i, &now)) {
+            return lose(s, i, "was removed or replaced",
+                        "all that was committed is in ", err);
+        }
+    }
+    return store_still_whole(s, err);
+}

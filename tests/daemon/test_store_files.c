@@ -1,0 +1,271 @@
+/* What is done to the files under a store that works: what is removed,
+ * replaced or cut off is noticed before anything more is said; what another
+ * program may do to them is not taken for that. */
+#include "tests/lib/test_main.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "daemon/store.h"
+#include "tests/lib/fix_store.h"
+
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct fix_store fix;
+
+static void setup(void)
+{
+    log_set_level(LOG_LEVEL_ERROR);
+    fix_store_init(&fix, 5);
+}
+
+static void teardown(void)
+{
+    fix_store_fini(&fix);
+}
+
+/* fix.path + suffix, in a static buffer. */
+static const char *file(const char *suffix)
+{
+    static char path[160];
+    snprintf(path, sizeof(path), "%s%s", fix.path, suffix);
+    return path;
+}
+
+static long size_of(const char *suffix)
+{
+    struct stat st;
+    ck_assert_int_eq(stat(file(suffix), &st), 0);
+    return (long)st.st_size;
+}
+
+static void cut(const char *suffix, long bytes)
+{
+    ck_assert_int_eq(truncate(file(suffix), bytes), 0);
+}
+
+static void work(int n)
+{
+    struct actions a;
+    struct err err;
+    actions_init(&a);
+    for (int i = 0; i < n; i++) {
+        fix_store_random(&fix, &a);
+        fix_store_must(&fix, &a);
+        ck_assert_msg(store_still_there(fix.store, &err) == 0, "%s", err.msg);
+    }
+}
+
+/* By another program, which stays as long as SQL keeps it: closing a database
+ * that a store of the same process has open is harmless here. */
+static void other(const char *sql)
+{
+    fix_store_tamper(fix.path, sql);
+}
+
+static void expect_end(const struct err *err, const char *name)
+{
+    char *says = mem_printf("%s: was cut off while it was in use", file(name));
+    ck_assert_msg(strstr(err->msg, says) != NULL, "%s", err->msg);
+    free(says);
+}
+
+/* --- cut off -------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    bool is_moved; /* the WAL's pages, before */
+    int part;      /* hundredths that stay */
+} CUTS[] = {
+    {"", false, 0},     {"", true, 0},       {"", true, 30},
+    {"-wal", false, 0}, {"-wal", false, 50}, {"-wal", false, 99},
+    {"-wal", true, 0},
+};
+
+static void begin_and_cut(int which)
+{
+    work(30);
+    if (CUTS[which].is_moved) {
+        store_checkpoint(fix.store);
+    }
+    long bytes = size_of(CUTS[which].name);
+    if (*CUTS[which].name == '\0' && CUTS[which].part > 0) {
+        bytes = 200000; /* it has grown by a chunk: below what it needs */
+    }
+    cut(CUTS[which].name, bytes * CUTS[which].part / 100);
+}
+
+/* Nothing more is acknowledged, nor written to what is there. */
+START_TEST(a_commit_notices_it)
+{
+    struct actions a;
+    struct err err;
+    begin_and_cut(_i);
+    actions_init(&a);
+    fix_store_random(&fix, &a);
+    long bytes = size_of(CUTS[_i].name);
+    ck_assert_int_eq(store_commit(fix.store, fix.mirror, &a, &err),
+                     ERR_CORRUPT);
+    expect_end(&err, CUTS[_i].name);
+    actions_fini(&a);
+    ck_assert_int_eq(bytes, size_of(CUTS[_i].name));
+    store_close(fix.store);
+    fix.store = NULL;
+    ck_assert_int_eq(bytes, size_of(CUTS[_i].name));
+}
+END_TEST
+
+START_TEST(a_look_notices_it)
+{
+    struct err err;
+    begin_and_cut(_i);
+    ck_assert_int_eq(store_still_there(fix.store, &err), ERR_CORRUPT);
+    expect_end(&err, CUTS[_i].name);
+}
+END_TEST
+
+/* In the midst of a transaction, what is committed is copied. */
+START_TEST(a_look_in_a_transaction_notices_it)
+{
+    struct actions a;
+    struct err err;
+    work(30);
+    store_checkpoint(fix.store);
+    actions_init(&a);
+    fix_store_random(&fix, &a);
+    ck_assert_int_eq(store_put(fix.store, fix.mirror, &a, &err), 0);
+    actions_fini(&a);
+    cut("-wal", 0); /* all that it had is in the database */
+    ck_assert_int_eq(store_still_there(fix.store, &err), ERR_CORRUPT);
+    expect_end(&err, "-wal");
+    const char *at = strstr(err.msg, "is in ");
+    ck_assert_msg(at != NULL, "%s", err.msg);
+    store_close(fix.store);
+    fix.store = NULL;
+    char *to = mem_strdup(fix.path);
+    ck_assert_int_eq(rename(strrchr(err.msg, ' ') + 1, to), 0);
+    unlink(file("-wal"));
+    unlink(file("-shm"));
+    free(to);
+    ck_assert_msg(store_open(fix.path, &fix.store, &err) == 0, "%s", err.msg);
+    fix_store_expect_equal(&fix);
+}
+END_TEST
+
+/* No pages are moved to what is cut off, or from there. */
+START_TEST(nothing_is_moved_then)
+{
+    work(30);
+    cut("", 0);
+    store_checkpoint(fix.store);
+    ck_assert_int_eq(size_of(""), 0);
+}
+END_TEST
+
+/* --- not cut off ---------------------------------------------------------- */
+
+/* What Optuna, sqlite3 or a backup tool may do, and the room by which our file
+ * grows is no part of it. */
+static const char *const OTHERS[] = {
+    "PRAGMA wal_checkpoint(PASSIVE)",
+    "PRAGMA wal_checkpoint(RESTART)",
+    "PRAGMA wal_checkpoint(TRUNCATE)",
+    "PRAGMA wal_checkpoint(RESTART);"
+    "INSERT INTO study_user_attributes (study_id, key, value_json)"
+    " SELECT study_id, hex(randomblob(8)), '1' FROM studies LIMIT 1",
+    "PRAGMA journal_size_limit = 0; PRAGMA wal_checkpoint(RESTART);"
+    "INSERT INTO study_user_attributes (study_id, key, value_json)"
+    " SELECT study_id, hex(randomblob(8)), '1' FROM studies LIMIT 1",
+    "VACUUM",
+    "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)",
+    /* smaller for ever, and then larger in the WAL alone */
+    "DROP TABLE IF EXISTS large;"
+    "CREATE TABLE large AS SELECT zeroblob(3000000) AS x;"
+    "PRAGMA wal_checkpoint(TRUNCATE); DROP TABLE large; VACUUM;"
+    "PRAGMA wal_checkpoint(TRUNCATE);"
+    "CREATE TABLE large AS SELECT zeroblob(1000000) AS x",
+};
+
+START_TEST(what_others_do_is_no_harm)
+{
+    for (int i = 0; i < 3; i++) {
+        work(10);
+        other(OTHERS[_i]);
+        work(1);
+        store_checkpoint(fix.store);
+        other(OTHERS[_i]);
+        other("DROP TABLE IF EXISTS large");
+    }
+    work(5);
+    fix_store_expect_equal(&fix);
+    fix_store_reopen(&fix);
+    fix_store_expect_equal(&fix);
+}
+END_TEST
+
+/* The database is made larger and smaller by another between our looks. */
+START_TEST(a_smaller_database_is_looked_at)
+{
+    other("CREATE TABLE large AS SELECT zeroblob(6000000) AS x");
+    work(5);
+    store_checkpoint(fix.store); /* we know its size now */
+    work(5);
+    ck_assert_int_gt(size_of(""), 6000000);
+    other("DROP TABLE large; VACUUM; PRAGMA wal_checkpoint(TRUNCATE);"
+          "CREATE TABLE large AS SELECT zeroblob(2000000) AS x");
+    ck_assert_int_lt(size_of(""), 2000000);
+    work(5);
+    store_checkpoint(fix.store);
+    work(5);
+    fix_store_expect_equal(&fix);
+}
+END_TEST
+
+/* As many programs do at any moment: no look falls in between. */
+START_TEST(a_busy_other_is_no_harm)
+{
+    struct err err;
+    store_close(fix.store); /* what SQLite has open does not outlive a fork */
+    fix.store = NULL;
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        sqlite3 *db;
+        sqlite3_open(fix.path, &db);
+        sqlite3_busy_timeout(db, 1000);
+        for (;;) {
+            sqlite3_exec(db,
+                         "PRAGMA wal_checkpoint(TRUNCATE);"
+                         "UPDATE version_info SET library_version = 'x'",
+                         NULL, NULL, NULL);
+        }
+    }
+    ck_assert_msg(store_open(fix.path, &fix.store, &err) == 0, "%s", err.msg);
+    work(300);
+    ck_assert_int_eq(kill(pid, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+    fix_store_expect_equal(&fix);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("store files");
+    TCase *t = tcase_create("files");
+    tcase_set_timeout(t, 60);
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_loop_test(t, a_commit_notices_it, 0, ARRAY_LEN(CUTS));
+    tcase_add_loop_test(t, a_look_notices_it, 0, ARRAY_LEN(CUTS));
+    tcase_add_test(t, a_look_in_a_transaction_notices_it);
+    tcase_add_test(t, nothing_is_moved_then);
+    tcase_add_loop_test(t, what_others_do_is_no_harm, 0, ARRAY_LEN(OTHERS));
+    tcase_add_test(t, a_smaller_database_is_looked_at);
+    tcase_add_test(t, a_busy_other_is_no_harm);
+    suite_add_tcase(s, t);
+    return s;
+}
