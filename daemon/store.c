@@ -67,12 +67,14 @@ static int configure(struct store *s, struct err *err)
     sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, STORE_TEXT_MAX);
     sqlite3_limit(s->db, SQLITE_LIMIT_ATTACHED, 1); /* VACUUM INTO needs one */
     sqlite3_busy_timeout(s->db, STORE_BUSY_OPEN_MS);
-    return store_exec(s,
-                      "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;"
-                      "PRAGMA synchronous = FULL;"
-                      "PRAGMA wal_autocheckpoint = 0;"
-                      "PRAGMA journal_size_limit = 67108864",
-                      err);
+    return sqlite3_exec(s->db,
+                        "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;"
+                        "PRAGMA synchronous = FULL;"
+                        "PRAGMA wal_autocheckpoint = 0;"
+                        "PRAGMA journal_size_limit = 67108864",
+                        NULL, NULL, NULL) == SQLITE_OK
+               ? 0
+               : store_fail(s, "open", err);
 }
 
 /* Not before the database is made: until its first page is written it must be

@@ -45,6 +45,11 @@ static int copy_pages(sqlite3 *to, sqlite3 *from, const char *path, int *code,
         (void)sqlite3_backup_step(b, -1);
         *code = sqlite3_backup_finish(b);
     }
+    int primary = *code & 0xff;
+    if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB) {
+        return err_set(err, ERR_CORRUPT, "%s: damaged: %s (SQLite %d, copy it)",
+                       path, sqlite3_errstr(*code), *code);
+    }
     return *code == SQLITE_OK
                ? 0
                : err_set(err, ERR_STORE, "%s: cannot be copied: %s", path,

@@ -27,22 +27,32 @@ struct store_pages {
     struct err err;
 };
 
+/* What the check has found first: behind a line that names the database, in one
+ * line. */
+static int say_damaged(const struct store *s, const char *said, struct err *err)
+{
+    const char *line = said != NULL ? strrchr(said, '\n') : NULL;
+    return err_set(err, ERR_CORRUPT, "%s: damaged: %s", s->path,
+                   line != NULL   ? line + 1
+                   : said != NULL ? said
+                                  : "the check says nothing");
+}
+
 int store_pages_check(struct store *s, bool closely, struct err *err)
 {
     const char *pragma =
         closely ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)";
     sqlite3_stmt *st;
     if (sqlite3_prepare_v2(s->db, pragma, -1, &st, NULL) != SQLITE_OK) {
-        return store_fail(s, pragma, err);
+        return store_fail(s, "check its pages", err);
     }
     int rc = 0;
     if (sqlite3_step(st) != SQLITE_ROW) {
-        rc = store_fail(s, pragma, err);
+        rc = store_fail(s, "check its pages", err);
     } else {
         const char *said = (const char *)sqlite3_column_text(st, 0);
         if (said == NULL || strcmp(said, "ok") != 0) {
-            rc = err_set(err, ERR_CORRUPT, "%s: damaged: %s", s->path,
-                         said != NULL ? said : "?");
+            rc = say_damaged(s, said, err);
         }
     }
     sqlite3_finalize(st);

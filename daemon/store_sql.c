@@ -34,9 +34,6 @@ static int code_of(int sqlite_code, int errnum)
         return errnum == ENOSPC || errnum == EDQUOT || errnum == EFBIG
                    ? ERR_FULL
                    : ERR_IO;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return ERR_CORRUPT;
     case SQLITE_LOCKED:
     case SQLITE_PROTOCOL: /* a race for the WAL's locks */
     case SQLITE_NOMEM:
@@ -75,6 +72,10 @@ int store_fail(const struct store *s, const char *doing, struct err *err)
         return err_set(err, ERR_BUSY,
                        "%s: another program holds the database (%s)", s->path,
                        doing);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return err_set(err, ERR_CORRUPT, "%s: damaged: %s (SQLite %d, %s)",
+                       s->path, sqlite3_errmsg(s->db), code, doing);
     default:
         return err_set(err, code_of(code, errnum), "%s: %s: %s (SQLite %d)%s%s",
                        s->path, doing, sqlite3_errmsg(s->db), code,
@@ -137,10 +138,21 @@ int store_run(struct store *s, enum store_statement which,
     return rc;
 }
 
+/* As store_fail. What was being done by SQL is told by its first words: a step
+ * of the schema is a page long. */
+static int fail_at(const struct store *s, const char *sql, struct err *err)
+{
+    enum { CHARS = 40 };
+    char words[CHARS + 1];
+    size_t n = strcspn(sql, "\n;(");
+    snprintf(words, sizeof(words), "%.*s", (int)(n < CHARS ? n : CHARS), sql);
+    return store_fail(s, words, err);
+}
+
 int store_exec(struct store *s, const char *sql, struct err *err)
 {
     if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
-        return store_fail(s, sql, err);
+        return fail_at(s, sql, err);
     }
     return 0;
 }
@@ -150,7 +162,7 @@ int store_query_int(struct store *s, const char *sql, int64_t *out,
 {
     sqlite3_stmt *st;
     if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK) {
-        return store_fail(s, sql, err);
+        return fail_at(s, sql, err);
     }
     int rc = 0;
     switch (sqlite3_step(st)) {
@@ -161,7 +173,7 @@ int store_query_int(struct store *s, const char *sql, int64_t *out,
         rc = err_set(err, ERR_CORRUPT, "%s: no row: %s", s->path, sql);
         break;
     default:
-        rc = store_fail(s, sql, err);
+        rc = fail_at(s, sql, err);
     }
     sqlite3_finalize(st);
     return rc;

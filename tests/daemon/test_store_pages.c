@@ -398,6 +398,74 @@ START_TEST(the_check_has_the_last_word)
 }
 END_TEST
 
+/* --- the sentence --------------------------------------------------------- */
+
+/* No SQL of ours, no lines of SQLite's. */
+static void expect_sentence(int (*open)(const char *, struct store **,
+                                        struct err *))
+{
+    struct err err;
+    ck_assert_int_eq(open(fix.path, &fix.store, &err), ERR_CORRUPT);
+    char *says = mem_printf("%s: damaged: ", fix.path);
+    ck_assert_msg(strncmp(err.msg, says, strlen(says)) == 0, "%s", err.msg);
+    free(says);
+    ck_assert_msg(strstr(err.msg, "PRAGMA") == NULL, "%s", err.msg);
+    ck_assert_msg(strpbrk(err.msg, "\n;?*") == NULL, "%s", err.msg);
+    ck_assert_ptr_null(fix.store);
+}
+
+static void cut_at(struct buf *b, int hundredths)
+{
+    b->len = b->len * (size_t)hundredths / 100;
+}
+
+static void cut_to(struct buf *b, int bytes)
+{
+    b->len = (size_t)bytes;
+}
+
+static void swap_with_next(struct buf *b, int which)
+{
+    char page[PAGE], *at = b->data + which * PAGE;
+    memcpy(page, at, PAGE);
+    memcpy(at, at + PAGE, PAGE);
+    memcpy(at + PAGE, page, PAGE);
+}
+
+static void fill(struct buf *b, int which)
+{
+    memset(b->data + which * PAGE, 0x5a, PAGE);
+}
+
+static const struct {
+    void (*harm)(struct buf *, int);
+    int how;
+} HARMS[] = {{cut_at, 10},
+             {cut_to, 50},
+             {cut_to, PAGE},
+             {swap_with_next, 3},
+             {swap_with_next, 14},
+             {swap_with_next, 20},
+             {fill, 5},
+             {fill, 15}};
+
+START_TEST(damage_is_told_in_a_sentence)
+{
+    struct buf bytes;
+    struct err err;
+    work(60);
+    stop();
+    buf_init(&bytes, MAX_BYTES);
+    ck_assert_int_eq(file_read(fix.path, &bytes, &err), 0);
+    HARMS[_i].harm(&bytes, HARMS[_i].how);
+    put_file(&bytes);
+    buf_fini(&bytes);
+    expect_sentence(store_open);
+    expect_sentence(store_open_readonly);
+    expect_sentence(store_open_copy);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("store pages");
@@ -416,6 +484,7 @@ Suite *suite(void)
     tcase_add_test(t, rows_that_cannot_be_are_refused_untouched);
     tcase_add_test(t, what_the_load_refuses_stays_when_files_are_few);
     tcase_add_test(t, the_check_has_the_last_word);
+    tcase_add_loop_test(t, damage_is_told_in_a_sentence, 0, ARRAY_LEN(HARMS));
     suite_add_tcase(s, t);
     return s;
 }
