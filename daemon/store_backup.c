@@ -240,6 +240,12 @@ static int copy(struct copying *c)
 int store_backup(const char *path, const char *folder,
                  const atomic_bool *cancel, char **made, struct err *err)
 {
+    if (sqlite3_threadsafe() == 0) {
+        return err_set(err, ERR_STORE,
+                       "%s: no backup is made beside the daemon's work: SQLite "
+                       "was built for one thread alone",
+                       path);
+    }
     char stamp[32];
     time_t now = time(NULL);
     struct tm tm;

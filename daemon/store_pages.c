@@ -9,8 +9,8 @@
  *
  * Failure modes: whoever loads stumbles over a damaged page as well, or over
  * what it holds; if the check calls it damaged, too, that is the word that is
- * told, for it says what is wrong with the file. Without a thread the file is
- * checked at once. */
+ * told, for it says what is wrong with the file. Without a thread, or with an
+ * SQLite that was built for one thread alone, the file is checked at once. */
 #include "core/base/mem.h"
 #include "daemon/store_priv.h"
 
@@ -85,7 +85,9 @@ void store_pages_begin(struct store *s, bool closely)
 {
     struct store_pages *p = mem_alloc(1, sizeof(*p));
     *p = (struct store_pages){.reader = {.path = s->path}, .closely = closely};
-    p->has_thread = pthread_create(&p->thread, NULL, check, p) == 0;
+    /* Its connection has no mutexes (store_connect), but SQLite must have. */
+    p->has_thread = sqlite3_threadsafe() != 0 &&
+                    pthread_create(&p->thread, NULL, check, p) == 0;
     if (!p->has_thread) {
         check(p);
     }

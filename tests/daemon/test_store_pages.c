@@ -21,10 +21,18 @@
 enum { PAGE = 4096, MAX_BYTES = 16 << 20 };
 
 static struct fix_store fix;
+static int sqlite_threads = 1;
+
+/* What SQLite says of its build, to the daemon's code. */
+int sqlite3_threadsafe(void)
+{
+    return sqlite_threads;
+}
 
 static void setup(void)
 {
     log_set_level(LOG_LEVEL_ERROR);
+    sqlite_threads = 1;
     fix_store_init(&fix, 11);
 }
 
@@ -259,6 +267,19 @@ START_TEST(in_a_file_without_room_too)
 }
 END_TEST
 
+/* Then there is no thread. */
+START_TEST(by_an_sqlite_of_one_thread_too)
+{
+    work(60);
+    stop();
+    sqlite_threads = 0;
+    expect_loaded();
+    stop();
+    damage(DAMAGED[_i]);
+    expect_damaged(true);
+}
+END_TEST
+
 /* The load does not see it, nor does quick_check. */
 START_TEST(after_a_kill_indexes_are_looked_at)
 {
@@ -480,6 +501,8 @@ Suite *suite(void)
     tcase_add_loop_test(t, beside_a_wal_too, 0, ARRAY_LEN(DAMAGED));
     tcase_add_loop_test(t, without_a_wal_too, 0, ARRAY_LEN(DAMAGED));
     tcase_add_loop_test(t, in_a_file_without_room_too, 0, ARRAY_LEN(DAMAGED));
+    tcase_add_loop_test(t, by_an_sqlite_of_one_thread_too, 0,
+                        ARRAY_LEN(DAMAGED));
     tcase_add_test(t, after_a_kill_indexes_are_looked_at);
     tcase_add_test(t, rows_that_cannot_be_are_refused_untouched);
     tcase_add_test(t, what_the_load_refuses_stays_when_files_are_few);
