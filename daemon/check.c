@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FINDINGS_MAX = 16 << 20, BETWEEN_S = 1 };
@@ -101,11 +102,52 @@ static bool has_any(const char *state_dir)
     return has;
 }
 
+/* What the daemon would stumble over, or a trial of its. The database and what
+ * SQLite has beside it are looked at by the store; token, lock and sock by
+ * `parzen doctor` itself. A folder may be a link to one. */
+static int check_names(const char *state_dir)
+{
+    static const struct {
+        const char *name;
+        mode_t kind;
+    } NAMES[] = {{"checkpoints", S_IFDIR}, {"tb", S_IFDIR},
+                 {"cache", S_IFDIR},       {PATHS_BACKUPS, S_IFDIR},
+                 {"port", S_IFREG},        {"parzen.db-acked", S_IFREG},
+                 {"log", S_IFREG},         {"log.1", S_IFREG}};
+    int n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+        char *path = paths_in_state(state_dir, NAMES[i].name);
+        struct stat st;
+        bool is_folder = NAMES[i].kind == S_IFDIR;
+        bool is_there = (is_folder ? stat(path, &st) : lstat(path, &st)) == 0;
+        if (is_there && (st.st_mode & S_IFMT) != NAMES[i].kind) {
+            printf("%s: is %s, not %s\n", path, file_kind(st.st_mode),
+                   file_kind(NAMES[i].kind));
+            n++;
+        }
+        free(path);
+    }
+    return n;
+}
+
+/* The daemon locks the folder that it is given, and follows no link to one. */
+static int check_folder(const char *state_dir)
+{
+    struct stat st;
+    if (lstat(state_dir, &st) != 0 || S_ISDIR(st.st_mode)) {
+        return 0;
+    }
+    printf("%s: is %s, not a folder: the daemon refuses it; name the folder "
+           "itself\n",
+           state_dir, file_kind(st.st_mode));
+    return 1;
+}
+
 int check_state(const char *state_dir, int *n_findings, struct err *err)
 {
     char *db = paths_in_state(state_dir, "parzen.db");
     struct buf first, second;
-    *n_findings = 0;
+    *n_findings = check_folder(state_dir) + check_names(state_dir);
     if (!has_any(state_dir)) {
         free(db);
         return 0;
@@ -118,7 +160,7 @@ int check_state(const char *state_dir, int *n_findings, struct err *err)
         rc = look(db, &second, err);
     }
     if (rc == 0) {
-        *n_findings = print_common(&first, &second);
+        *n_findings += print_common(&first, &second);
     }
     *n_findings += check_backup(state_dir);
     buf_fini(&first);

@@ -80,22 +80,6 @@ static int check_magic(const char *path, struct err *err)
     return 0;
 }
 
-static const char *kind_of(mode_t mode)
-{
-    switch (mode & S_IFMT) {
-    case S_IFDIR:
-        return "a folder";
-    case S_IFLNK:
-        return "a symbolic link";
-    case S_IFIFO:
-        return "a pipe";
-    case S_IFSOCK:
-        return "a socket";
-    default:
-        return "a device";
-    }
-}
-
 /* *is_there: a regular file. */
 static int check_kind(const char *path, bool *is_there, struct err *err)
 {
@@ -107,7 +91,7 @@ static int check_kind(const char *path, bool *is_there, struct err *err)
     return S_ISREG(st.st_mode)
                ? 0
                : err_set(err, ERR_INVALID, "%s: is %s, not a regular file",
-                         path, kind_of(st.st_mode));
+                         path, file_kind(st.st_mode));
 }
 
 static int check_beside(const char *path, struct err *err)

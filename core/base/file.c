@@ -198,6 +198,24 @@ bool file_exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
+const char *file_kind(mode_t mode)
+{
+    switch (mode & S_IFMT) {
+    case S_IFREG:
+        return "a regular file";
+    case S_IFDIR:
+        return "a folder";
+    case S_IFLNK:
+        return "a symbolic link";
+    case S_IFIFO:
+        return "a pipe";
+    case S_IFSOCK:
+        return "a socket";
+    default:
+        return "a device";
+    }
+}
+
 int file_sha256(const char *path, char hex[65], uint64_t *size, struct err *err)
 {
     int fd;

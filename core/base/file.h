@@ -24,6 +24,8 @@ void file_unmap(struct span map);
  * from the file. */
 void file_forget(struct span part);
 bool file_exists(const char *path);
+/* What a mode says a name is: "a folder", "a pipe", .. */
+const char *file_kind(mode_t mode);
 /* SHA-256 and size of a file, read in pieces. */
 MUST_CHECK int file_sha256(const char *path, char hex[65], uint64_t *size,
                            struct err *err);
