@@ -4,6 +4,7 @@
  * the daemon drains (running trials checkpoint and go back to WAITING), the
  * store is closed, the loop runs empty. A second signal ends it at once: that
  * is safe too, only slower to resume. */
+#include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "daemon/api.h"
@@ -121,13 +122,41 @@ static void on_fatal(void *ctx, const struct err *why)
 
 /* --- the beginning --- */
 
+static int refuse_log(const char *path, mode_t mode, struct err *err)
+{
+    return err_set(err, ERR_INVALID,
+                   "log %s is %s; it must be a regular file or a terminal",
+                   path, file_kind(mode));
+}
+
+/* A pipe would keep us waiting for its reader, now or when it is full. */
+static int open_log_file(const char *path, int *out, struct err *err)
+{
+    enum { APPEND = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW };
+    struct stat st;
+    int fd = open(path, APPEND | O_NONBLOCK | O_NOCTTY, 0600);
+    if (fd < 0 && errno == ENXIO && lstat(path, &st) == 0) {
+        return refuse_log(path, st.st_mode, err); /* nobody reads it */
+    }
+    int rc = 0;
+    if (fd < 0 || fstat(fd, &st) != 0 || fcntl(fd, F_SETFL, O_APPEND) != 0) {
+        rc = err_sys(err, errno, "log %s", path);
+    } else if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)) {
+        rc = refuse_log(path, st.st_mode, err);
+    }
+    if (rc != 0 && fd >= 0) {
+        close(fd);
+    } else if (rc == 0) {
+        *out = fd;
+    }
+    return rc;
+}
+
 static int open_log(struct program *p, struct err *err)
 {
-    const char *path = p->options.log_path;
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
-                  0600);
-    if (fd < 0) {
-        return err_sys(err, errno, "log %s", path);
+    int fd = -1, rc = open_log_file(p->options.log_path, &fd, err);
+    if (rc != 0) {
+        return rc;
     }
     log_set_fd(fd);
     if (p->log_fd > 0) {

@@ -219,11 +219,17 @@ void options_fini(struct options *o)
 
 static int check_folder(const char *dir, struct err *err)
 {
+    struct stat st;
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) {
-        return err_sys(err, errno, "state directory %s", dir);
+        int errnum = errno;
+        return lstat(dir, &st) == 0 && !S_ISDIR(st.st_mode)
+                   ? err_set(err, ERR_INVALID,
+                             "state directory %s is %s, not a folder: name the "
+                             "folder itself",
+                             dir, file_kind(st.st_mode))
+                   : err_sys(err, errnum, "state directory %s", dir);
     }
-    struct stat st;
     int rc = 0;
     if (fstat(fd, &st) != 0) {
         rc = err_sys(err, errno, "state directory %s", dir);

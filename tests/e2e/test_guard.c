@@ -331,6 +331,14 @@ static const struct {
     {"mv lock l", "runs without it", "mv l lock"},
     {"cp -p lock l && echo 1 >lock", "lock does not name process",
      "cat l >lock && rm l"},
+    {"mv port p && mkdir port", "port: is a folder, not a regular file",
+     "rmdir port && mv p port"},
+    {"touch checkpoints", "checkpoints: is a regular file, not a folder",
+     "rm checkpoints"},
+    {"mkfifo log", "log: is a pipe, not a regular file", "rm log"},
+    {"mv parzen.db-acked a && mkdir parzen.db-acked",
+     "parzen.db-acked: is a folder, not a regular file",
+     "rmdir parzen.db-acked && mv a parzen.db-acked"},
 };
 
 START_TEST(the_doctor_looks_at_the_files)
@@ -346,6 +354,29 @@ START_TEST(the_doctor_looks_at_the_files)
     }
     ck_assert_int_eq(home_stop_daemon(&h), 0);
     EXPECT(&h, 0, "none runs", "doctor");
+    home_fini(&h);
+}
+END_TEST
+
+/* What it would wait for, or not take, at its next start. */
+START_TEST(what_a_start_refuses_is_named)
+{
+    char *err, *log;
+    home_init(&h);
+    home_start(&h, one);
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    log = mem_printf("%s/log", h.state);
+    const char *const logged[] = {"--workers", "1", "--log", log, NULL};
+    in_state("mkfifo log");
+    ck_assert_int_eq(home_start_fails(&h, logged, &err), 1);
+    ck_assert_msg(strstr(err, "log is a pipe;") != NULL, "%s", err);
+    free(err);
+    in_state("rm log && mv $PWD $PWD.real && ln -s $PWD.real $PWD");
+    start_is_refused(1, "is a symbolic link, not a folder");
+    EXPECT(&h, 1, "is a symbolic link, not a folder", "doctor");
+    in_state("rm $PWD && mv $PWD.real $PWD");
+    EXPECT(&h, 0, NULL, "doctor");
+    free(log);
     home_fini(&h);
 }
 END_TEST
@@ -508,6 +539,7 @@ Suite *suite(void)
     tcase_add_test(c, the_lock_file_is_not_the_lock);
     tcase_add_test(c, a_lock_that_is_held_for_a_moment_is_waited_for);
     tcase_add_test(c, the_doctor_looks_at_the_files);
+    tcase_add_test(c, what_a_start_refuses_is_named);
     tcase_add_test(c, the_doctor_looks_at_a_file_alone);
     tcase_add_test(c, a_refused_daemon_leaves_the_log);
     tcase_add_test(c, a_damaged_database_names_its_backup);
