@@ -126,8 +126,14 @@ static int spawn(struct cli *c, int port, int n_workers, struct start *s,
                  struct err *err)
 {
     *s = (struct start){.log = paths_in_state(c->state_dir, "log")};
-    int fd = open(s->log,
-                  O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open(s->log, /* a pipe without a reader: at once, ENXIO */
+                  O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW |
+                      O_NONBLOCK,
+                  0600);
+    if (fd < 0 && errno == ENXIO) {
+        return err_set(err, ERR_IO, "%s: is a pipe, not a regular file",
+                       s->log);
+    }
     if (fd < 0) {
         err_sys(err, errno, "%s", s->log);
         return err->code = ERR_IO;
@@ -147,7 +153,7 @@ static int spawn(struct cli *c, int port, int n_workers, struct start *s,
 static void last_words(const struct start *s, struct err *err)
 {
     char text[LAST_WORDS_MAX];
-    int fd = open(s->log, O_RDONLY | O_CLOEXEC);
+    int fd = open(s->log, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     ssize_t n = fd >= 0 ? pread(fd, text, sizeof(text) - 1, s->log_end) : 0;
     if (fd >= 0) {
         close(fd);

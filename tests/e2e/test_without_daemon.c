@@ -128,6 +128,19 @@ START_TEST(a_log_that_is_no_file_is_said_to_be)
 }
 END_TEST
 
+/* Nor does a start wait for somebody who reads the pipe. */
+START_TEST(a_log_that_is_a_pipe_holds_no_start_up)
+{
+    begin();
+    char *path = mem_printf("%s/log", h.state);
+    (void)mkdir(h.state, 0700);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    EXPECT(&h, 1, "log: is a pipe, not a regular file", "daemon", "start");
+    free(path);
+    home_fini(&h);
+}
+END_TEST
+
 /* The daemon that a sentence speaks of is started by the command in it. */
 START_TEST(a_command_to_start_the_daemon_names_its_state)
 {
@@ -208,6 +221,7 @@ Suite *suite(void)
     tcase_add_test(c, a_log_is_found_beside_its_database);
     tcase_add_test(c, a_missing_log_is_said_to_be);
     tcase_add_test(c, a_log_that_is_no_file_is_said_to_be);
+    tcase_add_test(c, a_log_that_is_a_pipe_holds_no_start_up);
     tcase_add_test(c, a_study_that_a_killed_daemon_left_waits_for_another);
     suite_add_tcase(s, c);
     return s;
