@@ -276,6 +276,9 @@ START_TEST(a_daemon_whose_life_is_over_writes_nothing)
 {
     begin();
     home_exec(&h, "INSERT INTO parzen_lives VALUES (2, 0, NULL)");
+    /* its study may be through already: something to write */
+    struct outcome o = CLI(&h, 30, "enqueue", "kept", "lr=0.002");
+    outcome_fini(&o);
     ck_assert_int_eq(daemon_ends(), 69);
     ck_assert_int_eq(home_count(&h, "SELECT max(life) FROM parzen_events"), 1);
     finish("a daemon taken over");
