@@ -109,6 +109,20 @@ static bool health_says(const char *what, int timeout_ms)
     return false;
 }
 
+/* As health does, but for a user. For moments there may be none: pages that
+ * were moved leave room for a few commits more. */
+static bool status_says(const char *words, int timeout_ms)
+{
+    bool says = false;
+    for (int waited = 0; !says && waited <= timeout_ms; waited += 100) {
+        struct outcome o = CLI(&h, 30, "status", "full");
+        says = o.code == 0 && strstr(o.out, words) != NULL;
+        outcome_fini(&o);
+        home_sleep_ms(says ? 0 : 100);
+    }
+    return says;
+}
+
 static void survive(off_t room)
 {
     if (!begin()) {
@@ -123,7 +137,7 @@ static void survive(off_t room)
     const char *ballast = fill(room);
     ck_assert_msg(health_says("\"status\":\"trouble\"", 20000),
                   "nothing is said of the full disk");
-    EXPECT(&h, 0, "space", "status", "full");
+    ck_assert_msg(status_says("space", 20000), "status says nothing of it");
     home_sleep_ms(1000);
     ck_assert_int_eq(
         home_count(&h, "SELECT count(*) FROM trials WHERE state = 'FAIL'"), 0);
