@@ -26,6 +26,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
 
 enum { DATABASE, WAL, INDEX };
 static const char *const SUFFIX[STORE_N_FILES] = {"", "-wal", "-shm"};
@@ -154,6 +156,15 @@ void store_remember_places(struct store *s)
     store_remember_size(s);
 }
 
+/* Perhaps all of the folder is being removed, on purpose: a copy would be in
+ * the way of that. Is the folder still there after a while? */
+static bool keeps_its_folder(const struct store *s)
+{
+    const struct timespec while_rm_works = {.tv_nsec = 300000000};
+    nanosleep(&while_rm_works, NULL);
+    return s->dir == NULL || access(s->dir, F_OK) == 0;
+}
+
 /* What is committed, from the open files, under a name of its own. What was put
  * and not flushed was never said. */
 static int lose(struct store *s, int which, const char *what, const char *how,
@@ -163,6 +174,11 @@ static int lose(struct store *s, int which, const char *what, const char *how,
     s->is_lost = true;
     if (s->is_open) {
         store_undo(s);
+    }
+    if (!keeps_its_folder(s)) {
+        return err_set(err, ERR_CORRUPT,
+                       "%s: was removed, with its folder, while it was in use",
+                       s->path);
     }
     char *to = mem_printf("%s.rescued-%" PRId64, s->path, s->put_seq);
     int rc = store_copy_to(s, to, &why);

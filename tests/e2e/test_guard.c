@@ -251,6 +251,20 @@ START_TEST(a_database_removed_under_a_daemon_is_rescued)
 }
 END_TEST
 
+/* Nothing is left behind that would keep the folder. */
+START_TEST(a_folder_removed_under_a_daemon_is_gone)
+{
+    begin();
+    home_wait_state(&h, "kept", "finished", 60); /* nobody else writes there */
+    char *remove = mem_printf("rm -rf %s", h.state);
+    ck_assert_int_eq(system(remove), 0);
+    free(remove);
+    ck_assert_int_eq(daemon_ends(), 74);
+    ck_assert_int_ne(access(h.state, F_OK), 0);
+    home_fini(&h);
+}
+END_TEST
+
 static const struct {
     const char *harm, *refused;
 } EMPTIED[] = {
@@ -536,6 +550,7 @@ Suite *suite(void)
     tcase_add_test(c, rows_that_are_wrong_stop_the_daemon);
     tcase_add_test(c, a_changed_result_stops_the_daemon);
     tcase_add_test(c, a_database_removed_under_a_daemon_is_rescued);
+    tcase_add_test(c, a_folder_removed_under_a_daemon_is_gone);
     tcase_add_loop_test(c, a_file_emptied_under_a_daemon_ends_it, 0,
                         ARRAY_LEN(EMPTIED));
     tcase_add_test(c, a_daemon_whose_life_is_over_writes_nothing);
