@@ -6,12 +6,12 @@
  * is logged, and tried again when the next one is due; the daemon ends: the
  * work is told to give up, closing waits for it. */
 #include "daemon/backup.h"
-#include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/paths.h"
 #include "daemon/store.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -40,10 +40,18 @@ struct backup {
 
 static void on_timer(uv_timer_t *timer);
 
+/* Not the state directory above it, which may have been removed on purpose. */
+static int make_folder(const char *folder, struct err *err)
+{
+    return mkdir(folder, 0700) == 0 || errno == EEXIST
+               ? 0
+               : err_sys(err, errno, "%s", folder);
+}
+
 static void work(uv_work_t *w)
 {
     struct backup *b = container_of(w, struct backup, work);
-    b->rc = file_mkdirs(b->folder, 0700, &b->err);
+    b->rc = make_folder(b->folder, &b->err);
     if (b->rc == 0) {
         b->rc = store_backup(b->path, b->folder, &b->cancel, &b->made, &b->err);
     }
