@@ -16,10 +16,10 @@
 struct heartbeat {
     int fd;          /* of PATH-alive, -1: none */
     int64_t born_ms; /* monotonic, of this life */
-    int64_t
-        alive_ms; /* UTC, the last beat, of another life at first; 0: none */
-    int64_t lived_ms; /* that life's length then, monotonic: without the time
-                         that the machine slept */
+    /* Of the last beat, at first another life's; 0: none. */
+    int64_t alive_ms; /* UTC */
+    int64_t lived_ms; /* how long that life had lasted, monotonic: without the
+                         time that the machine slept */
 };
 
 /* A life begins: read what the last one left; nothing is written yet. A file
