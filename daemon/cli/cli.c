@@ -342,7 +342,7 @@ int cli_connect(struct cli *c, struct err *err)
         return err_set(err, ERR_INVALID,
                        "no state directory: give --state, or set HOME");
     }
-    char *start = cli_start_command(c);
+    char *start = cli_command(c, "daemon start", NULL);
     int rc = client_new(c->state_dir, start, &c->client, err);
     free(start);
     return rc;
@@ -401,15 +401,17 @@ static char *quoted(const char *text)
     return buf_take(&out);
 }
 
-char *cli_start_command(const struct cli *c)
+char *cli_command(const struct cli *c, const char *verb, const char *study)
 {
-    char *usual = paths_default_state();
-    char *dir = cli_folder(c), *argument = quoted(dir);
+    char *usual = paths_default_state(), *dir = cli_folder(c);
+    char *state = usual != NULL && strcmp(dir, usual) == 0 ? NULL : quoted(dir);
+    char *name = study != NULL ? quoted(study) : NULL;
     char *command =
-        usual != NULL && strcmp(dir, usual) == 0
-            ? mem_strdup("parzen daemon start")
-            : mem_printf("parzen --state %s daemon start", argument);
-    free(argument);
+        mem_printf("parzen %s%s%s%s%s%s", state != NULL ? "--state " : "",
+                   state != NULL ? state : "", state != NULL ? " " : "", verb,
+                   name != NULL ? " " : "", name != NULL ? name : "");
+    free(name);
+    free(state);
     free(dir);
     free(usual);
     return command;
@@ -426,7 +428,7 @@ static bool has_room(const char *folder)
 static int look_without_daemon(struct cli *c, const char *path,
                                struct json **out, struct err *err)
 {
-    char *start = cli_start_command(c);
+    char *start = cli_command(c, "daemon start", NULL);
     cli_say(c,
             "The disk of %s is full and no daemon answers: this is what its "
             "database says. Make room, then: %s",

@@ -93,9 +93,10 @@ MUST_CHECK int cli_check_db(const struct cli *c, struct err *err);
 /* The state directory that is looked at: that of the file that --db names, if
  * it is ours. Owned. */
 char *cli_folder(const struct cli *c);
-/* The command line that starts the daemon whose studies are looked at. Owned.
- */
-char *cli_start_command(const struct cli *c);
+/* A command line to paste into a shell, about the studies that are looked at:
+ * `parzen VERB 'STUDY'`, with --state where that directory is not the usual
+ * one. study may be NULL. Owned. */
+char *cli_command(const struct cli *c, const char *verb, const char *study);
 /* What parzend says of the state directory's database, or --db's, without a
  * daemon: `parzend OPTION VALUE MORE...`. more may be NULL, else ends with
  * NULL. */

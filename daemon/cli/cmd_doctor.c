@@ -269,7 +269,7 @@ static void say_none(struct doctor *d)
         }
         json_free(reply);
     } /* else the database is not there yet, or check_database says why */
-    char *start = cli_start_command(d->c);
+    char *start = cli_command(d->c, "daemon start", NULL);
     if (names.len > 0) {
         fact(d, "daemon",
              "none runs; these studies go on when one is started (%s): %s",

@@ -106,7 +106,7 @@ static void print_studies(const struct cli *c, const struct json *reply)
         cli_say(c, "There is no study yet: parzen run CONFIG makes one.");
     }
     if (n_left > 0) {
-        char *start = cli_start_command(c);
+        char *start = cli_command(c, "daemon start", NULL);
         cli_say(c,
                 "No daemon runs: what is running here goes on when one is "
                 "started (%s).",
@@ -280,7 +280,7 @@ static void print_status(struct cli *c, const struct json *s)
     table_cell(t, TERM_DIM, "state");
     table_cell(t, style_of_state(state), state);
     if (is_left(c, s)) {
-        char *start = cli_start_command(c);
+        char *start = cli_command(c, "daemon start", NULL);
         table_cell(t, TERM_WARN, "daemon");
         table_cellf(t, TERM_WARN,
                     "none runs it: it goes on when one is started (%s)", start);

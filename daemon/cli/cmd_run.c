@@ -147,8 +147,10 @@ static void say_kept(struct cli *c, const struct run_input *in,
         }
     }
     if (can_be_lower) {
-        cli_say(c, "parzen resume '%s' --trials %" PRId64 " lowers the target",
-                own.name, config->n_trials);
+        char *resume = cli_command(c, "resume", own.name);
+        cli_say(c, "%s --trials %" PRId64 " lowers the target", resume,
+                config->n_trials);
+        free(resume);
     }
     buf_fini(&kept);
     spec_fini(&own);

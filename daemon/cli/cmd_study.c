@@ -325,7 +325,9 @@ static void tell_trials(struct cli *c, const struct json *study, int64_t target)
     tell(c, study);
     if (strcmp(state, "running") != 0 &&
         field_int(field_get(study, "counts"), "WAITING", 0) > 0) {
-        cli_say(c, "They wait: parzen resume '%s' lets it go on.", name);
+        char *resume = cli_command(c, "resume", name);
+        cli_say(c, "They wait: %s lets it go on.", resume);
+        free(resume);
     }
 }
 

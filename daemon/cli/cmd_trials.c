@@ -230,8 +230,10 @@ static void put_row(struct table *t, const struct json *study,
         table_cell(t, TERM_PLAIN, text);
     } else if (best >= 0) {
         table_cellf(t, TERM_PLAIN, "%" PRId64 "/%" PRId64, best + 1, n_epochs);
-    } else {
+    } else if (n_epochs > 0) {
         table_cellf(t, TERM_PLAIN, "-/%" PRId64, n_epochs);
+    } else {
+        table_cell(t, TERM_PLAIN, "-");
     }
     format_duration(duration_of(trial), text);
     table_cell(t, TERM_PLAIN, text);

@@ -195,7 +195,7 @@ static bool wait_for_daemon(struct follow *f)
 
 static int say_gone(const struct cli *c, struct err *err)
 {
-    char *start = cli_start_command(c);
+    char *start = cli_command(c, "daemon start", NULL);
     err_set(err, ERR_UNREACHABLE,
             "the daemon is gone and did not come back; the study goes on when "
             "it is started again (%s)",
@@ -292,10 +292,15 @@ MUST_CHECK static int follow_study(struct cli *c, const struct json *study,
 
 static int end_interrupted(struct cli *c, const char *name)
 {
+    static const char *const verbs[][2] = {{"watch", "looks again"},
+                                           {"pause", "lets it rest"},
+                                           {"stop", "ends it"}};
     cli_say(c, "The study goes on without this terminal.");
-    cli_say(c, "  parzen watch '%s'  looks again", name);
-    cli_say(c, "  parzen pause '%s'  lets it rest, parzen stop '%s' ends it",
-            name, name);
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+        char *command = cli_command(c, verbs[i][0], name);
+        cli_say(c, "  %s  %s", command, verbs[i][1]);
+        free(command);
+    }
     return CLI_INTERRUPTED;
 }
 

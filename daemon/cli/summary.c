@@ -142,6 +142,15 @@ static void put_page(struct cli *c, struct table *t)
     json_free(health);
 }
 
+/* A command that may be of use now, and what for. */
+static void say_command(const struct cli *c, const char *verb, const char *name,
+                        const char *rest)
+{
+    char *command = cli_command(c, verb, name);
+    cli_say(c, "%s %s", command, rest);
+    free(command);
+}
+
 void summary_study(struct cli *c, const struct json *study)
 {
     char text[256];
@@ -168,13 +177,11 @@ void summary_study(struct cli *c, const struct json *study)
     const char *state = field_text(study, "state");
     const char *name = field_text(study, "name");
     if (field_int(field_get(study, "counts"), "FAIL", 0) > 0) {
-        cli_say(c,
-                "parzen trials '%s' --state fail lists what failed, parzen log "
-                "'%s' N shows what trial N printed.",
-                name, name);
+        say_command(c, "trials", name, "--state fail  lists what failed");
+        say_command(c, "log", name, "N  shows what trial N printed");
     }
     if (strcmp(state, "paused") == 0 || strcmp(state, "stopped") == 0) {
-        cli_say(c, "parzen resume '%s' continues it.", name);
+        say_command(c, "resume", name, " continues it");
     }
 }
 
