@@ -223,14 +223,14 @@ void json_put_node(struct json_out *w, const struct json *node)
         json_put_bool(w, json_bool(node));
         return;
     case JSON_NUMBER:
-        if (json_integer(node, &whole)) {
-            json_put_int(w, whole);
+        if (json_is_int(node) && json_integer(node, &whole)) {
+            json_put_int(w, whole); /* 2, but 2.0 stays 2.0 */
         } else {
             json_put_double(w, json_number(node));
         }
         return;
     case JSON_STRING:
-        json_put_string(w, json_string(node));
+        json_put_text(w, json_text(node));
         return;
     case JSON_ARRAY:
     case JSON_OBJECT:

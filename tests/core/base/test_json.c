@@ -296,8 +296,8 @@ END_TEST
 
 START_TEST(a_tree_is_written_back)
 {
-    static const char text[] =
-        "{\"a\":[1,2.5,\"x\",{\"b\":null}],\"c\":{},\"d\":[],\"e\":false}";
+    static const char text[] = "{\"a\":[1,2.5,3.0,-0.0,\"x\",{\"b\":null}],"
+                               "\"c\":{},\"d\":[],\"e\":false}";
     struct json *root = parsed(text);
     struct buf b;
     struct json_out w;
