@@ -72,10 +72,15 @@ int err_wrap(struct err *err, const char *fmt, ...)
     if (err == NULL) {
         return ERR_INVALID;
     }
-    char context[sizeof(err->msg) / 2]; /* the reason must not be cut off */
+    /* The reason must not be cut off: context has the room that it leaves. */
+    char context[sizeof(err->msg)] = "";
+    size_t taken = strlen(err->msg) + strlen(": ");
+    if (taken + 1 >= sizeof(context)) {
+        return err->code;
+    }
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(context, sizeof(context), fmt, ap);
+    vsnprintf(context, sizeof(context) - taken, fmt, ap);
     va_end(ap);
     return err_set(err, err->code, "%s: %s", context, err->msg);
 }

@@ -97,6 +97,13 @@ START_TEST(sentences_are_one_line_of_utf8)
     err_wrap(&err, "%s", name);
     ck_assert_ptr_nonnull(strstr(err.msg, ": the reason"));
     ck_assert(utf8_is_valid(err.msg, strlen(err.msg)));
+    name[900] = '\0';
+    for (int i = 0; i < 110; i++) {
+        err_set(&err, ERR_IO, "%s%.*s the end", name, i, name);
+        ck_assert_int_eq(err_wrap(&err, "%s", name), ERR_IO);
+        size_t len = strlen(err.msg);
+        ck_assert_str_eq(err.msg + len - 8, " the end");
+    }
 }
 END_TEST
 
