@@ -4,7 +4,7 @@ import { EpochChart } from "./chart.js";
 import { h, notify, setBadge, setText } from "./dom.js";
 import * as format from "./format.js";
 
-const LOG_LINES = 200;
+const LOG_LINES = 200, LOG_BYTES = 64 << 10; // the end of a log says what went wrong
 
 /** A list of names and values that is kept up to date: rows is [[name, text]]. */
 export function facts() {
@@ -139,7 +139,7 @@ export class TrialPanel {
     const number = this.#number;
     this.#logOf = number;
     try {
-      const text = await getText(studyPath(this.#model.study.name, `/trials/${number}/log`));
+      const text = await getText(studyPath(this.#model.study.name, `/trials/${number}/log?tail=${LOG_BYTES}`));
       if (number === this.#number) {
         const lines = text.trimEnd().split("\n").slice(-LOG_LINES).join("\n");
         this.log.textContent = lines || "The worker has written nothing.";
