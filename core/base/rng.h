@@ -24,6 +24,7 @@ enum rng_purpose { /* append only: a number here is part of every result */
                    RNG_QMC = 8,     /* scrambling (trial 0: one per study) */
                    RNG_CMAES = 9,   /* (trial 0: one per study; index =
                                        generation) */
+                   RNG_MERGES = 10, /* merges undone (index = step) */
 };
 
 enum rng_kind { RNG_PHILOX, RNG_MT19937 };

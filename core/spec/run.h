@@ -142,6 +142,9 @@ enum run_monitor { /* early stopping watches a metric, or nothing */
       "largest norm of the gradient of all parameters; 0: any")                \
     X(training, label_smoothing, REAL, label_smoothing, 0, 0, 0.0, 0.95, 1,    \
       "share of each label that is spread over all classes")                   \
+    X(training, merge_dropout, REAL, merge_dropout, 0, 0, 0.0, 0.95, 1,        \
+      "share of the merged tokens that training takes back to the two that "   \
+      "they were made of, and these again: the same text in other pieces")     \
     X(training, weight_average, REAL, weight_average, 0, 0, 0.0, 0.99999, 1,   \
       "decay of the weights' average over the steps, which is evaluated "      \
       "and kept; 0: the weights themselves are")                               \

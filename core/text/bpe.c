@@ -106,13 +106,16 @@ static int add_merge(struct bpe *t, size_t rank, size_t *n_bytes,
                        "the tokens up to merge %zu have more than %d MiB", rank,
                        TOKEN_BYTES_MAX >> 20);
     }
-    int32_t id = add_token(t, left, right);
+    int32_t n_before = t->tokens.n, id = add_token(t, left, right);
     if (id < 0) {
         return no_memory(err, t->n_merges);
     }
     if (id == BPE_END_OF_TEXT) {
         return err_set(err, ERR_INVALID,
                        "merge %zu makes <|endoftext|>, which is id 0", rank);
+    }
+    if (id == n_before) {
+        t->made_by[id - BPE_FIRST_MERGE] = (int32_t)rank;
     }
     *slot = (struct bpe_merge){
         .left = pair[0], .right = pair[1], .rank = (int32_t)rank, .id = id};
@@ -131,7 +134,8 @@ static bool allocate(struct bpe *t, const int32_t (*pairs)[2], size_t n_pairs)
     t->merge_mask = n_slots - 1;
     t->merges = mem_try(n_slots, sizeof(*t->merges));
     t->pairs = mem_try(n_pairs, sizeof(*t->pairs));
-    if (t->merges == NULL || t->pairs == NULL) {
+    t->made_by = mem_try(n_pairs, sizeof(*t->made_by));
+    if (t->merges == NULL || t->pairs == NULL || t->made_by == NULL) {
         return false;
     }
     if (n_pairs != 0) {
@@ -174,6 +178,7 @@ void bpe_free(struct bpe *t)
     }
     piece_table_fini(&t->tokens);
     free(t->pairs);
+    free(t->made_by);
     free(t->merges);
     free(t);
 }

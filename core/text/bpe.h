@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 struct buf;
+struct rng;
 
 enum { BPE_END_OF_TEXT = 0, BPE_FIRST_BYTE = 1, BPE_FIRST_MERGE = 257 };
 
@@ -56,6 +57,13 @@ void bpe_encoder_free(struct bpe_encoder *e);
  * UTF-8; ids may be written then. */
 MUST_CHECK int bpe_encode(struct bpe_encoder *e, struct span text, int32_t *ids,
                           size_t max_ids, size_t *n_ids, struct err *err);
+/* Another encoding of the same bytes, for training: each token that was merged
+ * is taken back to its two with probability share, and so are these. Writes at
+ * most max_ids ids and returns how many; out is not ids. The idea is
+ * BPE-dropout's (Provilkov et al., ACL 2020), which leaves merges out while it
+ * encodes; to undo them needs ids alone. */
+size_t bpe_unmerge(const struct bpe *t, const int32_t *ids, size_t n,
+                   double share, struct rng *rng, int32_t *out, size_t max_ids);
 /* Append the bytes of ids; INVALID for an id outside the vocabulary. The bytes
  * of a cut character may be malformed UTF-8. */
 MUST_CHECK int bpe_decode(const struct bpe *t, const int32_t *ids, size_t n,

@@ -1,4 +1,4 @@
-/* bpe_priv: what bpe.c and bpe_encode.c know of a tokenizer's inside. */
+/* bpe_priv: what the files of bpe know of a tokenizer's inside. */
 #ifndef CORE_TEXT_BPE_PRIV_H
 #define CORE_TEXT_BPE_PRIV_H
 #include "core/text/piece_table.h"
@@ -16,6 +16,7 @@ struct bpe {
     struct bpe_bytes *bytes;   /* where the tokens' bytes are */
     int32_t byte_id[256];
     int32_t (*pairs)[2]; /* [n_merges] */
+    int32_t *made_by;    /* [n_merges]: the merge that first made id 257 + i */
     size_t n_merges;
     struct bpe_merge *merges; /* open addressing, at most half full */
     size_t merge_mask;

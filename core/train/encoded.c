@@ -216,8 +216,21 @@ void batch_free(struct batch *b)
     free(b);
 }
 
+/* Write a text's ids to row; returns how many. */
+static size_t put_text(int32_t *row, size_t max_len, const int32_t *ids,
+                       size_t n, const struct batch_unmerge *unmerge)
+{
+    if (unmerge != NULL) {
+        return bpe_unmerge(unmerge->tokenizer, ids, n, unmerge->share,
+                           unmerge->rng, row, max_len);
+    }
+    memcpy(row, ids, n * sizeof(*row));
+    return n;
+}
+
 const struct model_batch *batch_fill(struct batch *b, const struct encoded *e,
-                                     const uint32_t *rows, size_t n)
+                                     const uint32_t *rows, size_t n,
+                                     const struct batch_unmerge *unmerge)
 {
     assert(n >= 1 && n <= b->max_rows);
     for (size_t i = 0; i < n; i++) {
@@ -225,7 +238,7 @@ const struct model_batch *batch_fill(struct batch *b, const struct encoded *e,
         size_t start = e->starts[rows[i]];
         size_t length = e->starts[rows[i] + 1] - start;
         int32_t *row = b->ids + i * b->max_len;
-        memcpy(row, e->ids + start, length * sizeof(*row));
+        length = put_text(row, b->max_len, e->ids + start, length, unmerge);
         memset(row + length, 0, (b->max_len - length) * sizeof(*row));
         b->lengths[i] = (int32_t)length;
         b->labels[i] = e->labels[rows[i]];

@@ -7,6 +7,7 @@
 struct bpe;
 struct dataset;
 struct model_batch;
+struct rng;
 struct stash;
 
 struct encoded; /* rows are appended until n_rows are there */
@@ -37,8 +38,16 @@ struct batch;
 MUST_CHECK int batch_new(size_t max_rows, size_t max_len, struct batch **out,
                          struct err *err);
 void batch_free(struct batch *b);
-/* Fill with n of e's rows, padded by 0. Borrowed until the next fill. */
+/* Merges to undo in what is trained on (bpe_unmerge). */
+struct batch_unmerge {
+    const struct bpe *tokenizer;
+    double share;
+    struct rng *rng;
+};
+/* Fill with n of e's rows, padded by 0. Borrowed until the next fill. unmerge
+ * NULL: the texts as they are encoded. */
 const struct model_batch *batch_fill(struct batch *b, const struct encoded *e,
-                                     const uint32_t *rows, size_t n);
+                                     const uint32_t *rows, size_t n,
+                                     const struct batch_unmerge *unmerge);
 
 #endif

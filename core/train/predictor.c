@@ -101,7 +101,8 @@ int predictor_run(struct predictor *p, const struct span *texts, size_t n,
         for (size_t i = 0; i < n_rows; i++) {
             rows[i] = (uint32_t)(at + i);
         }
-        const struct model_batch *b = batch_fill(p->batch, e, rows, n_rows);
+        const struct model_batch *b =
+            batch_fill(p->batch, e, rows, n_rows, NULL);
         model_evaluate(p->model, b, logprob + at * p->checkpoint.n_classes,
                        NULL);
     }

@@ -85,12 +85,27 @@ static void enter_epoch(struct trainer *t)
 }
 
 /* Fill the batch with the at-th batch_size rows of n; returns how many. */
-static const struct model_batch *
-take_batch(struct trainer *t, const uint32_t *rows, size_t n, int64_t at)
+static const struct model_batch *take_batch(struct trainer *t,
+                                            const uint32_t *rows, size_t n,
+                                            int64_t at,
+                                            const struct batch_unmerge *unmerge)
 {
     size_t size = (size_t)t->run.batch_size, from = (size_t)at * size;
     return batch_fill(t->data.batch, t->data.encoded, rows + from,
-                      trainer_min(size, n - from));
+                      trainer_min(size, n - from), unmerge);
+}
+
+/* The batch of this step, some of its merges undone: by the step alone, so that
+ * a resumed training sees the same. */
+static const struct model_batch *take_train_batch(struct trainer *t)
+{
+    struct rng rng;
+    struct batch_unmerge unmerge = {
+        .tokenizer = t->tokenizer, .share = t->run.merge_dropout, .rng = &rng};
+    rng_stream(&rng, t->run.seed, (uint32_t)t->run.trial, RNG_MERGES,
+               (uint32_t)t->state.step);
+    return take_batch(t, t->data.order, t->data.split.n[DATASET_TRAIN],
+                      t->state.batch, unmerge.share > 0 ? &unmerge : NULL);
 }
 
 static int encode(struct trainer *t, struct err *err)
@@ -106,8 +121,7 @@ static int encode(struct trainer *t, struct err *err)
 static void train_batch(struct trainer *t)
 {
     struct model_result result;
-    const struct model_batch *b = take_batch(
-        t, t->data.order, t->data.split.n[DATASET_TRAIN], t->state.batch);
+    const struct model_batch *b = take_train_batch(t);
     t->adamw.lr = (float)schedule_lr(&t->run, t->state.step,
                                      t->run.max_epochs * t->data.n_batches);
     model_train_step(t->model, b, &t->adamw, t->run.seed,
@@ -151,7 +165,7 @@ static void eval_batch(struct trainer *t)
     if (t->eval_at < trainer_n_batches(t, t->part)) {
         const struct model_batch *b =
             take_batch(t, t->data.split.rows[t->part], t->data.split.n[t->part],
-                       t->eval_at);
+                       t->eval_at, NULL);
         model_evaluate(t->model, b, NULL, &result);
         metrics_add(&t->sums[t->part], &result, b->n);
         t->eval_at++;

@@ -55,6 +55,7 @@ static void post(const struct home *h, const char *name, int threads,
         " \"cosine\"]}, \"warmup\": {\"choice\": [0, 0.3]},"
         " \"clip_norm\": {\"choice\": [0, 0.5]},"
         " \"label_smoothing\": {\"choice\": [0, 0.1]},"
+        " \"merge_dropout\": {\"choice\": [0, 0.1]},"
         " \"class_weights\": {\"choice\": [\"none\", \"balanced\"]},"
         " \"early_stopping\": {\"monitor\": \"val-loss\","
         " \"patience\": {\"choice\": [1, 3]}}}}\n",

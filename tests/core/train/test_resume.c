@@ -76,6 +76,7 @@ static struct run kind_of_run(int kind)
         run.warmup = 0.2;
         run.clip_norm = 0.5;
         run.label_smoothing = 0.1;
+        run.merge_dropout = 0.3;
         run.token_dropout = 0.2;
         run.weight_average = 0.95;
         run.class_weights = RUN_CLASS_WEIGHTS_BALANCED;
