@@ -25,7 +25,7 @@ static int check_work(const struct spec *s, struct err *err)
     bool has_it = s->objective == SPEC_OBJECTIVE_TABLE ? s->work.path[0] != '\0'
                   : s->objective == SPEC_OBJECTIVE_FUNCTION
                       ? s->work.function[0] != '\0'
-                      : s->work.n_command > 0;
+                      : s->work.n_command > 0 && s->work.command[0][0] != '\0';
     if (!has_it) {
         return err_set(err, ERR_INVALID, "%s", missing[s->objective]);
     }

@@ -231,7 +231,8 @@ static bool may_be_one(const struct spec_row *row)
 static int check_entry(const struct spec_row *row, const char *s,
                        struct err *err)
 {
-    if (row->type == SPEC_SPLITS || strlen(s) <= SPEC_NAME_MAX) {
+    if (row->type != SPEC_COMMAND &&
+        (row->type == SPEC_SPLITS || strlen(s) <= SPEC_NAME_MAX)) {
         if (spec_check_text(s, err) != 0) {
             return err_wrap(err, "%s", row->path);
         }
@@ -239,7 +240,8 @@ static int check_entry(const struct spec_row *row, const char *s,
         return err_set(err, ERR_INVALID, "%s: must have at most %d bytes",
                        row->path, SOURCE_BYTES_MAX);
     }
-    for (const char *p = s; *p != '\0'; p++) {
+    /* An argument may be a whole script, or nothing. */
+    for (const char *p = s; row->type != SPEC_COMMAND && *p != '\0'; p++) {
         if ((unsigned char)*p < 0x20 || *p == 0x7F) {
             return err_set(err, ERR_INVALID,
                            "%s: must not contain control characters",
