@@ -36,14 +36,28 @@ void summary_counts(const struct json *study, char *out, int size)
     }
 }
 
-/* Which trial, and which of its reports. */
-static void put_origin(struct table *t, const struct json *best,
-                       bool is_stepped)
+/* Is a trial's value that of its last report, not of its best one? */
+static bool is_of_last(const struct json *study)
 {
+    const struct json *config = field_get(study, "config");
+    return strcmp(field_text(field_get(config, "objective"), "of"), "last") ==
+           0;
+}
+
+/* Which trial, and which of its reports the value is. */
+static void put_origin(struct table *t, const struct json *study)
+{
+    const struct json *best = field_get(study, "best");
+    bool is_stepped = strcmp(field_text(study, "unit"), "step") == 0;
     int64_t number = field_int(best, "number", -1);
     int64_t at = field_int(best, "best_epoch", -1);
-    if (at < 0) {
+    if (at < 0 || (is_stepped && is_of_last(study))) {
         table_cellf(t, TERM_PLAIN, "trial %" PRId64, number);
+    } else if (is_of_last(study)) {
+        table_cellf(t, TERM_PLAIN,
+                    "trial %" PRId64 ", its last epoch (best: %" PRId64
+                    " of %" PRId64 ")",
+                    number, at + 1, field_int(best, "n_epochs", 0));
     } else if (is_stepped) {
         table_cellf(t, TERM_PLAIN, "trial %" PRId64 ", step %" PRId64, number,
                     at);
@@ -62,7 +76,7 @@ static void put_best(struct table *t, const struct json *study)
     table_cell(t, TERM_DIM, field_text(study, "metric"));
     table_cell(t, TERM_GOOD, text);
     table_cell(t, TERM_DIM, "from");
-    put_origin(t, best, strcmp(field_text(study, "unit"), "step") == 0);
+    put_origin(t, study);
     for (const struct json *p = field_first(best, "params"); p != NULL;
          p = json_next(p)) {
         format_value(p, 0, text, sizeof(text));
