@@ -1,7 +1,7 @@
 /* scale: one study of many trials in a real parzend, as one JSON object.
  *
  * n=100000 params=10: writes a paused study of n COMPLETE trials through the
- * store's own functions into a new folder, starts build/bin/parzend (or
+ * store's own functions into a new folder, starts parzend (../bin's or
  * $PARZEN_BIN's) on it, lets it do MORE trials, and tells
  *   db_mb        the database
  *   start_ms     from exec to the first answer over HTTP; start_cpu_ms of the
@@ -23,6 +23,7 @@
 #include "daemon/search/sampler.h"
 #include "daemon/search/sampler_random.h"
 #include "daemon/store.h"
+#include "tests/lib/bench_place.h"
 
 #include <math.h>
 #include <signal.h>
@@ -219,10 +220,7 @@ static int measure_suggestion(const char *path, double *ms, struct err *err)
 
 static pid_t start_daemon(const char *state)
 {
-    char program[512];
-    const char *bin = getenv("PARZEN_BIN");
-    snprintf(program, sizeof(program), "%s/parzend",
-             bin != NULL ? bin : "build/bin");
+    char *program = bench_program("parzend");
     char *log = mem_printf("%s.log", state);
     pid_t pid = fork();
     if (pid == 0) {
@@ -232,6 +230,7 @@ static pid_t start_daemon(const char *state)
         perror(program);
         _exit(127);
     }
+    free(program);
     free(log);
     return pid;
 }
@@ -378,16 +377,12 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    char dir[64];
-    const char *tmp = getenv("TMPDIR");
-    snprintf(dir, sizeof(dir), "%.40s/scale-XXXXXX",
-             tmp != NULL ? tmp : "build");
-    if (mkdtemp(dir) == NULL) {
-        perror(dir);
+    struct err err;
+    char *root = bench_folder("scale");
+    if (root == NULL) {
+        perror("a new folder");
         return 1;
     }
-    struct err err;
-    char *root = realpath(dir, NULL);
     char *state = mem_printf("%s/state", root);
     int rc = measure(state, n, n_params, &err);
     if (rc != 0) {

@@ -1,7 +1,7 @@
 /* trials: trials per second of an instant objective through a real parzend,
  * each result durable, as one JSON object.
  *
- * workers=2 n=2000: this program starts build/bin/parzend (or $PARZEN_BIN's) in
+ * workers=2 n=2000: this program starts parzend (../bin's or $PARZEN_BIN's) in
  * a new folder and is its workers too: it answers PREPARE at once, and ASSIGN
  * by one epoch and DONE with a value that depends on the parameter. Measured
  * from the first trial's start to the study's end, as the database tells. */
@@ -13,6 +13,7 @@
 #include "core/wire/frame.h"
 #include "core/wire/msg.h"
 #include "daemon/cli/client.h"
+#include "tests/lib/bench_place.h"
 
 #include <limits.h>
 #include <math.h>
@@ -105,12 +106,10 @@ static void nap(void)
 
 static pid_t start_daemon(const char *state, int n_workers)
 {
-    char self[PATH_MAX], program[PATH_MAX], workers[16];
-    const char *bin = getenv("PARZEN_BIN");
+    char self[PATH_MAX], workers[16];
+    char *program = bench_program("parzend");
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
     self[n > 0 ? n : 0] = '\0';
-    snprintf(program, sizeof(program), "%s/parzend",
-             bin != NULL ? bin : "build/bin");
     snprintf(workers, sizeof(workers), "%d", n_workers);
     char *log = mem_printf("%s.log", state);
     pid_t pid = fork();
@@ -122,6 +121,7 @@ static pid_t start_daemon(const char *state, int n_workers)
         perror(program);
         _exit(127);
     }
+    free(program);
     free(log);
     return pid;
 }
@@ -228,16 +228,12 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    char dir[64];
-    const char *tmp = getenv("TMPDIR");
-    snprintf(dir, sizeof(dir), "%.40s/bench-XXXXXX",
-             tmp != NULL ? tmp : "build");
     struct err err;
-    if (mkdtemp(dir) == NULL) {
-        perror(dir);
+    char *root = bench_folder("bench");
+    if (root == NULL) {
+        perror("a new folder");
         return 1;
     }
-    char *root = realpath(dir, NULL);
     char *state = mem_printf("%s/state", root);
     pid_t pid = start_daemon(state, n_workers);
     int rc = measure(state, n_workers, n, &err);
