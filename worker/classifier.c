@@ -6,7 +6,7 @@
 #include "core/nn/model.h"
 #include "core/train/peak.h"
 #include "core/train/run_model.h"
-#include "core/train/tfevents.h"
+#include "core/train/tensorboard.h"
 #include "core/train/trainer.h"
 #include "core/wire/msg.h"
 #include "worker/resume.h"
@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     PROGRESS_EVERY_MS = 250,
@@ -27,7 +26,7 @@ struct classifier {
     struct objective_out out;
     struct dataset *dataset;
     struct trainer *trainer;
-    struct tfevents *log; /* TensorBoard's; NULL: none is kept */
+    struct tensorboard log;
     enum run_metric metric;
     enum trainer_phase said_phase;
     int64_t said_ms; /* last PROGRESS */
@@ -65,57 +64,6 @@ static void say_progress(struct classifier *c, const struct trainer_progress *p,
                                  .n_steps = p->n,
                                  .loss = p->loss}};
     say(c, &m);
-}
-
-/* --- TensorBoard's log: a comfort, never a reason to fail --- */
-
-static double wall_time(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-static void log_wrote(struct classifier *c, int rc, const struct err *err)
-{
-    if (rc != 0) {
-        fprintf(stderr, "the TensorBoard log ends here: %s\n", err->msg);
-        tfevents_close(c->log);
-        c->log = NULL;
-    }
-}
-
-static void log_begin(struct classifier *c, const struct msg_assign *a)
-{
-    struct err err;
-    if (a->tb_dir[0] == '\0') {
-        return;
-    }
-    int rc = tfevents_open(a->tb_dir, &c->log, &err);
-    if (rc == 0) {
-        rc = tfevents_begin(c->log, &a->run, wall_time(), &err);
-    }
-    log_wrote(c, rc, &err);
-}
-
-static void log_epoch(struct classifier *c, const struct trainer_event *e)
-{
-    struct err err;
-    if (c->log != NULL) {
-        log_wrote(c,
-                  tfevents_epoch(c->log, e->progress.epoch, &e->metrics,
-                                 wall_time(), &err),
-                  &err);
-    }
-}
-
-static void log_end(struct classifier *c, double value)
-{
-    struct err err;
-    if (c->log != NULL) {
-        log_wrote(c, tfevents_end(c->log, c->metric, value, wall_time(), &err),
-                  &err);
-    }
 }
 
 static void say_checkpoint(struct classifier *c,
@@ -157,7 +105,7 @@ static void say_epoch(struct classifier *c, const struct trainer_event *e)
                                .metrics = e->metrics,
                                .memory = memory_of(c)}};
     print_epoch(e);
-    log_epoch(c, e);
+    tensorboard_epoch(&c->log, e);
     say(c, &m);
 }
 
@@ -165,7 +113,7 @@ static void say_done(struct classifier *c, const struct trainer_result *r)
 {
     printf("done after %d epochs: %s\n", (int)r->n_epochs, r->why);
     fflush(stdout);
-    log_end(c, r->value);
+    tensorboard_end(&c->log, c->metric, r->value);
     if (isnan(r->value)) {
         say_failed(c, TRIAL_CAUSE_NAN, r->why);
         return;
@@ -252,7 +200,7 @@ int classifier_new(const struct msg_assign *assign,
         return rc;
     }
     print_begin(c, assign);
-    log_begin(c, assign);
+    tensorboard_begin(&c->log, assign->tb_dir, &assign->run, false);
     *result = c;
     return 0;
 }
@@ -261,7 +209,7 @@ void classifier_free(struct classifier *c)
 {
     if (c != NULL) {
         trainer_free(c->trainer);
-        tfevents_close(c->log);
+        tensorboard_fini(&c->log);
         dataset_free(c->dataset);
         free(c);
     }

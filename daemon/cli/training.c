@@ -11,6 +11,7 @@
 #include "core/spec/spec.h"
 #include "core/train/checkpoint.h"
 #include "core/train/peak.h"
+#include "core/train/tensorboard.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/format.h"
 #include "daemon/cli/interrupt.h"
@@ -32,6 +33,7 @@ struct show {
     struct live_trial live;
     struct screen screen;
     struct buf above;
+    struct tensorboard log;
     bool is_live, has_titles;
     int64_t painted_ms, begin_ms, epoch_ms;
     char best[CHECKPOINT_NAME_MAX], last[CHECKPOINT_NAME_MAX];
@@ -165,10 +167,12 @@ static int take_event(struct show *s, struct training *t,
     int rc = 0;
     if (e->what == TRAINER_EPOCH) {
         take_epoch(s, t, spec, e);
+        tensorboard_epoch(&s->log, e);
     } else if (e->what == TRAINER_CHECKPOINT) {
         rc = take_checkpoint(s, t, dir, &e->checkpoint, err);
     } else if (e->what == TRAINER_DONE) {
         t->result = e->result;
+        tensorboard_end(&s->log, spec->metric, e->result.value);
     }
     if (!s->is_live) {
         flush_above(s);
@@ -185,6 +189,7 @@ static int work(struct show *s, struct trainer *trainer, struct training *t,
 {
     const volatile int *stop = interrupt_watch();
     struct trainer_event e = {.what = TRAINER_WORKED};
+    tensorboard_begin(&s->log, dir, &spec->base, true);
     while (e.what != TRAINER_DONE) {
         if (*stop != 0) {
             return err_set(err, ERR_CANCELED,
@@ -256,6 +261,7 @@ int training_run(struct cli *c, const struct spec *spec,
     }
     out->peak_bytes = peak_bytes();
     out->planned_bytes = (int64_t)trainer_bytes(trainer);
+    tensorboard_fini(&s.log);
     buf_fini(&s.above);
     trainer_free(trainer);
     return rc;

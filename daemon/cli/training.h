@@ -22,8 +22,9 @@ struct training {
 };
 
 /* Train spec's base run on d and show it on stderr. out_dir: folder for the
- * checkpoints (made), or NULL. CANCELED after Ctrl-C: what was trained so far
- * is in *out all the same, as it is after any error: training_fini. */
+ * checkpoints and TensorBoard's log (made), or NULL. CANCELED after Ctrl-C:
+ * what was trained so far is in *out all the same, as it is after any error:
+ * training_fini. */
 MUST_CHECK int training_run(struct cli *c, const struct spec *spec,
                             const struct dataset *d, const char *sha256,
                             const char *out_dir, struct training *out,

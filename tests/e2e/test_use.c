@@ -323,6 +323,9 @@ START_TEST(test_a_trainings_folder)
     EXPECT(&home, 0, "checkpoint", "train", config, "--out", out, "--set",
            "training.lr=0.001", "--set", "model.emb_dim=8", "--set",
            "tokenizer.tokenizer_length=80");
+    char *log = mem_printf("%s/events.out.tfevents.0.parzen", out);
+    ck_assert_int_eq(access(log, R_OK), 0);
+    free(log);
     EXPECT(&home, 0, "class ", "predict", out, "red blue");
     EXPECT(&home, 0, "accuracy", "evaluate", out, "--data", data);
     EXPECT(&home, 0, NULL, "export", out, into);
