@@ -1,8 +1,9 @@
 /* download: a file of the web, kept in the cache.
  *
  * An interrupted download goes on where it was (by range and entity tag); a
- * complete one is asked for again only if it changed. Without a network what is
- * in the cache is used, and said so. */
+ * complete one is asked for again only if it changed, there or in the cache.
+ * Without a network what is in the cache is used, and said so. Of processes
+ * that want the same file one downloads it, and the others wait for that. */
 #ifndef CORE_DATA_DOWNLOAD_H
 #define CORE_DATA_DOWNLOAD_H
 #include "core/base/err.h"

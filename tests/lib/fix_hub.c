@@ -52,6 +52,15 @@ static void reply(int fd, int status, const char *headers,
              body->len < keep ? body->len : keep);
 }
 
+static void reply_slowly(int fd, int status, const char *headers,
+                         const struct buf *body, int pause_ms)
+{
+    size_t half = body->len / 2;
+    reply(fd, status, headers, body, half);
+    usleep((useconds_t)pause_ms * 1000);
+    send_all(fd, body->data + half, body->len - half);
+}
+
 static void reply_error(int fd, int status, const char *headers,
                         const char *sentence)
 {
@@ -212,11 +221,16 @@ static void serve_file(int fd, struct fix_hub_state *s, struct request *r)
     if (strcmp(r->if_range, etag) == 0) {
         sscanf(r->range, "bytes=%zu-", &from);
     }
-    snprintf(headers, sizeof(headers), "ETag: %s\r\n", etag);
+    snprintf(headers, sizeof(headers), s->is_untagged ? "" : "ETag: %s\r\n",
+             etag);
     buf_add(&part, all.data + from, all.len - from);
     bool is_cut = take(&s->n_cut);
     size_t keep = is_cut ? part.len / 2 : SIZE_MAX;
-    reply(fd, from > 0 ? 206 : 200, headers, &part, keep);
+    if (is_cut || s->ms_of_file == 0) {
+        reply(fd, from > 0 ? 206 : 200, headers, &part, keep);
+    } else {
+        reply_slowly(fd, from > 0 ? 206 : 200, headers, &part, s->ms_of_file);
+    }
     __atomic_fetch_add(&s->n_bytes_of_file, (int)(is_cut ? keep : part.len),
                        __ATOMIC_SEQ_CST);
     buf_fini(&all);

@@ -25,6 +25,8 @@ struct fix_hub_state {
     int n_429, n_500, n_cut, n_slow;
     bool is_partial, is_truncated;
     int ms_per_page;
+    int ms_of_file;   /* a pause in the middle of /file.jsonl */
+    bool is_untagged; /* which then has no entity tag */
     int n_requests, n_bytes_of_file;
     int train_pages[FIX_HUB_PAGES]; /* times that each was served whole */
 };

@@ -346,6 +346,124 @@ START_TEST(test_file_of_a_killed_reader)
 }
 END_TEST
 
+/* A process that reads the file, seeing every row; 0 is its good exit. */
+static pid_t read_file_beside(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        must_read_file(); /* which fails by another code */
+        _exit(0);
+    }
+    return pid;
+}
+
+static void must_end_well(pid_t pid)
+{
+    int status;
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+}
+
+/* How much of the file the cache has: complete, or what is there of a part. */
+static long n_bytes_kept(const char *ending)
+{
+    long n = 0;
+    char *command =
+        mem_printf("stat -c %%s %s/files/*%s 2>/dev/null", cache, ending);
+    FILE *f = popen(command, "r");
+    (void)!fscanf(f, "%ld", &n);
+    pclose(f);
+    free(command);
+    return n;
+}
+
+START_TEST(test_file_for_many_at_once)
+{
+    must_read_file();
+    int size = hub.state->n_bytes_of_file;
+    for (int round = 0; round < 2; round++) {
+        pid_t readers[4];
+        hub.state->is_untagged = round == 1;
+        hub.state->ms_of_file = 1500;
+        hub.state->n_bytes_of_file = 0;
+        snprintf(hub.state->revision, sizeof(hub.state->revision), "r%d",
+                 round);
+        for (size_t i = 0; i < 4; i++) {
+            readers[i] = read_file_beside();
+            usleep(i == 0 ? 100000 : 30000); /* the later ones find a part */
+        }
+        for (size_t i = 0; i < 4; i++) {
+            must_end_well(readers[i]);
+        }
+        ck_assert_int_eq(hub.state->n_bytes_of_file, size); /* came once */
+        must_read_file();
+    }
+}
+END_TEST
+
+/* Who waits for a download that dies goes on with its part. */
+START_TEST(test_file_whose_holder_dies)
+{
+    hub.state->ms_of_file = 20000;
+    pid_t holder = read_file_beside();
+    while (n_bytes_kept(".part") == 0) {
+        usleep(5000);
+    }
+    hub.state->ms_of_file = 0;
+    pid_t waiter = read_file_beside();
+    usleep(300000);
+    ck_assert_int_eq(waitpid(waiter, NULL, WNOHANG), 0);
+    kill(holder, SIGKILL);
+    waitpid(holder, NULL, 0);
+    must_end_well(waiter);
+    must_read_file();
+}
+END_TEST
+
+START_TEST(test_file_waited_for_until_interrupted)
+{
+    static volatile int stop = 1;
+    hub.state->ms_of_file = 20000;
+    pid_t holder = read_file_beside();
+    while (n_bytes_kept(".part") == 0) {
+        usleep(5000);
+    }
+    char *url = mem_printf("%s/file.jsonl?download=true", hub.url), *path;
+    struct err err = {0};
+    watch.stop = &stop;
+    ck_assert_int_eq(download_file(url, cache, &watch, &path, &err),
+                     ERR_CANCELED);
+    kill(holder, SIGKILL);
+    waitpid(holder, NULL, 0);
+    free(url);
+}
+END_TEST
+
+START_TEST(test_file_that_was_damaged)
+{
+    char *url = mem_printf("%s/file.jsonl?download=true", hub.url), *path;
+    struct err err = {0};
+    must_read_file();
+    int size = hub.state->n_bytes_of_file;
+    ck_assert_int_eq(download_file(url, cache, NULL, &path, &err), 0);
+    ck_assert_int_eq(truncate(path, size / 2), 0); /* ends within rows */
+    must_read_file();
+    ck_assert_int_eq(hub.state->n_bytes_of_file, 2 * size);
+    ck_assert_ptr_nonnull(strstr(notes, "in the cache is damaged"));
+    FILE *f = fopen(path, "r+"); /* of the right size */
+    fputs("{\"text\":\"none of it\"", f);
+    fclose(f);
+    must_read_file();
+    ck_assert_int_eq(hub.state->n_bytes_of_file, 3 * size);
+    ck_assert_int_eq(truncate(path, size / 2), 0);
+    fix_hub_kill(&hub); /* rather nothing than a part of it */
+    ck_assert_int_eq(download_file(url, cache, NULL, &path, &err),
+                     ERR_UNREACHABLE);
+    free(path);
+    free(url);
+}
+END_TEST
+
 START_TEST(test_file_that_is_not_there)
 {
     struct err err = {0};
@@ -374,6 +492,10 @@ Suite *suite(void)
     tcase_add_test(t, test_interrupted);
     tcase_add_test(t, test_file);
     tcase_add_test(t, test_file_of_a_killed_reader);
+    tcase_add_test(t, test_file_for_many_at_once);
+    tcase_add_test(t, test_file_whose_holder_dies);
+    tcase_add_test(t, test_file_waited_for_until_interrupted);
+    tcase_add_test(t, test_file_that_was_damaged);
     tcase_add_test(t, test_file_that_is_not_there);
     suite_add_tcase(s, t);
     return s;
