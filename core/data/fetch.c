@@ -10,10 +10,10 @@
 #include "core/data/fetch.h"
 #include "core/base/mem.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +99,49 @@ void fetch_escape(struct buf *out, const char *s)
         }
     }
 }
+
+/* --- addresses ------------------------------------------------------------ */
+
+/* A part of an address (curl_free), NULL: it has none. */
+static char *part_of(CURLU *url, CURLUPart part)
+{
+    char *text = NULL;
+    return curl_url_get(url, part, &text, 0) == CURLUE_OK ? text : NULL;
+}
+
+static bool is_this_machine(const char *host)
+{
+    struct in_addr a;
+    return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (inet_pton(AF_INET, host, &a) == 1 &&
+            ntohl(a.s_addr) >> 24 == IN_LOOPBACKNET);
+}
+
+/* Asks the parser that the transfer asks: another reading of the address than
+ * its own could send a secret elsewhere. */
+bool fetch_is_private(const char *url)
+{
+    CURLU *u = curl_url();
+    bool is_private = false;
+    if (u != NULL && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK) {
+        char *scheme = part_of(u, CURLUPART_SCHEME);
+        char *host = part_of(u, CURLUPART_HOST);
+        char *user = part_of(u, CURLUPART_USER);
+        char *password = part_of(u, CURLUPART_PASSWORD);
+        is_private = scheme != NULL && host != NULL && user == NULL &&
+                     password == NULL &&
+                     (strcmp(scheme, "https") == 0 ||
+                      (strcmp(scheme, "http") == 0 && is_this_machine(host)));
+        curl_free(scheme);
+        curl_free(host);
+        curl_free(user);
+        curl_free(password);
+    }
+    curl_url_cleanup(u);
+    return is_private;
+}
+
+/* --- life ----------------------------------------------------------------- */
 
 int fetch_new(const struct fetch_options *options,
               const struct fetch_watch *watch, struct fetch **out,

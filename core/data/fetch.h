@@ -8,6 +8,7 @@
 #define CORE_DATA_FETCH_H
 #include "core/base/buf.h"
 #include "core/base/err.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 /* How a long download talks to who waits for it. Members may be NULL. */
@@ -68,6 +69,10 @@ struct fetch_reply {
 MUST_CHECK int fetch_wait(struct fetch *f, struct fetch_reply *out,
                           struct err *err);
 void fetch_reply_fini(struct fetch_reply *r);
+
+/* May a secret be sent to this address? By https, or by http to this machine
+ * (localhost, 127.x.x.x, [::1]); not when the address names a user. */
+bool fetch_is_private(const char *url);
 
 /* Append s percent-encoded, as the value of a query. */
 void fetch_escape(struct buf *out, const char *s);

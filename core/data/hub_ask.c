@@ -48,19 +48,6 @@ static int parse_source(struct hub *h, struct err *err)
     return 0;
 }
 
-/* A token must not be read on its way. */
-static bool is_safe(const char *server)
-{
-    static const char *const safe[] = {"https://", "http://localhost",
-                                       "http://127.", "http://[::1]"};
-    for (size_t i = 0; i < ARRAY_LEN(safe); i++) {
-        if (strncmp(server, safe[i], strlen(safe[i])) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static char *token_file(void)
 {
     const char *hf_home = getenv("HF_HOME"), *home = getenv("HOME");
@@ -95,6 +82,21 @@ static char *find_token(void)
     return NULL;
 }
 
+/* The token for this server. It must not be read on its way. */
+static char *token_for(const struct hub *h)
+{
+    char *token = find_token();
+    if (token != NULL && !fetch_is_private(h->server)) {
+        fetch_note(h->query->watch,
+                   "%s: the token is not sent: only https, or an address of "
+                   "this machine without a user's name, is private",
+                   h->source);
+        free(token);
+        token = NULL;
+    }
+    return token;
+}
+
 /* A mirror of the Hub (HF_ENDPOINT) is asked for everything, so that nobody
  * who chose one talks to the public server unawares. */
 static const char *find_server(void)
@@ -124,7 +126,7 @@ int hub_begin(struct hub *h, struct err *err)
     if (len > 0 && h->server[len - 1] == '/') {
         h->server[len - 1] = '\0';
     }
-    h->token = is_safe(h->server) ? find_token() : NULL;
+    h->token = token_for(h);
     h->dir = mem_printf("%s/hub", h->query->cache_dir);
     return fetch_new(&FETCH_DEFAULTS, h->query->watch, &h->fetch, err);
 }

@@ -277,6 +277,53 @@ START_TEST(test_token)
 }
 END_TEST
 
+START_TEST(test_what_is_private)
+{
+    static const char *const yes[] = {
+        "https://hub.example",     "https://127.0.0.1:1/x",
+        "http://localhost:8000/x", "http://LOCALHOST",
+        "http://127.0.0.1",        "http://127.1.2.3:80",
+        "http://[::1]:8000",
+    };
+    static const char *const no[] = {
+        "http://hub.example",
+        "http://localhost@192.0.2.2",
+        "http://localhost:1@a.b",
+        "http://localhost.evil",
+        "http://127.evil",
+        "http://127.0.0.1.evil",
+        "http://127.0.0.1@192.0.2.2",
+        "http://[::1]@192.0.2.2",
+        "http://[::1].evil",
+        "http://me@localhost",
+        "https://me:x@hub.example",
+        "http://localhost\\@192.0.2.2",
+        "http://192.0.2.2#localhost",
+        "ftp://localhost",
+        "localhost",
+        "",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
+        ck_assert_msg(fetch_is_private(yes[i]), "%s", yes[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(no); i++) {
+        ck_assert_msg(!fetch_is_private(no[i]), "%s", no[i]);
+    }
+}
+END_TEST
+
+/* What stands before @ is a user's name, not the host. */
+START_TEST(test_token_stays_here)
+{
+    char server[128];
+    snprintf(server, sizeof(server), "http://localhost@127.0.0.1:%d", hub.port);
+    setenv("HF_TOKEN", "secret", 1);
+    setenv("HF_DATASETS_SERVER", server, 1);
+    must_fail("hf:org/gated", ERR_NOTFOUND, "private or gated");
+    ck_assert_ptr_nonnull(strstr(notes, "hf:org/gated: the token is not sent"));
+}
+END_TEST
+
 START_TEST(test_interrupted)
 {
     static volatile int stop = 1;
@@ -489,6 +536,8 @@ Suite *suite(void)
     tcase_add_test(t, test_refusals);
     tcase_add_test(t, test_missing_split_and_column);
     tcase_add_test(t, test_token);
+    tcase_add_test(t, test_what_is_private);
+    tcase_add_test(t, test_token_stays_here);
     tcase_add_test(t, test_interrupted);
     tcase_add_test(t, test_file);
     tcase_add_test(t, test_file_of_a_killed_reader);
