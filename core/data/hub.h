@@ -31,7 +31,8 @@ struct hub_result {
 MUST_CHECK int hub_fetch(const char *source, const struct source_query *q,
                          struct hub_result *out, struct err *err);
 /* The same, and hand the rows on. A label that the data set keeps as a number
- * with a name (ClassLabel) becomes the name. */
+ * with a name (ClassLabel) becomes the name; one of -1 (a row without a label,
+ * as in many test splits) or without a name is INVALID. */
 MUST_CHECK int hub_read(const char *source, const struct source_query *q,
                         const struct row_sink *sink, struct err *err);
 

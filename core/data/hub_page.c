@@ -160,6 +160,25 @@ static bool is_cut(const struct json *row, const char *column)
     return c != NULL;
 }
 
+/* The name that a number stands for. -1 is the Hub's word for "no label". */
+static int name_of(const struct json *names, int64_t number, struct span *out,
+                   struct err *err)
+{
+    if (number == -1) {
+        return err_set(err, ERR_INVALID,
+                       "it has no label (-1); name the splits that have "
+                       "labels");
+    }
+    const char *name = name_at(names, number);
+    if (name == NULL) {
+        return err_set(err, ERR_INVALID,
+                       "label %" PRId64 " is none of the column's %d classes",
+                       number, json_size(names));
+    }
+    *out = (struct span){name, strlen(name)};
+    return 0;
+}
+
 static int emit_row(const struct json *row, const struct row_columns *columns,
                     const struct json *names, const struct row_sink *sink,
                     struct err *err)
@@ -178,12 +197,9 @@ static int emit_row(const struct json *row, const struct row_columns *columns,
     }
     if (names != NULL &&
         json_integer(json_get(object, columns->label), &number)) {
-        const char *name = name_at(names, number);
-        if (name != NULL) {
-            out.label = (struct span){name, strlen(name)};
-        }
+        rc = name_of(names, number, &out.label, err);
     }
-    return row_emit(&out, sink, err);
+    return rc == 0 ? row_emit(&out, sink, err) : rc;
 }
 
 int hub_page_emit(const struct hub_page *p, const struct row_columns *columns,

@@ -22,7 +22,8 @@ void hub_page_fini(struct hub_page *p);
 MUST_CHECK int hub_page_check_columns(const struct hub_page *p,
                                       const struct row_columns *columns,
                                       struct err *err);
-/* INVALID: a row that is none, or whose text or label was cut. */
+/* INVALID: a row that is none, whose text or label was cut, or whose label is a
+ * number without a name. */
 MUST_CHECK int hub_page_emit(const struct hub_page *p,
                              const struct row_columns *columns,
                              const struct row_sink *sink, struct err *err);

@@ -81,7 +81,8 @@ static bool is_train(const struct request *r)
     return strncmp(r->split, "train", 5) == 0;
 }
 
-static void put_row(struct buf *out, const struct request *r, int i)
+static void put_row(struct buf *out, const struct fix_hub_state *s,
+                    const struct request *r, int i)
 {
     if (is_everyday(r)) {
         buf_printf(out,
@@ -92,7 +93,7 @@ static void put_row(struct buf *out, const struct request *r, int i)
     }
     buf_printf(out, "{\"text\":\"%s text %d\",\"label\":", r->split, i);
     if (strcmp(r->dataset, "org/labels") == 0) {
-        buf_printf(out, "%d}", i % 3);
+        buf_printf(out, "%d}", s->is_odd && i == 7 ? s->odd_label : i % 3);
     } else {
         buf_printf(out, "\"class %d\"}", i % 3);
     }
@@ -127,7 +128,7 @@ static void put_page(struct buf *out, const struct fix_hub_state *s,
     for (int i = r->offset; i < end; i++) {
         buf_printf(out, "%s{\"row_idx\":%d,\"row\":", i > r->offset ? "," : "",
                    i);
-        put_row(out, r, i);
+        put_row(out, s, r, i);
         buf_printf(out, ",\"truncated_cells\":[%s]}",
                    s->is_truncated && i == 7 ? "\"text\"" : "");
     }
@@ -210,7 +211,7 @@ static void serve_file(int fd, struct fix_hub_state *s, struct request *r)
     buf_init(&part, BUF_MAX_RESPONSE);
     strcpy(r->split, "train");
     for (int i = 0; i < s->n_train; i++) {
-        put_row(&all, r, i);
+        put_row(&all, s, r, i);
         buf_char(&all, '\n');
     }
     snprintf(etag, sizeof(etag), "\"%s\"", s->revision);

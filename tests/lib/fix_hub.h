@@ -24,6 +24,8 @@ struct fix_hub_state {
     /* How many of the next pages (not the first of a split) go wrong. */
     int n_429, n_500, n_cut, n_slow;
     bool is_partial, is_truncated;
+    bool is_odd; /* row 7 of "org/labels" has the label odd_label */
+    int odd_label;
     int ms_per_page;
     int ms_of_file;   /* a pause in the middle of /file.jsonl */
     bool is_untagged; /* which then has no entity tag */

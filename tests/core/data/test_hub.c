@@ -242,6 +242,23 @@ START_TEST(test_refusals)
 }
 END_TEST
 
+START_TEST(test_labels_without_a_name)
+{
+    hub.state->is_odd = true;
+    hub.state->odd_label = -1;
+    must_fail("hf:org/labels", ERR_INVALID,
+              "split 'train': row 7: it has no label (-1); name the splits "
+              "that have labels");
+    strcpy(hub.state->revision, "another");
+    hub.state->odd_label = 3;
+    must_fail("hf:org/labels", ERR_INVALID,
+              "row 7: label 3 is none of the column's 3 classes");
+    strcpy(hub.state->revision, "third");
+    hub.state->odd_label = -2;
+    must_fail("hf:org/labels", ERR_INVALID, "row 7: label -2 is none");
+}
+END_TEST
+
 START_TEST(test_missing_split_and_column)
 {
     static const char *const none[] = {"validation"};
@@ -534,6 +551,7 @@ Suite *suite(void)
     tcase_add_test(t, test_kept_by_revision);
     tcase_add_test(t, test_without_a_network);
     tcase_add_test(t, test_refusals);
+    tcase_add_test(t, test_labels_without_a_name);
     tcase_add_test(t, test_missing_split_and_column);
     tcase_add_test(t, test_token);
     tcase_add_test(t, test_what_is_private);
