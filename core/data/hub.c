@@ -5,6 +5,11 @@
  *   CACHE/hub/KEY/splits.json          of a data set, as it came
  *   CACHE/hub/KEY/latest               of a split: last complete revision
  *   CACHE/hub/KEY/REVISION/PAGE.json   as it came, checked
+ *   CACHE/hub/KEY/unversioned/PAGE.tag of such a page: its SHA-256 and ETag
+ *
+ * Of a server that names no revision any page may have changed: all of them are
+ * asked for each time, by ETag if there is one, and what they replace is no
+ * complete copy until the last one is there.
  *
  * (KEY is a hash of server and names: a name never becomes a path.) Each file
  * appears whole or not at all, so a download that was killed goes on with the
@@ -30,7 +35,7 @@
 
 #define UNVERSIONED "unversioned"
 
-enum { IN_FLIGHT = 8, REVISION_MAX = 64 };
+enum { IN_FLIGHT = 8, REVISION_MAX = 64, TAG_MAX = 64 << 10 };
 
 bool hub_is_source(const char *source)
 {
@@ -68,7 +73,7 @@ static int get_splits(struct hub *h, struct buf *text, struct err *err)
 {
     struct fetch_reply reply;
     char *dir = key_dir(h, NULL), *path = mem_printf("%s/splits.json", dir);
-    hub_ask(h, NULL, 0);
+    hub_ask(h, NULL, 0, NULL);
     int rc = hub_wait(h, &reply, err);
     if (rc == 0) {
         rc = keep(dir, "splits.json", &reply.body, err);
@@ -213,6 +218,11 @@ struct split {
     int64_t n_rows, n_pages, n_kept;
 };
 
+static bool is_versioned(const struct split *s)
+{
+    return strcmp(s->revision, UNVERSIONED) != 0;
+}
+
 static char *page_path(const struct split *s, int64_t page)
 {
     return mem_printf("%s/%s/%" PRId64 ".json", s->dir, s->revision, page);
@@ -224,17 +234,6 @@ static bool has_page(const struct split *s, int64_t page)
     bool has = file_exists(path);
     free(path);
     return has;
-}
-
-static int keep_page(const struct split *s, int64_t page,
-                     const struct buf *text, struct err *err)
-{
-    char name[32];
-    char *dir = mem_printf("%s/%s", s->dir, s->revision);
-    snprintf(name, sizeof(name), "%" PRId64 ".json", page);
-    int rc = keep(dir, name, text, err);
-    free(dir);
-    return rc;
 }
 
 static void set_rows(struct split *s, int64_t n_rows)
@@ -251,6 +250,7 @@ static bool read_latest(struct split *s)
     long long n_rows = -1;
     buf_init(&text, 256);
     bool ok = file_exists(path) && file_read(path, &text, NULL) == 0 &&
+              text.len > 0 &&
               sscanf(text.data, "%64s %lld", s->revision, &n_rows) == 2 &&
               n_rows >= 0 && hub_is_plain(s->revision, strlen(s->revision));
     buf_fini(&text);
@@ -258,10 +258,17 @@ static bool read_latest(struct split *s)
     if (ok) {
         set_rows(s, n_rows);
     }
-    for (int64_t i = 0; ok && i < s->n_pages; i++) {
-        ok = has_page(s, i);
-    }
     return ok;
+}
+
+static bool is_complete(const struct split *s)
+{
+    for (int64_t i = 0; i < s->n_pages; i++) {
+        if (!has_page(s, i)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static int write_latest(const struct split *s, struct err *err)
@@ -290,37 +297,131 @@ static void tell(const struct hub *h, const struct split *s)
     }
 }
 
-/* Without a revision's name the first page tells whether anything changed. */
-static int forget_if_changed(const struct split *s, const struct buf *page,
-                             struct err *err)
+/* --- pages without a revision --------------------------------------------- */
+
+static char *tag_path(const struct split *s, int64_t page)
 {
-    struct buf was;
-    char *path = page_path(s, 0), *dir = mem_printf("%s/" UNVERSIONED, s->dir);
-    int rc = 0;
-    buf_init(&was, BUF_MAX_PAGE);
-    if (file_exists(path) &&
-        (file_read(path, &was, NULL) != 0 || was.len != page->len ||
-         memcmp(was.data, page->data, was.len) != 0)) {
-        rc = file_remove_tree(dir, err);
+    return mem_printf("%s/" UNVERSIONED "/%" PRId64 ".tag", s->dir, page);
+}
+
+/* The tag of a page in the cache, or NULL: none, or not of these bytes. */
+static char *read_tag(const struct split *s, int64_t page)
+{
+    char sha256[HASH_HEX_SIZE], *tag = NULL;
+    char *path = page_path(s, page), *at = tag_path(s, page);
+    uint64_t size;
+    struct buf text;
+    buf_init(&text, TAG_MAX);
+    if (!is_versioned(s) && file_exists(path) && file_exists(at) &&
+        file_sha256(path, sha256, &size, NULL) == 0 &&
+        file_read(at, &text, NULL) == 0 && text.len > strlen(sha256) + 1 &&
+        memcmp(text.data, sha256, strlen(sha256)) == 0) {
+        tag = mem_strdup(text.data + strlen(sha256) + 1);
     }
-    buf_fini(&was);
+    buf_fini(&text);
+    free(at);
     free(path);
-    free(dir);
+    return tag;
+}
+
+static int keep_tag(const struct split *s, const struct fetch_reply *r,
+                    struct err *err)
+{
+    char sha256[HASH_HEX_SIZE], *path = tag_path(s, r->id);
+    hash_bytes(r->body.data, r->body.len, sha256);
+    char *text = mem_printf("%s %s", sha256, r->etag);
+    int rc = file_write_atomic(path, text, strlen(text), 0600, err);
+    free(text);
+    free(path);
     return rc;
 }
 
-static int take_first(struct hub *h, struct split *s,
-                      const struct fetch_reply *r, struct err *err)
+static bool has_bytes(const struct split *s, int64_t page,
+                      const struct buf *bytes)
+{
+    struct buf was;
+    char *path = page_path(s, page);
+    buf_init(&was, BUF_MAX_PAGE);
+    bool has = file_exists(path) && file_read(path, &was, NULL) == 0 &&
+               was.len == bytes->len &&
+               memcmp(was.data, bytes->data, was.len) == 0;
+    buf_fini(&was);
+    free(path);
+    return has;
+}
+
+/* The pages in the cache are about to become a mixture of two states. */
+static void forget_latest(const struct split *s)
+{
+    struct split last = *s;
+    char *path = mem_printf("%s/latest", s->dir);
+    if (read_latest(&last) && !is_versioned(&last)) {
+        unlink(path);
+    }
+    free(path);
+}
+
+/* Ask for a page; not for its bytes if the cache has those of its tag. */
+static void ask_page(struct hub *h, const struct split *s, int64_t page)
+{
+    char *tag = read_tag(s, page);
+    hub_ask(h, s->name, page, tag);
+    free(tag);
+}
+
+/* A reply that nothing changed gets the bytes that the cache has. */
+static int fill_unchanged(const struct split *s, struct fetch_reply *r,
+                          struct err *err)
+{
+    if (r->status != HUB_UNCHANGED) {
+        return 0;
+    }
+    char *path = page_path(s, r->id);
+    buf_fini(&r->body);
+    buf_init(&r->body, BUF_MAX_PAGE);
+    int rc = file_read(path, &r->body, err);
+    free(path);
+    return rc;
+}
+
+/* --- taking pages --------------------------------------------------------- */
+
+static int keep_page(const struct split *s, const struct fetch_reply *r,
+                     struct err *err)
+{
+    char name[32];
+    char *dir = mem_printf("%s/%s", s->dir, s->revision);
+    bool is_kept = !is_versioned(s) && has_bytes(s, r->id, &r->body);
+    int rc = 0;
+    if (!is_kept) {
+        if (!is_versioned(s)) {
+            forget_latest(s);
+        }
+        snprintf(name, sizeof(name), "%" PRId64 ".json", r->id);
+        rc = keep(dir, name, &r->body, err);
+    }
+    free(dir);
+    bool has_tag =
+        !is_versioned(s) && r->etag != NULL && r->status != HUB_UNCHANGED;
+    return rc == 0 && has_tag ? keep_tag(s, r, err) : rc;
+}
+
+static int take_first(struct hub *h, struct split *s, struct fetch_reply *r,
+                      struct err *err)
 {
     struct hub_page page;
     const struct row_columns columns = {h->query->text, h->query->label,
                                         h->query->named_by};
+    int rc = fill_unchanged(s, r, err);
+    if (rc != 0) {
+        return rc;
+    }
     bool is_named = r->revision != NULL &&
                     strlen(r->revision) <= REVISION_MAX &&
                     hub_is_plain(r->revision, strlen(r->revision));
     snprintf(s->revision, sizeof(s->revision), "%s",
              is_named ? r->revision : UNVERSIONED);
-    int rc =
+    rc =
         hub_page_parse((struct span){r->body.data, r->body.len}, 0, &page, err);
     if (rc != 0) {
         return rc;
@@ -330,24 +431,23 @@ static int take_first(struct hub *h, struct split *s,
         rc = hub_page_check_columns(&page, &columns, err);
     }
     hub_page_fini(&page);
-    if (rc == 0 && !is_named) {
-        rc = forget_if_changed(s, &r->body, err);
-    }
-    return rc == 0 ? keep_page(s, 0, &r->body, err) : rc;
+    return rc == 0 ? keep_page(s, r, err) : rc;
 }
 
-static int take_page(const struct split *s, const struct fetch_reply *r,
+static int take_page(const struct split *s, struct fetch_reply *r,
                      struct err *err)
 {
     struct hub_page page;
-    if (r->revision != NULL && strcmp(s->revision, UNVERSIONED) != 0 &&
+    if (r->revision != NULL && is_versioned(s) &&
         strcmp(r->revision, s->revision) != 0) {
         return err_set(err, ERR_CONFLICT,
                        "it changed on the server while it was downloaded; try "
                        "again");
     }
-    int rc = hub_page_parse((struct span){r->body.data, r->body.len},
-                            r->id * HUB_PAGE_ROWS, &page, err);
+    int rc = fill_unchanged(s, r, err);
+    rc = rc == 0 ? hub_page_parse((struct span){r->body.data, r->body.len},
+                                  r->id * HUB_PAGE_ROWS, &page, err)
+                 : rc;
     if (rc != 0) {
         return rc;
     }
@@ -355,12 +455,12 @@ static int take_page(const struct split *s, const struct fetch_reply *r,
              ? err_set(err, ERR_CONFLICT,
                        "its number of rows changed while it was downloaded; "
                        "try again")
-             : keep_page(s, r->id, &r->body, err);
+             : keep_page(s, r, err);
     hub_page_fini(&page);
     return rc;
 }
 
-/* The pages after the first that the cache lacks. */
+/* The pages after the first that the cache lacks, or may have of old. */
 static int fetch_rest(struct hub *h, struct split *s, struct err *err)
 {
     int64_t next = 1;
@@ -368,10 +468,10 @@ static int fetch_rest(struct hub *h, struct split *s, struct err *err)
     s->n_kept = 1;
     while (rc == 0) {
         for (; next < s->n_pages && n_asked < IN_FLIGHT; next++) {
-            if (has_page(s, next)) {
+            if (is_versioned(s) && has_page(s, next)) {
                 s->n_kept++;
             } else {
-                hub_ask(h, s->name, next);
+                ask_page(h, s, next);
                 n_asked++;
             }
         }
@@ -394,7 +494,7 @@ static int fetch_rest(struct hub *h, struct split *s, struct err *err)
 
 static int use_cache(struct hub *h, struct split *s, struct err *err)
 {
-    if (!read_latest(s)) {
+    if (!read_latest(s) || !is_complete(s)) {
         return err_set(err, ERR_UNREACHABLE,
                        "%s: split '%s': %s cannot be reached, and the cache "
                        "has no complete copy",
@@ -413,7 +513,8 @@ static int fetch_split(struct hub *h, struct split *s, struct err *err)
     if (h->is_offline) {
         return use_cache(h, s, err);
     }
-    hub_ask(h, s->name, 0);
+    snprintf(s->revision, sizeof(s->revision), UNVERSIONED); /* not known yet */
+    ask_page(h, s, 0);
     int rc = hub_wait(h, &reply, err);
     if (rc != 0) {
         return rc == ERR_UNREACHABLE ? use_cache(h, s, err) : rc;

@@ -166,12 +166,13 @@ static char *url_of(const struct hub *h, const char *split, int64_t offset)
     return buf_take(&url);
 }
 
-void hub_ask(struct hub *h, const char *split, int64_t page)
+void hub_ask(struct hub *h, const char *split, int64_t page, const char *etag)
 {
     char *url = url_of(h, split, page * HUB_PAGE_ROWS);
     const struct fetch_request request = {.id = page,
                                           .url = url,
                                           .token = h->token,
+                                          .etag = etag,
                                           .fd = -1,
                                           .max_bytes = BUF_MAX_PAGE};
     fetch_add(h->fetch, &request);
@@ -227,7 +228,7 @@ int hub_wait(struct hub *h, struct fetch_reply *out, struct err *err)
     if (rc != 0) {
         return err_wrap(err, "%s", h->source);
     }
-    if (out->status != 200) {
+    if (out->status != 200 && out->status != HUB_UNCHANGED) {
         rc = refused(h, out, err);
         fetch_reply_fini(out);
     }

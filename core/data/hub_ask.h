@@ -26,9 +26,13 @@ void hub_end(struct hub *h);
 /* May these bytes stand in a path and a URL as they are? */
 bool hub_is_plain(const char *s, size_t len);
 
-/* Ask for a page of a split, or (split NULL) for /splits. */
-void hub_ask(struct hub *h, const char *split, int64_t page);
-/* Wait for a reply that is no refusal; its id is the page. */
+enum { HUB_UNCHANGED = 304 };
+
+/* Ask for a page of a split, or (split NULL) for /splits; etag: of what the
+ * cache has of it, or NULL. */
+void hub_ask(struct hub *h, const char *split, int64_t page, const char *etag);
+/* Wait for a reply that is no refusal; its id is the page. Its status may be
+ * HUB_UNCHANGED, without a body, if an etag was given. */
 MUST_CHECK int hub_wait(struct hub *h, struct fetch_reply *out,
                         struct err *err);
 

@@ -26,6 +26,9 @@ struct fix_hub_state {
     bool is_partial, is_truncated;
     bool is_odd; /* row 7 of "org/labels" has the label odd_label */
     int odd_label;
+    int changed_from;   /* rows from here on have the next class; 0: none */
+    bool has_page_tags; /* pages have entity tags */
+    int n_unchanged;    /* pages answered by 304 */
     int ms_per_page;
     int ms_of_file;   /* a pause in the middle of /file.jsonl */
     bool is_untagged; /* which then has no entity tag */

@@ -60,10 +60,12 @@ static int on_row(void *ctx, const struct row *row, struct err *err)
     char text[64], label[64];
     bool is_train = e->at < e->n_train;
     int i = is_train ? e->at : e->at - e->n_train;
+    int from = hub.state->changed_from,
+        class = (i + (from > 0 && i >= from)) % 3;
     (void)err;
     snprintf(text, sizeof(text), "%s text %d", is_train ? "train" : "test", i);
-    snprintf(label, sizeof(label), "class %d", i % 3);
-    const char *want = e->has_names ? names[i % 3] : label;
+    snprintf(label, sizeof(label), "class %d", class);
+    const char *want = e->has_names ? names[class] : label;
     ck_assert_uint_eq(row->text.len, strlen(text));
     ck_assert_mem_eq(row->text.at, text, row->text.len);
     ck_assert_uint_eq(row->label.len, strlen(want));
@@ -193,13 +195,83 @@ START_TEST(test_kept_by_revision)
     strcpy(hub.state->revision, "def456");
     hub.state->n_train = 150;
     must_read_all("hf:org/good");
-    hub.state->revision[0] = '\0'; /* a server that tells none */
+}
+END_TEST
+
+/* A server that tells no revision: any page may have changed. */
+static void read_unversioned(bool has_page_tags)
+{
+    hub.state->revision[0] = '\0';
+    hub.state->has_page_tags = has_page_tags;
+    hub.state->n_train = 150;
     must_read_all("hf:org/good");
     hub.state->n_train = 250;
     must_read_all("hf:org/good");
-    before = hub.state->n_requests;
+    hub.state->changed_from = 230; /* the last page of three, not the first */
     must_read_all("hf:org/good");
-    ck_assert_int_eq(hub.state->n_requests - before, 3);
+    hub.state->n_unchanged = 0;
+    int before = hub.state->n_requests;
+    must_read_all("hf:org/good"); /* splits, 3 pages, 2 pages */
+    ck_assert_int_eq(hub.state->n_requests - before, 6);
+    ck_assert_int_eq(hub.state->n_unchanged, has_page_tags ? 5 : 0);
+    fix_hub_kill(&hub);
+    must_read_all("hf:org/good");
+    ck_assert_ptr_nonnull(strstr(notes, "using the copy in the cache"));
+}
+
+START_TEST(test_pages_without_a_revision)
+{
+    read_unversioned(false);
+}
+END_TEST
+
+START_TEST(test_tagged_pages_without_a_revision)
+{
+    read_unversioned(true);
+}
+END_TEST
+
+static void damage_page(const char *words)
+{
+    char *command =
+        mem_printf("for f in %s/hub/*/unversioned/1.json; do echo '%s' "
+                   ">$f; done",
+                   cache, words);
+    ck_assert_int_eq(system(command), 0);
+    free(command);
+}
+
+/* A tag does not keep a page that was damaged in the cache. */
+START_TEST(test_damaged_pages_without_a_revision)
+{
+    hub.state->revision[0] = '\0';
+    hub.state->has_page_tags = true;
+    must_read_all("hf:org/good");
+    damage_page("{}");
+    must_read_all("hf:org/good");
+}
+END_TEST
+
+/* What is half of one state and half of another is no copy to fall back on. */
+START_TEST(test_cut_off_without_a_revision)
+{
+    hub.state->revision[0] = '\0';
+    must_read_all("hf:org/good");
+    hub.state->changed_from = 1; /* on every page */
+    hub.state->ms_per_page = 50;
+    int before = hub.state->n_requests;
+    pid_t pid = fork();
+    if (pid == 0) {
+        must_read_all("hf:org/good");
+        _exit(0);
+    }
+    while (hub.state->n_requests - before < 12) {
+        usleep(5000);
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    fix_hub_kill(&hub);
+    must_fail("hf:org/good", ERR_UNREACHABLE, "no complete copy");
 }
 END_TEST
 
@@ -549,6 +621,10 @@ Suite *suite(void)
     tcase_add_test(t, test_server_that_misbehaves);
     tcase_add_test(t, test_killed_and_restarted);
     tcase_add_test(t, test_kept_by_revision);
+    tcase_add_test(t, test_pages_without_a_revision);
+    tcase_add_test(t, test_tagged_pages_without_a_revision);
+    tcase_add_test(t, test_damaged_pages_without_a_revision);
+    tcase_add_test(t, test_cut_off_without_a_revision);
     tcase_add_test(t, test_without_a_network);
     tcase_add_test(t, test_refusals);
     tcase_add_test(t, test_labels_without_a_name);
