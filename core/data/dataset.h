@@ -76,12 +76,14 @@ struct dataset_split {
     size_t n[3];
 };
 /* random: a permutation of (seed) cut at floor(n f), the remainder given one
- * by one from the first part (torch random_split). stratified: the same within
- * each class, parts then ordered by row number; a class too small for a part
- * leaves it empty there, train first. Rows that are for test alone are the
- * test part, and the third fraction must be 0 then. INVALID when the fractions
- * are not >= 0 with sum 1 (within 1e-9), or when train or val would be empty.
- */
+ * by one from the first part (torch random_split). stratified: parts of the
+ * same sizes, a permutation within each class cut so that every part has at
+ * least the whole rows of the class's share in it, and train at least one (the
+ * parts differ in size from random's only where that one is more than its
+ * share); parts are then ordered by row number. Rows that are for test alone
+ * are the test part, and the third fraction must be 0 then. INVALID when the
+ * fractions are not >= 0 with sum 1 (within 1e-9), or when train, val or a part
+ * whose fraction is not 0 would be empty. */
 MUST_CHECK int dataset_split(const struct dataset *d,
                              enum dataset_split_kind kind,
                              const double fractions[3], uint64_t seed,
