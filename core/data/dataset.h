@@ -26,7 +26,8 @@ struct dataset_query {
                                  those for test alone not counted */
     const char *base_dir;     /* relative paths start here; NULL: the cwd */
     const char *cache_dir;    /* downloads are kept here; NULL: none */
-    const struct fetch_watch *watch; /* of downloads; may be NULL */
+    const struct fetch_watch *watch; /* of downloads; notes also tell how many
+                                        rows for test are left out; or NULL */
     /* Called now and then with the rows read so far; may be NULL. */
     void (*on_rows)(void *ctx, size_t n_rows);
     void *rows_ctx;
@@ -38,7 +39,9 @@ struct dataset_query {
  * A text is a string, maybe empty; a label a non-empty string or, in JSON, a
  * whole number. Also hf:OWNER/NAME[/CONFIG] (hub.h) and such files by http://
  * or https:// (download.h). Errors name file, line and byte ("x.jsonl: line 7,
- * byte 1034: not valid UTF-8"). Refused: no rows, fewer than 2 classes left. */
+ * byte 1034: not valid UTF-8"). Refused: no rows, fewer than 2 classes left, a
+ * row for test with a label that no other row has. Those of a class that the
+ * filter leaves out go with it. */
 MUST_CHECK int dataset_read(const struct dataset_query *query,
                             struct dataset **out, struct err *err);
 void dataset_free(struct dataset *d);

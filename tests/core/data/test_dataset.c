@@ -2,6 +2,7 @@
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/mem.h"
+#include "core/data/fetch.h"
 #include "tests/lib/test_main.h"
 
 #include <stdio.h>
@@ -164,6 +165,73 @@ static void expect_refused(const char *name, int min_class_count, int code,
     ck_assert_int_eq(read_one(name, min_class_count, &d, &err), code);
     ck_assert_str_eq(err.msg, expected);
 }
+
+static void keep_note(void *ctx, const char *sentence)
+{
+    snprintf(ctx, 256, "%s", sentence);
+}
+
+static int read_with_test(const char *name, const char *test_name,
+                          int min_class_count, char note[256],
+                          struct dataset **out, struct err *err)
+{
+    const struct fetch_watch watch = {.ctx = note, .on_note = keep_note};
+    const struct dataset_query query = {.sources = &name,
+                                        .n_sources = 1,
+                                        .test_sources = &test_name,
+                                        .n_test_sources = 1,
+                                        .text = "t",
+                                        .label = "l",
+                                        .min_class_count = min_class_count,
+                                        .base_dir = dir,
+                                        .watch = &watch};
+    note[0] = '\0';
+    return dataset_read(&query, out, err);
+}
+
+START_TEST(a_test_label_that_is_not_trained_is_refused)
+{
+    struct dataset *d;
+    struct err err = {0};
+    char note[256];
+    put("a.csv", "t,l\n1,B\n2,AA\n3,D\n4,B\n5,AA\n");
+    put("good.csv", "t,l\n1,D\n2,AA\n3,D\n4,B\n");
+    put("bad.csv", "t,l\n1,B\n2,A\n");
+    put("bad.jsonl", "{\"t\":\"1\",\"l\":\"AAA\"}\n");
+    ck_assert_int_eq(read_with_test("a.csv", "bad.csv", 1, note, &d, &err),
+                     ERR_INVALID);
+    ck_assert_str_eq(err.msg,
+                     "bad.csv: line 3, byte 8: label 'A' is none of the 3 that "
+                     "the training rows have: it could only be wrong");
+    ck_assert_int_eq(read_with_test("a.csv", "bad.jsonl", 9, note, &d, &err),
+                     ERR_INVALID);
+    ck_assert_ptr_nonnull(strstr(err.msg, "bad.jsonl: line 1, byte 0: label "
+                                          "'AAA' is none"));
+    int rc = read_with_test("a.csv", "good.csv", 1, note, &d, &err);
+    ck_assert_msg(rc == 0, "%s", err.msg);
+    ck_assert_uint_eq(dataset_n_test(d), 4);
+    ck_assert_str_eq(note, "");
+    dataset_free(d);
+}
+END_TEST
+
+START_TEST(test_rows_that_the_filter_drops_are_told)
+{
+    struct dataset *d;
+    struct err err = {0};
+    char note[256];
+    put("a.csv", "t,l\n1,A\n2,B\n3,C\n4,A\n5,B\n");
+    put("b.csv", "t,l\n1,C\n2,A\n3,C\n4,B\n5,C\n");
+    int rc = read_with_test("a.csv", "b.csv", 2, note, &d, &err);
+    ck_assert_msg(rc == 0, "%s", err.msg);
+    ck_assert_uint_eq(dataset_size(d), 6);
+    ck_assert_uint_eq(dataset_n_test(d), 2);
+    ck_assert_str_eq(note, "3 of 5 test rows are left out: their classes have "
+                           "fewer than 2 rows for training "
+                           "(data.min_class_count)");
+    dataset_free(d);
+}
+END_TEST
 
 START_TEST(too_little_is_refused)
 {
@@ -500,6 +568,8 @@ Suite *suite(void)
     tcase_add_test(read, sources_are_concatenated_in_order);
     tcase_add_test(read, classes_are_sorted_by_code_point);
     tcase_add_test(read, small_classes_are_filtered_and_counted);
+    tcase_add_test(read, a_test_label_that_is_not_trained_is_refused);
+    tcase_add_test(read, test_rows_that_the_filter_drops_are_told);
     tcase_add_test(read, too_little_is_refused);
     tcase_add_test(read, texts_that_are_all_empty_are_refused);
     tcase_add_test(read, a_long_list_of_counts_is_cut);
