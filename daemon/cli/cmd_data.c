@@ -309,35 +309,31 @@ static int stat_sources(struct cli *c, const struct input *in, char **sources,
 
 /* --- fetch ---------------------------------------------------------------- */
 
-static void tell_fetched(const struct cli *c, const char *source,
-                         const struct hub_result *rows, const char *path)
+static void tell_fetched(const struct cli *c, struct json_out *list,
+                         const char *source, const struct hub_result *rows,
+                         const char *path)
 {
-    struct buf text;
-    struct json_out w;
-    if (!c->json && path != NULL) {
-        cli_say(c, "%s: in the cache as %s", source, path);
-    } else if (!c->json) {
-        cli_say(c, "%s: %" PRIu64 " rows in the cache", source, rows->n_rows);
-    } else {
-        buf_init(&text, BUF_MAX_RESPONSE);
-        json_out_init(&w, &text, JSON_COMPACT);
-        json_open(&w, '{');
-        json_put_key(&w, "source");
-        json_put_string(&w, source);
-        json_put_key(&w, path != NULL ? "path" : "rows");
+    if (c->json) {
+        json_open(list, '{');
+        json_put_key(list, "source");
+        json_put_string(list, source);
+        json_put_key(list, path != NULL ? "path" : "rows");
         if (path != NULL) {
-            json_put_string(&w, path);
+            json_put_string(list, path);
         } else {
-            json_put_int(&w, (int64_t)rows->n_rows);
+            json_put_int(list, (int64_t)rows->n_rows);
         }
-        json_close(&w, '}');
-        printf("%s", text.data);
-        buf_fini(&text);
+        json_close(list, '}');
+    } else if (path != NULL) {
+        cli_say(c, "%s: in the cache as %s", source, path);
+    } else {
+        cli_say(c, "%s: %" PRIu64 " rows in the cache", source, rows->n_rows);
     }
 }
 
 static int fetch_source(struct cli *c, const struct input *in,
-                        const char *source, const char *cache, struct err *err)
+                        const char *source, const char *cache,
+                        struct json_out *list, struct err *err)
 {
     struct downloading downloading;
     downloading_init(&downloading, c);
@@ -359,27 +355,32 @@ static int fetch_source(struct cli *c, const struct input *in,
     }
     rc = downloading_end(&downloading, rc, err);
     if (rc == 0) {
-        tell_fetched(c, source, &rows, path);
+        tell_fetched(c, list, source, &rows, path);
     }
     free(path);
     return rc;
 }
 
+/* The list of --json is printed at the end: one value, or nothing. */
 static int fetch_sources(struct cli *c, const struct input *in, char **sources,
                          size_t n, struct err *err)
 {
     char *cache =
         c->state_dir != NULL ? paths_in_state(c->state_dir, "cache") : NULL;
+    struct buf text;
+    struct json_out list;
     int rc = 0;
+    buf_init(&text, BUF_MAX_RESPONSE);
+    json_out_init(&list, &text, JSON_COMPACT);
+    json_open(&list, '[');
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        if (c->json) {
-            fputs(i == 0 ? "[" : ",", stdout);
-        }
-        rc = fetch_source(c, in, sources[i], cache, err);
+        rc = fetch_source(c, in, sources[i], cache, &list, err);
     }
+    json_close(&list, ']');
     if (c->json && rc == 0) {
-        fputs("]\n", stdout);
+        printf("%s\n", text.data);
     }
+    buf_fini(&text);
     free(cache);
     return rc;
 }

@@ -545,6 +545,29 @@ START_TEST(test_study_from_the_hub)
 }
 END_TEST
 
+/* Standard output is one JSON value, or nothing. */
+START_TEST(test_fetched_as_json)
+{
+    struct fix_hub hub;
+    fix_hub_init(&hub);
+    char *url = mem_printf("%s/file.jsonl", hub.url);
+    char *none = mem_printf("%s/none.jsonl", hub.url);
+    struct outcome o = CLI(&home, RUN_S, "--json", "data", "fetch", url, url);
+    ck_assert_int_eq(o.code, 0);
+    struct json *root = parse(o.out);
+    ck_assert_int_eq(json_size(root), 2);
+    json_free(root);
+    outcome_fini(&o);
+    o = CLI(&home, RUN_S, "--json", "data", "fetch", url, none);
+    ck_assert_int_ne(o.code, 0);
+    ck_assert_str_eq(o.out, "");
+    outcome_fini(&o);
+    free(none);
+    free(url);
+    fix_hub_fini(&hub);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("e2e/use");
@@ -560,6 +583,7 @@ Suite *suite(void)
     tcase_add_test(t, test_targets);
     tcase_add_test(t, test_long_texts);
     tcase_add_test(t, test_study_from_the_hub);
+    tcase_add_test(t, test_fetched_as_json);
     suite_add_tcase(s, t);
     return s;
 }
