@@ -31,7 +31,6 @@
 enum {
     WAIT_MS = 20,
     PROGRESS_EVERY_MS = 1000,
-    MEMORY_EVERY_MS = 200,
     GRACE_MS = 10000, /* from SIGTERM to SIGKILL */
     GRACE_DROPPED_MS = 2000,
     MS_PER_REPORT = 2, /* more are a flood to the daemon (channel.h) */
@@ -60,8 +59,8 @@ struct command {
     double value; /* NaN: none */
     bool has_value, is_final, has_constraints;
 
-    int64_t begun_ms, progress_ms, memory_ms, stop_ms; /* 0: not yet */
-    int64_t now_ms, reads_ms; /* of this turn; not read before */
+    int64_t begun_ms, progress_ms, stop_ms; /* 0: not yet */
+    int64_t now_ms, reads_ms;               /* of this turn; not read before */
     bool is_stopping;
     int64_t grace_ms;
     int cause; /* why we killed it, 0: we did not */
@@ -296,13 +295,10 @@ static void check_limits(struct command *c, int64_t mono_ms)
         snprintf(why, sizeof(why), "took longer than %g s", c->timeout);
         end_it(c, TRIAL_CAUSE_TIMEOUT, why);
     }
-    if (c->memory_mb > 0 && mono_ms - c->memory_ms >= MEMORY_EVERY_MS) {
-        c->memory_ms = mono_ms;
-        if (process_memory(&c->process) > c->memory_mb << 20) {
-            snprintf(why, sizeof(why), "used more than %" PRId64 " MB",
-                     c->memory_mb);
-            end_it(c, TRIAL_CAUSE_OOM, why);
-        }
+    if (c->memory_mb > 0 && process_exceeds(&c->process, c->memory_mb << 20)) {
+        snprintf(why, sizeof(why), "used more than %" PRId64 " MB",
+                 c->memory_mb);
+        end_it(c, TRIAL_CAUSE_OOM, why);
     }
 }
 

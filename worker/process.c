@@ -40,6 +40,8 @@ enum { END_LOOKS = 5000, END_NAP_NS = 1000000, END_AT_ONCE = 256 };
 /* How often the guardian is looked at, and how long it may take to end what
  * was killed, or is dead while it was seen stopped. */
 enum { LOOK_EVERY_MS = 50, GUARDIAN_MS = 2000 };
+/* Between looks at the memory: so long, and so many times what one took. */
+enum { MEMORY_EVERY_MS = 200, MEMORY_REST = 10, MEMORY_LOOKS = 3 };
 
 /* --- descendants ---------------------------------------------------------- */
 
@@ -362,27 +364,56 @@ static bool has_our_parent(const struct listed *list, size_t n,
     return is_ours;
 }
 
-int64_t process_memory(const struct process *p)
+/* Mark the guardian's descendants; returns what is resident of them. A child
+ * may be listed before its parent. */
+static int64_t find_ours(struct listed *list, size_t n, pid_t guardian)
 {
-    size_t n;
     int64_t bytes = 0;
-    if (p->guardian == 0) {
-        return 0; /* nothing is left; of 0 all others descend */
-    }
-    struct listed *list = list_procs(&n);
-    for (bool more = true;
-         more;) { /* a child may be listed before its parent */
+    for (bool more = true; more;) {
         more = false;
         for (size_t i = 0; i < n; i++) {
             if (!list[i].is_ours &&
-                has_our_parent(list, n, &list[i].proc, p->guardian)) {
+                has_our_parent(list, n, &list[i].proc, guardian)) {
                 list[i].is_ours = more = true;
                 bytes += list[i].proc.memory;
             }
         }
     }
-    free(list);
     return bytes;
+}
+
+/* What is resident counts shared pages for each process, and is quickly told:
+ * only when that is above the limit the shares are asked for. */
+static bool is_above(pid_t guardian, int64_t limit)
+{
+    size_t n;
+    struct listed *list = list_procs(&n);
+    int64_t bytes = find_ours(list, n, guardian);
+    if (bytes > limit) {
+        bytes = 0;
+        for (size_t i = 0; i < n; i++) {
+            bytes += list[i].is_ours ? proc_share(list[i].proc.pid) : 0;
+        }
+    }
+    free(list);
+    return bytes > limit;
+}
+
+bool process_exceeds(struct process *p, int64_t bytes)
+{
+    int64_t begun_ms = now_ms();
+    if (p->guardian == 0 || begun_ms < p->memory_due_ms) {
+        return false; /* of 0, that is of nobody, all others descend */
+    }
+    /* A child that ends between two of them leaves the other all that they
+     * shared, which then counts twice: one look alone proves nothing. */
+    bool exceeds = true;
+    for (int i = 0; exceeds && i < MEMORY_LOOKS; i++) {
+        exceeds = is_above(p->guardian, bytes);
+    }
+    int64_t took_ms = now_ms() - begun_ms;
+    p->memory_due_ms = now_ms() + MEMORY_EVERY_MS + MEMORY_REST * took_ms;
+    return exceeds;
 }
 
 /* The guardian ends them all, if it can be had to. */

@@ -18,7 +18,7 @@ struct process {
     bool has_ended;
     bool is_lost; /* ended because the guardian was killed: no status */
     int status;   /* of waitpid, once has_ended and not is_lost */
-    int64_t end_due_ms, look_ms; /* process.c's; 0: not yet */
+    int64_t end_due_ms, look_ms, memory_due_ms; /* process.c's; 0: not yet */
 };
 
 /* Borrows all. argv[0] is looked up in PATH.
@@ -31,7 +31,10 @@ MUST_CHECK int process_start(char *const *argv, char *const *envp,
  * the guardian awake, and ends one that does not act on the program's end. */
 bool process_has_ended(struct process *p);
 void process_signal(struct process *p, int signal); /* to the group */
-int64_t process_memory(const struct process *p);    /* bytes of them all */
+/* Do all its processes together use more memory than this? What they share
+ * counts once. May be asked at any time: it looks now and then, as seldom as it
+ * is dear, and says no between. */
+bool process_exceeds(struct process *p, int64_t bytes);
 /* Kill what is left of it, reap the guardian, close. */
 void process_fini(struct process *p);
 

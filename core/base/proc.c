@@ -43,6 +43,20 @@ bool proc_read(pid_t pid, struct proc *out)
     return true;
 }
 
+int64_t proc_share(pid_t pid)
+{
+    char path[64], text[1024];
+    long long kb;
+    snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
+    const char *at =
+        read_text(path, text, sizeof(text)) > 0 ? strstr(text, "\nPss:") : NULL;
+    if (at != NULL && sscanf(at, " Pss: %lld kB", &kb) == 1) {
+        return (int64_t)kb << 10;
+    }
+    struct proc p; /* it ended since, or is another user's */
+    return proc_read(pid, &p) ? p.memory : 0;
+}
+
 int proc_children(pid_t *out, int max)
 {
     char text[4096];

@@ -8,11 +8,16 @@
 struct proc {
     pid_t pid, parent;
     char state;     /* 'Z': dead, and not reaped */
-    int64_t memory; /* resident, bytes */
+    int64_t memory; /* resident, bytes: what several share counts for each */
 };
 
 /* false: there is none, or it may not be looked at. */
 bool proc_read(pid_t pid, struct proc *out);
+/* The bytes of a process's resident memory where what n processes share counts
+ * as the nth part: a sum over processes counts it once. The kernel walks all
+ * its pages: that takes milliseconds when they are many. What proc_read tells,
+ * where the kernel does not say; 0: the process has ended. */
+int64_t proc_share(pid_t pid);
 /* The children of the calling thread, as many of them as there is room for;
  * returns how many. Orphans become children of the main thread. May be called
  * between fork and exec. */

@@ -1,7 +1,10 @@
 #include "core/base/proc.h"
+#include "core/base/mem.h"
 #include "tests/lib/test_main.h"
 
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,12 +63,45 @@ START_TEST(test_children)
 }
 END_TEST
 
+/* What parent and children share counts once for them all. */
+START_TEST(test_shares)
+{
+    enum { N = 4, SIZE = 16 << 20 };
+    pid_t pids[N];
+    struct proc p;
+    char *shared = mem_alloc(SIZE, 1);
+    memset(shared, 1, SIZE);
+    int64_t sum = 0, all = 0;
+    for (int i = 0; i < N; i++) {
+        pids[i] = child();
+    }
+    for (int i = 0; i < N; i++) {
+        ck_assert(proc_read(pids[i], &p));
+        all += p.memory;
+        sum += proc_share(pids[i]);
+    }
+    sum += proc_share(getpid());
+    ck_assert_int_gt(all, N * SIZE);
+    ck_assert_int_gt(sum, SIZE);
+    ck_assert_int_lt(sum, 2 * SIZE);
+    for (int i = 0; i < N; i++) {
+        end(pids[i]);
+        ck_assert_int_eq(proc_share(pids[i]), 0);
+        ck_assert_int_eq(waitpid(pids[i], NULL, 0), pids[i]);
+        ck_assert_int_eq(proc_share(pids[i]), 0);
+    }
+    ck_assert_int_gt(proc_share(getpid()), SIZE);
+    free(shared);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("proc");
     TCase *t = tcase_create("proc");
     tcase_add_test(t, test_a_process);
     tcase_add_test(t, test_children);
+    tcase_add_test(t, test_shares);
     suite_add_tcase(s, t);
     return s;
 }
