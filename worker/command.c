@@ -453,11 +453,9 @@ static int start(const struct objective_task *task, struct command *c,
     const struct json *command = json_get(task->spec, "command");
     const struct json *directory = json_get(task->spec, "directory");
     struct strings argv = {0}, env = {0};
-    for (const struct json *arg = command != NULL ? json_first(command) : NULL;
-         arg != NULL; arg = json_next(arg)) {
-        if (json_kind(arg) == JSON_STRING) {
-            strings_add(&argv, given_argument(json_string(arg), task->params));
-        }
+    if (command != NULL) {
+        given_arguments(command, json_get(task->spec, "params"), task->params,
+                        &argv);
     }
     const char *where = directory != NULL &&
                                 json_kind(directory) == JSON_STRING &&

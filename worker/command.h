@@ -1,7 +1,7 @@
 /* command: any program as an objective.
  *
  * It gets its parameters
- *   as arguments        {NAME} in the command line, any other brace stays;
+ *   as arguments        {NAME} in the command line (command_given.h);
  *   in the environment  PARZEN_PARAM_NAME (what is no letter or digit is _);
  *   as a JSON file      that PARZEN_PARAMS_FILE names.
  * A parameter that the trial does not have ("when") is in none of them.

@@ -47,27 +47,101 @@ static char *text_of(const struct json *value)
     }
 }
 
-char *given_argument(const char *arg, const struct json *params)
+/* --- arguments ------------------------------------------------------------ */
+
+struct argument {
+    struct buf text;
+    bool lacks_one;  /* it names a parameter that this trial does not have */
+    bool has_blanks; /* beside those in names: it is a sentence or a script */
+};
+
+static bool is_name(const struct json *names, const char *name)
 {
-    struct buf out;
-    buf_init(&out, BUF_MAX_CONFIG);
-    while (*arg != '\0') {
-        const char *end = *arg == '{' ? strchr(arg, '}') : NULL;
-        char *name =
-            end != NULL ? mem_strndup(arg + 1, (size_t)(end - arg) - 1) : NULL;
-        const struct json *value = name != NULL ? json_get(params, name) : NULL;
-        if (value != NULL) {
-            char *text = text_of(value);
-            buf_str(&out, text);
-            free(text);
-            arg = end + 1;
-        } else {
-            buf_char(&out, *arg++);
-        }
-        free(name);
+    bool is_one = false;
+    for (const struct json *it = names != NULL ? json_first(names) : NULL;
+         it != NULL; it = json_next(it)) {
+        is_one = is_one || (json_kind(it) == JSON_STRING &&
+                            strcmp(json_string(it), name) == 0);
     }
-    return buf_take(&out);
+    return is_one;
 }
+
+/* If this is a {NAME}, write its value; returns its length, 0 if it is none. */
+static size_t put_value(const char *at, const struct json *names,
+                        const struct json *params, struct argument *out)
+{
+    const char *end = *at == '{' ? strchr(at, '}') : NULL;
+    if (end == NULL) {
+        return 0;
+    }
+    char *name = mem_strndup(at + 1, (size_t)(end - at) - 1);
+    const struct json *value = json_get(params, name);
+    bool is_lacking = value == NULL && is_name(names, name);
+    free(name);
+    if (value != NULL) {
+        char *text = text_of(value);
+        buf_str(&out->text, text);
+        free(text);
+    }
+    out->lacks_one = out->lacks_one || is_lacking;
+    return value != NULL || is_lacking ? (size_t)(end - at) + 1 : 0;
+}
+
+static void read_argument(const char *arg, const struct json *names,
+                          const struct json *params, struct argument *out)
+{
+    *out = (struct argument){.lacks_one = false};
+    buf_init(&out->text, BUF_MAX_CONFIG);
+    while (*arg != '\0') {
+        size_t n = put_value(arg, names, params, out);
+        if (n == 0) {
+            out->has_blanks =
+                out->has_blanks || isspace((unsigned char)*arg) != 0;
+            buf_char(&out->text, *arg);
+            n = 1;
+        }
+        arg += n;
+    }
+}
+
+/* As the config has it: -5 and a {NAME} are values, -- ends the options. */
+static bool is_option(const char *arg)
+{
+    return arg[0] == '-' && arg[1] != '\0' && strcmp(arg, "--") != 0 &&
+           isdigit((unsigned char)arg[1]) == 0 && arg[1] != '.' &&
+           strchr(arg, '=') == NULL;
+}
+
+static void drop_last(struct strings *s)
+{
+    free(s->items[--s->n]);
+    s->items[s->n] = NULL;
+}
+
+void given_arguments(const struct json *command, const struct json *names,
+                     const struct json *params, struct strings *argv)
+{
+    const char *before = ""; /* "": no argument, or one that is left out */
+    for (const struct json *arg = json_first(command); arg != NULL;
+         arg = json_next(arg)) {
+        struct argument a;
+        const char *text =
+            json_kind(arg) == JSON_STRING ? json_string(arg) : "";
+        read_argument(text, names, params, &a);
+        if (!a.lacks_one || a.has_blanks || argv->n == 0) {
+            strings_add(argv, buf_take(&a.text));
+            before = argv->n > 1 ? text : "";
+            continue;
+        }
+        if (text[0] != '-' && is_option(before)) {
+            drop_last(argv);
+        }
+        before = "";
+        buf_fini(&a.text);
+    }
+}
+
+/* --- environment ---------------------------------------------------------- */
 
 void given_environment(const struct objective_task *task,
                        const char *params_file, const char *checkpoints,

@@ -12,9 +12,18 @@ struct strings {
 void strings_add(struct strings *s, char *item); /* takes item */
 void strings_fini(struct strings *s);
 
-/* The argument with each {NAME} as the parameter's value; any other brace
- * stays. Owned. */
-char *given_argument(const char *arg, const struct json *params);
+/* Add the command (a list of strings) with each {NAME} as the parameter's
+ * value. names is a list of all parameters of the study: an argument with one
+ * that this trial does not have ("when") is left out, together with the option
+ * before it whose value it was; with blanks around, as in a shell's script, the
+ * name becomes nothing. The program is never left out. Any other brace stays.
+ *
+ *     --momentum {momentum}    left out, both
+ *     --momentum={momentum}    left out, and nothing before it
+ *     'train -m {momentum}'    'train -m '
+ */
+void given_arguments(const struct json *command, const struct json *names,
+                     const struct json *params, struct strings *argv);
 /* Add ours without its PARZEN_*, and those of this attempt. */
 void given_environment(const struct objective_task *task,
                        const char *params_file, const char *checkpoints,

@@ -33,8 +33,9 @@ MUST_CHECK int spec_check_new(const struct spec *s, struct err *err);
  * an equal spec. Compact JSON. */
 void spec_to_json(const struct spec *s, struct buf *out);
 
-/* What a worker needs to know of the objective: {"type": "command", ...}; and
- * one point by name: {"lr": 0.001}, in the space's order. */
+/* What a worker needs to know of the objective: {"type": "command", ...}, with
+ * the names of all parameters as "params"; and one point by name: {"lr":
+ * 0.001}, in the space's order, without those that are not active. */
 void spec_work_to_json(const struct spec *s, struct buf *out);
 void spec_point_to_json(const struct spec *s, const double *values,
                         struct buf *out);

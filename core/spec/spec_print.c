@@ -166,6 +166,12 @@ void spec_work_to_json(const struct spec *s, struct buf *out)
             spec_put_row(s, &SPEC_ROWS[i], &w);
         }
     }
+    json_put_key(&w, "params");
+    json_open(&w, '[');
+    for (size_t i = 0; i < s->space.n; i++) {
+        json_put_string(&w, s->space.params[i].name);
+    }
+    json_close(&w, ']');
     json_close(&w, '}');
 }
 
