@@ -209,10 +209,12 @@ int spec_check(const struct spec *s, struct err *err)
         return err_set(err, ERR_INVALID,
                        "model.num_heads: no value divides any emb_dim");
     }
-    if (s->metric == RUN_TEST_ACC && s->base.fractions[2] == 0.0) {
+    if (s->metric == RUN_TEST_ACC && s->base.fractions[2] == 0.0 &&
+        s->data.n_test_sources == 0) {
         return err_set(err, ERR_INVALID,
                        "objective.metric: test-acc needs test rows, but "
-                       "data.fractions gives them 0");
+                       "data.fractions gives them 0 and there is no "
+                       "data.test_source");
     }
     return run_validate(&probe, err);
 }

@@ -470,7 +470,21 @@ START_TEST(test_accuracy_needs_test_rows)
     struct err err;
     ck_assert_int_eq(spec_parse(text, strlen(text), &s, &err), ERR_INVALID);
     ck_assert_str_eq(err.msg, "objective.metric: test-acc needs test rows, "
-                              "but data.fractions gives them 0");
+                              "but data.fractions gives them 0 and there is "
+                              "no data.test_source");
+}
+END_TEST
+
+START_TEST(a_test_source_has_test_rows)
+{
+    static const char text[] =
+        "{\"study\":\"s\",\"objective\":{\"metric\":\"test-acc\"},"
+        "\"data\":{\"source\":\"a\",\"test_source\":\"b\","
+        "\"fractions\":[0.5,0.5,0]}}";
+    struct spec s;
+    struct err err;
+    ck_assert_msg(spec_parse(text, strlen(text), &s, &err) == 0, "%s", err.msg);
+    spec_fini(&s);
 }
 END_TEST
 
@@ -506,6 +520,7 @@ Suite *suite(void)
     tcase_add_loop_test(t, impossible_heads_are_counted, 0,
                         (int)ARRAY_LEN(HEADS));
     tcase_add_test(t, test_accuracy_needs_test_rows);
+    tcase_add_test(t, a_test_source_has_test_rows);
     tcase_add_test(t, no_config_at_all);
     suite_add_tcase(s, t);
     return s;
