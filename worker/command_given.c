@@ -3,6 +3,7 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/proc.h"
+#include "core/spec/space.h"
 #include "core/wire/msg.h"
 #include "worker/objective.h"
 
@@ -161,12 +162,9 @@ void given_environment(const struct objective_task *task,
     strings_add(env, mem_printf("PARZEN_SEED=%" PRIu64, a->run.seed));
     for (const struct json *p = json_first(task->params); p != NULL;
          p = json_next(p)) {
-        char *name = mem_strdup(json_key(p)), *text = text_of(p);
-        for (char *at = name; *at != '\0'; at++) {
-            *at = isalnum((unsigned char)*at) ? *at : '_';
-        }
-        strings_add(env, mem_printf("PARZEN_PARAM_%s=%s", name, text));
-        free(name);
+        char *variable = space_variable(json_key(p)), *text = text_of(p);
+        strings_add(env, mem_printf("%s=%s", variable, text));
+        free(variable);
         free(text);
     }
 }

@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/spec/run.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -350,6 +351,15 @@ int space_find(const struct space *s, const char *name)
         }
     }
     return -1;
+}
+
+char *space_variable(const char *name)
+{
+    char *all = mem_printf("PARZEN_PARAM_%s", name);
+    for (char *at = all; *at != '\0'; at++) {
+        *at = isalnum((unsigned char)*at) ? *at : '_';
+    }
+    return all;
 }
 
 static bool begins_with(const struct dist *d, const struct dist *first)

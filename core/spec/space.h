@@ -106,6 +106,9 @@ void space_fini(struct space *s);
 void space_copy(struct space *to, const struct space *from);
 bool space_equal(const struct space *a, const struct space *b);
 int space_find(const struct space *s, const char *name); /* -1: none */
+/* What a command's environment calls a parameter: PARZEN_PARAM_NAME, with _ for
+ * each byte that is no letter or digit of ASCII. Owned. */
+char *space_variable(const char *name);
 /* Where `wider` has the choices of a parameter of s and then others, s gets
  * those, too. What s has keeps its index. */
 void space_append_choices(struct space *s, const struct space *wider);

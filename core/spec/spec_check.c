@@ -4,6 +4,7 @@
 #include "core/spec/spec_table.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- objectives other than the built-in training ---------------------------
@@ -278,6 +279,29 @@ static int check_function(const struct spec *s, struct err *err)
     return rc == 0 ? spec_check_arity(at, n_always, s->space.n, err) : rc;
 }
 
+/* Two parameters of one name would be one to the program. */
+static int check_variables(const struct spec *s, struct err *err)
+{
+    char *variables[SPACE_MAX_PARAMS];
+    int rc = 0;
+    for (size_t i = 0; i < s->space.n; i++) {
+        variables[i] = space_variable(s->space.params[i].name);
+        for (size_t j = 0; j < i && rc == 0; j++) {
+            if (strcmp(variables[i], variables[j]) == 0) {
+                rc = err_set(err, ERR_INVALID,
+                             "params: '%.100s' and '%.100s' are both %.150s in "
+                             "the command's environment: rename one",
+                             s->space.params[j].name, s->space.params[i].name,
+                             variables[i]);
+            }
+        }
+    }
+    for (size_t i = 0; i < s->space.n; i++) {
+        free(variables[i]);
+    }
+    return rc;
+}
+
 int spec_check_new(const struct spec *s, struct err *err)
 {
     bool by_threshold = s->pruner == SPEC_PRUNER_THRESHOLD ||
@@ -291,5 +315,7 @@ int spec_check_new(const struct spec *s, struct err *err)
     if (check_conditions(s, err) != 0) {
         return err->code;
     }
-    return s->objective == SPEC_OBJECTIVE_FUNCTION ? check_function(s, err) : 0;
+    return s->objective == SPEC_OBJECTIVE_FUNCTION  ? check_function(s, err)
+           : s->objective == SPEC_OBJECTIVE_COMMAND ? check_variables(s, err)
+                                                    : 0;
 }

@@ -107,6 +107,40 @@ START_TEST(functions_take_so_many_numbers)
 }
 END_TEST
 
+/* Parameters of a command are variables of its environment. */
+static const struct {
+    const char *a, *b, *sentence; /* NULL: they go together */
+} VARIABLES[] = {
+    {"a-b", "a_b",
+     "params: 'a-b' and 'a_b' are both PARZEN_PARAM_a_b in the command's "
+     "environment: rename one"},
+    {"\xc3\xa9", "\xc3\xb6",
+     "params: '\xc3\xa9' and '\xc3\xb6' are both PARZEN_PARAM___ in the "
+     "command's environment: rename one"},
+    {"a", "A", NULL},
+    {"a_b", "ab", NULL},
+};
+
+START_TEST(variables_have_one_parameter)
+{
+    struct spec s;
+    struct err err;
+    char *text = mem_printf("{\"study\":\"s\",\"objective\":{\"type\":"
+                            "\"command\",\"command\":[\"true\"],\"direction\":"
+                            "\"minimize\"},\"params\":{\"x\":{\"int\":[0,1]},"
+                            "\"%s\":{\"int\":[0,1]},\"%s\":{\"int\":[0,1]}}}",
+                            VARIABLES[_i].a, VARIABLES[_i].b);
+    ck_assert_msg(spec_parse(text, strlen(text), &s, &err) == 0, "%s", err.msg);
+    int rc = spec_check_new(&s, &err);
+    ck_assert_int_eq(rc, VARIABLES[_i].sentence != NULL ? ERR_INVALID : 0);
+    if (rc != 0) {
+        ck_assert_str_eq(err.msg, VARIABLES[_i].sentence);
+    }
+    spec_fini(&s);
+    free(text);
+}
+END_TEST
+
 /* Does the table below have a place for every point? */
 static const struct {
     const char *params, *sentence; /* NULL: it has */
@@ -519,6 +553,8 @@ Suite *suite(void)
                         (int)ARRAY_LEN(CONDITIONS));
     tcase_add_loop_test(t, impossible_heads_are_counted, 0,
                         (int)ARRAY_LEN(HEADS));
+    tcase_add_loop_test(t, variables_have_one_parameter, 0,
+                        (int)ARRAY_LEN(VARIABLES));
     tcase_add_test(t, test_accuracy_needs_test_rows);
     tcase_add_test(t, a_test_source_has_test_rows);
     tcase_add_test(t, no_config_at_all);
