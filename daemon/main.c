@@ -5,6 +5,7 @@
  * store is closed, the loop runs empty. A second signal ends it at once: that
  * is safe too, only slower to resume. */
 #include "core/base/file.h"
+#include "core/base/heritage.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "daemon/api.h"
@@ -22,7 +23,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -190,8 +190,8 @@ static void settle_in(void)
 {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error, not an end */
-    umask(077);
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    heritage_note();          /* for commands */
+    heritage_hide();
     mem_keep(); /* suggestions' */
 }
 

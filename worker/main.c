@@ -1,5 +1,6 @@
 /* parzen-worker: spawned by parzend; file descriptor 3 is its channel. */
 #include "core/base/build.h"
+#include "core/base/heritage.h"
 #include "worker/session.h"
 
 #include <fcntl.h>
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -45,8 +45,7 @@ static void settle_in(void)
     }
     signal(SIGPIPE, SIG_IGN); /* uv_spawn set both back to the default */
     signal(SIGXFSZ, SIG_IGN);
-    umask(077);
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    heritage_hide();
     /* Out of memory: a trial goes before the daemon does. */
     int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     if (fd >= 0) {

@@ -20,6 +20,7 @@
  * Between fork and exec only functions that are safe there (signal-safety(7))
  * are called: the worker has threads. */
 #include "worker/process.h"
+#include "core/base/heritage.h"
 #include "core/base/mem.h"
 #include "core/base/proc.h"
 
@@ -85,11 +86,16 @@ static void complain(const char *what, const char *name)
     }
 }
 
+struct program {
+    char *const *argv, *const *envp;
+    const char *directory;
+    struct heritage heritage;
+    int out_fd, err_fd, status_fd;
+};
+
 /* It tells its number itself: while the worker waits for that, nothing has run
  * that could stop the guardian. */
-static void NORETURN be_program(char *const *argv, char *const *envp,
-                                const char *directory, int out_fd, int err_fd,
-                                int status_fd)
+static void NORETURN be_program(const struct program *p)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -98,15 +104,16 @@ static void NORETURN be_program(char *const *argv, char *const *envp,
     signal(SIGXFSZ, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setpgid(0, 0);
-    write_int(status_fd, getpid());
-    dup2(out_fd, STDOUT_FILENO);
-    dup2(err_fd, STDERR_FILENO);
-    if (directory[0] != '\0' && chdir(directory) != 0) {
-        complain("chdir", directory);
+    write_int(p->status_fd, getpid());
+    dup2(p->out_fd, STDOUT_FILENO);
+    dup2(p->err_fd, STDERR_FILENO);
+    if (p->directory[0] != '\0' && chdir(p->directory) != 0) {
+        complain("chdir", p->directory);
         _exit(127);
     }
-    execvpe(argv[0], argv, envp);
-    complain("exec", argv[0]);
+    heritage_take(&p->heritage);
+    execvpe(p->argv[0], p->argv, p->envp);
+    complain("exec", p->argv[0]);
     _exit(127);
 }
 
@@ -143,10 +150,7 @@ static void NORETURN guard(pid_t program, int status_fd, const sigset_t *set)
     }
 }
 
-/* argv, envp, directory: the program's. */
-static void NORETURN be_guardian(pid_t worker, char *const *argv,
-                                 char *const *envp, const char *directory,
-                                 int out_fd, int err_fd, int status_fd)
+static void NORETURN be_guardian(pid_t worker, const struct program *p)
 {
     sigset_t set;
     sigemptyset(&set);
@@ -162,14 +166,14 @@ static void NORETURN be_guardian(pid_t worker, char *const *argv,
     }
     pid_t program = fork();
     if (program == 0) {
-        be_program(argv, envp, directory, out_fd, err_fd, status_fd);
+        be_program(p);
     }
     if (program < 0) {
-        complain("fork", argv[0]);
+        complain("fork", p->argv[0]);
         _exit(1);
     }
     /* The daemon's channel must end with the worker, not with its guardian. */
-    dup2(status_fd, 3);
+    dup2(p->status_fd, 3);
     close_range(4, ~0u, 0);
     guard(program, 3, &set);
 }
@@ -216,11 +220,17 @@ int process_start(char *const *argv, char *const *envp, const char *directory,
     if (rc != 0) {
         return rc;
     }
+    struct program p = {.argv = argv,
+                        .envp = envp,
+                        .directory = directory,
+                        .out_fd = pipes[OUT][1],
+                        .err_fd = pipes[ERROR][1],
+                        .status_fd = pipes[STATUS][1]};
+    heritage_read(&p.heritage);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     pid_t worker = getpid(), guardian = fork();
     if (guardian == 0) {
-        be_guardian(worker, argv, envp, directory, pipes[OUT][1],
-                    pipes[ERROR][1], pipes[STATUS][1]);
+        be_guardian(worker, &p);
     }
     int fork_errno = errno;
     close_ends(pipes, N_PIPES, 1);

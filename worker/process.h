@@ -21,7 +21,8 @@ struct process {
     int64_t end_due_ms, look_ms, memory_due_ms; /* process.c's; 0: not yet */
 };
 
-/* Borrows all. argv[0] is looked up in PATH.
+/* Borrows all. argv[0] is looked up in PATH. The program has the umask and the
+ * core limit that the daemon was started with (core/base/heritage.h).
  * UNREACHABLE: the system makes no process now (fork); IO.
  */
 MUST_CHECK int process_start(char *const *argv, char *const *envp,

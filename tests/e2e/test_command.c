@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 static const char *const one_worker[] = {"--workers", "1", NULL};
 
@@ -42,12 +44,57 @@ START_TEST(what_a_trial_does_not_have_is_no_argument)
 }
 END_TEST
 
+static unsigned mode_of(const char *path)
+{
+    struct stat st;
+    ck_assert_msg(stat(path, &st) == 0, "%s", path);
+    return (unsigned)st.st_mode & 0777;
+}
+
+/* What it writes is as public as the user's other files; the state directory
+ * stays private. */
+START_TEST(files_have_the_users_mode)
+{
+    struct home h;
+    struct rlimit core;
+    home_init(&h);
+    ck_assert_int_eq(getrlimit(RLIMIT_CORE, &core), 0);
+    core.rlim_cur = core.rlim_max < 4096 ? core.rlim_max : 4096;
+    ck_assert_int_eq(setrlimit(RLIMIT_CORE, &core), 0);
+    umask(013);
+    home_start(&h, one_worker);
+    home_run(&h,
+             home_command(&h, "mode", "\"n_trials\":1,", "",
+                          "echo result >result\n"
+                          "echo core $(ulimit -c)\n"
+                          "ls -ld $PARZEN_CHECKPOINT_DIR\n"
+                          "echo 'parzen: {\"value\": 1}'\n"),
+             0);
+    char *result = mem_printf("%s/result", h.dir);
+    char *log = mem_printf("%s/checkpoints/1/0/log", h.state);
+    char *db = mem_printf("%s/parzen.db", h.state);
+    char *blocks = mem_printf("core %d\n", (int)(core.rlim_cur / 512));
+    ck_assert_uint_eq(mode_of(result), 0664);
+    ck_assert_uint_eq(mode_of(log), 0600);
+    ck_assert_uint_eq(mode_of(db), 0600);
+    ck_assert_uint_eq(mode_of(h.state), 0700);
+    EXPECT(&h, 0, blocks, "log", "mode", "0");
+    EXPECT(&h, 0, "\ndrwx------ ", "log", "mode", "0");
+    free(result);
+    free(log);
+    free(db);
+    free(blocks);
+    home_fini(&h);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("commands");
     TCase *t = tcase_create("given");
     tcase_set_timeout(t, 120);
     tcase_add_test(t, what_a_trial_does_not_have_is_no_argument);
+    tcase_add_test(t, files_have_the_users_mode);
     suite_add_tcase(s, t);
     return s;
 }
