@@ -15,9 +15,9 @@ void quote_non_finite(const char *text, struct buf *out)
             n = strncmp(text, words[i], len) == 0 ? len : 0;
         }
         if (n > 0) {
-            buf_char(out, '"');
+            buf_str(out, "{\"is\":\"");
             buf_add(out, text, n);
-            buf_char(out, '"');
+            buf_str(out, "\"}");
             text += n;
             continue;
         }

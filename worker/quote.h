@@ -3,8 +3,11 @@
 #define WORKER_QUOTE_H
 struct buf;
 
-/* Python writes NaN and Infinity, which are not JSON: as strings they are.
- * Appends text to out with these words quoted, where they are in no string. */
+/* Python writes NaN, Infinity and -Infinity, which are not JSON. Appends text
+ * to out with {"is":"NaN"} for such a word, where it is in no string: not a
+ * string of its own, which is something else. At most QUOTE_GROWS times as
+ * long. */
+enum { QUOTE_GROWS = 4 };
 void quote_non_finite(const char *text, struct buf *out);
 
 #endif

@@ -40,8 +40,8 @@ static int check_keys(const struct json *root, struct err *err)
     return 0;
 }
 
-/* NaN and Infinity are strings by now (quote.h); null is JavaScript's NaN. No
- * other string is a number: "0.5" is more likely a mistake. */
+/* NaN and Infinity are {"is":"NaN"} by now (quote.h); null is JavaScript's NaN.
+ * No string is a number: "0.5" is more likely a mistake. */
 static bool read_number(const struct json *node, double *out)
 {
     static const struct {
@@ -54,9 +54,11 @@ static bool read_number(const struct json *node, double *out)
         *out = json_number(node);
         return true;
     }
-    for (size_t i = 0; json_kind(node) == JSON_STRING && i < ARRAY_LEN(WORDS);
-         i++) {
-        if (strcmp(json_string(node), WORDS[i].word) == 0) {
+    const struct json *is =
+        json_kind(node) == JSON_OBJECT ? json_get(node, "is") : NULL;
+    bool is_word = is != NULL && json_kind(is) == JSON_STRING;
+    for (size_t i = 0; is_word && i < ARRAY_LEN(WORDS); i++) {
+        if (strcmp(json_string(is), WORDS[i].word) == 0) {
             *out = WORDS[i].value;
             return true;
         }
@@ -149,7 +151,7 @@ int told_read(const char *text, const struct strings *names, struct told *out,
     struct json *root;
     struct err detail;
     *out = (struct told){.value = NAN};
-    buf_init(&quoted, 2 * LINES_MAX);
+    buf_init(&quoted, QUOTE_GROWS * LINES_MAX);
     quote_non_finite(text, &quoted);
     const char *json = quoted.data != NULL ? quoted.data : "";
     int rc = json_parse(json, strlen(json), &root, &detail);

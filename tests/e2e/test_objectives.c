@@ -242,6 +242,7 @@ static const struct {
      "unknown key (did you mean \"step\"?)\n"},
     {"{\"loss\": 1}", "\"loss\" is an unknown key (known: step, value, "},
     {"{\"value\": \"0.5\"}", "\"value\" must be a number, not a string\n"},
+    {"{\"value\": \"Infinity\"}", "\"value\" must be a number, not a string\n"},
     {"{\"step\": 3}", "it has no \"value\"\n"},
     {"{\"step\": \"3\", \"value\": 1}", "\"step\" must be a whole number"},
     {"[1]", "it is a list, not an object\n"},
