@@ -186,11 +186,11 @@ static void take_told(struct command *c, const struct told *told)
 }
 
 /* Text from the program as a sentence may hold it, cut to fit in size. */
-static void put_printable(const char *text, char *out, size_t size)
+static void put_printable(const char *text, size_t len, char *out, size_t size)
 {
     struct buf shown;
     buf_init(&shown, 8 * LINES_MAX);
-    utf8_printable_bytes(&shown, text, strlen(text));
+    utf8_printable_bytes(&shown, text, len);
     size_t n = shown.len < size ? shown.len : size - 1;
     n = utf8_valid_prefix(shown.data != NULL ? shown.data : "", n);
     snprintf(out, size, "%.*s", (int)n, shown.data != NULL ? shown.data : "");
@@ -198,17 +198,18 @@ static void put_printable(const char *text, char *out, size_t size)
 }
 
 /* The sentence quotes the line: it may be one of thousands. */
-static void end_at_line(struct command *c, const char *line, const char *why)
+static void end_at_line(struct command *c, const char *line, size_t n,
+                        const char *why)
 {
     char shown[QUOTE_MAX + 1];
-    put_printable(line, shown, sizeof(shown));
-    const char *dots = strlen(line) > QUOTE_MAX ? "..." : "";
+    put_printable(line, n, shown, sizeof(shown));
+    const char *dots = n > QUOTE_MAX ? "..." : "";
     char *all = mem_printf("the line '%s%s' is refused: %s", shown, dots, why);
     end_it(c, TRIAL_CAUSE_METRIC, all);
     free(all);
 }
 
-static void on_line(void *ctx, const char *line)
+static void on_line(void *ctx, const char *line, size_t n)
 {
     struct command *c = ctx;
     static const char prefix[] = "parzen:";
@@ -217,19 +218,23 @@ static void on_line(void *ctx, const char *line)
     }
     struct told told;
     struct err err;
+    if (strlen(line) < n) {
+        end_at_line(c, line, n, "it has a NUL byte in it");
+        return;
+    }
     if (told_read(line + strlen(prefix), &c->constraints, &told, &err) != 0) {
-        end_at_line(c, line, err.msg);
+        end_at_line(c, line, n, err.msg);
         return;
     }
     take_told(c, &told);
     told_fini(&told);
 }
 
-static void on_complaint(void *ctx, const char *line)
+static void on_complaint(void *ctx, const char *line, size_t n)
 {
     struct command *c = ctx;
     if (line[strspn(line, " \t")] != '\0') {
-        put_printable(line, c->complaint, sizeof(c->complaint));
+        put_printable(line, n, c->complaint, sizeof(c->complaint));
     }
 }
 

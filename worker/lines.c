@@ -26,7 +26,7 @@ static void end_line(struct lines *l, lines_taker *take, void *ctx)
     }
     putchar('\n');
     if (!l->is_long && l->text.len > 0 && take != NULL) {
-        take(ctx, l->text.data);
+        take(ctx, l->text.data, l->text.len);
     }
     begin_anew(l);
 }

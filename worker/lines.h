@@ -16,7 +16,8 @@ struct lines {
     bool is_long, is_returned;
 };
 
-typedef void lines_taker(void *ctx, const char *line);
+/* n bytes, and a NUL behind them; others may be among them. */
+typedef void lines_taker(void *ctx, const char *line, size_t n);
 
 void lines_init(struct lines *l);
 void lines_fini(struct lines *l);

@@ -44,6 +44,25 @@ START_TEST(what_a_trial_does_not_have_is_no_argument)
 }
 END_TEST
 
+/* What stands before it would be the value, if text ended there. */
+START_TEST(a_nul_byte_is_refused)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, one_worker);
+    home_run(&h,
+             home_command(&h, "nul",
+                          "\"n_trials\":1,\"stop\":{\"max_failures\":1},", "",
+                          "printf 'parzen: {\"value\": 1}\\000garbage\\n'\n"),
+             1);
+    EXPECT(&h, 0,
+           "trial 0, no-metric: the line 'parzen: {\"value\": "
+           "1}\\x00garbage' is refused: it has a NUL byte in it\n",
+           "status", "nul");
+    home_fini(&h);
+}
+END_TEST
+
 static unsigned mode_of(const char *path)
 {
     struct stat st;
@@ -95,6 +114,7 @@ Suite *suite(void)
     tcase_set_timeout(t, 120);
     tcase_add_test(t, what_a_trial_does_not_have_is_no_argument);
     tcase_add_test(t, files_have_the_users_mode);
+    tcase_add_test(t, a_nul_byte_is_refused);
     suite_add_tcase(s, t);
     return s;
 }
