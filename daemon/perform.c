@@ -457,6 +457,9 @@ static void on_msg(void *ctx, int slot, const struct msg *m)
         e.study = e.id.study;
     }
     int64_t study = study_of(d, slot);
+    if (word->ends_work) {
+        pool_settle_log(d->pool, slot); /* who hears of the end may look */
+    }
     daemon_event(d, &e);
     if (word->ends_work) {
         clear_after(d, study);

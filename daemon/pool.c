@@ -42,13 +42,8 @@
 #include <unistd.h>
 #include <uv.h>
 
-enum {
-    EOF_GRACE_MS = 2000,
-    ABORT_GRACE_MS = 5000,
-    EARLY_DEATH_MS = 5000,
-    RESTART_MAX_MS = 60000,
-    OUTPUT_CHUNK = 16 << 10,
-};
+enum { EOF_GRACE_MS = 2000, ABORT_GRACE_MS = 5000, EARLY_DEATH_MS = 5000 };
+enum { RESTART_MAX_MS = 60000, OUTPUT_CHUNK = 16 << 10 };
 
 enum slot_phase { EMPTY, STARTING, LIVE };
 
@@ -61,6 +56,7 @@ struct pool_slot {
     uv_pipe_t output;
     uv_timer_t timer;
     bool process_open, output_open, timer_open; /* handles not yet closed */
+    int output_fd;                              /* of output; not blocking */
     struct channel *channel;
 
     bool exited, channel_ended, output_ended;
@@ -251,7 +247,7 @@ static void slot_signal(struct pool_slot *s, int signum)
     }
 }
 
-static void on_abort_grace(uv_timer_t *t)
+static void on_grace(uv_timer_t *t)
 {
     slot_signal(t->data, SIGKILL);
 }
@@ -275,7 +271,7 @@ void pool_kill(struct pool *p, int slot, bool is_hang)
         obituary_condemn(&s->obituary, TRIAL_CAUSE_HANG,
                          "no progress within the deadline");
         slot_signal(s, SIGABRT);
-        uv_timer_start(&s->timer, on_abort_grace, ABORT_GRACE_MS, 0);
+        uv_timer_start(&s->timer, on_grace, ABORT_GRACE_MS, 0);
     }
 }
 
@@ -333,7 +329,7 @@ static void on_channel_end(void *ctx, int why, const char *sentence)
     end_channel(s);
     if (!s->exited) {
         /* It closed its end and lives on: nothing can come of it. */
-        uv_timer_start(&s->timer, on_abort_grace, EOF_GRACE_MS, 0);
+        uv_timer_start(&s->timer, on_grace, EOF_GRACE_MS, 0);
     }
     slot_settle(s);
 }
@@ -355,6 +351,15 @@ static void on_output(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
         end_output(s);
         slot_settle(s);
     }
+}
+
+void pool_settle_log(struct pool *p, int slot)
+{
+    struct pool_slot *s = &p->slots[slot];
+    if (!s->output_ended) {
+        pool_log_drain(&s->log, &s->obituary, s->output_fd);
+    }
+    pool_log_settle(&s->log);
 }
 
 /* --- birth --- */
@@ -428,6 +433,7 @@ static void slot_open_ends(struct pool_slot *s, int channel_fd, int output_fd)
     uv_pipe_init(s->pool->loop, &s->output, 0);
     s->output.data = s;
     s->output_open = true;
+    s->output_fd = output_fd;
     int rc = uv_pipe_open(&s->output, output_fd);
     if (rc != 0) {
         close(output_fd);
@@ -555,11 +561,6 @@ const char *pool_trouble(const struct pool *p)
     return NULL;
 }
 
-static void on_quit_grace(uv_timer_t *t)
-{
-    slot_signal(t->data, SIGKILL);
-}
-
 bool pool_has_condemned(const struct pool *p)
 {
     for (int i = 0; i < p->options.n_slots; i++) {
@@ -592,7 +593,7 @@ void pool_close(struct pool *p, int grace_ms, void (*on_closed)(void *ctx),
             slot_signal(s, SIGKILL);
         }
         if (!s->exited) {
-            uv_timer_start(&s->timer, on_quit_grace, (uint64_t)grace_ms, 0);
+            uv_timer_start(&s->timer, on_grace, (uint64_t)grace_ms, 0);
         }
     }
 }

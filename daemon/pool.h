@@ -41,6 +41,9 @@ MUST_CHECK int pool_new(struct uv_loop_s *loop,
  * as before. Errors end the worker (on_gone follows). */
 MUST_CHECK int pool_send(struct pool *p, int slot, const struct msg *m,
                          const char *log_path, struct err *err);
+/* The slot's worker said that its work is done: what it printed before that is
+ * in the log's file when this returns, its last words at the end. */
+void pool_settle_log(struct pool *p, int slot);
 /* SIGABRT (a hang: for the trace), then SIGKILL after 5 s; else SIGKILL. */
 void pool_kill(struct pool *p, int slot, bool is_hang);
 /* NULL, or why a worker cannot be started (it is tried again, with pauses):

@@ -1,6 +1,7 @@
 #include "daemon/pool_log.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "daemon/obituary.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -9,6 +10,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* More than a pipe holds: somebody goes on writing. */
+enum { DRAIN_READS = 256 };
 
 void pool_log_init(struct pool_log *l)
 {
@@ -53,13 +57,19 @@ static void put_tail(struct pool_log *l)
     put(l, l->tail, end);
 }
 
+void pool_log_settle(struct pool_log *l)
+{
+    uint64_t most = POOL_LOG_MAX + (uint64_t)POOL_LOG_TAILS * POOL_LOG_TAIL;
+    if (l->fd >= 0 && l->n_dropped > 0 && l->size < most) {
+        put_tail(l);
+    }
+    l->n_dropped = 0;
+}
+
 void pool_log_close(struct pool_log *l)
 {
+    pool_log_settle(l);
     if (l->fd >= 0) {
-        uint64_t most = POOL_LOG_MAX + (uint64_t)POOL_LOG_TAILS * POOL_LOG_TAIL;
-        if (l->n_dropped > 0 && l->size < most) {
-            put_tail(l);
-        }
         close(l->fd);
     }
     free(l->path);
@@ -116,5 +126,18 @@ void pool_log_add(struct pool_log *l, const char *at, size_t n)
     }
     if (now < n) {
         drop(l, at + now, n - now);
+    }
+}
+
+void pool_log_drain(struct pool_log *l, struct obituary *o, int fd)
+{
+    char bytes[16 << 10];
+    ssize_t n = 1;
+    for (int i = 0; i < DRAIN_READS && n > 0; i++) {
+        n = read(fd, bytes, sizeof(bytes));
+        if (n > 0) {
+            obituary_hear(o, bytes, (size_t)n);
+            pool_log_add(l, bytes, (size_t)n);
+        }
     }
 }

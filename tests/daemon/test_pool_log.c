@@ -2,8 +2,10 @@
 #include "daemon/pool_log.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "daemon/obituary.h"
 #include "tests/lib/test_main.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +114,57 @@ START_TEST(of_much_output_the_beginning_and_the_end_are_kept)
 }
 END_TEST
 
+/* A worker goes on after an attempt; what it printed is at the end by then. */
+START_TEST(the_end_can_be_read_before_the_log_is_closed)
+{
+    enum { N = 1000000 }; /* 13 MB */
+    struct pool_log l;
+    size_t n, again;
+    pool_log_init(&l);
+    pool_log_settle(&l); /* nothing to do */
+    pool_log_open(&l, path);
+    write_lines(&l, 0, N);
+    pool_log_settle(&l);
+    char *text = content(&n);
+    ck_assert_str_eq(text + n - 13, "line 0999999\n");
+    free(text);
+    pool_log_settle(&l); /* once */
+    free(content(&again));
+    ck_assert_uint_eq(again, n);
+    pool_log_add(&l, "more\n", 5);
+    pool_log_close(&l);
+    text = content(&n);
+    ck_assert_str_eq(text + again,
+                     "\n[0 bytes of output were dropped]\nmore\n");
+    free(text);
+}
+END_TEST
+
+START_TEST(what_a_pipe_holds_is_added)
+{
+    struct pool_log l;
+    struct obituary o;
+    int ends[2];
+    size_t n;
+    ck_assert_int_eq(pipe2(ends, O_NONBLOCK), 0);
+    obituary_begin(&o);
+    pool_log_init(&l);
+    pool_log_open(&l, path);
+    pool_log_drain(&l, &o, ends[0]); /* nothing yet */
+    ck_assert_int_eq(write(ends[1], "a\n", 2), 2);
+    ck_assert_int_eq(write(ends[1], "b\n", 2), 2);
+    pool_log_drain(&l, &o, ends[0]);
+    close(ends[1]);
+    pool_log_drain(&l, &o, ends[0]); /* its end */
+    close(ends[0]);
+    pool_log_close(&l);
+    char *text = content(&n);
+    ck_assert_str_eq(text, "a\nb\n");
+    ck_assert_uint_eq(o.n_words, 4);
+    free(text);
+}
+END_TEST
+
 START_TEST(attempts_without_end_do_not_fill_the_disk)
 {
     struct pool_log l;
@@ -136,6 +189,8 @@ Suite *suite(void)
     tcase_add_test(c, little_output_is_kept_whole);
     tcase_add_test(c, what_prints_nothing_leaves_nothing);
     tcase_add_test(c, of_much_output_the_beginning_and_the_end_are_kept);
+    tcase_add_test(c, the_end_can_be_read_before_the_log_is_closed);
+    tcase_add_test(c, what_a_pipe_holds_is_added);
     tcase_add_test(c, attempts_without_end_do_not_fill_the_disk);
     suite_add_tcase(s, c);
     return s;

@@ -63,6 +63,26 @@ START_TEST(a_nul_byte_is_refused)
 }
 END_TEST
 
+/* Of a log that is too long, as soon as the trial's end is told. */
+START_TEST(the_last_words_of_many)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, one_worker);
+    home_run(&h,
+             home_command(&h, "many",
+                          "\"n_trials\":1,\"stop\":{\"max_failures\":1},", "",
+                          "yes 'a line of a log, some epoch, some loss' |"
+                          " head -c 13000000\n"
+                          "echo; echo THE LAST WORDS; exit 3\n"),
+             1);
+    EXPECT(&h, 0, "\nTHE LAST WORDS\ntrial 0 failed: it ended with exit code 3",
+           "log", "many", "0");
+    EXPECT(&h, 0, "THE LAST WORDS", "show", "many", "0");
+    home_fini(&h);
+}
+END_TEST
+
 static unsigned mode_of(const char *path)
 {
     struct stat st;
@@ -115,6 +135,7 @@ Suite *suite(void)
     tcase_add_test(t, what_a_trial_does_not_have_is_no_argument);
     tcase_add_test(t, files_have_the_users_mode);
     tcase_add_test(t, a_nul_byte_is_refused);
+    tcase_add_test(t, the_last_words_of_many);
     suite_add_tcase(s, t);
     return s;
 }
