@@ -58,7 +58,7 @@ void encoded_free(struct encoded *e)
     if (e->encoder != NULL) {
         bpe_encoder_free(e->encoder);
     }
-    if (e->file.map.len > 0) {
+    if (e->file.bytes != NULL) {
         stash_close(&e->file);
     } else {
         free(e->ids);

@@ -25,7 +25,7 @@ MUST_CHECK int encoded_add(struct encoded *e, struct span text, int32_t label,
 /* Keep a complete one in a stash under its key (stash.h). */
 MUST_CHECK int encoded_put(const struct encoded *e, const struct stash *s,
                            const char *key, struct err *err);
-/* The whole data set as encoded_put kept it, read where the file is mapped;
+/* The whole data set as encoded_put kept it, in the memory that it is read to;
  * NULL when there is none, or it does not fit the data and these bounds. */
 struct encoded *encoded_find(const struct stash *s, const char *key,
                              const struct dataset *d, size_t max_len,

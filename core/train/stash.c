@@ -21,7 +21,7 @@ struct header {
     uint64_t n_bytes;         /* of the content */
     char zeros[48];           /* up to a multiple of 64 bytes */
 };
-_Static_assert(sizeof(struct header) % 64 == 0, "the content is aligned");
+_Static_assert(sizeof(struct header) % 16 == 0, "the content is aligned");
 
 static char *path_of(const struct stash *s, const char *key)
 {
@@ -58,32 +58,33 @@ static struct header header_of(const char *key, const struct span *parts,
 
 /* --- reading -------------------------------------------------------------- */
 
-static bool is_whole(struct span map, const char *key)
+static bool is_whole(const char *bytes, size_t len, const char *key)
 {
-    if (map.len < sizeof(struct header)) {
+    if (len < sizeof(struct header)) {
         return false;
     }
-    const struct span content = {map.at + sizeof(struct header),
-                                 map.len - sizeof(struct header)};
+    const struct span content = {bytes + sizeof(struct header),
+                                 len - sizeof(struct header)};
     struct header must = header_of(key, &content, 1);
-    return memcmp(map.at, &must, sizeof(must)) == 0;
+    return memcmp(bytes, &must, sizeof(must)) == 0;
 }
 
 bool stash_open(const struct stash *s, const char *key, struct stash_file *out)
 {
-    struct span map;
-    char *path = path_of(s, key);
-    bool found = file_map(path, &map, NULL) == 0;
-    if (found && !is_whole(map, key)) {
-        file_unmap(map);
+    /* In memory, not mapped: what is verified is what is used, whoever writes
+     * to the file meanwhile. */
+    char *bytes = NULL, *path = path_of(s, key);
+    size_t len;
+    bool found = file_load(path, s->max_bytes, &bytes, &len, NULL) == 0;
+    if (found && !is_whole(bytes, len, key)) {
+        free(bytes);
         found = false;
     }
     if (found) {
         (void)utimensat(AT_FDCWD, path, NULL, 0); /* it was used */
-        *out =
-            (struct stash_file){.map = map,
-                                .content = {map.at + sizeof(struct header),
-                                            map.len - sizeof(struct header)}};
+        *out = (struct stash_file){.bytes = bytes,
+                                   .content = {bytes + sizeof(struct header),
+                                               len - sizeof(struct header)}};
     }
     free(path);
     return found;
@@ -91,7 +92,7 @@ bool stash_open(const struct stash *s, const char *key, struct stash_file *out)
 
 void stash_close(struct stash_file *f)
 {
-    file_unmap(f->map);
+    free(f->bytes);
     *f = (struct stash_file){0};
 }
 

@@ -26,10 +26,11 @@ enum { STASH_KEY_SIZE = 65 };
 void stash_key(const struct span *parts, size_t n, char key[STASH_KEY_SIZE]);
 
 struct stash_file {
-    struct span content; /* begins 64-byte aligned */
-    struct span map;
+    struct span content; /* aligned for any type */
+    char *bytes;         /* owned: the whole file */
 };
-/* False: there is no whole file of this key. */
+/* Read it into memory. False: there is no whole file of this key, or no memory
+ * for it. */
 bool stash_open(const struct stash *s, const char *key, struct stash_file *out);
 void stash_close(struct stash_file *f); /* also one of zeroes */
 

@@ -6,7 +6,10 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -77,7 +80,7 @@ static bool has(unsigned number, size_t n)
     char *bytes = content_of(number, n);
     ck_assert_uint_eq(f.content.len, n);
     ck_assert_mem_eq(f.content.at, bytes, n);
-    ck_assert_uint_eq((uintptr_t)f.content.at % 64, 0);
+    ck_assert_uint_eq((uintptr_t)f.content.at % _Alignof(max_align_t), 0);
     free(bytes);
     stash_close(&f);
     return true;
@@ -223,6 +226,33 @@ START_TEST(removal_under_a_reader_is_harmless)
 }
 END_TEST
 
+/* What was verified stays what it was, though somebody writes to the file or
+ * cuts it. */
+START_TEST(writing_in_place_changes_no_reader)
+{
+    char key[STASH_KEY_SIZE], junk[100];
+    struct stash_file f;
+    put(1, 50000);
+    key_of("1", key);
+    ck_assert(stash_open(&stash, key, &f));
+    char *path = path_of(1), *bytes = content_of(1, 50000);
+    memset(junk, 'x', sizeof(junk));
+    int fd = open(path, O_WRONLY);
+    ck_assert_int_ge(fd, 0);
+    for (off_t at = 0; at < 50000; at += 1000) {
+        ck_assert_int_eq(pwrite(fd, junk, sizeof(junk), at), sizeof(junk));
+    }
+    ck_assert_mem_eq(f.content.at, bytes, 50000);
+    ck_assert_int_eq(ftruncate(fd, 10), 0);
+    ck_assert_mem_eq(f.content.at, bytes, 50000);
+    ck_assert(!has(1, 50000)); /* the next reader makes it again */
+    close(fd);
+    stash_close(&f);
+    free(bytes);
+    free(path);
+}
+END_TEST
+
 START_TEST(a_folder_that_cannot_be_is_an_error)
 {
     struct err err;
@@ -310,6 +340,7 @@ Suite *suite(void)
     tcase_add_test(t, another_keys_file_is_foreign);
     tcase_add_test(t, the_least_recently_used_goes_first);
     tcase_add_test(t, removal_under_a_reader_is_harmless);
+    tcase_add_test(t, writing_in_place_changes_no_reader);
     tcase_add_test(t, a_folder_that_cannot_be_is_an_error);
     tcase_add_test(t, racing_processes_never_see_half_a_file);
     suite_add_tcase(s, t);
