@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64 };
-
 NORETURN static void out_of_memory(size_t n, size_t size)
 {
     fprintf(stderr, "out of memory: %zu x %zu bytes\n", n, size);
@@ -72,21 +70,6 @@ char *mem_printf(const char *fmt, ...)
 void *mem_try(size_t n, size_t size)
 {
     return calloc(n != 0 ? n : 1, size);
-}
-
-void *mem_try_aligned(size_t n, size_t size)
-{
-    size_t bytes, rounded;
-    if (!mem_mul(n, size, &bytes) ||
-        __builtin_add_overflow(bytes, ALIGNMENT - 1, &rounded)) {
-        return NULL;
-    }
-    rounded -= rounded % ALIGNMENT;
-    void *p = aligned_alloc(ALIGNMENT, rounded != 0 ? rounded : ALIGNMENT);
-    if (p != NULL) {
-        memset(p, 0, rounded);
-    }
-    return p;
 }
 
 void *mem_try_grow(void *p, size_t n, size_t size)

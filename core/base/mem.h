@@ -17,7 +17,6 @@ char *mem_strndup(const char *s, size_t len);   /* aborts */
 char *mem_printf(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 void *mem_try(size_t n, size_t size);         /* zeroed; may be NULL */
-void *mem_try_aligned(size_t n, size_t size); /* 64-byte aligned, zeroed */
 void *mem_try_grow(void *p, size_t n, size_t size); /* realloc; NULL: p stays */
 
 /* From now on what is freed stays with the process, up to 32 MiB, for what is

@@ -30,7 +30,7 @@ static void check(size_t M, size_t N, size_t K, int kind)
     float *a = floats((a_turned ? K : M) * lda);
     float *b = floats((b_turned ? N : K) * ldb), *c = floats(n_c);
     float *want = mem_alloc(n_c, sizeof(*want));
-    void *pack = mem_try_aligned(1, BF16_PACK_BYTES);
+    void *pack = aligned_alloc(64, BF16_PACK_BYTES);
     memcpy(want, c, n_c * sizeof(*c));
     struct bf16_product p = {.M = M,
                              .N = N,
@@ -86,7 +86,7 @@ START_TEST(rounds_to_nearest_even)
     static const float x[] = {1 + 0x1p-8f, 1 + 3 * 0x1p-8f, 1 + 0x1.8p-8f};
     static const float want[] = {1, 1 + 0x1p-6f, 1 + 0x1p-7f};
     bf16_multiply *const both[] = {bf16_reference, bf16_get()};
-    void *pack = mem_try_aligned(1, BF16_PACK_BYTES);
+    void *pack = aligned_alloc(64, BF16_PACK_BYTES);
     for (int which = 0; which < 2 && both[which] != NULL; which++) {
         for (size_t i = 0; i < ARRAY_LEN(x); i++) {
             float one = 1, c = 0;
