@@ -73,6 +73,7 @@ int main(int argc, char **argv)
     argp_program_version_hook = print_version;
     argp_err_exit_status = CLI_USAGE;
     signal(SIGPIPE, SIG_IGN); /* a write to a dead daemon is an error */
+    signal(SIGXFSZ, SIG_IGN); /* so is one past a file-size limit */
     cli_init(&c);
     char *doc = make_doc();
     int at = cli_parse_global(&c, doc, argc, argv);
