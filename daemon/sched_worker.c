@@ -362,17 +362,37 @@ static void word(const struct turn *t, const struct event *e)
 
 /* --- preparations --------------------------------------------------------- */
 
+/* Why these are not the data that the study began with, or NULL. */
+static char *why_other_data(const struct study_data *was,
+                            const struct study_data *is)
+{
+    if (strcmp(was->sha256, is->sha256) != 0) {
+        return mem_printf("data changed: the study began with SHA-256 %s, now "
+                          "it is %s",
+                          was->sha256, is->sha256);
+    }
+    if (was->n_train != is->n_train || was->n_val != is->n_val ||
+        was->n_test != is->n_test) {
+        return mem_printf("the data are split otherwise: the study began with "
+                          "%" PRId64 ", %" PRId64 " and %" PRId64
+                          " rows for training, validation and test, this "
+                          "version makes it %" PRId64 ", %" PRId64
+                          " and %" PRId64,
+                          was->n_train, was->n_val, was->n_test, is->n_train,
+                          is->n_val, is->n_test);
+    }
+    return NULL;
+}
+
 static void prepared(const struct turn *t, const struct event *e,
                      const struct study *s)
 {
     const struct study_data *data = &e->prepared;
+    char *why = NULL;
     if (s->data.sha256[0] == '\0') {
         struct action *a = turn_add(t, ACTION_SET_DATA, s->id);
         a->set_data = *data;
-    } else if (strcmp(s->data.sha256, data->sha256) != 0) {
-        char *why = mem_printf("data changed: the study began with SHA-256 "
-                               "%s, now it is %s",
-                               s->data.sha256, data->sha256);
+    } else if ((why = why_other_data(&s->data, data)) != NULL) {
         prepare_failed(t, s, why);
         free(why);
         return;

@@ -42,6 +42,24 @@ START_TEST(changed_data_fail_the_study)
 }
 END_TEST
 
+/* The same rows, divided otherwise: the values would be of two kinds. */
+START_TEST(another_split_fails_the_study)
+{
+    int64_t id = story_begin(&st, 1, 3);
+    story_study(&st, id)->is_prepared = false; /* as in another life */
+    story_study(&st, id)->data.n_val = 2;
+    story_done(&st, 0, 1);
+    story_idle(&st, 0);
+    story_next(&st);
+    story_prepared(&st, 0, 'd');
+    ck_assert_int_eq(story_study(&st, id)->state, STUDY_FAILED);
+    ck_assert_ptr_nonnull(
+        strstr(story_study(&st, id)->reason, "split otherwise"));
+    ck_assert_int_eq(story_study(&st, id)->data.n_val, 2);
+    story_fini(&st);
+}
+END_TEST
+
 START_TEST(data_that_are_gone_are_prepared_again)
 {
     int64_t id = story_begin(&st, 2, 4);
@@ -167,6 +185,7 @@ Suite *suite(void)
     const TTest *tests[] = {
         a_preparation_that_fails_fails_the_study,
         changed_data_fail_the_study,
+        another_split_fails_the_study,
         data_that_are_gone_are_prepared_again,
         data_that_are_always_gone_end_the_study,
         a_preparation_may_die_three_times,
