@@ -77,8 +77,7 @@ START_TEST(the_last_words_of_many)
                           "echo; echo THE LAST WORDS; exit 3\n"),
              1);
     EXPECT(&h, 0, "\nTHE LAST WORDS\ntrial 0 failed: it ended with exit code 3",
-           "log", "many", "0");
-    EXPECT(&h, 0, "THE LAST WORDS", "show", "many", "0");
+           "show", "many", "0");
     home_fini(&h);
 }
 END_TEST
