@@ -5,7 +5,12 @@
  * unless a leading dimension `ld` (in elements) is given. kernels_reference is
  * plain C, for reading and for tests; the others come from one source
  * (kernels.inc) compiled for lanes of 4, 8 and 16 floats and agree with it to
- * rounding. exp is accurate to 2 ulp on [-87, 0] and never 0 below. */
+ * rounding. exp is accurate to 2 ulp on [-87, 0] and never 0 below.
+ *
+ * NaN is never hidden: whatever is computed from one is NaN, and no infinity
+ * becomes a number (but relu(-inf) = 0 and the probability of a logit of -inf).
+ * Two things are 0 whatever stood there: what dropout leaves out, and
+ * relu_backward's gradient where y is NaN. */
 #ifndef CORE_NN_KERNELS_H
 #define CORE_NN_KERNELS_H
 #include "core/base/base.h"

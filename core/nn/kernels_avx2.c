@@ -49,6 +49,7 @@ static inline vf v_fma(vf a, vf b, vf c)
     return _mm256_fmadd_ps(a, b, c);
 }
 
+/* b where either is NaN. */
 static inline vf v_max(vf a, vf b)
 {
     return _mm256_max_ps(a, b);
@@ -67,12 +68,10 @@ static inline float v_sum(vf x)
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
 }
 
-static inline float v_highest(vf x)
+/* x where it is above 0 or NaN, else 0. */
+static inline vf v_positive(vf x)
 {
-    __m128 s =
-        _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
-    s = _mm_max_ps(s, _mm_movehl_ps(s, s));
-    return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
+    return _mm256_andnot_ps(_mm256_cmp_ps(x, v_set(0), _CMP_LE_OQ), x);
 }
 
 /* x where y > 0, else 0. */

@@ -47,6 +47,7 @@ static inline vf v_fma(vf a, vf b, vf c)
     return _mm512_fmadd_ps(a, b, c);
 }
 
+/* b where either is NaN. */
 static inline vf v_max(vf a, vf b)
 {
     return _mm512_max_ps(a, b);
@@ -62,9 +63,11 @@ static inline float v_sum(vf x)
     return _mm512_reduce_add_ps(x);
 }
 
-static inline float v_highest(vf x)
+/* x where it is above 0 or NaN, else 0. */
+static inline vf v_positive(vf x)
 {
-    return _mm512_reduce_max_ps(x);
+    __mmask16 kept = _mm512_cmp_ps_mask(x, v_set(0), _CMP_NLE_UQ);
+    return _mm512_maskz_mov_ps(kept, x);
 }
 
 /* x where y > 0, else 0. */

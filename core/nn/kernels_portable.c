@@ -54,6 +54,7 @@ static inline vf v_fma(vf a, vf b, vf c)
     return a * b + c;
 }
 
+/* b where either is NaN. */
 static inline vf v_max(vf a, vf b)
 {
     return v_select(a > b, a, b);
@@ -69,9 +70,10 @@ static inline float v_sum(vf x)
     return (x[0] + x[2]) + (x[1] + x[3]);
 }
 
-static inline float v_highest(vf x)
+/* x where it is above 0 or NaN, else 0. */
+static inline vf v_positive(vf x)
 {
-    return fmaxf(fmaxf(x[0], x[2]), fmaxf(x[1], x[3]));
+    return (vf)((vi)x & ~(x <= v_set(0)));
 }
 
 /* x where y > 0, else 0. */

@@ -49,7 +49,7 @@ static void relu_forward(float *x, const float *b, size_t rows, size_t n,
     for (size_t r = 0; r < rows; r++) {
         for (size_t c = 0; c < n; c++) {
             float z = x[r * n + c] + b[c];
-            x[r * n + c] = drop_at(dropout, r, c, z > 0.0f ? z : 0.0f);
+            x[r * n + c] = drop_at(dropout, r, c, z <= 0.0f ? 0.0f : z);
         }
     }
 }
@@ -223,7 +223,7 @@ static void head_forward(float *y, const struct kernels_head *h)
     for (size_t r = 0; r < h->rows; r++) {
         double max = h->n_pad > 0 ? h->pad_logit : -INFINITY, sum = 0;
         for (size_t j = 0; j < h->keys; j++) {
-            max = fmax(max, head_logit(h, r, j));
+            max = fmax(max, head_logit(h, r, j)); /* NaN: the sum has it */
         }
         h->max[r] = (float)max;
         h->rest[r] = 1;

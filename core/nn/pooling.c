@@ -1,5 +1,6 @@
 #include "core/nn/pooling.h"
 
+#include <math.h>
 #include <string.h>
 
 static void scale(float *out, const float *x, size_t n, float by)
@@ -19,7 +20,7 @@ static void maximum(float *out, int32_t *chosen, const float *x, size_t n,
     for (size_t r = 1; r < n; r++) {
         x += d;
         for (size_t c = 0; c < d; c++) {
-            if (x[c] > out[c]) {
+            if (x[c] > out[c] || isnan(x[c])) {
                 out[c] = x[c];
                 if (chosen != NULL) {
                     chosen[c] = (int32_t)r;

@@ -2,7 +2,8 @@
  *
  * The batch is a matrix of rows of width d; those of text b begin at
  * starts[b], the first lengths[b] are its tokens and any more are padding,
- * which never counts. A text without tokens is pooled to 0. */
+ * which never counts. A text without tokens is pooled to 0. With NaN among the
+ * numbers the mean and the maximum are NaN. */
 #ifndef CORE_NN_POOLING_H
 #define CORE_NN_POOLING_H
 #include "core/nn/kernels.h"
@@ -16,7 +17,8 @@ struct pooling {
 };
 
 /* out (B, d) from x (rows, d). chosen (B, d) keeps which token is the largest
- * (the first of equals) for backward; maximum only, NULL: not kept. */
+ * (the first of equals, the last NaN) for backward; maximum only, NULL: not
+ * kept. */
 void pooling_forward(float *out, int32_t *chosen, const float *x,
                      const struct pooling *p, const struct kernels *k);
 /* dx (rows, d), all of them, from dout (B, d). */
