@@ -178,6 +178,27 @@ struct model_tensor model_tensor_at(struct model *m, size_t at)
     return m->tensors[m->table[at]];
 }
 
+static bool all_finite(const float *x, size_t n)
+{
+    for (size_t i = 0; x != NULL && i < n; i++) {
+        if (!isfinite(x[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool model_is_finite(const struct model *m)
+{
+    for (size_t i = 0; i < m->n_table; i++) {
+        const struct model_tensor *t = &m->tensors[m->table[i]];
+        if (!all_finite(t->weight, t->n) || !all_finite(t->average, t->n)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int64_t model_step(const struct model *m)
 {
     return m->step;

@@ -134,6 +134,8 @@ void model_set_class_weights(struct model *m, const float *weights);
 /* The tensor table, in a fixed order. */
 size_t model_n_tensors(const struct model *m);
 struct model_tensor model_tensor_at(struct model *m, size_t at);
+/* Are all weights, and their averages, neither NaN nor infinite? */
+bool model_is_finite(const struct model *m);
 /* Number of optimiser steps taken: bias correction and dropout follow it. */
 int64_t model_step(const struct model *m);
 void model_set_step(struct model *m, int64_t step);

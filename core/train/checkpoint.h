@@ -33,7 +33,9 @@ struct checkpoint_state {
     double stopping_best;     /* early stopping */
     int64_t stopping_waited;
     int64_t end;      /* enum trainer_end; -1: the training goes on */
-    int64_t nan_step; /* optimiser step of a NaN loss; -1: none */
+    /* Optimiser step of a NaN loss, or after which the weights were not all
+     * finite; -1: none. train then stays, at the end too. */
+    int64_t nan_step;
 };
 
 /* Everything beside the tensors. Strings and tokenizer are owned by a struct

@@ -8,6 +8,7 @@
  *      LAST <--report-- REPORT <--write_best-- BEST <--eval_batch-- EVAL |
  *       |                  ^---- eval_batch: not better ------------'    |
  *       |                  ^---- train_batch: the loss is NaN            |
+ *       |                  ^---- enter_eval: a weight is not finite      |
  *       '--write_last--> DONE, or the next epoch ------------------------'
  *
  * struct checkpoint_state is all that an interrupted training needs; it moves
@@ -47,15 +48,6 @@ enum { SMALLEST_VOCAB = BPE_FIRST_MERGE };
 
 /* --- an epoch ------------------------------------------------------------- */
 
-static void enter_eval(struct trainer *t)
-{
-    t->stage = STAGE_EVAL;
-    t->part = DATASET_VAL;
-    t->eval_at = 0;
-    t->sums[DATASET_VAL] = (struct metrics_sum){0};
-    t->sums[DATASET_TEST] = (struct metrics_sum){0};
-}
-
 /* The weights are no numbers any more: nothing measured on them is. */
 static void enter_nan(struct trainer *t)
 {
@@ -63,6 +55,22 @@ static void enter_nan(struct trainer *t)
         t->metrics.value[i] = NAN;
     }
     t->stage = STAGE_REPORT;
+}
+
+/* A loss sees only the weights that its rows use: such a model could be the
+ * best by what it does for the others. */
+static void enter_eval(struct trainer *t)
+{
+    if (!model_is_finite(t->model)) {
+        t->state.nan_step = t->state.step;
+        enter_nan(t);
+        return;
+    }
+    t->stage = STAGE_EVAL;
+    t->part = DATASET_VAL;
+    t->eval_at = 0;
+    t->sums[DATASET_VAL] = (struct metrics_sum){0};
+    t->sums[DATASET_TEST] = (struct metrics_sum){0};
 }
 
 /* Go on at state: the start of an epoch or, resumed, anywhere in it. */
@@ -201,7 +209,9 @@ static void report(struct trainer *t, struct trainer_event *out)
     t->state.last_value = t->metrics.value[t->metric];
     t->state.epoch++;
     t->state.batch = 0;
-    t->state.train = (struct metrics_sum){0};
+    if (t->state.nan_step < 0) { /* else the sums tell what was NaN */
+        t->state.train = (struct metrics_sum){0};
+    }
     if (t->state.nan_step >= 0) {
         t->state.end = TRAINER_END_NAN;
     } else if (stop) {

@@ -13,7 +13,8 @@
  * optimiser steps (dropout on), val-* and test-acc after them (dropout off);
  * NaN for an empty part, and an accuracy is NaN where the loss beside it is.
  * A NaN training loss ends the epoch there (all its metrics are NaN, because
- * the weights are) and the training with it.
+ * the weights are) and the training with it; so do, after the epoch's last
+ * step, weights that are not all finite, whatever the loss made of them.
  *
  * At the end of an epoch, in this order: the best checkpoint if the epoch is
  * strictly better than all before (TRAINER_CHECKPOINT), the metrics
@@ -98,7 +99,7 @@ struct trainer_checkpoint {
 enum trainer_end {
     TRAINER_END_EPOCHS, /* max_epochs done */
     TRAINER_END_EARLY,  /* early stopping */
-    TRAINER_END_NAN     /* the training loss is not a number */
+    TRAINER_END_NAN     /* the training loss is NaN or a weight is not finite */
 };
 
 struct trainer_result {

@@ -12,9 +12,11 @@ static void explain_end(const struct trainer *t, char *out, size_t size)
 {
     const char *metric = RUN_METRIC_NAMES[t->stopping.metric];
     if (t->state.end == TRAINER_END_NAN) {
-        snprintf(out, size,
-                 "the training loss is not a number: epoch %" PRId64
-                 ", optimiser step %" PRId64,
+        const struct metrics_sum *sum = &t->state.train;
+        bool by_weights = sum->n_rows > 0 && !isnan(sum->loss);
+        snprintf(out, size, "%s: epoch %" PRId64 ", optimiser step %" PRId64,
+                 by_weights ? "the weights are not all finite"
+                            : "the training loss is not a number",
                  t->state.epoch, t->state.nan_step);
     } else if (t->state.end == TRAINER_END_EPOCHS && t->run.max_epochs == 1) {
         snprintf(out, size, "the one epoch is done");

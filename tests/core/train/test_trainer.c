@@ -338,6 +338,62 @@ START_TEST(test_nan_ends_the_training_at_the_epoch)
 }
 END_TEST
 
+/* Weights that no text of the data uses: the loss never meets them. */
+static void spoil(const struct trainer_checkpoint *last, float by,
+                  char sha256[65])
+{
+    struct checkpoint c;
+    struct model *m;
+    uint64_t size;
+    struct err err = {0};
+    char *path = mem_printf("%s/%s", fix.trial_dir, last->file);
+    int rc = checkpoint_open(path, last->sha256, true, 5, &c, &m, &err);
+    ck_assert_msg(rc == 0, "%s", err.msg);
+    struct model_tensor t = model_tensor_at(m, 0);
+    ck_assert_str_eq(t.name, "embedding.weight");
+    t.weight[(BPE_FIRST_MERGE - 1) * t.dims[1]] = by;
+    rc = checkpoint_write(&c, m, path, sha256, &size, &err);
+    ck_assert_msg(rc == 0, "%s", err.msg);
+    model_free(m);
+    checkpoint_fini(&c);
+    free(path);
+}
+
+START_TEST(test_weights_that_are_no_numbers_are_never_the_best)
+{
+    struct run run;
+    struct trainer_event e = {0}, last = {0};
+    struct err err = {0};
+    char sha256[65];
+    fix_training_run(&run);
+    struct trainer_options options = fix_training_options(&fix, &run);
+    struct trainer *t = must_open(&options);
+    while (e.progress.step < 3) {
+        ck_assert_int_eq(trainer_step(t, 0, &e, &err), 0);
+    }
+    ck_assert_int_eq(trainer_checkpoint_now(t, &last, &err), 0);
+    trainer_free(t);
+    spoil(&last.checkpoint, _i == 0 ? NAN : INFINITY, sha256);
+    options.resume_file = last.checkpoint.file;
+    options.resume_sha256 = sha256;
+    t = must_open(&options);
+    while (e.what != TRAINER_DONE) {
+        ck_assert_int_eq(trainer_step(t, 0, &e, &err), 0);
+        ck_assert(e.progress.step == 3 || isfinite(e.progress.loss));
+        ck_assert(e.what != TRAINER_CHECKPOINT || !e.checkpoint.best);
+        ck_assert(e.what != TRAINER_EPOCH ||
+                  isnan(e.metrics.value[RUN_VAL_LOSS]));
+    }
+    ck_assert_int_eq(e.result.end, TRAINER_END_NAN);
+    ck_assert_int_eq(e.result.best_epoch, -1);
+    ck_assert_int_eq(e.result.n_epochs, 1);
+    ck_assert_str_eq(
+        e.result.why,
+        "the weights are not all finite: epoch 1, optimiser step 10");
+    trainer_free(t);
+}
+END_TEST
+
 START_TEST(test_early_stopping_ends_it)
 {
     struct run run;
@@ -457,6 +513,8 @@ Suite *suite(void)
     tcase_add_test(tc, test_an_empty_test_part_is_nan);
     tcase_add_test(tc, test_a_folder_that_is_gone);
     tcase_add_test(tc, test_nan_ends_the_training_at_the_epoch);
+    tcase_add_loop_test(tc, test_weights_that_are_no_numbers_are_never_the_best,
+                        0, 2);
     tcase_add_test(tc, test_early_stopping_ends_it);
     tcase_add_test(tc, test_works_without_a_folder);
     tcase_add_test(tc, test_what_does_not_fit_is_refused);
