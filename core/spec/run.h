@@ -88,7 +88,8 @@ enum run_monitor { /* early stopping watches a metric, or nothing */
       "layer normalisation before each part of a layer, or after it")          \
     X(model, activation, ACTIVATION, activation, RUN_ACTIVATION_GELU,          \
       RUN_ACTIVATION_RELU, 0, 0, 1,                                            \
-      "of the feed-forward and the classifier layers")                         \
+      "of the feed-forward and the classifier layers; gelu is the one by "     \
+      "tanh (PyTorch: approximate='tanh'), not by erf")                        \
     X(model, pooling, POOLING, pooling, RUN_POOLING_MEAN, RUN_POOLING_FLATTEN, \
       0, 0, 1,                                                                 \
       "what the classifier reads: all max_len tokens, padding included, "      \

@@ -131,6 +131,14 @@ struct hashes { /* SHA-256 of the files beside config.json */
     char labels[65], tokenizer[65], weights[65];
 };
 
+/* The run's "gelu" is elsewhere the name of the one by erf. For whoever builds
+ * the model anew; not read here, and not in older folders. */
+static const char *activation_name(const struct run *run)
+{
+    return run->activation == RUN_ACTIVATION_GELU ? "gelu_pytorch_tanh"
+                                                  : "relu";
+}
+
 static int write_config(const struct checkpoint *c, const char *dir,
                         const struct hashes *sha256, struct err *err)
 {
@@ -143,6 +151,7 @@ static int write_config(const struct checkpoint *c, const char *dir,
     put_int(&w, "version", MODEL_DIR_VERSION);
     put_int(&w, "vocab_size", bpe_vocab_size(c->tokenizer));
     put_int(&w, "n_classes", (int64_t)c->n_classes);
+    put_word(&w, "activation", activation_name(&c->run));
     put_origin(c, &w);
     json_put_key(&w, "run");
     run_put_json(&c->run, &w);

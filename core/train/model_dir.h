@@ -1,7 +1,8 @@
 /* model_dir: a trained model as a folder that needs nothing else.
  *
  *   config.json        what it is: format, version, the run, its metrics, and
- *                      the SHA-256 of the files below
+ *                      the SHA-256 of the files below; "activation" is the
+ *                      run's by the name that Hugging Face has for it
  *   labels.json        class names, a list; a class's id is its place
  *   tokenizer.json     in Hugging Face's format (tokenizer_json.h)
  *   model.safetensors  the weights under PyTorch's names

@@ -167,6 +167,33 @@ static void replace(const char *name, const char *text)
     free(path);
 }
 
+/* By the name that others have for it; older folders lack it. */
+START_TEST(test_says_which_gelu)
+{
+    struct run run;
+    struct fix_record record = {0};
+    struct fix_plan plan = {.n_steps = -1};
+    struct predictor *p;
+    struct err err = {0};
+    change("config.json", "\"activation\":\"relu\",\"build\"", "\"build\"");
+    ck_assert_msg(predictor_open(dir, NULL, &p, &err) == 0, "%s", err.msg);
+    predictor_free(p);
+    fix_training_run(&run);
+    run.max_epochs = 1;
+    run.activation = RUN_ACTIVATION_GELU;
+    fix_training_go(&fix, &run, &plan, &record);
+    char *path = mem_printf("%s/%s", fix.trial_dir, record.best.file);
+    char *gelu = mem_printf("%s/gelu", fix.dir);
+    ck_assert_int_eq(predictor_open(path, NULL, &p, &err), 0);
+    ck_assert_int_eq(predictor_export(p, gelu, &err), 0);
+    predictor_free(p);
+    free(dir);
+    dir = gelu;
+    change("config.json", "\"activation\":\"gelu_pytorch_tanh\"", "\"a\":1");
+    free(path);
+}
+END_TEST
+
 START_TEST(test_config_of_another_kind)
 {
     change("config.json", "\"version\":1", "\"version\":9");
@@ -274,6 +301,7 @@ Suite *suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, test_predicts_the_same_bits_elsewhere);
+    tcase_add_test(t, test_says_which_gelu);
     tcase_add_test(t, test_never_overwrites);
     tcase_add_test(t, test_config_of_another_kind);
     tcase_add_test(t, test_config_that_does_not_fit);

@@ -56,7 +56,7 @@ def mean(x, mask):
     return (x * m).sum(1) / m.sum(1)
 
 
-ACTIVATIONS = {"relu": F.relu, "gelu": lambda x: F.gelu(x, approximate="tanh")}
+ACTIVATIONS = {"relu": F.relu, "gelu_pytorch_tanh": lambda x: F.gelu(x, approximate="tanh")}
 POOLINGS = {
     "flatten": lambda x, mask: x.flatten(1),
     "mean": mean,
@@ -78,7 +78,7 @@ class Model:
         self.layers = ["" if i == 0 else f"layers.{i}." for i in range(m["num_layers"])]
         self.residual = {"none": 0.0, "add": 1.0}[m["residual"]]
         self.is_pre = {"post": False, "pre": True}[m["norm"]]
-        self.activation = ACTIVATIONS[m["activation"]]
+        self.activation = ACTIVATIONS[config["activation"]]
         self.pooling = POOLINGS[m["pooling"]]
 
     def linear(self, name, x):
