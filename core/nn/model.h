@@ -22,10 +22,16 @@
  * 1 and 0, eps 1e-5. Loss: cross-entropy, mean of the batch; for the gradient
  * alone with smoothed labels and a weight for each class
  * (model_set_class_weights), so that what is told of it can be compared between
- * trainings. Optimiser: AdamW (Loshchilov and Hutter, ICLR 2019;
- * torch/optim/adamw.py), bias-corrected, decay before the step, on every
- * parameter; before it the gradient of all parameters together may be clipped
- * to a norm (Pascanu et al., ICML 2013; torch/nn/utils/clip_grad.py).
+ * trainings. That one is, of B rows with labels y, targets t (smoothed) and
+ * class weights w,
+ *   1/B sum over rows w[y] sum over classes -t log p
+ * so a row counts by its label's weight with all of its target, and batches
+ * count by their rows. (PyTorch's CrossEntropyLoss(weight) divides by the sum
+ * of w[y], and weighs the smoothed part class by class.)
+ * Optimiser: AdamW (Loshchilov and Hutter, ICLR 2019; torch/optim/adamw.py),
+ * bias-corrected, decay before the step, on every parameter; before it the
+ * gradient of all parameters together may be clipped to a norm (Pascanu et al.,
+ * ICML 2013; torch/nn/utils/clip_grad.py).
  *
  * After each step an average of all weights may follow them,
  * average += (1 - a) (weight - average), a = min(weight_average,

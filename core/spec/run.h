@@ -151,7 +151,9 @@ enum run_monitor { /* early stopping watches a metric, or nothing */
       "and kept; 0: the weights themselves are")                               \
     X(training, class_weights, CLASS_WEIGHTS, class_weights,                   \
       RUN_CLASS_WEIGHTS_NONE, RUN_CLASS_WEIGHTS_NONE, 0, 0, 1,                 \
-      "balanced: rare classes count more, all classes alike")                  \
+      "balanced: a row's gradient counts n / (classes x n of its class) "      \
+      "times, so all classes alike; divided by the rows of the batch, "        \
+      "not by their weights as PyTorch's CrossEntropyLoss(weight)")            \
     X(training, precision, PRECISION, precision, RUN_PRECISION_FLOAT32,        \
       RUN_ALWAYS, 0, 0, 0,                                                     \
       "bf16-mixed: products in bfloat16 where the CPU has "                    \
