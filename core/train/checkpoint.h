@@ -32,7 +32,7 @@ struct checkpoint_state {
     double last_value;        /* the same of the last finished epoch */
     double stopping_best;     /* early stopping */
     int64_t stopping_waited;
-    int64_t end;      /* enum trainer_end; -1: the training goes on */
+    int64_t end; /* enum trainer_end; -1: the training goes on */
     /* Optimiser step of a NaN loss, or after which the weights were not all
      * finite; -1: none. train then stays, at the end too. */
     int64_t nan_step;
