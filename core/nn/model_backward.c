@@ -1,12 +1,15 @@
 /* The chain rule, last part first. grad is the gradient of what a part made,
  * then of what it read; with residual connections grad_carry is the gradient
- * that goes past the part. */
+ * that goes past the part. Post-norm exchanges the two arrays behind each part
+ * (input_backward), of which a layer has two: after the whole chain each is
+ * where the layout put it. pool_backward counts on that. */
 #include "core/nn/model_parts.h"
 
 #include "core/nn/attention.h"
 #include "core/nn/ops.h"
 #include "core/nn/pooling.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -119,6 +122,8 @@ static void pool_backward(struct model *m, const struct model_batch *batch)
 {
     const struct model_config *c = &m->config;
     struct model_buffers *u = &m->buffers;
+    assert((c->pooling == MODEL_POOLING_FLATTEN) ==
+           (u->grad_features == u->grad));
     if (u->features_dropout.bits != NULL) {
         m->kernels->drop(u->grad_features, (size_t)batch->n,
                          model_n_features(c), &u->features_dropout);

@@ -277,6 +277,7 @@ static void lay_out_backward(struct model *m, size_t B, size_t N)
     u->grad_carry = c->residual ? take2(m, N, d) : NULL;
     u->grad_hidden = take2(m, N, (size_t)c->ffn_dim);
     u->grad_qkv = take2(m, N, 3 * d);
+    /* Of flatten it is grad itself, at every step: model_backward.c. */
     u->grad_features = flat ? u->grad : take2(m, B, d);
     if (c->pooling == MODEL_POOLING_MAX) {
         u->chosen = arena_take(&m->arena, B * d, sizeof(*u->chosen));
