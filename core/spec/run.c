@@ -199,8 +199,9 @@ int run_validate(const struct run *run, struct err *err)
                      "threads_per_worker: must be between 1 and %d",
                      RUN_MAX_THREADS);
     }
-    if (rc == 0 && run->trial < 0) {
-        rc = err_set(err, ERR_INVALID, "trial: must not be negative");
+    if (rc == 0 && (run->trial < 0 || run->trial > UINT32_MAX)) {
+        rc = err_set(err, ERR_INVALID, "trial: must be between 0 and %u",
+                     UINT32_MAX);
     }
     if (rc == 0) {
         rc = check_fractions(run, err);

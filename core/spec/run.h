@@ -257,7 +257,8 @@ struct run {
     double fractions[3]; /* data.fractions: train, validation, test */
     int64_t threads;     /* threads_per_worker */
     uint64_t seed;       /* of the study */
-    int64_t trial;       /* number; with seed it keys every random stream */
+    int64_t trial;       /* number; with seed it keys every random stream, as
+                            a uint32_t: checked by run_validate */
 };
 
 /* Where a section stands in a config. */

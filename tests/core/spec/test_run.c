@@ -70,6 +70,22 @@ START_TEST(what_must_fit_together)
 }
 END_TEST
 
+/* Random streams are keyed by 32 bits of it. */
+START_TEST(trial_fits_its_streams)
+{
+    struct run run;
+    struct err err;
+    run_defaults(&run);
+    run.trial = UINT32_MAX;
+    ck_assert_int_eq(run_validate(&run, &err), 0);
+    run.trial++;
+    ck_assert_int_eq(run_validate(&run, &err), ERR_INVALID);
+    ck_assert_str_eq(err.msg, "trial: must be between 0 and 4294967295");
+    run.trial = -1;
+    ck_assert_int_eq(run_validate(&run, &err), ERR_INVALID);
+}
+END_TEST
+
 START_TEST(names_and_values_of_enums)
 {
     ck_assert_str_eq(run_enum_names(RUN_MASK), "padding, notebook");
@@ -111,6 +127,7 @@ Suite *suite(void)
     tcase_add_test(t, defaults_are_valid);
     tcase_add_loop_test(t, every_field_is_set_got_and_bounded, 0, RUN_N_FIELDS);
     tcase_add_test(t, what_must_fit_together);
+    tcase_add_test(t, trial_fits_its_streams);
     tcase_add_test(t, names_and_values_of_enums);
     tcase_add_test(t, words_of_trials);
     suite_add_tcase(s, t);
