@@ -8,7 +8,7 @@ CC=${CC:-gcc}
 bad=$(mktemp)
 trap 'rm -f "$bad"' EXIT
 
-sources=$(git ls-files --cached --others --exclude-standard '*.c' '*.h')
+sources=$(git ls-files --cached --others --exclude-standard '*.c' '*.h' '*.inc')
 code=$(printf '%s\n' $sources | grep -E '^(core|daemon|worker)/')
 
 # --- foreign headers: HEADER  FILES THAT MAY (regex) -------------------------
