@@ -100,22 +100,53 @@ static bool is_through(const struct study *s)
             sampler_is_exhausted(&s->spec, s->history, &n));
 }
 
+static bool has_choices(const struct space *space)
+{
+    for (size_t i = 0; i < space->n; i++) {
+        if (space->params[i].dist.kind == DIST_CATEGORICAL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What lets it go on: a larger target, unless no point is left for one. */
+static int refuse_finished(const struct study *s, struct err *err)
+{
+    const char *name = s->spec.name;
+    size_t n;
+    char *how;
+    if (!sampler_is_exhausted(&s->spec, s->history, &n)) {
+        how = mem_printf("a larger target lets it go on (parzen resume '%s' "
+                         "--trials N)",
+                         name);
+    } else if (has_choices(&s->spec.space)) {
+        how = mem_printf("the space is exhausted, all %zu points were tried; "
+                         "a config with more choices lets it go on (parzen "
+                         "resume '%s' --config CONFIG)",
+                         n, name);
+    } else {
+        how =
+            mem_printf("the space is exhausted, all %zu points were tried", n);
+    }
+    int rc = err_set(err, ERR_CONFLICT,
+                     "study '%s' is finished (%" PRId64 " of %" PRId64
+                     " trials): %s",
+                     name, study_n_finished(s), s->spec.n_trials, how);
+    free(how);
+    return rc;
+}
+
 /* A study that came to its end goes on only when the user says how far: else a
  * script that resumes what it finds would run it for ever. */
 static int check_finished(const struct study *s, int64_t target,
                           struct err *err)
 {
     bool is_over = is_through(s) && s->n_by_state[TRIAL_WAITING] == 0;
-    if (s->state == STUDY_FINISHED &&
-        (target == 0 ? is_over : target <= study_n_finished(s))) {
-        return err_set(err, ERR_CONFLICT,
-                       "study '%s' is finished (%" PRId64 " of %" PRId64
-                       " trials): a larger target lets it go on (parzen "
-                       "resume '%s' --trials N)",
-                       s->spec.name, study_n_finished(s), s->spec.n_trials,
-                       s->spec.name);
-    }
-    return 0;
+    return s->state == STUDY_FINISHED &&
+                   (target == 0 ? is_over : target <= study_n_finished(s))
+               ? refuse_finished(s, err)
+               : 0;
 }
 
 static int check_resume(const struct study *s, int64_t target, struct err *err)

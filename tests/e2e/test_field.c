@@ -211,6 +211,8 @@ START_TEST(test_07_a_small_space_is_exhausted)
                    " FROM trial_params a JOIN trial_params b USING (trial_id)"
                    " WHERE a.param_name = 'x' AND b.param_name = 'y'"),
         12);
+    EXPECT(&h, 1, "all 12 points were tried; a config with more choices",
+           "resume", "small");
     finish("a small space");
 }
 END_TEST
