@@ -197,7 +197,7 @@ static int check_change(const struct study *s, const struct spec *spec,
     buf_init(&difference, BUF_MAX_CONFIG);
     int rc = 0;
     if (spec_change_difference(&s->spec, spec, &difference) != 0) {
-        rc = err_set(err, ERR_CONFLICT,
+        rc = err_set(err, ERR_INVALID,
                      "%s; a study's choices may be appended to, and n_trials, "
                      "workers, threads_per_worker and stop may change",
                      difference.data);

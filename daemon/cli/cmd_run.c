@@ -137,7 +137,7 @@ static void say_kept(struct cli *c, const struct run_input *in,
         return;
     }
     bool can_be_lower = config->n_trials < own.n_trials &&
-                        config->n_trials > field_int(study, "finished", 0);
+                        field_takes_target(study, config->n_trials);
     buf_init(&kept, BUF_MAX_CONFIG);
     if (spec_kept(&own, config, &kept) > 0) {
         char *save = NULL;

@@ -137,7 +137,7 @@ static int read_config(const struct input *in, const char *study,
 }
 
 /* A target that was raised since the config was written is kept, as by `run`:
- * --trials lowers it. */
+ * --trials lowers it, as far as trials do not fill it already. */
 static int keep_target(struct cli *c, const char *name, struct spec *spec,
                        struct err *err)
 {
@@ -147,15 +147,19 @@ static int keep_target(struct cli *c, const char *name, struct spec *spec,
         return rc;
     }
     int64_t target = field_int(study, "n_trials", 0);
-    bool has_config = field_first(study, "config") != NULL;
-    json_free(study);
-    if (has_config && target > spec->n_trials) {
+    bool is_kept =
+        field_first(study, "config") != NULL && target > spec->n_trials;
+    if (is_kept && field_takes_target(study, spec->n_trials)) {
         cli_say(c,
                 "n_trials: %" PRId64 " is kept, the config says %" PRId64
                 " (--trials %" PRId64 " lowers it)",
                 target, spec->n_trials, spec->n_trials);
-        spec->n_trials = target;
+    } else if (is_kept) {
+        cli_say(c, "n_trials: %" PRId64 " is kept, the config says %" PRId64,
+                target, spec->n_trials);
     }
+    spec->n_trials = is_kept ? target : spec->n_trials;
+    json_free(study);
     return 0;
 }
 
@@ -205,9 +209,6 @@ static int resume(struct cli *c, const struct input *in, const char *study,
         rc = cli_study_call(c, "POST", study, "/resume", body.data, &reply,
                             &err);
         buf_fini(&body);
-    }
-    if (rc == ERR_CONFLICT && spec != NULL) {
-        err.code = ERR_INVALID; /* a config that does not fit, as for `run` */
     }
     return rc != 0      ? cli_fail(c, &err)
            : in->follow ? answer_followed(c, reply)

@@ -54,6 +54,16 @@ bool field_is_infeasible(const struct json *trial)
            !field_bool(trial, "feasible");
 }
 
+bool field_takes_target(const struct json *study, int64_t n_trials)
+{
+    const struct json *counts = field_get(study, "counts");
+    int64_t finished = field_int(study, "finished", 0);
+    bool is_finished = strcmp(field_text(study, "state"), "finished") == 0;
+    return n_trials >= finished + field_int(counts, "RUNNING", 0) +
+                           field_int(counts, "WAITING", 0) &&
+           (n_trials > finished || !is_finished);
+}
+
 const struct json *field_first(const struct json *object, const char *key)
 {
     const struct json *v = field_get(object, key);

@@ -139,7 +139,7 @@ START_TEST(from_optuna_to_us)
            config(&h, "o", 30,
                   "\"c\": {\"choice\": [\"a\", 1, null, true]},"
                   "\"x\": {\"float\": [0.001, 10], \"log\": true}"));
-    EXPECT(&h, 2, "leaves nothing to do", "resume", "o", "--config",
+    EXPECT(&h, 1, "leaves nothing to do", "resume", "o", "--config",
            config(&h, "o", 5, PARAMS));
     EXPECT(&h, 0, NULL, "resume", "o", "--config", config(&h, "o", 30, PARAMS));
     home_wait_state(&h, "o", "finished", 60);
