@@ -113,7 +113,7 @@ static double in_dist(const struct dist *from, double value,
     json_out_init(&w, &text, JSON_PYTHON);
     dist_put_value(from, value, &w);
     if (json_parse(text.data, text.len, &node, &ignored) == 0) {
-        if (dist_value_from_json(to, node, &found, &ignored) != 0) {
+        if (dist_value_from_optuna(to, node, &found, &ignored) != 0) {
             found = NAN;
         }
         json_free(node);

@@ -301,8 +301,8 @@ static double *optuna_fixed(const struct store_loading *l, const char *text)
         const struct json *node = json_kind(json) == JSON_OBJECT
                                       ? json_get(json, space->params[i].name)
                                       : NULL;
-        if (node == NULL || dist_value_from_json(&space->params[i].dist, node,
-                                                 &values[i], &ignored) != 0) {
+        if (node == NULL || dist_value_from_optuna(&space->params[i].dist, node,
+                                                   &values[i], &ignored) != 0) {
             values[i] = (double)NAN;
         }
         any = any || !isnan(values[i]);

@@ -38,14 +38,10 @@ bool choice_equal(const struct choice *a, const struct choice *b)
     return a->kind != CHOICE_STRING || strcmp(a->string, b->string) == 0;
 }
 
-int choice_find(const struct dist *d, const struct choice *c)
+bool choice_is_same(const struct choice *a, const struct choice *b)
 {
-    for (size_t i = 0; i < d->n_choices; i++) {
-        if (choice_equal(&d->choices[i], c)) {
-            return (int)i;
-        }
-    }
-    return -1;
+    return choice_equal(a, b) &&
+           (a->kind == CHOICE_BOOL) == (b->kind == CHOICE_BOOL);
 }
 
 /* --- the grid ------------------------------------------------------------- */

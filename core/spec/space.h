@@ -30,9 +30,8 @@ struct choice {
 
 /* Python's ==, as Optuna looks choices up: 1, 1.0 and true are one value. */
 bool choice_equal(const struct choice *a, const struct choice *b);
-/* Index of the first equal choice, -1: none. */
-struct dist;
-int choice_find(const struct dist *d, const struct choice *c);
+/* As JSON means them: 1 and 1.0 are one value, true is another. */
+bool choice_is_same(const struct choice *a, const struct choice *b);
 /* The scalar of a JSON node; INVALID for a list or an object. *out is owned. */
 MUST_CHECK int choice_from_json(const struct json *node, struct choice *out,
                                 struct err *err);
@@ -71,10 +70,15 @@ bool dist_is_compatible(const struct dist *a, const struct dist *b);
 void dist_put_value(const struct dist *d, double value, struct json_out *w);
 /* External form to internal; INVALID for a foreign type or a choice that does
  * not exist; a number out of range is allowed (as Optuna's enqueue does).
- * Choices are looked up by Python's ==: in [true, 1] both find the first. */
+ * Of choices the same is found: true is not 1. */
 MUST_CHECK int dist_value_from_json(const struct dist *d,
                                     const struct json *node, double *out,
                                     struct err *err);
+/* What Optuna was told to try: where no choice is the same, the first that
+ * Python finds equal, as Optuna does. */
+MUST_CHECK int dist_value_from_optuna(const struct dist *d,
+                                      const struct json *node, double *out,
+                                      struct err *err);
 /* Optuna's distribution_json, byte for byte as json.dumps writes it; reading
  * takes any key order and the legacy names of optuna.md 2.1. */
 void dist_put_optuna(const struct dist *d, struct json_out *w);

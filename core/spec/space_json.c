@@ -132,6 +132,37 @@ int dist_check(const struct dist *d, double value, struct err *err)
                    has_grid ? " by steps of " : "", has_grid ? step : "");
 }
 
+/* Index of the first choice that is so; -1: none. */
+static int find(const struct dist *d, const struct choice *c,
+                bool (*is_so)(const struct choice *a, const struct choice *b))
+{
+    for (size_t i = 0; i < d->n_choices; i++) {
+        if (is_so(&d->choices[i], c)) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+static int choice_index(const struct dist *d, const struct json *node,
+                        bool as_python, double *out, struct err *err)
+{
+    struct choice c;
+    int rc = choice_from_json(node, &c, err);
+    if (rc != 0) {
+        return rc;
+    }
+    int at = find(d, &c, choice_is_same);
+    at = at < 0 && as_python ? find(d, &c, choice_equal) : at;
+    if (at < 0) {
+        rc = refuse_choice(d, &c, err);
+    } else {
+        *out = at;
+    }
+    choice_fini(&c);
+    return rc;
+}
+
 int dist_value_from_json(const struct dist *d, const struct json *node,
                          double *out, struct err *err)
 {
@@ -153,19 +184,15 @@ int dist_value_from_json(const struct dist *d, const struct json *node,
     case DIST_CATEGORICAL:
         break;
     }
-    struct choice c;
-    int rc = choice_from_json(node, &c, err);
-    if (rc != 0) {
-        return rc;
-    }
-    int at = choice_find(d, &c);
-    if (at < 0) {
-        rc = refuse_choice(d, &c, err);
-    } else {
-        *out = at;
-    }
-    choice_fini(&c);
-    return rc;
+    return choice_index(d, node, false, out, err);
+}
+
+int dist_value_from_optuna(const struct dist *d, const struct json *node,
+                           double *out, struct err *err)
+{
+    return d->kind == DIST_CATEGORICAL
+               ? choice_index(d, node, true, out, err)
+               : dist_value_from_json(d, node, out, err);
 }
 
 /* --- writing Optuna's form ------------------------------------------------ */

@@ -113,14 +113,10 @@ static int read_choice(const struct run_field *f, const struct json *node,
     return 0;
 }
 
-/* 1 and true are one value to Python, but two choices: a study that Optuna made
- * may have both. */
 static bool stands_there(const struct dist *d, const struct choice *c)
 {
     for (size_t i = 0; i < d->n_choices; i++) {
-        const struct choice *other = &d->choices[i];
-        if (choice_equal(other, c) &&
-            (other->kind == CHOICE_BOOL) == (c->kind == CHOICE_BOOL)) {
+        if (choice_is_same(&d->choices[i], c)) {
             return true;
         }
     }

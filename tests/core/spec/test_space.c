@@ -237,17 +237,18 @@ static void check_value(const struct dist *d, const char *text, double want)
     json_free(node);
 }
 
-START_TEST(values_find_choices_as_python_does)
+START_TEST(values_find_the_same_choice)
 {
     struct dist d = dist_of("{\"type\":\"categorical\",\"choices\":"
                             "[\"1\", 1, true, 2.0, null, 0, false]}");
     check_value(&d, "\"1\"", 0);
     check_value(&d, "1", 1);
     check_value(&d, "1.0", 1);
-    check_value(&d, "true", 1);
+    check_value(&d, "true", 2);
     check_value(&d, "2", 3);
     check_value(&d, "null", 4);
-    check_value(&d, "false", 5);
+    check_value(&d, "0", 5);
+    check_value(&d, "false", 6);
     check_value(&d, "3", NAN);
     check_value(&d, "\"x\"", NAN);
     check_value(&d, "[1]", NAN);
@@ -260,6 +261,36 @@ START_TEST(values_find_choices_as_python_does)
     struct dist f = {.kind = DIST_FLOAT, .low = 1, .high = 9};
     check_value(&f, "4.5", 4.5);
     check_value(&f, "null", NAN);
+}
+END_TEST
+
+static void check_optuna(const struct dist *d, const char *text, double want)
+{
+    struct json *node = parsed(text);
+    struct err err;
+    double got = -77;
+    int rc = dist_value_from_optuna(d, node, &got, &err);
+    ck_assert_int_eq(rc, isnan(want) ? ERR_INVALID : 0);
+    ck_assert_double_eq(got, isnan(want) ? -77 : want);
+    json_free(node);
+}
+
+START_TEST(true_is_one_to_optuna_alone)
+{
+    struct dist d = dist_of("{\"type\":\"categorical\",\"choices\":[2,1]}");
+    check_value(&d, "true", NAN);
+    check_optuna(&d, "true", 1);
+    check_optuna(&d, "1.0", 1);
+    check_optuna(&d, "false", NAN);
+    dist_fini(&d);
+    struct dist both =
+        dist_of("{\"type\":\"categorical\",\"choices\":[true,1]}");
+    check_optuna(&both, "1", 1);
+    check_optuna(&both, "true", 0);
+    dist_fini(&both);
+    struct dist n = {.kind = DIST_INT, .low = 1, .high = 9, .step = 1};
+    check_optuna(&n, "4", 4);
+    check_optuna(&n, "true", NAN);
 }
 END_TEST
 
@@ -365,7 +396,8 @@ Suite *suite(void)
     tcase_add_loop_test(t, high_becomes_the_last_grid_point, 0, 12);
     tcase_add_test(t, contains_knows_range_and_grid);
     tcase_add_test(t, single_and_compatible);
-    tcase_add_test(t, values_find_choices_as_python_does);
+    tcase_add_test(t, values_find_the_same_choice);
+    tcase_add_test(t, true_is_one_to_optuna_alone);
     tcase_add_test(t, values_are_written_in_external_form);
     tcase_add_test(t, apply_writes_fields);
     tcase_add_test(t, a_condition_holds_on_its_point_of_the_grid);
