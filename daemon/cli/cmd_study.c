@@ -2,10 +2,10 @@
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
-#include "core/base/utf8.h"
 #include "core/spec/spec.h"
 #include "core/spec/spec_json.h"
 #include "core/spec/trial.h"
+#include "daemon/cli/assignment.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/config.h"
@@ -430,25 +430,43 @@ int cmd_delete(struct cli *c, int argc, char **argv)
 
 /* --- enqueue -------------------------------------------------------------- */
 
-/* "lr=0.001": a JSON value if it is one, else a string. */
-static int put_assignment(struct json_out *w, const char *word, struct err *err)
+/* What the study searches; false: nobody knows, or it is not there, which the
+ * request that follows tells. */
+static bool read_spec(struct cli *c, const char *study, struct spec *out)
 {
-    const char *equals = strchr(word, '=');
-    struct json *value;
-    if (equals == NULL || equals == word ||
-        !utf8_is_valid(word, strlen(word))) {
-        return err_set(err, ERR_INVALID, "expected NAME=VALUE, not '%s'", word);
+    struct json *view;
+    struct err ignored;
+    if (cli_study_call(c, "GET", study, "", NULL, &view, &ignored) != 0) {
+        return false;
     }
-    char *name = mem_strndup(word, (size_t)(equals - word));
-    json_put_key(w, name);
-    free(name);
-    if (json_parse(equals + 1, strlen(equals + 1), &value, NULL) == 0) {
-        json_put_node(w, value);
-        json_free(value);
-    } else {
-        json_put_string(w, equals + 1);
+    const struct json *config = field_get(view, "config");
+    bool is_read = field_first(view, "config") != NULL &&
+                   spec_from_json(config, out, &ignored) == 0;
+    json_free(view);
+    return is_read;
+}
+
+/* {"params": {"lr": 0.001}} */
+static int put_params(struct cli *c, const char *study, char **words, int n,
+                      struct buf *body, struct err *err)
+{
+    struct spec spec;
+    struct json_out w;
+    bool is_read = read_spec(c, study, &spec);
+    int rc = 0;
+    json_out_init(&w, body, JSON_COMPACT);
+    json_open(&w, '{');
+    json_put_key(&w, "params");
+    json_open(&w, '{');
+    for (int i = 0; rc == 0 && i < n; i++) {
+        rc = assignment_put(&w, words[i], is_read ? &spec.space : NULL, err);
     }
-    return 0;
+    json_close(&w, '}');
+    json_close(&w, '}');
+    if (is_read) {
+        spec_fini(&spec);
+    }
+    return rc;
 }
 
 /* The trial, with the study's target, and what it was if it was raised. */
@@ -515,19 +533,10 @@ int cmd_enqueue(struct cli *c, int argc, char **argv)
         .n_max = -1,
         .needs_daemon = true};
     struct buf body;
-    struct json_out w;
     struct err err;
-    int n = cli_parse(c, &command, argc, argv, NULL), rc = 0;
+    int n = cli_parse(c, &command, argc, argv, NULL);
     buf_init(&body, BUF_MAX_CONFIG);
-    json_out_init(&w, &body, JSON_COMPACT);
-    json_open(&w, '{');
-    json_put_key(&w, "params");
-    json_open(&w, '{');
-    for (int i = 2; rc == 0 && i <= n; i++) {
-        rc = put_assignment(&w, argv[i], &err);
-    }
-    json_close(&w, '}');
-    json_close(&w, '}');
+    int rc = put_params(c, argv[1], argv + 2, n - 1, &body, &err);
     struct json *trial;
     int64_t target;
     if (rc == 0) {

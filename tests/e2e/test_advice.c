@@ -1,0 +1,118 @@
+/* What somebody meets who does not know Parzen yet: values and words that are
+ * taken as they were meant, and answers that lead on. */
+#include "core/base/mem.h"
+#include "tests/lib/home_study.h"
+#include "tests/lib/test_main.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FINISH_S = 60 };
+
+static struct home h;
+
+static void begin(void)
+{
+    home_init(&h);
+    home_start(&h, (const char *const[]){"--workers", "1", NULL});
+}
+
+static void finish(const char *context)
+{
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    home_check(&h, context);
+    home_fini(&h);
+}
+
+/* The config of a study of a function. */
+static const char *function_config(const char *name, const char *members,
+                                   const char *params)
+{
+    char *text = mem_printf("{\"study\":\"%s\",%s\"objective\":{\"type\":"
+                            "\"function\",\"function\":\"sphere\"},"
+                            "\"params\":{%s}}",
+                            name, members, params);
+    char *json = mem_printf("%s.json", name);
+    const char *path = home_file(&h, json, text);
+    free(text);
+    free(json);
+    return path;
+}
+
+/* --- values --------------------------------------------------------------- */
+
+/* Its params as the command line shows them. */
+static void trial_has(const char *study, const char *number, const char *words)
+{
+    EXPECT(&h, 0, words, "--json", "show", study, number);
+}
+
+START_TEST(true_is_not_one)
+{
+    begin();
+    home_run(&h,
+             home_file(&h, "kinds.json",
+                       "{\"study\":\"kinds\",\"n_trials\":12,\"sampler\":"
+                       "{\"type\":\"grid\"},\"objective\":{\"type\":"
+                       "\"command\",\"command\":[\"sh\",\"-c\",\"echo 'parzen:"
+                       " {\\\"value\\\": 1}'\"],\"direction\":\"minimize\"},"
+                       "\"params\":{\"b\":{\"choice\":"
+                       "[true,false,1,0,\"true\",\"1\"]},"
+                       "\"m\":{\"int\":[1,2],\"when\":{\"b\":1}}}}"),
+             0);
+    /* m is there where b is 1, the third choice, and nowhere else */
+    ck_assert_int_eq(
+        home_count(&h, "SELECT count(*) FROM trial_params m JOIN trial_params b"
+                       " USING (trial_id) WHERE m.param_name = 'm' AND"
+                       " b.param_name = 'b' AND b.param_value = 2"),
+        2);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trial_params WHERE"
+                                    " param_name = 'm'"),
+                     2);
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trials"), 7);
+    EXPECT(&h, 0, "this is trial 7", "enqueue", "kinds", "b=1", "m=2");
+    home_wait_state(&h, "kinds", "finished", FINISH_S);
+    trial_has("kinds", "7", "\"params\":{\"b\":1,\"m\":2}");
+    EXPECT(&h, 2, "m", "enqueue", "kinds", "b=true", "m=2");
+    EXPECT(&h, 0, "this is trial 8", "enqueue", "kinds", "b=true");
+    home_wait_state(&h, "kinds", "finished", FINISH_S);
+    trial_has("kinds", "8", "\"params\":{\"b\":true}");
+    home_run(
+        &h,
+        function_config("ints", "\"n_trials\":1,", "\"c\":{\"choice\":[1,2]}"),
+        0);
+    EXPECT(&h, 2, "true is not one of the choices [1,2]", "enqueue", "ints",
+           "c=true");
+    finish("kinds");
+}
+END_TEST
+
+START_TEST(numbers_are_taken_as_people_write_them)
+{
+    begin();
+    home_run(&h,
+             function_config("numbers", "\"n_trials\":1,",
+                             "\"x\":{\"float\":[-1,1]},\"n\":{\"int\":[1,9]}"),
+             0);
+    EXPECT(&h, 0, "this is trial 1", "enqueue", "numbers", "x=.5", "n=+7");
+    EXPECT(&h, 0, "this is trial 2", "enqueue", "numbers", "x=-.25e0", "n=5.");
+    home_wait_state(&h, "numbers", "finished", FINISH_S);
+    trial_has("numbers", "1", "\"params\":{\"x\":0.5,\"n\":7}");
+    trial_has("numbers", "2", "\"params\":{\"x\":-0.25,\"n\":5}");
+    EXPECT(&h, 2, "params.x: must be a number", "enqueue", "numbers", "x=half");
+    EXPECT(&h, 4, "no study", "enqueue", "nobody", "x=.5");
+    finish("numbers");
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("e2e/advice");
+    TCase *c = tcase_create("advice");
+    tcase_set_timeout(c, 120);
+    tcase_add_test(c, true_is_not_one);
+    tcase_add_test(c, numbers_are_taken_as_people_write_them);
+    suite_add_tcase(s, c);
+    return s;
+}
