@@ -219,9 +219,9 @@ static void refuse_unknown(struct call *c, const char *name)
     }
     const char *meant = nearest(name, known, m->n_studies);
     struct err err;
-    err_set(&err, ERR_NOTFOUND, "no study named '%s'%s%s%s", name,
-            meant != NULL ? " (did you mean '" : "", meant != NULL ? meant : "",
-            meant != NULL ? "'?)" : "");
+    if (mirror_refuse_name(m, name, &err) == ERR_NOTFOUND && meant != NULL) {
+        err_set(&err, ERR_NOTFOUND, "%s (did you mean '%s'?)", err.msg, meant);
+    }
     free(known);
     api_refuse(c, &err);
 }

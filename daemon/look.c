@@ -109,8 +109,7 @@ static int look_study(const struct looking *l)
     static const struct views_time never = {0};
     struct study *s = mirror_study_by_name(l->m, l->segments[1]);
     if (s == NULL) {
-        return err_set(l->err, ERR_NOTFOUND, "no study named '%s'",
-                       l->segments[1]);
+        return mirror_refuse_name(l->m, l->segments[1], l->err);
     }
     if (l->n == 2) {
         views_study(l->m, s, l->state_dir, NULL, &never, l->w);

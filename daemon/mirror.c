@@ -36,6 +36,11 @@ void mirror_free(struct mirror *m)
     for (int i = 0; i < m->n_slots; i++) {
         free(m->slots[i].kill_message);
     }
+    for (size_t i = 0; i < m->n_left_out; i++) {
+        free(m->left_out[i].name);
+        free(m->left_out[i].reason);
+    }
+    free(m->left_out);
     free(m->studies);
     free(m->slots);
     free(m);
@@ -71,6 +76,28 @@ struct study *mirror_study_by_name(const struct mirror *m, const char *name)
         }
     }
     return NULL;
+}
+
+void mirror_leave_out(struct mirror *m, const char *name, const char *reason)
+{
+    m->left_out =
+        mem_grow(m->left_out, m->n_left_out + 1, sizeof(*m->left_out));
+    m->left_out[m->n_left_out++] =
+        (struct mirror_left_out){mem_strdup(name), mem_strdup(reason)};
+}
+
+int mirror_refuse_name(const struct mirror *m, const char *name,
+                       struct err *err)
+{
+    for (size_t i = 0; i < m->n_left_out; i++) {
+        if (strcmp(m->left_out[i].name, name) == 0) {
+            return err_set(err, ERR_CONFLICT,
+                           "study '%s' is Optuna's, and Parzen cannot show "
+                           "it: %s",
+                           name, m->left_out[i].reason);
+        }
+    }
+    return err_set(err, ERR_NOTFOUND, "no study named '%s'", name);
 }
 
 struct study_trial *mirror_trial(const struct mirror *m, int64_t study_id,

@@ -23,9 +23,16 @@ struct slot {
     char *kill_message;          /* DYING: why; owned, may be NULL */
 };
 
+/* A study of Optuna's that we cannot hold. */
+struct mirror_left_out {
+    char *name, *reason; /* owned */
+};
+
 struct mirror {
     struct study **studies; /* by study_id ascending */
     size_t n_studies;
+    struct mirror_left_out *left_out; /* as the rows were when loaded */
+    size_t n_left_out;
     struct slot *slots;
     int n_slots;
     int64_t next_study_id, next_trial_id, next_seq;
@@ -37,6 +44,12 @@ struct mirror *mirror_new(int n_slots);
 void mirror_free(struct mirror *m);
 struct study *mirror_study(const struct mirror *m, int64_t study_id);
 struct study *mirror_study_by_name(const struct mirror *m, const char *name);
+/* It is there, but not in the mirror. Copies. */
+void mirror_leave_out(struct mirror *m, const char *name, const char *reason);
+/* Why nothing named so is a study here, where a study is that was left out:
+ * CONFLICT; else NOTFOUND. */
+int mirror_refuse_name(const struct mirror *m, const char *name,
+                       struct err *err);
 /* NULL when there is no such trial. */
 struct study_trial *mirror_trial(const struct mirror *m, int64_t study_id,
                                  int64_t number);

@@ -92,7 +92,7 @@ static int replay_loaded(struct store *s, const struct mirror *m,
     struct replay_result result;
     size_t n = 0;
     if (study == NULL) {
-        return err_set(err, ERR_NOTFOUND, "no study named '%s'", name);
+        return mirror_refuse_name(m, name, err);
     }
     if (study->is_foreign) {
         return err_set(err, ERR_CONFLICT,
@@ -177,9 +177,7 @@ int offline_run(const struct offline_request *r)
     struct buf text;
     struct json_out w;
     struct err err;
-    /* What is left out of a database matters to who lists it. */
-    bool lists = r->look != NULL && strcmp(r->look, "/studies") == 0;
-    log_set_level(lists ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR);
+    log_set_level(LOG_LEVEL_ERROR);
     buf_init(&text, BUF_MAX_RESPONSE);
     json_out_init(&w, &text, JSON_COMPACT);
     int rc;

@@ -21,6 +21,10 @@ static int add_study(const struct turn *t, const struct spec *spec,
         return err_set(err, ERR_CONFLICT, "study '%s' exists already",
                        spec->name);
     }
+    if (old == NULL &&
+        mirror_refuse_name(t->m, spec->name, err) == ERR_CONFLICT) {
+        return ERR_CONFLICT;
+    }
     if (old != NULL) {
         turn_add(t, ACTION_DELETE_STUDY, old->id);
     }

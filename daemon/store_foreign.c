@@ -3,7 +3,8 @@
  * rows: name, direction, and as space the parameters of its trials, each as it
  * was first seen, and those that were only enqueued, as a choice of what was: a
  * config may bring their distributions later. It is loaded STOPPED, to be
- * looked at; what we cannot hold is left out and said in the log. */
+ * looked at; what we cannot hold is left out, said in the log and to who asks
+ * for it. */
 #include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
@@ -38,7 +39,7 @@ static int read_direction(struct store *s, struct spec *spec, int64_t study_id,
     }
     store_row_close(&r);
     if (rc == 0 && n != 1) {
-        rc = err_set(err, ERR_INVALID, "it has %d objectives", n);
+        rc = err_set(err, ERR_INVALID, "it has %d objectives, not one", n);
     }
     return rc;
 }
@@ -250,6 +251,7 @@ int store_load_foreign(struct store *s, struct mirror *m, int64_t study_id,
     /* Whatever is wrong with it is no reason not to run our own studies; an
      * error of the disk is. */
     if (rc == ERR_INVALID || rc == ERR_CORRUPT) {
+        mirror_leave_out(m, name, err != NULL ? err->msg : "");
         LOG_WARN("a study of Optuna's tables alone is left out",
                  "study=%s id=%" PRId64 " reason=%s", name, study_id,
                  err != NULL ? err->msg : "");

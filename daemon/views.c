@@ -466,6 +466,15 @@ void views_studies(const struct mirror *m, const char *state_dir,
         json_close(w, '}');
     }
     json_close(w, ']');
+    json_put_key(w, "left_out");
+    json_open(w, '[');
+    for (size_t i = 0; i < m->n_left_out; i++) {
+        json_open(w, '{');
+        put_string(w, "name", m->left_out[i].name);
+        put_string(w, "reason", m->left_out[i].reason);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
     json_close(w, '}');
 }
 

@@ -116,6 +116,16 @@ static void print_studies(const struct cli *c, const struct json *reply)
     table_free(t);
 }
 
+/* Studies of Optuna's that are there and cannot be listed, a line each. */
+static void say_left_out(const struct cli *c, const struct json *reply)
+{
+    for (const struct json *s = field_first(reply, "left_out"); s != NULL;
+         s = json_next(s)) {
+        cli_say(c, "Not listed: study '%s' of Optuna's: %s",
+                field_text(s, "name"), field_text(s, "reason"));
+    }
+}
+
 int cmd_studies(struct cli *c, int argc, char **argv)
 {
     static const struct cli_command command = {
@@ -132,6 +142,7 @@ int cmd_studies(struct cli *c, int argc, char **argv)
         print_studies(c, reply);
         say_alarms(c, true);
     }
+    say_left_out(c, reply);
     json_free(reply);
     return CLI_OK;
 }

@@ -135,7 +135,7 @@ static void expect(const char *line, const char *body, int status,
 START_TEST(test_routes)
 {
     expect("GET /health", "", 200, "\"status\":\"ok\"");
-    expect("GET /studies", "", 200, "{\"studies\":[]}");
+    expect("GET /studies", "", 200, "{\"studies\":[],\"left_out\":[]}");
     expect("GET /nothing", "", 404, "no such path");
     expect("GET /studies/s", "", 404, "no study named 's'");
     expect("GET /studies/s/trials/0/log/x", "", 404, "no such path");

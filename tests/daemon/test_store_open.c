@@ -211,6 +211,9 @@ START_TEST(test_optunas_database_is_adopted)
     ck_assert_int_eq(history_last_step(s->history, 0, &last), 4);
     ck_assert(last == 0.45);
     ck_assert_int_eq(m->next_study_id, 3); /* of both studies */
+    ck_assert_int_eq(mirror_refuse_name(m, "m1", &err), ERR_CONFLICT);
+    ck_assert_ptr_nonnull(strstr(err.msg, "it has 2 objectives, not one"));
+    ck_assert_int_eq(mirror_refuse_name(m, "m2", &err), ERR_NOTFOUND);
     ck_assert_int_eq(m->next_trial_id, 11);
 
     /* Our studies live beside it, and a copy was taken before. */

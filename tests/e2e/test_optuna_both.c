@@ -214,12 +214,22 @@ START_TEST(a_file_of_optuna_5_is_looked_at)
     copy_golden(&h, "o.db");
     char *db = mem_printf("%s/o.db", h.dir);
     EXPECT(&h, 0, "8/8", "studies", "--db", db);
+    EXPECT(&h, 0,
+           "Not listed: study 'm1' of Optuna's: it has 2 objectives, "
+           "not one\n",
+           "studies", "--db", db);
     EXPECT(&h, 0, "66.475", "trials", "s1", "--db", db);
     EXPECT(&h, 0, "PRUNED", "trials", "s1", "--state", "PRUNED", "--db", db);
     EXPECT(&h, 0, "0.5187", "importances", "s1", "--db", db);
     EXPECT(&h, 0, "\"number\":7", "--json", "show", "s1", "7", "--db", db);
     EXPECT(&h, 0, "   3  0.5625\n", "show", "s1", "0", "--db", db);
-    EXPECT(&h, 4, "no study named 'm1'", "status", "m1", "--db", db);
+    EXPECT(&h, 1,
+           "study 'm1' is Optuna's, and Parzen cannot show it: it has 2 "
+           "objectives, not one\n",
+           "status", "m1", "--db", db);
+    EXPECT(&h, 1, "has 2 objectives", "trials", "m1", "--db", db);
+    EXPECT(&h, 1, "has 2 objectives", "replay", "m1", "--db", db);
+    EXPECT(&h, 4, "no study named 'm2'", "status", "m2", "--db", db);
     EXPECT(&h, 2, "needs a daemon", "pause", "s1", "--db", db);
     char *same = mem_printf("cmp tests/golden/optuna-5.0.db '%s'", db);
     ck_assert_int_eq(system(same), 0); /* not a byte was changed */
