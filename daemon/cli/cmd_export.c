@@ -3,6 +3,7 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/spec/run.h"
 #include "core/train/predictor.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
@@ -147,8 +148,91 @@ static void put_time(struct buf *out, int64_t ms)
     }
 }
 
+/* What only some studies have, behind the columns of all. */
+struct extras {
+    const char **constraints; /* owned; the names are borrowed */
+    size_t n_constraints;
+    bool has_metrics; /* its trials are trainings */
+};
+
+static void add_constraint(struct extras *x, const char *name)
+{
+    for (size_t i = 0; i < x->n_constraints; i++) {
+        if (strcmp(x->constraints[i], name) == 0) {
+            return;
+        }
+    }
+    x->constraints =
+        mem_grow(x->constraints, x->n_constraints + 1, sizeof(*x->constraints));
+    x->constraints[x->n_constraints++] = name;
+}
+
+/* The constraints are the config's, and what trials of Optuna's told. */
+static void extras_init(struct extras *x, const struct json *study,
+                        const struct json *trials)
+{
+    const struct json *objective =
+        field_get(field_get(study, "config"), "objective");
+    *x = (struct extras){.has_metrics =
+                             strcmp(field_text(study, "unit"), "epoch") == 0};
+    for (const struct json *k = field_first(objective, "constraints");
+         k != NULL; k = json_next(k)) {
+        add_constraint(x, json_string(k));
+    }
+    for (const struct json *t = field_first(trials, "trials"); t != NULL;
+         t = json_next(t)) {
+        for (const struct json *k = field_first(t, "constraints"); k != NULL;
+             k = json_next(k)) {
+            add_constraint(x, json_key(k));
+        }
+    }
+}
+
+static void put_extra_titles(struct buf *out, const struct extras *x)
+{
+    for (size_t i = 0; i < x->n_constraints; i++) {
+        char *name = mem_printf("constraints_%s", x->constraints[i]);
+        buf_char(out, ',');
+        put_text(out, name);
+        free(name);
+    }
+    for (int m = 0; x->has_metrics && m < RUN_N_METRICS; m++) {
+        buf_printf(out, ",metrics_%s", RUN_METRIC_NAMES[m]);
+    }
+}
+
+/* The epoch that the trial's value is of; without one its last. */
+static const struct json *epoch_of(const struct json *trial)
+{
+    int64_t best = field_int(trial, "best_epoch", -1);
+    const struct json *last = NULL;
+    for (const struct json *e = field_first(trial, "epochs"); e != NULL;
+         e = json_next(e)) {
+        last = e;
+        if (field_int(e, "epoch", -1) == best) {
+            break;
+        }
+    }
+    return last;
+}
+
+static void put_extras(struct buf *out, const struct extras *x,
+                       const struct json *trial)
+{
+    const struct json *epoch = epoch_of(trial);
+    for (size_t i = 0; i < x->n_constraints; i++) {
+        buf_char(out, ',');
+        put_value(
+            out, field_get(field_get(trial, "constraints"), x->constraints[i]));
+    }
+    for (int m = 0; x->has_metrics && m < RUN_N_METRICS; m++) {
+        buf_char(out, ',');
+        put_value(out, field_get(epoch, RUN_METRIC_NAMES[m]));
+    }
+}
+
 static void put_trial(struct buf *out, const struct json *study,
-                      const struct json *t)
+                      const struct extras *x, const struct json *t)
 {
     static const char *const before[] = {"number", "state", "value"};
     static const char *const after[] = {"best_epoch", "attempt",    "cause",
@@ -171,12 +255,15 @@ static void put_trial(struct buf *out, const struct json *study,
         buf_char(out, ',');
         put_value(out, field_get(t, after[i]));
     }
+    put_extras(out, x, t);
     buf_str(out, "\r\n");
 }
 
 static void put_csv(struct buf *out, const struct json *study,
                     const struct json *trials)
 {
+    struct extras x;
+    extras_init(&x, study, trials);
     buf_str(out, "number,state,value,");
     for (const struct json *p = field_first(study, "params"); p != NULL;
          p = json_next(p)) {
@@ -186,11 +273,14 @@ static void put_csv(struct buf *out, const struct json *study,
         free(name);
     }
     buf_str(out, "start,end,duration_ms,best_epoch,attempt,cause,message,"
-                 "checkpoint,feasible\r\n");
+                 "checkpoint,feasible");
+    put_extra_titles(out, &x);
+    buf_str(out, "\r\n");
     for (const struct json *t = field_first(trials, "trials"); t != NULL;
          t = json_next(t)) {
-        put_trial(out, study, t);
+        put_trial(out, study, &x, t);
     }
+    free(x.constraints);
 }
 
 static void put_json(struct buf *out, const struct json *study,
@@ -294,7 +384,9 @@ static int export_optuna(struct cli *c, const char *name,
 static const struct argp_option OPTIONS[] = {
     {"trial", KEY_TRIAL, "N", 0, "this trial's model, not the best's", 0},
     {"csv", KEY_CSV, "FILE", 0,
-     "write the table of trials to FILE instead (- is standard output)", 0},
+     "write the table of trials to FILE instead (- is standard output); "
+     "metrics are those of the best epoch, or of the last where none is best",
+     0},
     {"json", KEY_JSON, "FILE", 0,
      "write study and trials to FILE as JSON instead (- is standard "
      "output)",

@@ -106,6 +106,33 @@ START_TEST(numbers_are_taken_as_people_write_them)
 }
 END_TEST
 
+/* --- tables --------------------------------------------------------------- */
+
+START_TEST(a_csv_has_a_column_for_each_constraint)
+{
+    begin();
+    home_run(&h,
+             home_file(&h, "c.json",
+                       "{\"study\":\"c\",\"n_trials\":2,\"sampler\":"
+                       "{\"type\":\"grid\"},\"objective\":{\"type\":"
+                       "\"command\",\"command\":[\"sh\",\"-c\",\"echo 'parzen:"
+                       " {\\\"constraints\\\": {\\\"gb, all\\\": {x}, "
+                       "\\\"s\\\": -0.5}, \\\"value\\\": {x}}'\"],"
+                       "\"direction\":\"minimize\",\"constraints\":"
+                       "[\"gb, all\",\"s\"]},"
+                       "\"params\":{\"x\":{\"choice\":[-1,1]}}}"),
+             0);
+    char *csv = home_expect(
+        &h, 0, NULL, (const char *const[]){"export", "c", "--csv", "-", NULL});
+    ck_assert_ptr_nonnull(
+        strstr(csv, ",feasible,\"constraints_gb, all\",constraints_s\r\n"));
+    ck_assert_ptr_nonnull(strstr(csv, ",true,-1.0,-0.5\r\n"));
+    ck_assert_ptr_nonnull(strstr(csv, ",false,1.0,-0.5\r\n"));
+    free(csv);
+    finish("constraints");
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("e2e/advice");
@@ -113,6 +140,7 @@ Suite *suite(void)
     tcase_set_timeout(c, 120);
     tcase_add_test(c, true_is_not_one);
     tcase_add_test(c, numbers_are_taken_as_people_write_them);
+    tcase_add_test(c, a_csv_has_a_column_for_each_constraint);
     suite_add_tcase(s, c);
     return s;
 }

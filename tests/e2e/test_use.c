@@ -243,6 +243,21 @@ START_TEST(test_checkpoints_of_a_database)
 }
 END_TEST
 
+/* Its value is the val-acc of that epoch: column 3, and the last but one. */
+static void csv_has_best_epoch(const char *csv)
+{
+    const char *line = strstr(csv, "\r\n1,COMPLETE,");
+    ck_assert_ptr_nonnull(line);
+    char *row = mem_strndup(line + 2, strcspn(line + 2, "\r"));
+    char *value = row + strlen("1,COMPLETE,"), *last = strrchr(row, ',');
+    *last = '\0';
+    char *acc = strrchr(row, ',');
+    ck_assert_double_eq(strtod(value, NULL), strtod(acc + 1, NULL));
+    ck_assert_double_gt(strtod(acc + 1, NULL), 0);
+    ck_assert_double_gt(strtod(last + 1, NULL), 0);
+    free(row);
+}
+
 START_TEST(test_trials_and_tensorboard)
 {
     make_study();
@@ -250,6 +265,10 @@ START_TEST(test_trials_and_tensorboard)
     ck_assert_uint_eq(count(csv, strlen(csv), "\r\n"), 3);
     ck_assert_int_eq(strncmp(csv, "number,state,value,params_", 26), 0);
     ck_assert_ptr_nonnull(strstr(csv, "\r\n1,COMPLETE,"));
+    ck_assert_ptr_nonnull(
+        strstr(csv, ",feasible,metrics_train-loss,metrics_train-acc,"
+                    "metrics_val-loss,metrics_val-acc,metrics_test-acc\r"));
+    csv_has_best_epoch(csv);
     char *json = RUN("export", "used", "--json", "-");
     struct json *root = parse(json);
     ck_assert_int_eq(json_size(json_get(root, "trials")), 2);
