@@ -119,6 +119,7 @@ static const struct argp_option everyones[] = {
      "is only read",
      100},
     {"json", KEY_JSON, NULL, 0, "print one JSON value on stdout", 100},
+    {"h", 'h', NULL, OPTION_HIDDEN, NULL, 100}, /* argp's own is -? */
     {0},
 };
 static error_t take_everyones(int key, char *arg, struct argp_state *state)
@@ -137,6 +138,9 @@ static error_t take_everyones(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_JSON:
         c->json = true;
+        return 0;
+    case 'h':
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -28,8 +28,9 @@ static char *make_doc(void)
     };
     struct buf doc;
     buf_init(&doc, 16 << 10);
-    buf_str(&doc, "Finds good hyperparameters and can be left alone."
-                  "\vCommands (each has --help):\n");
+    buf_str(&doc,
+            "Finds good hyperparameters and can be left alone."
+            "\vCommands (each has --help; parzen help COMMAND is the same):\n");
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         buf_printf(&doc, "  %-12s %s\n", commands[i].word, helps[i]);
     }
@@ -51,8 +52,30 @@ static int unknown(struct cli *c, const char *word)
     return cli_fail(c, &err);
 }
 
+/* `parzen help [COMMAND]`: as --help, which ends the program. */
+static int help(struct cli *c, int argc, char **argv)
+{
+    char option[] = "--help", name[] = "parzen";
+    char *words[] = {argc > 1 ? argv[1] : name, option, NULL};
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (strcmp(commands[i].word, words[0]) == 0) {
+            return commands[i].run(c, 2, words);
+        }
+    }
+    if (argc > 1 && strcmp(words[0], "help") != 0) {
+        return unknown(c, words[0]);
+    }
+    char *doc = make_doc();
+    (void)cli_parse_global(c, doc, 2, words);
+    free(doc);
+    return CLI_OK;
+}
+
 static int dispatch(struct cli *c, int argc, char **argv)
 {
+    if (strcmp(argv[0], "help") == 0) {
+        return help(c, argc, argv);
+    }
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         if (strcmp(commands[i].word, argv[0]) == 0) {
             return commands[i].run(c, argc, argv);

@@ -106,6 +106,23 @@ START_TEST(numbers_are_taken_as_people_write_them)
 }
 END_TEST
 
+/* --- words ---------------------------------------------------------------- */
+
+START_TEST(help_is_given_however_it_is_asked_for)
+{
+    home_init(&h);
+    EXPECT(&h, 0, "create a study, or continue it", "--help");
+    EXPECT(&h, 0, "create a study, or continue it", "-h");
+    EXPECT(&h, 0, "create a study, or continue it", "help");
+    EXPECT(&h, 0, "Usage: parzen trials [OPTION...] STUDY", "trials", "-h");
+    EXPECT(&h, 0, "Usage: parzen trials [OPTION...] STUDY", "trials", "x",
+           "-h");
+    EXPECT(&h, 0, "Usage: parzen trials [OPTION...] STUDY", "help", "trials");
+    EXPECT(&h, 2, "did you mean 'trials'?", "help", "trails");
+    home_fini(&h);
+}
+END_TEST
+
 /* --- tables --------------------------------------------------------------- */
 
 START_TEST(a_csv_has_a_column_for_each_constraint)
@@ -141,6 +158,7 @@ Suite *suite(void)
     tcase_add_test(c, true_is_not_one);
     tcase_add_test(c, numbers_are_taken_as_people_write_them);
     tcase_add_test(c, a_csv_has_a_column_for_each_constraint);
+    tcase_add_test(c, help_is_given_however_it_is_asked_for);
     suite_add_tcase(s, c);
     return s;
 }
