@@ -56,6 +56,21 @@ static bool trains_models(const struct json *study)
     return strcmp(field_text(study, "unit"), "step") != 0;
 }
 
+/* A study in Optuna's tables alone may have been a training's, once. */
+static int refuse_study(const char *name, const struct json *study,
+                        struct err *err)
+{
+    return field_bool(study, "foreign")
+               ? err_set(err, ERR_IO,
+                         "study '%s' has no models here: this database has "
+                         "its trials alone (Optuna's, or an export)",
+                         name)
+               : err_set(err, ERR_IO,
+                         "study '%s' has no models: its trials are no "
+                         "trainings",
+                         name);
+}
+
 static int open_study(struct cli *c, const char *study, int64_t trial,
                       struct pick *p, struct err *err)
 {
@@ -73,10 +88,9 @@ static int open_study(struct cli *c, const char *study, int64_t trial,
         return rc;
     }
     if (trial < 0 && !trains_models(reply)) {
+        rc = refuse_study(study, reply, err);
         json_free(reply);
-        return err_set(err, ERR_IO,
-                       "study '%s' has no models: its trials are no trainings",
-                       study);
+        return rc;
     }
     if (trial < 0 && !summary_has_best(reply)) {
         rc = summary_no_best(reply, err);

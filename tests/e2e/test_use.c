@@ -203,6 +203,10 @@ START_TEST(test_what_an_export_says)
         ck_assert_str_eq(said, wanted);
         free(said);
     }
+    EXPECT(&home, 1,
+           "study 'used' has no models here: this database has its "
+           "trials alone",
+           "predict", "used", "x", "--db", file);
     EXPECT(&home, 0, "used: written to", "export", "used", "--json", file);
     EXPECT(&home, 0, "{\"study\":", "--json", "export", "used", "--json", "-");
     EXPECT(&home, 2, "promises one JSON value", "--json", "export", "used",
