@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { KEY_FIELD = 1, KEY_TEXTS, KEY_OUT, KEY_FILE, KEY_VOCAB, KEY_MIN };
 enum { SHOWN = 15, MIDDLE = 1000 };
@@ -37,7 +38,10 @@ static const struct argp_option options[] = {
      "train: largest vocabulary (default 50000)", 0},
     {"min-frequency", KEY_MIN, "N", 0,
      "train: rarer pairs are not merged (default 0)", 0},
-    {"file", KEY_FILE, "FILE", 0, "encode: the data file", 0},
+    {"file", KEY_FILE, "FILE", 0,
+     "encode: the data file; - is a text per line of standard input, the "
+     "default without TEXT",
+     0},
     {0},
 };
 
@@ -72,12 +76,13 @@ static void on_option(int key, const char *arg, struct argp_state *state,
 
 static const struct cli_command command = {
     .name = "tokenizer",
-    .args = "train DATA_FILE\nencode TOKENIZER_JSON\ninspect TOKENIZER_JSON",
+    .args = "train DATA_FILE\nencode TOKENIZER_JSON [TEXT...]\ninspect "
+            "TOKENIZER_JSON",
     .doc = "Trains a byte-level BPE tokenizer and writes it as Hugging Face's "
            "tokenizer.json, turns texts into ids, shows what a tokenizer "
            "learned.",
     .n_min = 2,
-    .n_max = 2,
+    .n_max = -1,
     .options = options,
     .on_option = on_option};
 
@@ -196,20 +201,33 @@ static int encode_all(const struct cli *c, struct bpe_encoder *e,
     return 0;
 }
 
-static int encode(struct cli *c, const char *path, const struct input *in,
-                  struct err *err)
+/* Where texts come from: these words, a data file, or standard input. */
+static int take_texts(const struct input *in, char *const *words, int n,
+                      struct texts *out, struct err *err)
+{
+    if (n > 0 && in->file != NULL) {
+        return err_set(err, ERR_INVALID,
+                       "tokenizer encode: texts and --file exclude each other");
+    }
+    if (n > 0) {
+        return texts_words(words, (size_t)n, out, err);
+    }
+    return in->file == NULL || strcmp(in->file, "-") == 0
+               ? texts_lines(STDIN_FILENO, "standard input",
+                             (size_t)in->n_texts, out, err)
+               : texts_read(in->file, in->field, (size_t)in->n_texts, out, err);
+}
+
+static int encode(struct cli *c, const char *path, char *const *words, int n,
+                  const struct input *in, struct err *err)
 {
     struct texts texts;
     struct bpe *t;
-    if (in->file == NULL) {
-        return err_set(err, ERR_INVALID,
-                       "tokenizer encode: --file names the texts to encode");
-    }
     int rc = open_tokenizer(path, &t, err);
     if (rc != 0) {
         return rc;
     }
-    rc = texts_read(in->file, in->field, (size_t)in->n_texts, &texts, err);
+    rc = take_texts(in, words, n, &texts, err);
     if (rc == 0) {
         struct bpe_encoder *e = bpe_encoder_new(t);
         rc = encode_all(c, e, &texts, err);
@@ -322,11 +340,16 @@ int cmd_tokenizer(struct cli *c, int argc, char **argv)
     };
     struct err err;
     int rc;
-    cli_parse(c, &command, argc, argv, &in);
-    if (strcmp(argv[1], "train") == 0) {
+    int n = cli_parse(c, &command, argc, argv, &in);
+    bool is_encode = strcmp(argv[1], "encode") == 0;
+    if (n > 2 && !is_encode) {
+        rc = err_set(&err, ERR_INVALID,
+                     "tokenizer %s: '%s' is one argument too many", argv[1],
+                     argv[3]);
+    } else if (strcmp(argv[1], "train") == 0) {
         rc = train(c, argv[2], &in, &err);
-    } else if (strcmp(argv[1], "encode") == 0) {
-        rc = encode(c, argv[2], &in, &err);
+    } else if (is_encode) {
+        rc = encode(c, argv[2], argv + 3, n - 2, &in, &err);
     } else if (strcmp(argv[1], "inspect") == 0) {
         rc = inspect(c, argv[2], &err);
     } else {

@@ -123,6 +123,51 @@ START_TEST(help_is_given_however_it_is_asked_for)
 }
 END_TEST
 
+/* What the tokenizer makes of what printf prints. */
+static char *encode_pipe(const char *path, const char *text)
+{
+    const char *bin = getenv("PARZEN_BIN");
+    char said[256] = "";
+    char *command =
+        mem_printf("printf '%s' | %s/parzen --json tokenizer encode %s 2>&1",
+                   text, bin != NULL ? bin : "build/bin", path);
+    FILE *f = popen(command, "re");
+    ck_assert_ptr_nonnull(f);
+    (void)!fread(said, 1, sizeof(said) - 1, f);
+    pclose(f);
+    free(command);
+    return mem_strdup(said);
+}
+
+/* As predict does. */
+START_TEST(a_tokenizer_encodes_words_and_lines)
+{
+    home_init(&h);
+    char *path = mem_printf("%s/t.json", h.dir);
+    EXPECT(&h, 0, "tokens", "tokenizer", "train", home_data(&h, 40, 2), "--out",
+           path);
+    char *words =
+        home_expect(&h, 0, "[[",
+                    (const char *const[]){"--json", "tokenizer", "encode", path,
+                                          "a b", "c", NULL});
+    char *lines = encode_pipe(path, "a b\\r\\nc");
+    ck_assert_str_eq(lines, words);
+    free(lines);
+    lines = encode_pipe(path, "good\\nb\\377\\n");
+    ck_assert_ptr_nonnull(
+        strstr(lines, "standard input: line 2: not valid UTF-8"));
+    EXPECT(&h, 0, "[]\n", "--json", "tokenizer", "encode", path, "--file",
+           "-"); /* which is empty here */
+    EXPECT(&h, 2, "exclude each other", "tokenizer", "encode", path, "a",
+           "--file", path);
+    EXPECT(&h, 2, "one argument too many", "tokenizer", "inspect", path, "a");
+    free(lines);
+    free(words);
+    free(path);
+    home_fini(&h);
+}
+END_TEST
+
 /* --- tables --------------------------------------------------------------- */
 
 START_TEST(a_csv_has_a_column_for_each_constraint)
@@ -159,6 +204,7 @@ Suite *suite(void)
     tcase_add_test(c, numbers_are_taken_as_people_write_them);
     tcase_add_test(c, a_csv_has_a_column_for_each_constraint);
     tcase_add_test(c, help_is_given_however_it_is_asked_for);
+    tcase_add_test(c, a_tokenizer_encodes_words_and_lines);
     suite_add_tcase(s, c);
     return s;
 }
