@@ -36,6 +36,15 @@ static int add_study(const struct turn *t, const struct spec *spec,
 
 /* --- states --------------------------------------------------------------- */
 
+static int refuse_state(const struct study *s, const char *verb,
+                        struct err *err)
+{
+    return err_set(err, ERR_CONFLICT,
+                   "study '%s' %s %s: there is nothing to %s", s->spec.name,
+                   s->state == STUDY_FAILED ? "has" : "is",
+                   study_state_name(s->state), verb);
+}
+
 static int pause_study(const struct turn *t, const struct study *s,
                        struct err *err)
 {
@@ -43,9 +52,7 @@ static int pause_study(const struct turn *t, const struct study *s,
         return 0;
     }
     if (s->state != STUDY_RUNNING) {
-        return err_set(err, ERR_CONFLICT,
-                       "study '%s' is %s: there is nothing to pause",
-                       s->spec.name, study_state_name(s->state));
+        return refuse_state(s, "pause", err);
     }
     turn_set_study(t, s, STUDY_PAUSED, NULL);
     return 0;
@@ -55,9 +62,7 @@ static int stop_study(const struct turn *t, const struct study *s, bool now,
                       struct err *err)
 {
     if (s->state == STUDY_FINISHED || s->state == STUDY_FAILED) {
-        return err_set(err, ERR_CONFLICT,
-                       "study '%s' is %s: there is nothing to stop",
-                       s->spec.name, study_state_name(s->state));
+        return refuse_state(s, "stop", err);
     }
     if (s->state != STUDY_STOPPED) {
         turn_set_study(t, s, STUDY_STOPPED, NULL);

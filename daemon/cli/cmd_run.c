@@ -98,7 +98,8 @@ static int continue_study(struct cli *c, const struct run_input *in,
         return rc;
     }
     if (!is_running && !is_finished) {
-        cli_say(c, "it was %s and goes on", state);
+        cli_say(c, "it %s %s and goes on",
+                strcmp(state, "failed") == 0 ? "had" : "was", state);
     }
     if (is_raised) {
         cli_say(

@@ -175,8 +175,15 @@ static void list_constraints(struct buf *out, const struct json *trial,
     }
 }
 
-/* Why it failed or cannot be the best, in brief also where lines may be long:
- * `show` has it all. */
+/* What an attempt of it suffered, but it is tried again. */
+static bool is_put_back(const struct json *trial)
+{
+    return strcmp(field_text(trial, "state"), "WAITING") == 0 &&
+           field_string(trial, "cause") != NULL;
+}
+
+/* Why it failed, waits again or cannot be the best, in brief also where lines
+ * may be long: `show` has it all. */
 static void put_words(struct table *t, const struct json *trial)
 {
     bool fails = field_string(trial, "cause") != NULL;
@@ -193,7 +200,8 @@ static void put_words(struct table *t, const struct json *trial)
     }
     width_printable(&safe, words.data != NULL ? words.data : "", words.len);
     width_fit(&brief, safe.data != NULL ? safe.data : "", WORDS_WIDTH);
-    table_cellf(t, violates ? TERM_WARN : TERM_DIM, "%s%s%s",
+    table_cellf(t, violates ? TERM_WARN : TERM_DIM, "%s%s%s%s",
+                is_put_back(trial) ? "put back: " : "",
                 violates ? "infeasible" : field_text(trial, "cause"),
                 brief.len > 0 ? ": " : "",
                 brief.data != NULL ? brief.data : "");
@@ -434,8 +442,10 @@ static void put_facts(struct table *t, const struct json *study,
     table_cellf(t, TERM_BOLD, "%" PRId64, field_int(trial, "number", -1));
     table_cell(t, TERM_DIM, "state");
     table_cell(t, style_of(state), state);
-    put_pair(t, "cause", field_string(trial, "cause"));
-    put_pair(t, "message", field_string(trial, "message"));
+    bool is_back = is_put_back(trial);
+    put_pair(t, is_back ? "put back" : "cause", field_string(trial, "cause"));
+    put_pair(t, is_back ? "because" : "message",
+             field_string(trial, "message"));
     double value = field_number(trial, "value");
     if (!isnan(value)) {
         json_repr(value, text);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { FINISH_S = 60 };
 
@@ -168,6 +169,40 @@ START_TEST(a_tokenizer_encodes_words_and_lines)
 }
 END_TEST
 
+START_TEST(what_was_put_back_has_not_failed)
+{
+    begin();
+    char *script = mem_printf("while [ -e %s/block ]; do sleep 0.02; done\n"
+                              "echo oops >&2\nexit 3\n",
+                              h.dir);
+    char *block = mem_printf("%s/block", h.dir);
+    char *config = mem_strdup(home_command(
+        &h, "back", "\"n_trials\":1,\"stop\":{\"max_failures\":1},", "",
+        script));
+    home_run(&h, config, 1);
+    EXPECT(&h, 0, "  exit: it ended with exit code 3: oops", "trials", "back");
+    EXPECT(&h, 1, "'back' has failed: there is nothing to pause", "pause",
+           "back");
+    (void)home_file(&h, "block", "");
+    EXPECT(&h, 0, NULL, "retry", "back");
+    ck_assert(home_wait(
+        &h, "SELECT count(*) FROM trials WHERE state = 'RUNNING'", 1, 20000));
+    EXPECT(&h, 0, NULL, "stop", "back", "--now");
+    ck_assert(home_wait(
+        &h, "SELECT count(*) FROM trials WHERE state = 'WAITING'", 1, 20000));
+    EXPECT(&h, 0, "  put back: interrupted", "trials", "back");
+    EXPECT(&h, 0, "put back  interrupted", "show", "back", "0");
+    ck_assert_int_eq(unlink(block), 0);
+    EXPECT(&h, 0, "it was stopped and goes on", "run", "--detach", config);
+    home_wait_state(&h, "back", "failed", FINISH_S);
+    EXPECT(&h, 1, "it had failed and goes on", "run", config);
+    free(config);
+    free(block);
+    free(script);
+    finish("put back");
+}
+END_TEST
+
 /* --- tables --------------------------------------------------------------- */
 
 START_TEST(a_csv_has_a_column_for_each_constraint)
@@ -205,6 +240,7 @@ Suite *suite(void)
     tcase_add_test(c, a_csv_has_a_column_for_each_constraint);
     tcase_add_test(c, help_is_given_however_it_is_asked_for);
     tcase_add_test(c, a_tokenizer_encodes_words_and_lines);
+    tcase_add_test(c, what_was_put_back_has_not_failed);
     suite_add_tcase(s, c);
     return s;
 }

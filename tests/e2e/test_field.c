@@ -340,7 +340,6 @@ START_TEST(test_13_a_choice_is_added_to_a_finished_study)
     char *before = home_results(&h, "grown");
     EXPECT(&h, 2, "resume 'grown' --config", "run",
            grown(more, "\"a\",\"b\",\"c\""));
-    EXPECT(&h, 1, "larger target", "resume", "grown");
     EXPECT(&h, 1, "larger target", "resume", "grown", "--config",
            grown(first, "\"a\",\"b\",\"c\""));
     EXPECT(&h, 1, "n_trials: 20 is kept, the config says 12\n", "resume",
