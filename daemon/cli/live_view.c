@@ -516,18 +516,20 @@ const char *live_view_state(const char *state)
     return state;
 }
 
-/* While trials run the end is yet to come, and is the summary's to tell. A
- * pause lets them end; what else ends a study may put them back. */
+/* While trials run the end is yet to come, and is the summary's to tell, with
+ * the whole reason. A pause lets them end; what else ends a study may put them
+ * back. */
 static void say_ending(struct buf *out, const struct live *l)
 {
     int64_t n = l->counts[TRIAL_RUNNING];
+    const char *reason = l->reason != NULL ? l->reason : "";
     const char *until = strcmp(l->state, "paused") == 0 ? ""
                         : n == 1 ? " until it ends or is put back"
                                  : " until they end or are put back";
     say(out, &no_term, TERM_PLAIN,
-        "study '%s' starts no new trials (%s%s%s), %" PRId64 " still %s%s",
+        "study '%s' starts no new trials (%s%s%.*s), %" PRId64 " still %s%s",
         l->name, l->state, l->reason != NULL ? ": " : "",
-        l->reason != NULL ? l->reason : "", n, n == 1 ? "runs" : "run", until);
+        (int)strcspn(reason, ";"), reason, n, n == 1 ? "runs" : "run", until);
 }
 
 void live_view_say_state(struct buf *out, const struct live *l)
