@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NUMBER_MAX = 1 << 24 }; /* a trial above is told of every time */
+enum {
+    NUMBER_MAX = 1 << 24, /* a trial above is told of every time */
+    STEPS_MS = 5000,      /* between two times that steps are news */
+};
 
 void live_init(struct live *l)
 {
@@ -283,8 +286,16 @@ static enum live_news take_end(struct live *l, const struct json *trial,
     return LIVE_FINISHED;
 }
 
+/* Steps can be many a second: more than anybody reads in a log. */
+static bool is_due(const struct live *l, struct live_trial *t, int64_t now_ms)
+{
+    bool is_due = !l->is_stepped || now_ms - t->told_ms >= STEPS_MS;
+    t->told_ms = is_due ? now_ms : t->told_ms;
+    return is_due;
+}
+
 static enum live_news take_epochs(const struct live *l, struct live_trial *t,
-                                  const struct json *trial)
+                                  const struct json *trial, int64_t now_ms)
 {
     int64_t n = 0, known = t->n_epochs;
     for (const struct json *e = field_first(trial, "epochs"); e != NULL;
@@ -293,7 +304,8 @@ static enum live_news take_epochs(const struct live *l, struct live_trial *t,
         n++;
     }
     t->n_epochs = n;
-    return n > known ? LIVE_EPOCH : LIVE_NOTHING;
+    t->told_ms = t->told_ms == 0 ? now_ms : t->told_ms;
+    return n > known && is_due(l, t, now_ms) ? LIVE_EPOCH : LIVE_NOTHING;
 }
 
 enum live_news live_take_trial(struct live *l, const struct json *trial,
@@ -316,7 +328,7 @@ enum live_news live_take_trial(struct live *l, const struct json *trial,
         return LIVE_NOTHING;
     }
     live_take_progress(l, trial, now_ms);
-    return take_epochs(l, running_trial(l, number), trial);
+    return take_epochs(l, running_trial(l, number), trial, now_ms);
 }
 
 /* --- questions ------------------------------------------------------------ */

@@ -21,6 +21,7 @@ struct live_trial { /* one that runs */
     int64_t first_ms;             /* when fraction was first_fraction */
     double first_fraction;
     int64_t last_ms;    /* when it was heard of last */
+    int64_t told_ms;    /* when a step of it was news; 0: it is new itself */
     bool is_stepped;    /* reports values of steps, not epochs of a training */
     int64_t elapsed_ms; /* of this attempt, as of last_ms */
 };
@@ -60,7 +61,8 @@ struct live {
 
 enum live_news { /* what an event says that was not known */
                  LIVE_NOTHING,
-                 LIVE_EPOCH,    /* a running trial has one more epoch */
+                 LIVE_EPOCH,    /* a running trial has one more epoch; or
+                                   steps, which are news now and then */
                  LIVE_FINISHED, /* a trial reached a final state */
                  LIVE_BEST      /* the same, and it is the best so far */
 };

@@ -282,7 +282,7 @@ START_TEST(steps_are_called_steps)
     take_study("{\"name\":\"s\",\"state\":\"running\",\"metric\":\"value\","
                "\"unit\":\"step\",\"params\":[\"x\"],\"config\":{\"training\":"
                "{\"max_epochs\":10}}}");
-    ck_assert_int_eq(take_trial(running), LIVE_EPOCH);
+    ck_assert_int_eq(take_trial(running), LIVE_NOTHING); /* not so soon */
     live_view_titles(&out, &live, &plain, 80);
     live_view_running(&out, &live.running[0], live.metric, &plain, 80, now);
     ck_assert_str_eq(out.data,
@@ -293,6 +293,30 @@ START_TEST(steps_are_called_steps)
     ck_assert_str_eq(out.data, "trial 3 step 5: value 7.5\n");
     buf_fini(&out);
     json_free(node);
+}
+END_TEST
+
+/* However many they are, a log has one of each trial in five seconds. */
+START_TEST(steps_are_news_now_and_then)
+{
+    struct buf steps;
+    int n_news = 0;
+    take_study("{\"name\":\"s\",\"state\":\"running\",\"metric\":\"value\","
+               "\"unit\":\"step\",\"params\":[]}");
+    buf_init(&steps, 1 << 20);
+    for (int i = 0; i < 100; i++, now += 100) {
+        buf_printf(&steps, "%s{\"step\":%d,\"value\":1}", i > 0 ? "," : "", i);
+        char *trial = mem_printf("{\"number\":0,\"state\":\"RUNNING\","
+                                 "\"attempt\":1,\"epochs\":[%s]}",
+                                 steps.data);
+        enum live_news news = take_trial(trial);
+        ck_assert(news == (i > 0 && i % 50 == 0 ? LIVE_EPOCH : LIVE_NOTHING));
+        n_news += news == LIVE_EPOCH;
+        free(trial);
+    }
+    ck_assert_int_eq(n_news, 1);
+    ck_assert_int_eq(live.running[0].n_epochs, 100);
+    buf_fini(&steps);
 }
 END_TEST
 
@@ -361,6 +385,11 @@ START_TEST(a_state_before_the_end_says_what_is_waited_for)
     must_say_state(STUDY("failed", "\"RUNNING\":1"),
                    "study 's' starts no new trials (failed), 1 still "
                    "runs until it ends or is put back\n");
+    must_say_state("{\"name\":\"s\",\"state\":\"failed\",\"counts\":{"
+                   "\"RUNNING\":1},\"reason\":\"2 trials failed; the last: "
+                   "of what its line said\"}",
+                   "study 's' starts no new trials (failed: 2 trials failed), "
+                   "1 still runs until it ends or is put back\n");
     must_say_state(STUDY("paused", "\"RUNNING\":1"),
                    "study 's' starts no new trials (paused), 1 still "
                    "runs\n");
@@ -384,6 +413,7 @@ Suite *suite(void)
     tcase_add_test(t, the_block_fits_the_terminal);
     tcase_add_test(t, lines_of_the_table);
     tcase_add_test(t, steps_are_called_steps);
+    tcase_add_test(t, steps_are_news_now_and_then);
     tcase_add_test(t, a_pruned_trial_says_where);
     tcase_add_test(t, a_failure_says_why);
     tcase_add_test(t, a_state_before_the_end_says_what_is_waited_for);
