@@ -341,6 +341,32 @@ void views_trials(const struct study *s, const struct views_filter *f,
 
 /* --- studies --- */
 
+/* What Optuna's rows know of a study's times: it was there when its first trial
+ * began, and at work while one ran; trials begin in the order of their numbers.
+ * 0: they know nothing. */
+struct foreign_times {
+    int64_t created_ms, active_ms;
+};
+
+static struct foreign_times foreign_times(const struct study *s)
+{
+    struct foreign_times f = {0};
+    int64_t until = 0;
+    for (size_t i = 0; i < s->n_trials; i++) {
+        const struct study_trial *t = s->trials[i];
+        bool is_first = f.created_ms == 0 || t->start_ms < f.created_ms;
+        if (t->start_ms > 0 && is_first) {
+            f.created_ms = t->start_ms;
+        }
+        int64_t from = t->start_ms > until ? t->start_ms : until;
+        if (t->start_ms > 0 && t->end_ms > from) {
+            f.active_ms += t->end_ms - from;
+            until = t->end_ms;
+        }
+    }
+    return f;
+}
+
 static int64_t active_ms(const struct study *s, const struct views_time *t)
 {
     int64_t now = t->now_ms > 0 ? t->now_ms : study_last_sign_ms(s);
@@ -422,6 +448,19 @@ static int64_t busy_slots(const struct mirror *m, const struct study *s)
     return n;
 }
 
+static void put_times(const struct study *s, const struct views_time *t,
+                      struct json_out *w)
+{
+    if (s->is_foreign) {
+        struct foreign_times f = foreign_times(s);
+        put_time(w, "created", f.created_ms);
+        put_time(w, "active_ms", f.active_ms);
+    } else {
+        put_time(w, "created", s->created_ms);
+        put_int(w, "active_ms", active_ms(s, t));
+    }
+}
+
 /* The keys that every view of a study has. */
 static void put_summary(const struct mirror *m, const struct study *s,
                         const char *state_dir, const struct views_time *t,
@@ -446,8 +485,7 @@ static void put_summary(const struct mirror *m, const struct study *s,
     } else {
         json_put_null(w);
     }
-    put_time(w, "created", s->created_ms);
-    put_int(w, "active_ms", active_ms(s, t));
+    put_times(s, t, w);
     put_eta(s, t, w);
     put_int(w, "workers", busy_slots(m, s));
     put_data(s, w);

@@ -158,8 +158,10 @@ static void put_progress(struct table *t, const struct json *s)
                 field_int(s, "finished", 0), field_int(s, "n_trials", 0),
                 counts);
     format_duration(field_int(s, "active_ms", -1), eta);
-    table_cell(t, TERM_DIM, "time");
-    table_cell(t, TERM_PLAIN, eta);
+    if (eta[0] != '\0') {
+        table_cell(t, TERM_DIM, "time");
+        table_cell(t, TERM_PLAIN, eta);
+    }
     format_duration(field_int(s, "eta_ms", -1), eta);
     if (eta[0] != '\0') {
         table_cell(t, TERM_DIM, "left");

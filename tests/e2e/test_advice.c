@@ -230,6 +230,29 @@ START_TEST(a_csv_has_a_column_for_each_constraint)
 }
 END_TEST
 
+/* Its rows have no times of the study, but of its trials. */
+START_TEST(an_exported_study_has_its_times)
+{
+    begin();
+    home_run(&h,
+             home_command(&h, "timed", "\"n_trials\":2,", "",
+                          "sleep 0.1\necho 'parzen: {\"value\": 1}'\n"),
+             0);
+    char *file = mem_printf("%s/x.db", h.dir);
+    EXPECT(&h, 0, "2 trials", "export", "timed", "--optuna", file);
+    struct outcome o = CLI(&h, 30, "studies", "--json", "--db", file);
+    const char *active = strstr(o.out, "\"active_ms\":");
+    const char *created = strstr(o.out, "\"created\":");
+    ck_assert_ptr_nonnull(active);
+    ck_assert_ptr_nonnull(created);
+    ck_assert_int_ge(atoi(active + strlen("\"active_ms\":")), 200);
+    ck_assert_double_gt(strtod(created + strlen("\"created\":"), NULL), 1e12);
+    outcome_fini(&o);
+    free(file);
+    finish("an exported study");
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("e2e/advice");
@@ -241,6 +264,7 @@ Suite *suite(void)
     tcase_add_test(c, help_is_given_however_it_is_asked_for);
     tcase_add_test(c, a_tokenizer_encodes_words_and_lines);
     tcase_add_test(c, what_was_put_back_has_not_failed);
+    tcase_add_test(c, an_exported_study_has_its_times);
     suite_add_tcase(s, c);
     return s;
 }
