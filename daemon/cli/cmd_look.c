@@ -86,7 +86,7 @@ static void print_studies(const struct cli *c, const struct json *reply)
         const char *state = field_text(s, "state");
         char text[FORMAT_SIZE];
         n_left += is_left(c, s);
-        table_cell(t, TERM_BOLD, field_text(s, "name"));
+        table_name(t, &c->out, TERM_BOLD, field_text(s, "name"));
         table_cell(t, style_of_state(state), state);
         table_cellf(t, TERM_PLAIN, "%" PRId64 "/%" PRId64,
                     field_int(s, "finished", 0), field_int(s, "n_trials", 0));

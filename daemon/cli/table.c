@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GAP = 2 };
+enum { GAP = 2, NAME_WIDTH = 40 };
 
 struct column {
     char *title;
@@ -86,6 +86,19 @@ void table_cell(struct table *t, enum term_style style, const char *text)
         column->width = cell.width;
     }
     t->cells[t->n_cells++] = cell;
+}
+
+void table_name(struct table *t, const struct term *term, enum term_style style,
+                const char *name)
+{
+    struct buf fit;
+    char *safe = printable(name);
+    buf_init(&fit, BUF_MAX_RESPONSE);
+    width_fit(&fit, safe, term->is_tty ? NAME_WIDTH : INT_MAX);
+    char *shown = buf_take(&fit);
+    table_cell(t, style, shown);
+    free(shown);
+    free(safe);
 }
 
 void table_cellf(struct table *t, enum term_style style, const char *fmt, ...)

@@ -18,6 +18,10 @@ void table_right(struct table *t, const char *title);
 void table_cell(struct table *t, enum term_style style, const char *text);
 void table_cellf(struct table *t, enum term_style style, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
+/* The next cell, a name of any length: on a terminal cut, so that there is room
+ * for what stands behind it. */
+void table_name(struct table *t, const struct term *term, enum term_style style,
+                const char *name);
 size_t table_n_rows(const struct table *t);
 /* Append the table. Without any title there is no heading and values stand
  * whole; else lines wider than the terminal are cut there, never in a file or a

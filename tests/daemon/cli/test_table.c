@@ -144,6 +144,33 @@ START_TEST(values_of_parameters)
 }
 END_TEST
 
+/* A file has it whole. */
+START_TEST(a_long_name_leaves_room_on_a_terminal)
+{
+    static const char name[] = "a-name-of-more-than-forty-columns-with-its-end";
+    for (int tty = 0; tty < 2; tty++) {
+        const struct term term = {
+            .file = stdout, .has_unicode = true, .is_tty = tty};
+        struct table *t = table_new();
+        table_left(t, "study");
+        table_left(t, "state");
+        table_name(t, &term, TERM_PLAIN, "short");
+        table_cell(t, TERM_PLAIN, "-");
+        table_name(t, &term, TERM_PLAIN, name);
+        table_cell(t, TERM_PLAIN, "running");
+        struct buf out;
+        buf_init(&out, 10000);
+        table_put(t, &plain, &out);
+        ck_assert_ptr_nonnull(
+            strstr(out.data, tty ? "\na-name-of-more-than-forty-columns-with-…"
+                                   "  running\n"
+                                 : "columns-with-its-end  running\n"));
+        buf_fini(&out);
+        table_free(t);
+    }
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("table");
@@ -154,6 +181,7 @@ Suite *suite(void)
     tcase_add_test(t, solid_bars_have_eighths);
     tcase_add_test(t, durations_and_sizes);
     tcase_add_test(t, values_of_parameters);
+    tcase_add_test(t, a_long_name_leaves_room_on_a_terminal);
     suite_add_tcase(s, t);
     return s;
 }
