@@ -7,6 +7,7 @@ export class Model {
     this.study = null;
     this.trials = new Map(); // by number
     this.heard = new Map(); // number -> when its elapsed time was heard
+    this.constraints = new Set(); // their names
   }
 
   /** True when this is another study than before, of the same name. */
@@ -15,8 +16,10 @@ export class Model {
     if (isOther) {
       this.trials.clear();
       this.heard.clear();
+      this.constraints.clear();
     }
     this.study = study;
+    study.config?.objective?.constraints?.forEach((name) => this.constraints.add(name));
     return isOther;
   }
 
@@ -25,6 +28,9 @@ export class Model {
     const known = this.trials.get(trial.number);
     if (trial.epochs === undefined) {
       trial.epochs = known?.epochs ?? [];
+    }
+    for (const name in trial.constraints) {
+      this.constraints.add(name); // a study of Optuna's has them in its trials alone
     }
     this.trials.set(trial.number, trial);
     this.heard.set(trial.number, performance.now());

@@ -37,27 +37,81 @@ const OPERATORS = {
   "<": (a, b) => a < b, ">": (a, b) => a > b, "=": (a, b) => a === b,
 };
 
-/** "lr<1e-3 cause=oom" as a list of {name, holds(value)}; throws Error with a
- * sentence. A word alone is looked for in cause and message. */
-export function parseFilter(text, names) {
+const UNITS = { ms: 1e-3, s: 1, m: 60, min: 60, h: 3600 }; // of durations
+
+/** What a filter's conditions may name: Map of name -> {get(trial), seconds}.
+ * A parameter comes before a constraint, that before the metric, and that
+ * before our own words. */
+export function filterColumns(model) {
+  const { study, unit } = model;
+  const value = (t) => model.value(t);
+  const number = (t) => t.number;
+  const epochs = (t) => t.n_epochs;
+  const own = { value, [study.metric]: value, trial: number, number, state: (t) => t.state,
+    cause: (t) => t.cause, attempt: (t) => t.attempt, epochs,
+    ...(unit === "step" ? { step: (t) => t.best_epoch } : { epoch: epochs }),
+    feasible: (t) => t.feasible };
+  const columns = new Map(Object.entries(own).map(([name, get]) => [name, { get }]));
+  if (!columns.has("duration")) {
+    columns.set("duration", { seconds: true, get: (t) => {
+      const ms = model.duration(t);
+      return ms === null ? null : ms / 1000;
+    } });
+  }
+  for (const name of model.constraints) {
+    columns.set(name, { get: (t) => t.constraints?.[name] });
+  }
+  for (const name of study.params) {
+    columns.set(name, { get: (t) => t.params[name] });
+  }
+  return columns;
+}
+
+/** What a word alone is looked for in. */
+export const WORD_PLACES = "states, causes and messages";
+
+function hasWord(t, word) {
+  if (word === "feasible") {
+    return t.feasible === true;
+  }
+  const said = [t.state, t.state === "FAIL" ? "failed" : "", t.cause, t.message,
+    t.feasible === false ? "infeasible" : ""];
+  return said.some((s) => s?.toLowerCase().includes(word));
+}
+
+/** "2.5", "500ms", "1m" in seconds; NaN: it is none of these. */
+function seconds(text) {
+  const [, amount, unit] = /^([\d.]+)([a-z]*)$/.exec(text) ?? [];
+  return Number(amount) * (unit === "" ? 1 : UNITS[unit]);
+}
+
+/** "lr<1e-3 cause=oom pruned" as a list of {text, holds(trial)}; throws Error
+ * with a sentence. columns: of filterColumns(). */
+export function parseFilter(text, columns) {
   return text.trim().split(/\s+/).filter(Boolean).map((word) => {
     const [, name, operator, right] = /^([^<>=!]+)(<=|>=|!=|<|>|=)(.+)$/.exec(word) ?? [];
     if (operator === undefined) {
       if (/[<>=!]/.test(word)) {
-        throw new Error(`"${word}" is no condition: try ${names[0]}>0`);
+        throw new Error(`"${word}" is no condition: try value>0`);
       }
-      return { name: null, holds: (v) => v.toLowerCase().includes(word.toLowerCase()) };
+      return { text: `"${word}" in ${WORD_PLACES}`,
+        holds: (t) => hasWord(t, word.toLowerCase()) };
     }
-    if (!names.includes(name)) {
-      throw new Error(`there is no column "${name}"`);
+    const column = columns.get(name) ?? columns.get(name.toLowerCase());
+    if (column === undefined) {
+      throw new Error(`there is no column "${name}"; there are ${[...columns.keys()].join(", ")}`);
     }
-    const number = Number(right);
+    const number = column.seconds ? seconds(right) : Number(right);
     const isNumber = !Number.isNaN(number);
-    if (!isNumber && !["=", "!="].includes(operator)) {
-      throw new Error(`"${right}" is no number`);
+    if (!isNumber && (column.seconds || !["=", "!="].includes(operator))) {
+      throw new Error(column.seconds ? `"${right}" is no duration: try ${name}>2s, 500ms or 1m`
+        : `"${right}" is no number`);
     }
-    return { name, holds: (v) => v !== null && v !== undefined
-      && OPERATORS[operator](...(isNumber && typeof v === "number" ? [v, number]
-        : [String(v).toLowerCase(), right.toLowerCase()])) };
+    const compare = OPERATORS[operator];
+    return { text: word, holds: (t) => {
+      const v = column.get(t);
+      return v !== null && v !== undefined && (isNumber && typeof v === "number"
+        ? compare(v, number) : compare(String(v).toLowerCase(), right.toLowerCase()));
+    } };
   });
 }

@@ -1,7 +1,7 @@
 // The trials of a study: only the rows in view exist.
 import { compareBy, h, progressBar, setAttribute, setBadge, setText, sortHeader } from "./dom.js";
 import * as format from "./format.js";
-import { parseFilter } from "./space.js";
+import { filterColumns, parseFilter } from "./space.js";
 
 const ROW_PX = 34; // style.css says the same
 const BEYOND = 8; // rows kept above and below the view
@@ -109,7 +109,7 @@ export class TrialTable {
       h("button", { type: "button", class: "chip", "aria-pressed": "false",
         on: { click: () => this.#filter(state) } })]));
     this.filter = h("input", { type: "search", id: "filter", spellcheck: "false",
-      placeholder: "Filter: value>0.9 lr<1e-3 cause=oom", "aria-label": "Filter the trials",
+      "aria-label": "Filter the trials",
       "aria-describedby": "filter-wrong", on: { input: () => this.#filterBy() } });
     this.wrong = h("p", { class: "muted", id: "filter-wrong", role: "status", hidden: true });
     this.head = h("tr");
@@ -122,7 +122,7 @@ export class TrialTable {
       "aria-label": "Trials", on: {
         scroll: () => this.#drawRows(), keydown: (e) => this.#onKey(e) } }, this.table);
     this.body.addEventListener("click", (e) => this.#onClick(e));
-    this.none = h("p", { class: "muted pad", hidden: true }, "No trials like this.");
+    this.none = h("p", { class: "muted pad", hidden: true });
     this.node = h("div", {},
       h("div", { class: "chips", role: "group", "aria-label": "Filter by state" },
         ...this.filters.values(), this.filter), this.wrong, this.view, this.none);
@@ -145,9 +145,9 @@ export class TrialTable {
     this.#drawFilters();
     const column = this.#columns.find((c) => c.key === this.#sort.key);
     this.#order = [...this.#model.trials.values()]
-      .filter((t) => (this.#state === null || t.state === this.#state) && this.#holds(t))
+      .filter((t) => this.#holds(t))
       .sort(compareBy(column.get, this.#sort.descending, byNumber, column.isBehind));
-    this.none.hidden = this.#order.length > 0;
+    this.#drawNone();
     this.#drawRows();
   }
 
@@ -156,6 +156,8 @@ export class TrialTable {
     const columns = columnsFor(this.#model);
     if (columns.map((c) => c.key).join("\n") !== this.#columns.map((c) => c.key).join("\n")) {
       this.#columns = columns;
+      setAttribute(this.filter, "placeholder",
+        `Filter: ${this.#model.study.metric}>0.9 duration<2m pruned`);
       this.head.replaceChildren(...columns.map((c) => sortHeader(c.label, c.key,
         (key) => this.#sortBy(key), { class: c.numeric ? "number" : null })));
       this.#rows.forEach((row) => row.remove());
@@ -180,6 +182,14 @@ export class TrialTable {
       setAttribute(chip, "aria-pressed", String(state === this.#state));
       chip.hidden = n === 0 && state !== null && state !== this.#state;
     }
+  }
+
+  /** Nothing is shown: what was looked for. */
+  #drawNone() {
+    const wanted = [...(this.#state === null ? [] : [`state=${this.#state.toLowerCase()}`]),
+      ...this.#conditions.map((c) => c.text)];
+    this.none.hidden = this.#order.length > 0;
+    setText(this.none, `No trials like this: ${wanted.join(", ")}.`);
   }
 
   /** Put the rows in view in place; the others give way to two spacers. */
@@ -229,25 +239,14 @@ export class TrialTable {
     this.draw();
   }
 
-  /** "value", "lr", ...: what conditions may name, and how a trial has it. */
-  #value(t, name) {
-    if (name === null) {
-      return `${t.cause ?? ""} ${t.message ?? ""}`;
-    }
-    const own = { trial: t.number, value: this.#model.value(t), state: t.state, cause: t.cause,
-      attempt: t.attempt, epochs: t.n_epochs, feasible: t.feasible };
-    return Object.hasOwn(own, name) && !Object.hasOwn(t.params, name) ? own[name]
-      : t.params[name];
-  }
-
   #holds(t) {
-    return this.#conditions.every((c) => c.holds(this.#value(t, c.name)));
+    return (this.#state === null || t.state === this.#state)
+      && this.#conditions.every((c) => c.holds(t));
   }
 
   #filterBy() {
     try {
-      this.#conditions = parseFilter(this.filter.value, ["value", ...this.#model.study.params,
-        "trial", "state", "cause", "attempt", "epochs", "feasible"]);
+      this.#conditions = parseFilter(this.filter.value, filterColumns(this.#model));
       this.wrong.hidden = true;
     } catch (e) {
       this.#conditions = [];

@@ -5,7 +5,7 @@ import { EventParser } from "../../web/api.js";
 import { compareBy } from "../../web/dom.js";
 import * as format from "../../web/format.js";
 import { Model } from "../../web/model.js";
-import { describe, distributions, parseFilter } from "../../web/space.js";
+import { describe, distributions, filterColumns, parseFilter } from "../../web/space.js";
 import { thinned } from "../../web/thin.js";
 
 test("events are found however their bytes are cut", () => {
@@ -103,17 +103,37 @@ test("what a config searches is found wherever it stands", () => {
   assert.equal(distributions(null).size, 0);
 });
 
-test("filters are conditions on columns, or words of the cause", () => {
-  const names = ["value", "lr", "cause"];
-  const [low, oom, word] = parseFilter(" lr<=1e-3  cause=OOM memory ", names);
-  assert.ok(low.holds(0.001) && !low.holds(0.01) && !low.holds(null) && low.name === "lr");
-  assert.ok(oom.holds("oom") && !oom.holds("nan"));
-  assert.ok(word.name === null && word.holds("out of Memory") && !word.holds("nan: "));
-  assert.deepEqual(parseFilter("", names), []);
-  for (const [text, why] of [["lrr<1", /no column "lrr"/], ["lr<", /no condition/],
-    ["lr>x", /no number/]]) {
-    assert.throws(() => parseFilter(text, names), why);
+test("filters are conditions on what the table shows, or words", () => {
+  const m = new Model();
+  m.setStudy({ id: 1, metric: "f1", unit: "step", direction: "maximize", params: ["lr", "cause_of"],
+    config: { objective: { constraints: ["size"] } } });
+  const add = (number, more) => m.setTrial({ number, state: "COMPLETE", cause: null, message: null,
+    value: number / 10, best_epoch: number, n_epochs: 2 * number, attempt: 1,
+    duration_ms: 1000 * number, params: { lr: 10 ** -number }, ...more });
+  add(1, { constraints: { size: -1 }, feasible: true });
+  add(2, { constraints: { size: 3 }, feasible: false });
+  add(3, { state: "PRUNED" });
+  add(4, { state: "FAIL", value: null, cause: "oom", message: "out of Memory",
+    params: {}, duration_ms: null });
+  const held = (text) => m.inOrder().filter((t) =>
+    parseFilter(text, filterColumns(m)).every((c) => c.holds(t))).map((t) => t.number);
+  const cases = [["", [1, 2, 3, 4]], ["f1>0.1", [2, 3]], ["value>0.1", [2, 3]],
+    ["number=3", [3]], ["Trial!=3", [1, 2, 4]], ["duration>2", [3]], ["duration>=2s", [2, 3]],
+    ["duration<1500ms", [1]], ["Duration<0.04m", [1, 2]], ["step>2", [3, 4]], ["size>0", [2]],
+    [" lr<=1e-2  f1<0.3", [2]], ["cause=OOM memory", [4]], ["feasible=false", [2]],
+    ["pruned", [3]], ["infeasible", [2]], ["feasible", [1]], ["failed", [4]], ["oom", [4]],
+    ["optuna", []]];
+  for (const [filter, numbers] of cases) {
+    assert.deepEqual(held(filter), numbers, filter);
   }
+  for (const [filter, why] of [["lrr<1", /no column "lrr"; there are value, f1, .*, lr/],
+    ["lr<", /no condition/], ["lr>x", /no number/], ["duration>2d", /no duration: try/]]) {
+    assert.throws(() => held(filter), why);
+  }
+  m.setStudy({ id: 2, metric: "val-acc", unit: "epoch", params: ["value"] });
+  add(1, { params: { value: 7 } });
+  assert.deepEqual(held("value=7 epoch=2 val-acc=0.1"), [1]);
+  assert.throws(() => held("size>0"), /no column "size"/);
 });
 
 test("of many points few are drawn, the chosen one always", () => {

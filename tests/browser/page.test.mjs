@@ -215,8 +215,11 @@ test("a filter keeps the trials that hold, and says what is wrong with it", asyn
   await page.fill("#filter", "valeu>0");
   assert.match(await text(page, "#filter-wrong"), /no column "valeu"/);
   assert.equal(await rows(), 4);
-  await page.fill("#filter", "value>2");
-  await page.waitForSelector("text=No trials like this.");
+  await page.fill("#filter", "val-acc>0 complete");
+  assert.equal(await rows(), 4);
+  await page.fill("#filter", "val-acc>2 oom");
+  await page.waitForSelector(
+    'text=No trials like this: val-acc>2, "oom" in states, causes and messages.');
   await assertQuiet(page);
 });
 
