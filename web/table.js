@@ -36,9 +36,14 @@ function columnsFor(model) {
     ...study.params.map((name) => ({ key: `param ${name}`, label: name, numeric: true,
       get: (t) => t.params[name] ?? null,
       show: (t) => format.number(t.params[name]) })),
+    ...[...model.constraints].map((name) => ({ key: `constraint ${name}`, label: name,
+      numeric: true, title: "a constraint: above 0 is infeasible",
+      get: (t) => t.constraints?.[name] ?? null,
+      show: (t) => format.number(t.constraints?.[name]),
+      isBad: (t) => t.constraints?.[name] > 0 })),
     model.unit === "epoch"
-      ? { key: "epochs", label: "Epochs", get: (t) => t.n_epochs }
-      : { key: "epochs", label: "Best step", get: (t) => t.best_epoch },
+      ? { key: "epochs", label: "Epochs", numeric: true, get: (t) => t.n_epochs }
+      : { key: "epochs", label: "Best step", numeric: true, get: (t) => t.best_epoch },
     { key: "duration", label: "Duration", numeric: true,
       get: (t) => model.duration(t), show: (t) => format.duration(model.duration(t)) },
     { key: "attempt", label: "Attempt", numeric: true, get: (t) => t.attempt },
@@ -79,7 +84,12 @@ function makeRow(model, columns, link) {
         setText(text, progressText(model, t));
       };
     }
-    return (t) => setText(td, c.show ? c.show(t) : String(c.get(t)));
+    return (t) => {
+      setText(td, c.show ? c.show(t) : String(c.get(t)));
+      if (c.isBad) {
+        td.classList.toggle("bad", c.isBad(t));
+      }
+    };
   });
   row.show = (t, best, selected) => {
     shows.forEach((show) => show(t));
@@ -159,7 +169,7 @@ export class TrialTable {
       setAttribute(this.filter, "placeholder",
         `Filter: ${this.#model.study.metric}>0.9 duration<2m pruned`);
       this.head.replaceChildren(...columns.map((c) => sortHeader(c.label, c.key,
-        (key) => this.#sortBy(key), { class: c.numeric ? "number" : null })));
+        (key) => this.#sortBy(key), { class: c.numeric ? "number" : null, title: c.title })));
       this.#rows.forEach((row) => row.remove());
       this.#rows.clear();
       for (const spacer of [this.above, this.below]) {

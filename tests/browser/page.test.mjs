@@ -144,6 +144,14 @@ test("infeasible trials are grey, last by value, and never the best", async () =
     [Number(row.children[2].textContent), row.classList.contains("infeasible"),
       row.children[1].textContent.includes("infeasible")]));
   assert.deepEqual(rows, [2, 3, 4, 5, 0, 1].map((v) => [v, v < 2, v < 2]));
+  // Its constraint has a column, and what is above 0 is marked.
+  assert.equal(await text(page, "thead th:nth-child(5)"), "room");
+  assert.deepEqual(await page.$$eval("tr[data-number] td:nth-child(5)", (all) => all.map((td) =>
+    [Number(td.textContent), td.classList.contains("bad")])),
+  [0, -1, -2, -3, 2, 1].map((v) => [v, v > 0]));
+  await page.fill("#filter", "room>0 infeasible");
+  assert.equal(await page.$$eval("tr[data-number]", (r) => r.length), 2);
+  await page.fill("#filter", "");
   const shown = await page.evaluate(() => {
     const { series } = window.echarts.getInstanceByDom(
       document.querySelector(".history-chart")).getOption();
