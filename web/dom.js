@@ -77,6 +77,12 @@ export function throttled(fn, interval) {
   return ask;
 }
 
+/** A view with more to the right or below than it shows has a shadow there. */
+export function markCut(view) {
+  view.classList.toggle("cut-right", view.scrollLeft + view.clientWidth < view.scrollWidth - 1);
+  view.classList.toggle("cut-below", view.scrollTop + view.clientHeight < view.scrollHeight - 1);
+}
+
 /** A button in a table's head that sorts by its column. */
 export function sortHeader(label, key, onSort, props = {}) {
   const th = h("th", { scope: "col", ...props },

@@ -1,5 +1,5 @@
 // The trials of a study: only the rows in view exist.
-import { compareBy, h, progressBar, setAttribute, setBadge, setText, sortHeader } from "./dom.js";
+import { compareBy, h, markCut, progressBar, setAttribute, setBadge, setText, sortHeader } from "./dom.js";
 import * as format from "./format.js";
 import { filterColumns, parseFilter } from "./space.js";
 
@@ -132,10 +132,11 @@ export class TrialTable {
       "aria-label": "Trials", on: {
         scroll: () => this.#drawRows(), keydown: (e) => this.#onKey(e) } }, this.table);
     this.body.addEventListener("click", (e) => this.#onClick(e));
+    this.count = h("p", { class: "muted small-text" });
     this.none = h("p", { class: "muted pad", hidden: true });
     this.node = h("div", {},
       h("div", { class: "chips", role: "group", "aria-label": "Filter by state" },
-        ...this.filters.values(), this.filter), this.wrong, this.view, this.none);
+        ...this.filters.values(), this.filter), this.wrong, this.view, this.count, this.none);
     this.resize = new ResizeObserver(() => this.#drawRows());
     this.resize.observe(this.view);
   }
@@ -233,6 +234,19 @@ export class TrialTable {
     this.above.firstChild.style.height = `${first * ROW_PX}px`;
     this.below.firstChild.style.height = `${Math.max(0, n - last) * ROW_PX}px`;
     setAttribute(this.table, "aria-rowcount", n + 1);
+    this.#drawCount(n);
+    markCut(this.view);
+  }
+
+  /** Which rows are in view, of how many. */
+  #drawCount(n) {
+    const height = this.view.clientHeight - this.head.clientHeight;
+    const from = Math.min(n, Math.round(this.view.scrollTop / ROW_PX) + 1);
+    const to = Math.min(n, Math.floor((this.view.scrollTop + height) / ROW_PX + 0.1));
+    const all = this.#model.trials.size;
+    const isWhole = to - from + 1 >= n;
+    setText(this.count, isWhole ? (n < all ? `${n} of ${all} trials` : "")
+      : `Rows ${from} to ${to} of ${n}${n < all ? ` (${all} trials)` : ""}`);
   }
 
   #sortBy(key) {

@@ -70,6 +70,16 @@ test("5,000 trials: few rows exist, scrolling shows others, updates are cheap", 
   const page = await browser.open(`${origin}/#t=x/study/many`);
   await page.waitForSelector("tr[data-number='4999']");
   assert.ok(await page.$$eval("tr[data-number]", (r) => r.length) < 60);
+  // That there are more is seen: rows are counted, and the last one is cut.
+  const foot = () => page.textContent(".trials + p");
+  assert.equal(await foot(), "Rows 1 to 14 of 5000");
+  assert.ok(await page.$eval(".trials", (n) => n.clientHeight % 34 > 10
+    && n.classList.contains("cut-below")));
+  await page.fill("#filter", "oom");
+  assert.equal(await foot(), "Rows 1 to 14 of 100 (5000 trials)");
+  await page.fill("#filter", "oom trial<60");
+  assert.equal(await foot(), "2 of 5000 trials");
+  await page.fill("#filter", "");
   await page.$eval(".trials", (n) => { n.scrollTop = 34 * 2500; });
   await page.waitForSelector("tr[data-number='2490']");
   assert.ok(await page.$$eval("tr[data-number]", (r) => r.length) < 60);
