@@ -47,6 +47,12 @@ export class Model {
     return typeof v !== "number" ? "–" : String(this.unit === "epoch" ? v + 1 : v);
   }
 
+  /** Has every trial that the study counts been heard? */
+  get isWhole() {
+    return this.study !== null
+      && this.trials.size >= Object.values(this.study.counts).reduce((a, b) => a + b, 0);
+  }
+
   get isMaximized() {
     return this.study.direction === "maximize";
   }

@@ -44,13 +44,14 @@ export class TrialPanel {
     this.similar = h("button", { type: "button", on: { click: () =>
       onEnqueue(this.#model.trials.get(this.#number).params) } }, "Enqueue one like this…");
     this.log = h("pre", { class: "log", hidden: true, tabindex: 0, "aria-label": "Log" });
-    this.node = h("aside", { class: "trial", hidden: true, "aria-label": "Trial" },
-      h("header", {}, this.title, this.badge,
-        h("button", { type: "button", class: "quiet close", on: { click: onClose } }, "Close")),
-      this.message, h("h3", {}, "Parameters"), this.params, this.facts, this.epochs,
+    this.detail = h("div", {}, h("h3", {}, "Parameters"), this.params, this.facts, this.epochs,
       h("div", { class: "row" },
         h("button", { type: "button", on: { click: () => this.#showLog() } },
           "Show the end of the log"), this.similar), this.log);
+    this.node = h("aside", { class: "trial", hidden: true, "aria-label": "Trial" },
+      h("header", {}, this.title, this.badge,
+        h("button", { type: "button", class: "quiet close", on: { click: onClose } }, "Close")),
+      this.message, this.detail);
     this.chart = new EpochChart(this.chartNode);
     this.onKey = (e) => {
       if (e.key === "Escape" && !this.node.hidden && !document.querySelector("dialog[open]")) {
@@ -79,12 +80,22 @@ export class TrialPanel {
 
   draw() {
     const t = this.#model.trials.get(this.#number);
-    this.node.hidden = t === undefined;
+    const isMissing = t === undefined && this.#number !== null && this.#model.isWhole;
+    this.node.hidden = t === undefined && !isMissing;
+    this.detail.hidden = this.badge.hidden = isMissing;
+    setText(this.title, `Trial ${this.#number}`);
+    if (isMissing) {
+      const last = this.#model.trials.size - 1;
+      setText(this.message, `There is no trial ${this.#number} in this study: ${last < 0
+        ? "it has none yet" : last === 0 ? "its only one is trial 0"
+          : `its trials are 0 to ${last}`}.`);
+      this.message.hidden = false;
+      this.message.classList.add("bad");
+    }
     if (t === undefined) {
       return;
     }
     const study = this.#model.study;
-    setText(this.title, `Trial ${t.number}`);
     setBadge(this.badge, t.state);
     setText(this.message, [t.cause, t.message].filter(Boolean).join(": "));
     this.message.hidden = this.message.textContent === "";

@@ -116,6 +116,20 @@ test("a trial opens by click, shows its epochs, and closes by Escape", async () 
   await assertQuiet(page);
 });
 
+test("a trial that is not there is said not to be", async () => {
+  const page = await browser.open(daemon.address("/study/small/trial/999"));
+  await page.waitForSelector("text=There is no trial 999 in this study: its trials are 0 to 3.");
+  assert.equal(await page.isVisible("aside >> text=Show the end of the log"), false);
+  await page.evaluate(() => { location.hash = "#/study/small/trial/1"; });
+  await page.waitForSelector("aside .badge.complete");
+  assert.equal(await page.isVisible("aside .message"), false);
+  await page.evaluate(() => { location.hash = "#/study/small/trial/4"; });
+  await page.waitForSelector("text=There is no trial 4");
+  await page.keyboard.press("Escape");
+  assert.ok(await until(() => page.$eval("aside", (n) => n.hidden)));
+  await assertQuiet(page);
+});
+
 test("a point of the chart selects its trial", async () => {
   const page = await browser.open(daemon.address("/study/small"));
   await page.waitForSelector(".history-chart canvas");
