@@ -1,6 +1,6 @@
 // The list of studies.
 import { get } from "./api.js";
-import { compareBy, h, progressBar, setAttribute, setBadge, setText, sortHeader } from "./dom.js";
+import { compareBy, h, markCut, progressBar, setAttribute, setBadge, setText, sortHeader } from "./dom.js";
 import * as format from "./format.js";
 
 const COLUMNS = [
@@ -8,6 +8,7 @@ const COLUMNS = [
   { key: "state", label: "State", get: (s) => s.state },
   { key: "best", label: "Best value", get: (s) => s.best?.value ?? null, numeric: true },
   { key: "finished", label: "Finished / target", get: (s) => s.finished / s.n_trials },
+  { key: "objective", label: "Objective", get: (s) => s.metric },
   { key: "counts", label: "Trials", get: (s) => sum(s.counts) },
   { key: "eta", label: "Time left", get: (s) => s.eta_ms, numeric: true },
   { key: "created", label: "Created", get: (s) => s.created },
@@ -31,11 +32,11 @@ function makeRow() {
   const bar = progressBar("finished trials");
   const target = h("span", { class: "beside" });
   const cells = {
-    best: h("td", { class: "number" }), counts: h("td"),
+    best: h("td", { class: "number" }), objective: h("td"), counts: h("td"),
     eta: h("td", { class: "number" }), created: h("td"),
   };
   const row = h("tr", {}, h("th", { scope: "row" }, link), h("td", {}, badge),
-    cells.best, h("td", {}, bar, target), cells.counts, cells.eta, cells.created);
+    cells.best, h("td", {}, bar, target), cells.objective, cells.counts, cells.eta, cells.created);
   row.show = (s) => {
     setText(link, s.name);
     setAttribute(link, "href", `#/study/${encodeURIComponent(s.name)}`);
@@ -44,6 +45,7 @@ function makeRow() {
     setText(cells.best, format.number(s.best?.value));
     bar.set(s.finished / s.n_trials);
     setText(target, `${s.finished} / ${s.n_trials}`);
+    setText(cells.objective, `${s.direction} ${s.metric}`);
     setText(cells.counts, describe(s.counts));
     setText(cells.eta, format.duration(s.eta_ms));
     setText(cells.created, format.time(s.created));
@@ -74,9 +76,11 @@ export class StudiesPage {
       { class: c.numeric ? "number" : null }));
     this.body = h("tbody");
     this.none = h("p", { class: "muted", hidden: true }, "No study has a name like this.");
-    this.list = h("section", { class: "panel", hidden: true },
-      h("div", { class: "scroll" },
-        h("table", {}, h("thead", {}, h("tr", {}, ...this.headers)), this.body)),
+    this.view = h("div", { class: "scroll", on: { scroll: () => markCut(this.view) } },
+      h("table", {}, h("thead", {}, h("tr", {}, ...this.headers)), this.body));
+    this.resize = new ResizeObserver(() => markCut(this.view));
+    this.resize.observe(this.view);
+    this.list = h("section", { class: "panel studies", hidden: true }, this.view,
       this.none);
     this.empty = emptyState();
     this.empty.hidden = true;
@@ -89,6 +93,7 @@ export class StudiesPage {
   close() {
     this.#isOver = true;
     clearTimeout(this.#timer);
+    this.resize.disconnect();
   }
 
   async #poll() {
@@ -143,5 +148,6 @@ export class StudiesPage {
     this.list.hidden = this.#studies.length === 0;
     this.empty.hidden = this.#studies.length > 0;
     this.none.hidden = shown.length > 0;
+    markCut(this.view);
   }
 }

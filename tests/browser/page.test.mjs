@@ -419,6 +419,19 @@ test("light, dark and narrow", async () => {
     document.documentElement.scrollWidth - document.documentElement.clientWidth);
   assert.equal(overflow, 0);
   await shot(narrow, "study-narrow.png");
+  // Tables scroll sideways, and say so; the first column stays.
+  const left = (cell) => narrow.$eval(cell, (n) => n.getBoundingClientRect().left);
+  const isCut = () => narrow.$eval(".trials", (n) => n.classList.contains("cut-right"));
+  const at = await left(".trials tr[data-number] th");
+  assert.ok(await isCut());
+  await narrow.$eval(".trials", (n) => { n.scrollLeft = 9999; });
+  assert.ok(await until(async () => !await isCut()));
+  assert.equal(await left(".trials tr[data-number] th"), at);
+  assert.equal(await left(".trials thead th"), at);
+  await narrow.click(".brand");
+  await narrow.waitForSelector("td:text-is('maximize val-acc')");
+  assert.equal(await narrow.$eval(".studies tbody td:nth-child(4)", (n) =>
+    n.getBoundingClientRect().right <= innerWidth), true, "what is finished is in view");
   await assertQuiet(narrow);
 });
 
