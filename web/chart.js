@@ -8,6 +8,8 @@ window.trustedTypes?.createPolicy("default", { createHTML: (s) => (s === "" ? s 
 
 const FEW = 30; // trials that need no slider
 const MANY = 500; // that need small points
+const SERIES_BEFORE_RING = Array.from({ length: 6 }, () => ({})); // unchanged
+const LARGE = 2000; // points of a kind, from which on they are drawn as one shape
 
 function colours() {
   const style = getComputedStyle(document.documentElement);
@@ -61,6 +63,8 @@ class Chart {
 export class HistoryChart extends Chart {
   isLog = false;
   #model;
+  #selected = null;
+  #foot = 0; // where trials without a value stand
 
   constructor(node, model, onSelect) {
     super(node);
@@ -81,7 +85,7 @@ export class HistoryChart extends Chart {
     const model = this.#model;
     const points = (name, symbol, colour, size, extra = {}) => ({ name, type: "scatter",
       symbol, symbolSize: size, itemStyle: { color: colour }, cursor: "pointer",
-      emphasis: { scale: 1.6 }, ...extra });
+      emphasis: { scale: 1.6 }, large: true, largeThreshold: LARGE, ...extra });
     return {
       animation: false,
       aria: { enabled: true },
@@ -137,8 +141,20 @@ export class HistoryChart extends Chart {
     this.rebuild();
   }
 
-  draw(selected = this.selected) {
-    this.selected = selected;
+  /** The ring around one trial; null: none. */
+  select(number) {
+    this.#selected = number;
+    this.chart?.setOption({ series: [...SERIES_BEFORE_RING, { data: this.#ring() }] });
+  }
+
+  #ring() {
+    const t = this.#model.trials.get(this.#selected);
+    const v = t && this.#model.value(t);
+    const y = typeof v === "number" ? v : t?.state === "FAIL" ? this.#foot : null;
+    return y === null ? [] : [{ value: [t.number, y], number: t.number }];
+  }
+
+  draw() {
     if (!this.chart) {
       this.open().setOption(this.#base());
       this.chart.on("click", (p) => {
@@ -172,11 +188,11 @@ export class HistoryChart extends Chart {
     // Trials without a value stand at the foot of the chart.
     const foot = !Number.isFinite(low) ? (this.isLog ? 1 : 0) : this.isLog
       ? low / (high > low ? (high / low) ** 0.08 : 1.1) : low - 0.08 * (high - low || 1);
-    groups.FAIL.push(...failed.map((n) => ({ value: [n, foot], number: n })));
+    this.#foot = foot;
+    failed.forEach((n) => groups.FAIL.push({ value: [n, foot], number: n }));
     for (const state of Object.keys(groups)) {
-      groups[state] = thinned(groups[state], selected);
+      groups[state] = thinned(groups[state], this.isLog);
     }
-    const ring = Object.values(groups).flat().filter((p) => p.number === selected);
     const isLong = model.trials.size > FEW;
     const names = [["complete", groups.COMPLETE], ["infeasible", groups.INFEASIBLE],
       ["pruned", groups.PRUNED], ["failed", groups.FAIL], ["running", groups.RUNNING],
@@ -186,7 +202,7 @@ export class HistoryChart extends Chart {
       dataZoom: [{ id: "slider", show: isLong }],
       series: [{ data: groups.COMPLETE, symbolSize: model.trials.size > MANY ? 4 : 8 },
         { data: groups.INFEASIBLE }, { data: groups.PRUNED }, { data: groups.FAIL },
-        { data: groups.RUNNING }, { data: bestLine }, { data: ring }] });
+        { data: groups.RUNNING }, { data: bestLine }, { data: this.#ring() }] });
   }
 }
 

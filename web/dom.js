@@ -54,20 +54,23 @@ export function progressBar(label) {
   return bar;
 }
 
-/** Calls of the returned function lead to at most one fn() in each interval,
- * the last call's always included; interval() may depend on how much there is. */
-export function throttled(fn, interval) {
+const SHARE = 8; // fn() may take one part in so many of the time
+
+/** Calls of the returned function lead to at most one fn() in each interval, and
+ * to fewer when fn() takes long; the last call's is always included. */
+export function throttled(fn, interval_ms) {
   let timer = null;
-  let last = -Infinity;
+  let next = -Infinity;
   const run = () => {
+    const began = performance.now();
     timer = null;
-    last = performance.now();
     fn();
+    const now = performance.now();
+    next = now + Math.max(interval_ms, (SHARE - 1) * (now - began));
   };
   const ask = () => {
     if (timer === null) {
-      const wait = last + interval() - performance.now();
-      timer = setTimeout(run, Math.max(0, wait));
+      timer = setTimeout(run, Math.max(0, next - performance.now()));
     }
   };
   ask.cancel = () => {

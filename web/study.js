@@ -9,8 +9,6 @@ import { Model } from "./model.js";
 import { TrialTable } from "./table.js";
 import { facts, TrialPanel } from "./trial.js";
 
-const MANY = 1000; // trials, from which on redrawing is rarer
-
 export class StudyPage {
   #model = new Model();
   #selected = null;
@@ -23,9 +21,8 @@ export class StudyPage {
     this.link = (number) => `#/study/${encodeURIComponent(name)}${
       number === null ? "" : `/trial/${number}`}`;
     this.#build(root);
-    this.draw = throttled(() => this.#draw(), () => 250);
-    this.drawChart = throttled(() => this.#drawChart(),
-      () => (this.#model.trials.size > MANY ? 1000 : 250));
+    this.draw = throttled(() => this.#draw(), 250);
+    this.drawChart = throttled(() => this.#drawChart(), 250);
     const stop = follow(name, {
       onEvent: (kind, data) => this.#onEvent(kind, data),
       onBatch: () => this.#changed(),
@@ -52,9 +49,7 @@ export class StudyPage {
     this.#selected = number;
     this.table.select(number);
     this.panel.select(number);
-    if (this.#model.study && this.chart.chart) {
-      this.chart.draw(number);
-    }
+    this.chart.select(number);
     // Who walks through the table by keys stays there.
     if (number !== null && !wasOpen && !this.panel.node.hidden
         && !this.table.view.contains(document.activeElement)) {
@@ -117,10 +112,12 @@ export class StudyPage {
   #onEvent(kind, data) {
     if (kind === "study") {
       if (this.#model.setStudy(data)) {
+        this.table.reset();
         this.select(null);
       }
     } else if (kind === "trial" || kind === "progress") {
       this.#model.setTrial(data);
+      this.table.change(data.number);
       this.#isChartOld ||= kind === "trial";
     }
   }
@@ -137,7 +134,8 @@ export class StudyPage {
 
   #onConnection(e) {
     if (e?.status === 404) {
-      this.#model.trials.clear();
+      this.#model.clear();
+      this.table.reset();
       this.select(null);
       for (const node of [this.overview, this.history, this.best, this.importances.node,
         this.trials, this.badge]) {
@@ -285,6 +283,6 @@ export class StudyPage {
       this.log.checked = false;
       this.chart.setLog(false);
     }
-    this.chart.draw(this.#selected);
+    this.chart.draw();
   }
 }

@@ -4,6 +4,7 @@ import * as format from "./format.js";
 import { filterColumns, parseFilter } from "./space.js";
 
 const ROW_PX = 34; // style.css says the same
+const MANY = 1000; // changes, from which on sorting anew is quicker
 const BEYOND = 8; // rows kept above and below the view
 const STATES = ["RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING"];
 
@@ -110,6 +111,12 @@ export class TrialTable {
   #conditions = []; // of the filter's text
   #selected = null;
   #order = []; // the trials shown, sorted
+  #compare = null; // .. by this
+  #isStale = true; // it must be made anew
+  #changed = new Set(); // numbers of trials that may stand elsewhere now
+  #known = new Map(); // by number: each trial as order and counts have it
+  #running = new Set(); // numbers
+  #counts = new Map(); // of trials by state
 
   /** link(number): the address of a trial. */
   constructor(model, link) {
@@ -150,16 +157,89 @@ export class TrialTable {
     this.#drawRows();
   }
 
-  /** After any change of the model. */
+  /** A trial of the model is another now, or new; draw() shows it. */
+  change(number) {
+    this.#changed.add(number);
+  }
+
+  /** All trials are others. */
+  reset() {
+    this.#isStale = true;
+  }
+
   draw() {
     this.#drawHead();
+    if (this.#isStale || this.#changed.size > MANY) {
+      this.#makeOrder();
+    } else {
+      this.#mendOrder();
+    }
+    this.#changed.clear();
     this.#drawFilters();
-    const column = this.#columns.find((c) => c.key === this.#sort.key);
-    this.#order = [...this.#model.trials.values()]
-      .filter((t) => this.#holds(t))
-      .sort(compareBy(column.get, this.#sort.descending, byNumber, column.isBehind));
     this.#drawNone();
     this.#drawRows();
+  }
+
+  #makeOrder() {
+    const column = this.#columns.find((c) => c.key === this.#sort.key);
+    this.#compare = compareBy(column.get, this.#sort.descending, byNumber, column.isBehind);
+    this.#known.clear();
+    STATES.forEach((state) => this.#counts.set(state, 0));
+    for (const t of this.#model.trials.values()) {
+      this.#know(t);
+    }
+    this.#order = [...this.#model.trials.values()].filter((t) => this.#holds(t))
+      .sort(this.#compare);
+    this.#isStale = false;
+  }
+
+  /** Only what changed is taken out and put in where it belongs now; so is what
+   * runs, for its duration does. */
+  #mendOrder() {
+    this.#running.forEach((number) => this.#changed.add(number));
+    const gone = new Set();
+    for (const number of this.#changed) {
+      const old = this.#known.get(number);
+      if (old !== undefined) {
+        gone.add(old);
+        this.#counts.set(old.state, this.#counts.get(old.state) - 1);
+      }
+    }
+    if (gone.size > 0) {
+      this.#order = this.#order.filter((t) => !gone.has(t));
+    }
+    for (const number of this.#changed) {
+      const t = this.#model.trials.get(number);
+      this.#know(t);
+      if (this.#holds(t)) {
+        this.#order.splice(this.#placeOf(t), 0, t);
+      }
+    }
+  }
+
+  #know(t) {
+    this.#known.set(t.number, t);
+    this.#counts.set(t.state, this.#counts.get(t.state) + 1);
+    if (t.state === "RUNNING") {
+      this.#running.add(t.number);
+    } else {
+      this.#running.delete(t.number);
+    }
+  }
+
+  /** Before which one of the order a trial belongs. */
+  #placeOf(t) {
+    let low = 0;
+    let high = this.#order.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#compare(this.#order[middle], t) < 0) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
   }
 
   /** The columns change when the study's parameters become known. */
@@ -167,6 +247,7 @@ export class TrialTable {
     const columns = columnsFor(this.#model);
     if (columns.map((c) => c.key).join("\n") !== this.#columns.map((c) => c.key).join("\n")) {
       this.#columns = columns;
+      this.#isStale = true;
       setAttribute(this.filter, "placeholder",
         `Filter: ${this.#model.study.metric}>0.9 duration<2m pruned`);
       this.head.replaceChildren(...columns.map((c) => sortHeader(c.label, c.key,
@@ -183,12 +264,8 @@ export class TrialTable {
   }
 
   #drawFilters() {
-    const counts = new Map(STATES.map((s) => [s, 0]));
-    for (const t of this.#model.trials.values()) {
-      counts.set(t.state, counts.get(t.state) + 1);
-    }
     for (const [state, chip] of this.filters) {
-      const n = state === null ? this.#model.trials.size : counts.get(state);
+      const n = state === null ? this.#model.trials.size : this.#counts.get(state);
       setText(chip, `${state === null ? "All" : state.toLowerCase()} ${n}`);
       setAttribute(chip, "aria-pressed", String(state === this.#state));
       chip.hidden = n === 0 && state !== null && state !== this.#state;
@@ -253,14 +330,18 @@ export class TrialTable {
     const descends = this.#sort.key === key ? !this.#sort.descending
       : key === "value" && this.#model.isMaximized;
     this.#sort = { key, descending: descends };
+    this.#drawAnew();
+  }
+
+  #drawAnew() {
+    this.#isStale = true;
     this.view.scrollTop = 0;
     this.draw();
   }
 
   #filter(state) {
     this.#state = state;
-    this.view.scrollTop = 0;
-    this.draw();
+    this.#drawAnew();
   }
 
   #holds(t) {
@@ -277,8 +358,7 @@ export class TrialTable {
       setText(this.wrong, e.message);
       this.wrong.hidden = false;
     }
-    this.view.scrollTop = 0;
-    this.draw();
+    this.#drawAnew();
   }
 
   #onClick(e) {

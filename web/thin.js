@@ -2,17 +2,19 @@
 
 const CELLS = [400, 120]; // of the chart: one point of a kind is drawn in each
 
-/** Of points that lie on each other one is enough; `keep` is always there. */
-export function thinned(points, keep) {
+/** Of points that lie on each other one is enough. isLog: their second value's
+ * axis is logarithmic. */
+export function thinned(points, isLog = false) {
   if (points.length <= 2 * CELLS[0]) {
     return points;
   }
+  const at = [(p) => p.value[0], isLog ? (p) => Math.log(p.value[1]) : (p) => p.value[1]];
   const range = (axis) => {
     let low = Infinity;
     let high = -Infinity;
     for (const p of points) {
-      low = Math.min(low, p.value[axis]);
-      high = Math.max(high, p.value[axis]);
+      low = Math.min(low, at[axis](p));
+      high = Math.max(high, at[axis](p));
     }
     return [low, (high - low) / CELLS[axis] || 1];
   };
@@ -20,10 +22,10 @@ export function thinned(points, keep) {
   const [y0, dy] = range(1);
   const seen = new Set();
   return points.filter((p) => {
-    const cell = Math.floor((p.value[0] - x0) / dx) * (CELLS[1] + 2)
-      + Math.floor((p.value[1] - y0) / dy);
+    const cell = Math.floor((at[0](p) - x0) / dx) * (CELLS[1] + 2)
+      + Math.floor((at[1](p) - y0) / dy);
     const isNew = !seen.has(cell);
     seen.add(cell);
-    return isNew || p.number === keep;
+    return isNew;
   });
 }

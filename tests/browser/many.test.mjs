@@ -106,6 +106,22 @@ test("5,000 trials: few rows exist, scrolling shows others, updates are cheap", 
   await page.$eval(".trials", (n) => { n.scrollTop = 0; });
   assert.ok(await until(async () => /epoch 2, 399\/400/.test(
     await page.textContent("tr[data-number='5000']"))));
+  // What changes finds its place among the sorted, and the counts follow.
+  await page.click("thead button:has-text('val-loss')");
+  const first = () => page.$eval("tr[data-number]", (r) => Number(r.dataset.number));
+  const state = (name) => page.textContent(`.chip:has-text('${name}')`);
+  streams.forEach((s) => s.write(event("trial", trial(N, { value: 0.1 }), N + 2)));
+  assert.ok(await until(async () => await first() === N));
+  assert.equal(await state("running"), "running 0");
+  streams.forEach((s) => s.write(event("trial", trial(3, { value: 0.05 }), N + 3)));
+  assert.ok(await until(async () => await first() === 3));
+  await page.fill("#filter", "value<0.2");
+  assert.equal(await page.$$eval("tr[data-number]", (r) => r.length), 2);
+  streams.forEach((s) => s.write(event("trial", trial(3, { value: 0.5 }), N + 4)
+    + event("trial", trial(9, { value: 0.15 }), N + 5)));
+  const shown = () => page.$$eval("tr[data-number]", (r) => r.map((n) => Number(n.dataset.number)));
+  assert.ok(await until(async () => String(await shown()) === `${N},9`));
+  assert.equal(await state("All"), `All ${N + 1}`);
   await page.screenshot({ path: path.join(ROOT, "build/screenshots/many.png") });
   assert.deepEqual(page.complaints, []);
 });

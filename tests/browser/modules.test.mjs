@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EventParser } from "../../web/api.js";
-import { compareBy } from "../../web/dom.js";
+import { compareBy, throttled } from "../../web/dom.js";
 import * as format from "../../web/format.js";
 import { Model } from "../../web/model.js";
 import { describe, distributions, filterColumns, parseFilter } from "../../web/space.js";
@@ -136,11 +136,25 @@ test("filters are conditions on what the table shows, or words", () => {
   assert.throws(() => held("size>0"), /no column "size"/);
 });
 
-test("of many points few are drawn, the chosen one always", () => {
+test("of many points few are drawn", () => {
   const points = Array.from({ length: 100000 }, (_, i) =>
-    ({ value: [i, (i * 7919) % 1000], number: i }));
-  const few = thinned(points, 77777);
-  assert.ok(few.length < 401 * 122 && few.length > 1000, String(few.length));
-  assert.ok(few.some((p) => p.number === 77777));
-  assert.equal(thinned(points.slice(0, 100), null).length, 100);
+    ({ value: [i, 10 ** (-8 * ((i * 7919) % 1000) / 1000)], number: i }));
+  const few = thinned(points, true);
+  assert.ok(few.length < 401 * 122 && few.length > 20000, String(few.length));
+  assert.ok(thinned(points).length < few.length / 2); // most lie at the foot
+  assert.equal(thinned(points.slice(0, 100)).length, 100);
+});
+
+test("who takes long is called less often", async () => {
+  let calls = 0;
+  const slow = throttled(() => {
+    calls += 1;
+    for (const end = performance.now() + 20; performance.now() < end;) { /* busy */ }
+  }, 1);
+  for (const end = performance.now() + 400; performance.now() < end;) {
+    slow();
+    await new Promise((done) => { setTimeout(done, 1); });
+  }
+  slow.cancel();
+  assert.ok(calls >= 1 && calls <= 4, String(calls));
 });
