@@ -12,10 +12,11 @@ struct api_options {
 
 /* Borrows the daemon and watches it (daemon_watch). */
 struct api *api_new(struct daemon *d, const struct api_options *options);
+/* After the streams that it began have ended. */
 void api_free(struct api *a);
 /* The handler for http_server_options. */
 struct http_handler api_handler(struct api *a);
-/* Where events are published from now on; NULL: nowhere. Borrows. */
+/* Who is told of changes from now on; NULL: nobody. Borrows. */
 void api_publish_to(struct api *a, struct http_server *server);
 
 #endif

@@ -7,12 +7,14 @@
 #include "daemon/api.h"
 #include "daemon/views.h"
 struct action;
+struct feed;
 struct study;
 
 struct api {
     struct daemon *daemon;
     struct api_options options;
-    struct http_server *server; /* NULL: nobody to publish to */
+    struct http_server *server; /* NULL: nobody to tell of changes */
+    struct feed *feeds;         /* of the streams that are open */
 };
 
 struct call {

@@ -1,8 +1,19 @@
-/* Server-sent events: `trial` carries an id (the trial's seq), so a reader that
- * comes back with Last-Event-ID gets what it missed. `study` and `progress`
- * have none: the study as it is now begins every stream, progress is only of
- * interest while it lasts. Ids never fall within a stream, or a reader that
- * lost its connection in the middle would lose trials too. */
+/* Server-sent events. A feed is what one reader is still to be told: names of
+ * trials, not bytes. What an event says is made when the reader takes it, of
+ * the state then: a trial that changed ten times meanwhile is told of once, and
+ * a reader that is slow, or takes nothing, costs a few bytes for each trial.
+ *
+ * `trial` carries an id (the trial's seq), so a reader that comes back with
+ * Last-Event-ID gets what it missed. Trials are told of in the order of their
+ * seqs, so ids only grow, and all that a reader has not seen has a larger one
+ * than what it saw last. A stream's first event of a trial has all its epochs,
+ * the next ones only what is new (views.h says how they are put together), or
+ * each epoch would cost as much as all before it. `study` and `progress` have
+ * no ids: the study as it is now begins every stream, progress is only of
+ * interest while it lasts.
+ *
+ * A study that has ended is told of behind all its trials: who follows it goes
+ * then. */
 #include "core/base/mem.h"
 #include "daemon/action.h"
 #include "daemon/api_priv.h"
@@ -10,6 +21,33 @@
 #include "daemon/mirror.h"
 
 #include <stdlib.h>
+
+enum { FEED_BYTES = 16 << 10 }; /* asked for once: so much, and an event */
+
+/* A change; another one of the same trial after it makes it void. */
+struct due {
+    int64_t seq, number;
+};
+
+/* A RUNNING trial that the reader has heard of. */
+struct heard {
+    int64_t number;
+    int64_t n_epochs; /* it has; 0: the next event tells all */
+    bool is_progress_due;
+};
+
+struct feed {
+    struct feed *prev, *next; /* of the api's */
+    struct api *api;
+    int64_t study;
+    struct due *due; /* by seq; from `at` on */
+    size_t at, n_due, cap_due;
+    struct heard *heard;
+    size_t n_heard, cap_heard;
+    bool is_study_due;
+};
+
+/* --- events --- */
 
 /* One server-sent event; id 0: none. The data is one line of JSON. */
 static void put_event(struct buf *out, int64_t id, const char *name,
@@ -37,56 +75,219 @@ static void put_study_event(const struct api *a, const struct study *s,
     buf_fini(&data);
 }
 
+/* from: the first epoch that is told; -1: a progress event, without any. */
 static void put_trial_event(const struct api *a, const struct study *s,
-                            const struct study_trial *trial, const char *name,
-                            int64_t id, struct buf *out)
+                            const struct study_trial *trial, int64_t from,
+                            struct buf *out)
 {
     struct views_time t = api_time();
+    const char *state_dir = daemon_state_dir(a->daemon);
     struct buf data;
     struct json_out w;
     buf_init(&data, BUF_MAX_RESPONSE);
     json_out_init(&w, &data, JSON_COMPACT);
-    views_trial(s, trial, daemon_state_dir(a->daemon), id > 0, &t, &w);
-    put_event(out, id, name, &data);
+    if (from < 0) {
+        views_trial(s, trial, state_dir, false, &t, &w);
+        put_event(out, 0, "progress", &data);
+    } else {
+        views_trial_from(s, trial, state_dir, from, &t, &w);
+        put_event(out, trial->seq, "trial", &data);
+    }
     buf_fini(&data);
 }
 
-static int compare_seq(const void *a, const void *b)
-{
-    const struct study_trial *const *x = a, *const *y = b;
-    return ((*x)->seq > (*y)->seq) - ((*x)->seq < (*y)->seq);
-}
+/* --- what the reader has heard of --- */
 
-static void put_trials_since(struct call *c, int64_t after)
+static struct heard *find_heard(const struct feed *f, int64_t number)
 {
-    const struct study *s = c->study;
-    const struct study_trial **changed =
-        mem_alloc(s->n_trials + 1, sizeof(*changed));
-    size_t n = 0;
-    for (size_t i = 0; i < s->n_trials; i++) {
-        if (s->trials[i]->seq > after) {
-            changed[n++] = s->trials[i];
+    for (size_t i = 0; i < f->n_heard; i++) {
+        if (f->heard[i].number == number) {
+            return &f->heard[i];
         }
     }
-    qsort(changed, n, sizeof(*changed), compare_seq);
-    for (size_t i = 0; i < n; i++) {
-        put_trial_event(c->api, s, changed[i], "trial", changed[i]->seq,
-                        &c->reply->body);
-    }
-    free(changed);
+    return NULL;
 }
 
-/* The beginning of a stream: the study, and every trial that has changed since
- * the event the reader saw last. */
+static struct heard *add_heard(struct feed *f, int64_t number)
+{
+    struct heard *h = find_heard(f, number);
+    if (h != NULL) {
+        return h;
+    }
+    if (f->n_heard == f->cap_heard) {
+        f->cap_heard = 2 * f->cap_heard + 8;
+        f->heard = mem_grow(f->heard, f->cap_heard, sizeof(*f->heard));
+    }
+    f->heard[f->n_heard] = (struct heard){.number = number};
+    return &f->heard[f->n_heard++];
+}
+
+static void forget_heard(struct feed *f, int64_t number)
+{
+    struct heard *h = find_heard(f, number);
+    if (h != NULL) {
+        *h = f->heard[--f->n_heard];
+    }
+}
+
+/* --- what it is to be told --- */
+
+/* The trial, unless it has changed since then; NULL: nothing is due. */
+static const struct study_trial *due_trial(const struct study *s,
+                                           const struct due *d)
+{
+    const struct study_trial *t =
+        d->number < (int64_t)s->n_trials ? s->trials[d->number] : NULL;
+    return t != NULL && t->seq == d->seq ? t : NULL;
+}
+
+/* Make room for one more: by leaving out what is void, else by growing. */
+static void make_room(struct feed *f, const struct study *s)
+{
+    size_t n = 0;
+    for (size_t i = f->at; i < f->n_due; i++) {
+        if (due_trial(s, &f->due[i]) != NULL) {
+            f->due[n++] = f->due[i];
+        }
+    }
+    f->at = 0;
+    f->n_due = n;
+    if (n >= f->cap_due / 2) {
+        f->cap_due = 2 * f->cap_due + 16;
+        f->due = mem_grow(f->due, f->cap_due, sizeof(*f->due));
+    }
+}
+
+static void add_due(struct feed *f, const struct study *s, int64_t seq,
+                    int64_t number)
+{
+    if (f->n_due == f->cap_due) {
+        make_room(f, s);
+    }
+    f->due[f->n_due++] = (struct due){.seq = seq, .number = number};
+}
+
+static int compare_due(const void *a, const void *b)
+{
+    const struct due *x = a, *y = b;
+    return (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+/* Every trial that has changed since the event the reader saw last. An id that
+ * nothing has yet is of another database: everything is new to its reader. */
+static void add_since(struct feed *f, const struct study *s, int64_t after)
+{
+    if (after >= daemon_mirror(f->api->daemon)->next_seq) {
+        after = -1;
+    }
+    f->cap_due = s->n_trials + 1;
+    f->due = mem_alloc(f->cap_due, sizeof(*f->due));
+    for (size_t i = 0; i < s->n_trials; i++) {
+        if (s->trials[i]->seq > after) {
+            add_due(f, s, s->trials[i]->seq, s->trials[i]->number);
+        }
+    }
+    qsort(f->due, f->n_due, sizeof(*f->due), compare_due);
+}
+
+/* --- telling --- */
+
+static void tell_trial(struct feed *f, const struct study *s,
+                       const struct study_trial *t, struct buf *out)
+{
+    const struct heard *known = find_heard(f, t->number);
+    put_trial_event(f->api, s, t, known != NULL ? known->n_epochs : 0, out);
+    if (t->state == TRIAL_RUNNING) {
+        struct heard *h = add_heard(f, t->number);
+        h->n_epochs = views_n_epochs(s, t);
+        h->is_progress_due = false;
+    } else {
+        forget_heard(f, t->number);
+    }
+}
+
+static void tell_progress(struct feed *f, const struct study *s,
+                          struct buf *out)
+{
+    for (size_t i = 0; i < f->n_heard; i++) {
+        struct heard *h = &f->heard[i];
+        if (h->is_progress_due && h->number < (int64_t)s->n_trials) {
+            put_trial_event(f->api, s, s->trials[h->number], -1, out);
+        }
+        h->is_progress_due = false;
+    }
+}
+
+static void forget_due(struct feed *f)
+{
+    free(f->due);
+    f->due = NULL;
+    f->at = f->n_due = f->cap_due = 0;
+}
+
+static bool read_feed(void *feed, struct buf *out)
+{
+    struct feed *f = feed;
+    const struct api *a = f->api;
+    daemon_settle(a->daemon); /* nobody reads what is not durable */
+    const struct study *s = mirror_study(daemon_mirror(a->daemon), f->study);
+    if (s == NULL) {
+        return false; /* deleted */
+    }
+    while (f->at < f->n_due && out->len < FEED_BYTES) {
+        const struct study_trial *t = due_trial(s, &f->due[f->at++]);
+        if (t != NULL) {
+            tell_trial(f, s, t, out);
+        }
+    }
+    bool is_all = f->at == f->n_due;
+    if (is_all) {
+        forget_due(f);
+        tell_progress(f, s, out);
+    }
+    if (f->is_study_due && (is_all || s->state == STUDY_RUNNING)) {
+        f->is_study_due = false;
+        put_study_event(a, s, out);
+    }
+    return !is_all;
+}
+
+static void free_feed(void *feed)
+{
+    struct feed *f = feed;
+    if (f->prev != NULL) {
+        f->prev->next = f->next;
+    } else {
+        f->api->feeds = f->next;
+    }
+    if (f->next != NULL) {
+        f->next->prev = f->prev;
+    }
+    free(f->due);
+    free(f->heard);
+    free(f);
+}
+
+/* The beginning of a stream: the study, then what its feed has. */
 void api_get_events(struct call *c)
 {
     struct http_reply *reply = c->reply;
+    struct feed *f = mem_alloc(1, sizeof(*f));
+    *f = (struct feed){
+        .api = c->api, .study = c->study->id, .next = c->api->feeds};
+    if (f->next != NULL) {
+        f->next->prev = f;
+    }
+    c->api->feeds = f;
+    add_since(f, c->study, c->request->last_event_id);
     reply->content_type = "text/event-stream";
     reply->topic = c->study->id;
+    reply->source = (struct http_source){f, read_feed, free_feed};
     buf_str(&reply->body, "retry: 1000\n\n");
     put_study_event(c->api, c->study, &reply->body);
-    put_trials_since(c, c->request->last_event_id);
 }
+
+/* --- changes --- */
 
 /* Does the action of a trial change what is said of its study? */
 static bool changes_counts(enum action_kind kind)
@@ -96,35 +297,44 @@ static bool changes_counts(enum action_kind kind)
            kind == ACTION_RETRY_TRIAL;
 }
 
+/* Take note of what an action changed; false: nothing that is told. */
+static bool note_action(struct feed *f, const struct study *s,
+                        const struct action *action)
+{
+    bool is_durable = action_is_durable(action->kind);
+    bool is_trial =
+        action->number >= 0 && action->number < (int64_t)s->n_trials;
+    if (action->kind == ACTION_PROGRESS && is_trial) {
+        add_heard(f, action->number)->is_progress_due = true;
+        return true;
+    }
+    if (action->kind == ACTION_REWIND) { /* epochs that it has heard changed */
+        forget_heard(f, action->number);
+    }
+    if (is_durable && is_trial) {
+        add_due(f, s, action->seq, action->number);
+    }
+    if (action->kind == ACTION_PREPARING ||
+        (is_durable && (!is_trial || changes_counts(action->kind)))) {
+        f->is_study_due = true;
+    }
+    return is_durable || f->is_study_due;
+}
+
 void api_on_action(void *ctx, const struct action *action)
 {
     struct api *a = ctx;
-    if (a->server == NULL || action->study == 0 ||
-        !http_server_is_watched(a->server, action->study)) {
-        return;
-    }
-    const struct mirror *m = daemon_mirror(a->daemon);
-    const struct study *s = mirror_study(m, action->study);
-    const struct study_trial *trial =
-        s != NULL && action->number >= 0
-            ? mirror_trial(m, action->study, action->number)
+    const struct study *s =
+        a->feeds != NULL && action->study != 0
+            ? mirror_study(daemon_mirror(a->daemon), action->study)
             : NULL;
-    struct buf out;
-    buf_init(&out, BUF_MAX_RESPONSE);
-    if (action->kind == ACTION_PROGRESS && trial != NULL) {
-        put_trial_event(a, s, trial, "progress", 0, &out);
-    } else if (action_is_durable(action->kind) && trial != NULL) {
-        put_trial_event(a, s, trial, "trial", trial->seq, &out);
+    bool is_told = false;
+    for (struct feed *f = s != NULL ? a->feeds : NULL; f != NULL; f = f->next) {
+        if (f->study == action->study) {
+            is_told |= note_action(f, s, action);
+        }
     }
-    if (action->kind == ACTION_PREPARING && s != NULL) {
-        put_study_event(a, s, &out);
+    if (is_told && a->server != NULL) {
+        http_server_tell(a->server, action->study);
     }
-    if (s != NULL && action_is_durable(action->kind) &&
-        (trial == NULL || changes_counts(action->kind))) {
-        put_study_event(a, s, &out);
-    }
-    if (out.len > 0) {
-        http_server_publish(a->server, action->study, out.data, out.len);
-    }
-    buf_fini(&out);
 }

@@ -7,6 +7,7 @@
 #include "daemon/history.h"
 #include "daemon/mirror.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,9 +112,10 @@ static const char *unit_name(const struct study *s)
 }
 
 /* All metrics of a training's epochs. */
-static void put_metrics(const struct study_trial *t, struct json_out *w)
+static void put_metrics(const struct study_trial *t, size_t from,
+                        struct json_out *w)
 {
-    for (size_t i = 0; i < t->n_reports; i++) {
+    for (size_t i = from; i < t->n_reports; i++) {
         json_open(w, '{');
         put_int(w, "epoch", t->reports[i].epoch);
         for (int m = 0; m < RUN_N_METRICS; m++) {
@@ -127,10 +129,10 @@ static void put_metrics(const struct study_trial *t, struct json_out *w)
 /* The values of another objective's steps, also of those that Optuna ran: the
  * history has all. */
 static void put_steps(const struct study *s, const struct study_trial *t,
-                      struct json_out *w)
+                      size_t from, struct json_out *w)
 {
     size_t n = history_n_reports(s->history, t->number);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = from; i < n; i++) {
         double value;
         json_open(w, '{');
         put_int(w, "step", history_report_at(s->history, t->number, i, &value));
@@ -140,23 +142,25 @@ static void put_steps(const struct study *s, const struct study_trial *t,
     }
 }
 
-static void put_epochs(const struct study *s, const struct study_trial *t,
-                       struct json_out *w)
-{
-    json_put_key(w, "epochs");
-    json_open(w, '[');
-    if (is_training(s)) {
-        put_metrics(t, w);
-    } else {
-        put_steps(s, t, w);
-    }
-    json_close(w, ']');
-}
-
-static int64_t n_epochs(const struct study *s, const struct study_trial *t)
+int64_t views_n_epochs(const struct study *s, const struct study_trial *t)
 {
     return (int64_t)(is_training(s) ? t->n_reports
                                     : history_n_reports(s->history, t->number));
+}
+
+static void put_epochs(const struct study *s, const struct study_trial *t,
+                       int64_t from, struct json_out *w)
+{
+    int64_t last = views_n_epochs(s, t) - 1;
+    from = from < last ? from : last;
+    json_put_key(w, "epochs");
+    json_open(w, '[');
+    if (last >= 0 && is_training(s)) {
+        put_metrics(t, (size_t)from, w);
+    } else if (last >= 0) {
+        put_steps(s, t, (size_t)from, w);
+    }
+    json_close(w, ']');
 }
 
 static void put_checkpoint(const struct study *s, const struct study_trial *t,
@@ -259,9 +263,10 @@ static void put_constraints(const struct study *s, const struct study_trial *t,
     put_bool(w, "feasible", history_violation(s->history, t->number) == 0.0);
 }
 
-void views_trial(const struct study *s, const struct study_trial *t,
-                 const char *state_dir, bool with_epochs,
-                 const struct views_time *time, struct json_out *w)
+/* from: the first epoch; -1: without them. */
+static void put_trial(const struct study *s, const struct study_trial *t,
+                      const char *state_dir, int64_t from,
+                      const struct views_time *time, struct json_out *w)
 {
     json_open(w, '{');
     put_int(w, "number", t->number);
@@ -290,15 +295,30 @@ void views_trial(const struct study *s, const struct study_trial *t,
     put_duration(t, time, w);
     put_params(s, t, w);
     put_constraints(s, t, w);
-    put_int(w, "n_epochs", n_epochs(s, t));
-    if (with_epochs) {
-        put_epochs(s, t, w);
+    put_int(w, "n_epochs", views_n_epochs(s, t));
+    if (from >= 0) {
+        put_epochs(s, t, from, w);
     }
     put_checkpoint(s, t, state_dir, w);
     put_progress(t, time, w);
     put_bool(w, "enqueued", t->fixed != NULL);
     put_bool(w, "nondeterministic", t->nondeterministic);
     json_close(w, '}');
+}
+
+void views_trial(const struct study *s, const struct study_trial *t,
+                 const char *state_dir, bool with_epochs,
+                 const struct views_time *time, struct json_out *w)
+{
+    put_trial(s, t, state_dir, with_epochs ? 0 : -1, time, w);
+}
+
+void views_trial_from(const struct study *s, const struct study_trial *t,
+                      const char *state_dir, int64_t from,
+                      const struct views_time *time, struct json_out *w)
+{
+    assert(from >= 0);
+    put_trial(s, t, state_dir, from, time, w);
 }
 
 static bool is_wanted(const struct views_filter *f,

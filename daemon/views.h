@@ -15,8 +15,9 @@
  *   the last attempt; true: the peak is its worker's since its start),
  *   "start","end","duration_ms" (of its attempts in all, the running one
  *   included; null: not begun),"params":{name:value},
- *   "epochs":[{"epoch","train-loss",...}] or, of an objective that is no
- *   training, [{"step","value"}]; "checkpoint":PATH|null,
+ *   "n_epochs":n,"epochs":[{"epoch","train-loss",...}] or, of an objective
+ *   that is no training, [{"step","value"}]: the last of all n_epochs, in most
+ *   views all of them; "checkpoint":PATH|null,
  *   "progress":{"phase","epoch","step","n_steps","loss","elapsed_ms"}|null,
  *   "nondeterministic":bool}
  * importances: {"evaluator","n_trials","pending":bool,
@@ -48,6 +49,13 @@ void views_study(const struct mirror *m, const struct study *s,
 void views_trial(const struct study *s, const struct study_trial *trial,
                  const char *state_dir, bool with_epochs,
                  const struct views_time *t, struct json_out *w);
+/* "epochs" is there from number `from` on (0: all), and has the last one in any
+ * case. Who was told the first `from` of them before keeps these, and puts the
+ * new ones behind the first n_epochs - LENGTH that it has. */
+void views_trial_from(const struct study *s, const struct study_trial *trial,
+                      const char *state_dir, int64_t from,
+                      const struct views_time *t, struct json_out *w);
+int64_t views_n_epochs(const struct study *s, const struct study_trial *trial);
 void views_importances(const struct study *s, enum importance_evaluator e,
                        bool is_pending, struct json_out *w);
 struct views_filter {

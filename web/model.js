@@ -29,11 +29,15 @@ export class Model {
     return isOther;
   }
 
-  /** A progress event's trial has no epochs: those that are known stay. */
+  /** Of its n_epochs an event's trial has the last ones, those that are new (a
+   * progress event's has none): those that are known stay before them. */
   setTrial(trial) {
-    const known = this.trials.get(trial.number);
+    const known = this.trials.get(trial.number)?.epochs ?? [];
+    const isPart = trial.epochs?.length < trial.n_epochs;
     if (trial.epochs === undefined) {
-      trial.epochs = known?.epochs ?? [];
+      trial.epochs = known;
+    } else if (isPart) {
+      trial.epochs = known.slice(0, trial.n_epochs - trial.epochs.length).concat(trial.epochs);
     }
     for (const name in trial.constraints) {
       this.constraints.add(name); // a study of Optuna's has them in its trials alone

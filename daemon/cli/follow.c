@@ -123,22 +123,15 @@ static void show_state(struct follow *f)
 
 /* --- events --------------------------------------------------------------- */
 
+/* An event may bring the last epochs of a trial and its end. */
 static void take_trial(struct follow *f, const struct json *trial)
 {
-    switch (live_take_trial(&f->live, trial, now_ms())) {
-    case LIVE_BEST:
-        show_trial(f, trial, true);
-        break;
-    case LIVE_FINISHED:
-        show_trial(f, trial, false);
-        break;
-    case LIVE_EPOCH:
-        if (!f->is_live) {
-            live_view_say_epoch(&f->above, &f->live, trial);
-        }
-        break;
-    case LIVE_NOTHING:
-        break;
+    enum live_news news = live_take_trial(&f->live, trial, now_ms());
+    if (news != LIVE_NOTHING && !f->is_live) {
+        live_view_say_epochs(&f->above, &f->live, trial);
+    }
+    if (news == LIVE_FINISHED || news == LIVE_BEST) {
+        show_trial(f, trial, news == LIVE_BEST);
     }
 }
 
@@ -269,7 +262,7 @@ MUST_CHECK static int follow_study(struct cli *c, const struct json *study,
     f.stop = interrupt_watch();
     buf_init(&f.above, ABOVE_MAX);
     live_init(&f.live);
-    live_take_study(&f.live, study, now_ms());
+    live_begin(&f.live, study, now_ms());
     rc = show_history(&f, name, n_history, err);
     if (rc == 0 && f.is_live) {
         screen_init(&f.screen, &c->err);

@@ -36,7 +36,7 @@ void live_fini(struct live *l)
     free(l->reason);
     free(l->trouble);
     free(l->running);
-    free(l->is_told);
+    free(l->heard);
 }
 
 /* --- the study ------------------------------------------------------------ */
@@ -70,15 +70,8 @@ static int64_t max_epochs_of(const struct json *study)
     return field_int(training, "max_epochs", 0);
 }
 
-static void take_seq(struct live *l, const struct json *event)
-{
-    int64_t seq = field_int(event, "seq", 0);
-    l->seq = seq > l->seq ? seq : l->seq;
-}
-
 void live_take_study(struct live *l, const struct json *study, int64_t now_ms)
 {
-    take_seq(l, study);
     replace(&l->name, field_text(study, "name"));
     replace(&l->reason, field_string(study, "reason"));
     replace(&l->trouble, field_string(study, "trouble"));
@@ -241,22 +234,54 @@ void live_take_progress(struct live *l, const struct json *trial,
 
 /* --- trials --------------------------------------------------------------- */
 
+/* NULL: nothing is kept of a trial with that number. */
+static struct live_heard *heard_of(struct live *l, int64_t number)
+{
+    if (number < 0 || number >= NUMBER_MAX) {
+        return NULL;
+    }
+    size_t at = (size_t)number;
+    if (at >= l->cap_heard) {
+        size_t cap = 2 * at + 64;
+        l->heard = mem_grow(l->heard, cap, sizeof(*l->heard));
+        memset(l->heard + l->cap_heard, 0,
+               (cap - l->cap_heard) * sizeof(*l->heard));
+        l->cap_heard = cap;
+    }
+    return &l->heard[at];
+}
+
 /* Set whether the end of a trial was told; returns whether it was. */
 static bool set_told(struct live *l, int64_t number, bool told)
 {
-    if (number < 0 || number >= NUMBER_MAX) {
-        return false;
+    struct live_heard *h = heard_of(l, number);
+    bool was = h != NULL && h->is_told;
+    if (h != NULL) {
+        h->is_told = told;
     }
-    size_t at = (size_t)number;
-    if (at >= l->cap_told) {
-        size_t cap = 2 * at + 64;
-        l->is_told = mem_grow(l->is_told, cap, sizeof(*l->is_told));
-        memset(l->is_told + l->cap_told, 0, cap - l->cap_told);
-        l->cap_told = cap;
-    }
-    bool was = l->is_told[at];
-    l->is_told[at] = told;
     return was;
+}
+
+/* How many epochs of the event's trial are news. */
+static int64_t count_news(struct live *l, const struct json *trial)
+{
+    int64_t n = field_int(trial, "n_epochs", 0);
+    struct live_heard *h = heard_of(l, field_int(trial, "number", -1));
+    int64_t news = h != NULL && n > h->n_epochs ? n - h->n_epochs : 0;
+    if (h != NULL) {
+        h->n_epochs = n;
+    }
+    return news;
+}
+
+void live_begin(struct live *l, const struct json *study, int64_t now_ms)
+{
+    live_take_study(l, study, now_ms);
+    l->seq = field_int(study, "seq", 0);
+    for (const struct json *t = field_first(study, "running"); t != NULL;
+         t = json_next(t)) {
+        count_news(l, t);
+    }
 }
 
 static bool is_better(const struct live *l, double value)
@@ -297,15 +322,13 @@ static bool is_due(const struct live *l, struct live_trial *t, int64_t now_ms)
 static enum live_news take_epochs(const struct live *l, struct live_trial *t,
                                   const struct json *trial, int64_t now_ms)
 {
-    int64_t n = 0, known = t->n_epochs;
     for (const struct json *e = field_first(trial, "epochs"); e != NULL;
          e = json_next(e)) {
         t->value = field_number(e, l->metric);
-        n++;
     }
-    t->n_epochs = n;
+    t->n_epochs = field_int(trial, "n_epochs", 0);
     t->told_ms = t->told_ms == 0 ? now_ms : t->told_ms;
-    return n > known && is_due(l, t, now_ms) ? LIVE_EPOCH : LIVE_NOTHING;
+    return l->n_news > 0 && is_due(l, t, now_ms) ? LIVE_EPOCH : LIVE_NOTHING;
 }
 
 enum live_news live_take_trial(struct live *l, const struct json *trial,
@@ -313,7 +336,9 @@ enum live_news live_take_trial(struct live *l, const struct json *trial,
 {
     int64_t number = field_int(trial, "number", -1);
     int state = trial_state_by_name(field_text(trial, "state"));
-    take_seq(l, trial);
+    int64_t seq = field_int(trial, "seq", 0);
+    l->seq = seq > l->seq ? seq : l->seq;
+    l->n_news = count_news(l, trial);
     if (number < 0 || state < 0) {
         return LIVE_NOTHING;
     }

@@ -36,6 +36,11 @@ void live_trial_init(struct live_trial *t, int64_t number, int64_t max_epochs);
 void live_trial_take(struct live_trial *t, const struct live_step *step,
                      int64_t now_ms);
 
+struct live_heard { /* what is known of a trial, also of one that waits */
+    bool is_told;   /* its end was */
+    int64_t n_epochs;
+};
+
 struct live {
     char *name, *reason, *trouble; /* owned; NULL: none */
     char state[16], metric[SPEC_METRIC_MAX + 1];
@@ -55,13 +60,14 @@ struct live {
     size_t n_params;
     struct live_trial *running; /* by number */
     size_t n_running;
-    bool *is_told; /* by number: was its end told? */
-    size_t cap_told;
+    struct live_heard *heard; /* by number */
+    size_t cap_heard;
+    int64_t n_news; /* epochs that the last trial event brought */
 };
 
 enum live_news { /* what an event says that was not known */
                  LIVE_NOTHING,
-                 LIVE_EPOCH,    /* a running trial has one more epoch; or
+                 LIVE_EPOCH,    /* a running trial has n_news more epochs; or
                                    steps, which are news now and then */
                  LIVE_FINISHED, /* a trial reached a final state */
                  LIVE_BEST      /* the same, and it is the best so far */
@@ -70,8 +76,13 @@ enum live_news { /* what an event says that was not known */
 /* All unknown. */
 void live_init(struct live *l);
 void live_fini(struct live *l);
-/* Take a `study` event (views.h) into account. now_ms: monotonic. */
+/* Take a `study` event (views.h) into account, or the study's view. It does not
+ * say that the events of all its trials up to its seq have come: l->seq stays.
+ * now_ms: monotonic. */
 void live_take_study(struct live *l, const struct json *study, int64_t now_ms);
+/* The same of the view from which on it is followed: what that tells is known,
+ * and the stream is to begin behind its seq. */
+void live_begin(struct live *l, const struct json *study, int64_t now_ms);
 /* Take a `trial` event into account. */
 enum live_news live_take_trial(struct live *l, const struct json *trial,
                                int64_t now_ms);

@@ -2,6 +2,7 @@
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/spec/trial.h"
 #include "daemon/cli/bars.h"
 #include "daemon/cli/field.h"
 #include "daemon/cli/format.h"
@@ -486,22 +487,39 @@ static void say_metrics(struct buf *out, const struct json *report,
     }
 }
 
-void live_view_say_epoch(struct buf *out, const struct live *l,
-                         const struct json *trial)
+static void say_epoch(struct buf *out, const struct live *l,
+                      const struct json *trial, const struct json *report)
 {
     const char *unit = l->is_stepped ? "step" : "epoch";
-    const struct json *last = last_report(trial);
     int64_t n = l->max_epochs > 0 || l->is_stepped
                     ? l->max_epochs
                     : field_int(field_get(trial, "params"), "max_epochs", 0);
     say(out, &no_term, TERM_PLAIN, "trial %" PRId64 " %s %" PRId64,
         field_int(trial, "number", -1), unit,
-        field_int(last, unit, 0) + !l->is_stepped);
+        field_int(report, unit, 0) + !l->is_stepped);
     if (n > 0) {
         say(out, &no_term, TERM_PLAIN, "/%" PRId64, n);
     }
-    say_metrics(out, last, unit);
+    say_metrics(out, report, unit);
     buf_char(out, '\n');
+}
+
+void live_view_say_epochs(struct buf *out, const struct live *l,
+                          const struct json *trial)
+{
+    bool is_running = strcmp(field_text(trial, "state"),
+                             trial_state_name(TRIAL_RUNNING)) == 0;
+    int64_t n = 0, most = l->is_stepped ? is_running : l->n_news;
+    for (const struct json *e = field_first(trial, "epochs"); e != NULL;
+         e = json_next(e)) {
+        n++;
+    }
+    for (const struct json *e = field_first(trial, "epochs"); e != NULL;
+         e = json_next(e)) {
+        if (n-- <= most) {
+            say_epoch(out, l, trial, e);
+        }
+    }
 }
 
 const char *live_view_state(const char *state)

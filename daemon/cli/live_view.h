@@ -23,12 +23,13 @@ void live_view_running(struct buf *out, const struct live_trial *t,
                        const char *metric, const struct term *term, int columns,
                        int64_t now_ms);
 
-/* Append one sentence and a newline: a finished trial, an epoch of one that
- * runs, the study's state. No control codes. */
+/* Append one sentence and a newline: a finished trial, each epoch that the last
+ * event brought (l->n_news; of a running trial with steps the last), the
+ * study's state. No control codes. */
 void live_view_say_trial(struct buf *out, const struct live *l,
                          const struct json *trial, bool is_best);
-void live_view_say_epoch(struct buf *out, const struct live *l,
-                         const struct json *trial);
+void live_view_say_epochs(struct buf *out, const struct live *l,
+                          const struct json *trial);
 void live_view_say_state(struct buf *out, const struct live *l);
 /* "is running", "has failed": how a study's state stands in a sentence. */
 const char *live_view_state(const char *state);

@@ -1,22 +1,24 @@
 /* Streams of server-sent events.
  *
- * Happy path: a reply with a topic becomes a stream; the library asks
- * on_read for bytes: first the beginning, then the queue; when both are empty
- * the connection is suspended. http_server_publish appends to the queues,
- * resumes and wakes the door.
+ * Happy path: a reply with a topic becomes a stream; the library asks on_read
+ * for bytes when the reader can take some: first the beginning, then what the
+ * source says, once there is something new (http_server_tell); when there is
+ * nothing the connection is suspended. Being told resumes it: at once, or, when
+ * its source was asked a moment ago, by the pace timer, so that what changes
+ * often is said only every HTTP_PACE_MS. What was said is made by the source
+ * from its state at that time: nothing is queued here, and a reader that is
+ * slow hears less often.
  *
  * Failure modes: a reader that has gone is only found by writing, therefore
- * pings; one that reads too slowly lets its queue overflow and is cut off (the
- * beginning does not count: that is what it asked for), one that does not read
- * at all is closed by the library. Publishing may happen inside a handler,
- * that is inside the library: nothing here runs it. */
+ * pings; one that does not read at all is closed by the library. Telling may
+ * happen inside a handler or a source, that is inside the library: nothing
+ * here runs it. */
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "daemon/http/http_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 struct stream {
     struct stream *prev, *next;
@@ -24,52 +26,79 @@ struct stream {
     struct MHD_Connection *connection;
     struct peer *peer;
     int64_t topic;
-    struct buf beginning, queue;
-    size_t beginning_at, queue_at; /* of the first byte not yet taken */
+    struct http_source source;
+    struct buf text;  /* being sent */
+    size_t at;        /* of its first byte not yet taken */
+    uint64_t read_ms; /* when the source was asked last */
     bool is_suspended;
+    bool is_told; /* the source may have something */
+    bool is_ping_due;
     bool is_ending; /* when all is taken, the stream is over */
-    bool is_cut;    /* at once */
 };
 
 /* --- the library's side --- */
 
-/* Move bytes from b to out; all taken: b is empty again. */
-static size_t take(struct buf *b, size_t *at, char *out, size_t max)
+/* Move bytes of the text to out; all taken: its memory goes too. */
+static size_t take(struct stream *t, char *out, size_t max)
 {
-    size_t left = b->len - *at, n = left < max ? left : max;
-    if (n > 0) {
-        memcpy(out, b->data + *at, n);
-        *at += n;
-    }
-    if (*at == b->len) {
-        buf_reset(b);
-        *at = 0;
+    size_t left = t->text.len - t->at, n = left < max ? left : max;
+    memcpy(out, t->text.data + t->at, n);
+    t->at += n;
+    if (t->at == t->text.len) {
+        buf_fini(&t->text);
+        buf_init(&t->text, BUF_MAX_RESPONSE);
+        t->at = 0;
     }
     return n;
+}
+
+/* is_told is set again where the source, asked, told of something itself. */
+static void ask_source(struct stream *t)
+{
+    if (t->is_told) {
+        t->is_told = false;
+        t->read_ms = uv_now(t->server->loop);
+        if (t->source.read(t->source.ctx, &t->text)) {
+            t->is_told = true;
+        }
+    }
+    if (t->is_ping_due && t->text.len == 0) {
+        buf_str(&t->text, ": ping\n\n");
+    }
+    t->is_ping_due = false;
+}
+
+static void wait_for_pace(struct http_server *s)
+{
+    if (!uv_is_active((uv_handle_t *)&s->pace)) {
+        uv_timer_start(&s->pace, events_on_pace, HTTP_PACE_MS, 0);
+    }
 }
 
 static ssize_t on_read(void *stream, uint64_t pos, char *out, size_t max)
 {
     struct stream *t = stream;
     (void)pos;
-    if (t->is_cut) {
+    if (t->text.len == 0) {
+        ask_source(t);
+    }
+    if (t->text.overflow) {
+        LOG_WARN("stream cut: an event is too large", "topic=%lld",
+                 (long long)t->topic);
         return MHD_CONTENT_READER_END_WITH_ERROR;
     }
-    size_t n = 0;
-    if (t->beginning.len > 0) {
-        n = take(&t->beginning, &t->beginning_at, out, max);
-        if (t->beginning.len == 0) {
-            buf_fini(&t->beginning);
-        }
-    } else if (t->queue.len > 0) {
-        n = take(&t->queue, &t->queue_at, out, max);
-    } else if (t->is_ending) {
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    } else {
-        MHD_suspend_connection(t->connection);
-        t->is_suspended = true;
+    if (t->text.len > 0) {
+        return (ssize_t)take(t, out, max);
     }
-    return (ssize_t)n;
+    if (t->is_ending) {
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    }
+    MHD_suspend_connection(t->connection);
+    t->is_suspended = true;
+    if (t->is_told) {
+        wait_for_pace(t->server);
+    }
+    return 0;
 }
 
 static void on_end(void *stream)
@@ -83,8 +112,8 @@ static void on_end(void *stream)
     if (t->next != NULL) {
         t->next->prev = t->prev;
     }
-    buf_fini(&t->beginning);
-    buf_fini(&t->queue);
+    t->source.free(t->source.ctx);
+    buf_fini(&t->text);
     free(t);
 }
 
@@ -97,10 +126,10 @@ enum MHD_Result events_open(struct http_server *s, struct peer *p,
                          .connection = c,
                          .peer = p,
                          .topic = reply->topic,
-                         .beginning = reply->body,
-                         .is_cut = reply->body.overflow,
+                         .source = reply->source,
+                         .text = reply->body,
+                         .is_told = true,
                          .is_ending = s->is_closing};
-    buf_init(&t->queue, HTTP_STREAM_QUEUE);
     if (s->streams != NULL) {
         s->streams->prev = t;
     }
@@ -120,69 +149,51 @@ static void resume(struct stream *t)
     }
 }
 
-/* A write that waits for the reader fails now. */
-static void cut(struct stream *t)
+void events_on_pace(uv_timer_t *pace)
 {
-    LOG_INFO("stream cut: its reader is too far behind", "topic=%lld",
-             (long long)t->topic);
-    t->is_cut = true;
-    resume(t);
-    shutdown(t->peer->fd, SHUT_RDWR);
-}
-
-static void append(struct stream *t, const char *bytes, size_t n)
-{
-    if (t->is_cut || t->is_ending) {
-        return;
-    }
-    if (t->queue_at > 0) {
-        t->queue.len -= t->queue_at;
-        memmove(t->queue.data, t->queue.data + t->queue_at, t->queue.len + 1);
-        t->queue_at = 0;
-    }
-    buf_add(&t->queue, bytes, n);
-    if (t->queue.overflow) {
-        cut(t);
-    } else {
-        resume(t);
+    struct http_server *s = pace->data;
+    for (struct stream *t = s->streams; t != NULL; t = t->next) {
+        if (t->is_told) {
+            resume(t);
+        }
     }
 }
 
-void http_server_publish(struct http_server *s, int64_t topic,
-                         const char *bytes, size_t n)
+void http_server_tell(struct http_server *s, int64_t topic)
 {
     for (struct stream *t = s->streams; t != NULL; t = t->next) {
-        if (t->topic == topic) {
-            append(t, bytes, n);
+        if (t->topic != topic) {
+            continue;
+        }
+        t->is_told = true;
+        if (uv_now(s->loop) - t->read_ms >= HTTP_PACE_MS) {
+            resume(t);
+        } else if (t->is_suspended) {
+            wait_for_pace(s);
         }
     }
 }
 
-bool http_server_is_watched(const struct http_server *s, int64_t topic)
+static void end(struct stream *t)
 {
-    for (const struct stream *t = s->streams; t != NULL; t = t->next) {
-        if (t->topic == topic) {
-            return true;
-        }
-    }
-    return false;
+    t->is_ending = true;
+    resume(t);
 }
 
 void http_server_end_topic(struct http_server *s, int64_t topic)
 {
     for (struct stream *t = s->streams; t != NULL; t = t->next) {
         if (t->topic == topic) {
-            t->is_ending = true;
-            resume(t);
+            end(t);
         }
     }
 }
 
 void events_ping(struct http_server *s)
 {
-    static const char ping[] = ": ping\n\n";
     for (struct stream *t = s->streams; t != NULL; t = t->next) {
-        append(t, ping, sizeof(ping) - 1);
+        t->is_ping_due = true;
+        resume(t);
     }
 }
 
@@ -190,8 +201,7 @@ void events_end_tcp(struct http_server *s)
 {
     for (struct stream *t = s->streams; t != NULL; t = t->next) {
         if (!t->peer->door->is_local) {
-            t->is_ending = true;
-            resume(t);
+            end(t);
         }
     }
 }
@@ -199,7 +209,6 @@ void events_end_tcp(struct http_server *s)
 void events_end_all(struct http_server *s)
 {
     for (struct stream *t = s->streams; t != NULL; t = t->next) {
-        t->is_ending = true;
-        resume(t);
+        end(t);
     }
 }

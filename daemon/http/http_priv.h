@@ -18,18 +18,18 @@
 enum {
     HTTP_MAX_CONNECTIONS = 128,
     HTTP_MAX_CONNECTIONS_PER_IP = 112,
-    HTTP_MAX_CROWD = 16,         /* peers that were slow to say anything */
-    HTTP_CROWD_MS = 1000,        /* ... for so long */
-    HTTP_MEMORY = 32 << 10,      /* a connection's: request line + headers */
-    HTTP_MAX_URL = 4 << 10,      /* longer: 414 */
-    HTTP_MAX_HEADERS = 64,       /* more: 431 */
-    HTTP_MAX_HEAD = 16 << 10,    /* less its address; longer: 431 */
-    HTTP_MAX_PARAMS = 8,         /* of a query */
-    HTTP_STALL_S = 10,           /* neither reads nor writes: closed */
-    HTTP_STREAM_QUEUE = 1 << 20, /* a stream further behind is closed */
-    HTTP_PING_MS = 15000,        /* finds streams whose reader has gone */
-    HTTP_WATCH_MS = 2000,        /* between looks at STATE/sock */
-    HTTP_LAST_WORDS_MS = 1000,   /* for replies under way at the end */
+    HTTP_MAX_CROWD = 16,       /* peers that were slow to say anything */
+    HTTP_CROWD_MS = 1000,      /* ... for so long */
+    HTTP_MEMORY = 32 << 10,    /* a connection's: request line + headers */
+    HTTP_MAX_URL = 4 << 10,    /* longer: 414 */
+    HTTP_MAX_HEADERS = 64,     /* more: 431 */
+    HTTP_MAX_HEAD = 16 << 10,  /* less its address; longer: 431 */
+    HTTP_MAX_PARAMS = 8,       /* of a query */
+    HTTP_STALL_S = 10,         /* neither reads nor writes: closed */
+    HTTP_PACE_MS = 50,         /* between two looks at a stream's source */
+    HTTP_PING_MS = 15000,      /* finds streams whose reader has gone */
+    HTTP_WATCH_MS = 2000,      /* between looks at STATE/sock */
+    HTTP_LAST_WORDS_MS = 1000, /* for replies under way at the end */
 };
 
 /* --- doors and peers --- */
@@ -118,10 +118,12 @@ enum MHD_Result reply_stream(struct MHD_Connection *c, const char *content_type,
 
 /* --- streams --- */
 struct stream;
-/* Takes the beginning. */
+/* Takes the beginning and the source. */
 enum MHD_Result events_open(struct http_server *s, struct peer *p,
                             struct MHD_Connection *c, struct http_reply *reply);
 void events_ping(struct http_server *s);
+/* The streams that had to wait for their next look may have it (s->pace). */
+void events_on_pace(uv_timer_t *pace);
 /* Those that a token opened. */
 void events_end_tcp(struct http_server *s);
 void events_end_all(struct http_server *s);
@@ -141,6 +143,7 @@ struct http_server {
     int n_exchanges;    /* requests that have no whole reply yet */
     uv_timer_t clock;   /* sweeps, pings; runs while there are peers */
     uv_timer_t watch;   /* looks whether STATE/sock is there */
+    uv_timer_t pace;    /* runs while a stream waits for its next look */
     uint64_t ticked_ms; /* the clock, last */
     uint64_t awake_ms;  /* then (server_awake_ms) */
     uint64_t pinged_ms;

@@ -119,6 +119,7 @@ static void finish_close(struct http_server *s)
     }
     uv_close((uv_handle_t *)&s->clock, server_on_handle);
     uv_close((uv_handle_t *)&s->watch, server_on_handle);
+    uv_close((uv_handle_t *)&s->pace, server_on_handle);
 }
 
 void http_server_close(struct http_server *s, void (*on_closed)(void *ctx),
@@ -231,10 +232,11 @@ int http_server_new(struct uv_loop_s *loop,
                               .handler = options->handler,
                               .state_dir = mem_strdup(options->state_dir),
                               .assets = assets_new(),
-                              .n_handles = 2};
+                              .n_handles = 3};
     uv_timer_init(loop, &s->clock);
     uv_timer_init(loop, &s->watch);
-    s->clock.data = s->watch.data = s;
+    uv_timer_init(loop, &s->pace);
+    s->clock.data = s->watch.data = s->pace.data = s;
     int rc = open_all(s, options->port, err);
     if (rc != 0) {
         s->is_closing = true;

@@ -32,13 +32,25 @@ struct http_request {   /* borrowed during the call */
     void *impl;
 };
 
+/* What a stream has to say; it is asked for that when its reader can take it,
+ * so that nothing waits in a queue for a reader that is slow. */
+struct http_source {
+    void *ctx; /* the stream's, until `free` */
+    /* Append what is due, as whole events: nothing when nothing is, and only a
+     * part when that is much. True: there is more to be asked for. */
+    bool (*read)(void *ctx, struct buf *out);
+    void (*free)(void *ctx); /* once: the stream has ended */
+};
+
 struct http_reply {
     int status;               /* 200 unless the handler says otherwise */
     const char *content_type; /* application/json unless it says otherwise */
     struct buf body;
     /* > 0: a stream of server-sent events: the body is its beginning, then it
-     * stays open and gets what is published under this number. */
+     * stays open and says what its source has: first at once, then whenever
+     * there is something new under this number (http_server_tell). */
     int64_t topic;
+    struct http_source source; /* of a stream that is status 200; taken */
 };
 
 struct http_handler {
@@ -62,15 +74,13 @@ int http_server_port(const struct http_server *s);
 /* Make another STATE/token: the old one opens nothing from now on, and streams
  * that it opened end. On an error nothing has changed. */
 MUST_CHECK int http_server_rotate_token(struct http_server *s, struct err *err);
-/* Give these bytes (whole events, "id: 7\nevent: trial\ndata: {...}\n\n") to
- * every stream of this topic. A stream that does not read is closed once it is
- * too far behind; it comes back with its Last-Event-ID. */
-void http_server_publish(struct http_server *s, int64_t topic,
-                         const char *bytes, size_t n);
+/* There is something new under this topic: its streams will ask their sources,
+ * each as soon as its reader takes bytes, but not more often than every 50 ms.
+ * A reader that takes none at all is closed after 10 s; it comes back with its
+ * Last-Event-ID. */
+void http_server_tell(struct http_server *s, int64_t topic);
 /* End the streams of a topic: its study is gone. */
 void http_server_end_topic(struct http_server *s, int64_t topic);
-/* Has the topic any stream? Saves making events that nobody reads. */
-bool http_server_is_watched(const struct http_server *s, int64_t topic);
 /* End all streams and connections; on_closed once, then s is gone. */
 void http_server_close(struct http_server *s, void (*on_closed)(void *ctx),
                        void *ctx);

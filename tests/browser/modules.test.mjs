@@ -63,6 +63,21 @@ test("progress keeps the epochs that are known", () => {
   assert.equal(m.trials.size, 0);
 });
 
+test("new epochs are put behind those that are known", () => {
+  const m = new Model();
+  m.setStudy({ id: 1, metric: "f", unit: "step", direction: "maximize" });
+  const steps = () => m.trials.get(0).epochs.map((e) => `${e.step}:${e.f}`).join(" ");
+  const tell = (n_epochs, epochs) => m.setTrial({ number: 0, state: "RUNNING", n_epochs, epochs });
+  tell(2, [{ step: 0, f: 1 }, { step: 1, f: 2 }]);
+  tell(3, [{ step: 2, f: 3 }]);
+  tell(4, [{ step: 2, f: 3 }, { step: 3, f: 4 }]);
+  assert.equal(steps(), "0:1 1:2 2:3 3:4");
+  tell(4, [{ step: 3, f: 4 }]);
+  assert.equal(steps(), "0:1 1:2 2:3 3:4");
+  tell(1, [{ step: 5, f: 6 }]); // it begins anew
+  assert.equal(steps(), "5:6");
+});
+
 test("what is infeasible is never the best, and stands behind what is feasible", () => {
   const m = new Model();
   m.setStudy({ id: 1, metric: "value", unit: "step", direction: "maximize" });

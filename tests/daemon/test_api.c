@@ -283,12 +283,20 @@ END_TEST
 static int event_ids(const struct buf *stream, long *ids, int max)
 {
     int n = 0;
-    const char *at = stream->data;
-    while ((at = strstr(at, "\nid: ")) != NULL && n < max) {
-        at += 5;
+    const char *at = stream->data != NULL ? stream->data : "";
+    while ((at = strstr(at, "id: ")) != NULL && n < max) {
+        at += strlen("id: ");
         ids[n++] = strtol(at, NULL, 10);
     }
     return n;
+}
+
+/* What its source has still to say, and the end. */
+static void end_stream(struct http_reply *r)
+{
+    while (r->source.read(r->source.ctx, &r->body)) {
+    }
+    r->source.free(r->source.ctx);
 }
 
 START_TEST(test_streams_begin_with_what_is_new)
@@ -303,6 +311,8 @@ START_TEST(test_streams_begin_with_what_is_new)
     ck_assert_str_eq(r.content_type, "text/event-stream");
     ck_assert_int_eq(r.topic, 1);
     ck_assert_ptr_nonnull(strstr(r.body.data, "event: study\ndata: {"));
+    ck_assert_ptr_null(strstr(r.body.data, "id: "));
+    end_stream(&r);
     ck_assert_int_eq(event_ids(&r.body, ids, 8), 4);
     for (int i = 1; i < 4; i++) {
         ck_assert_int_lt(ids[i - 1], ids[i]);
@@ -310,11 +320,49 @@ START_TEST(test_streams_begin_with_what_is_new)
     buf_fini(&r.body);
     long again[8];
     r = ask("GET /studies/s/events", "", ids[1]);
+    end_stream(&r);
     ck_assert_int_eq(event_ids(&r.body, again, 8), 2);
     ck_assert_int_eq(again[0], ids[2]);
     buf_fini(&r.body);
     r = ask("GET /studies/s/events", "", ids[3]);
+    end_stream(&r);
     ck_assert_int_eq(event_ids(&r.body, again, 8), 0);
+    buf_fini(&r.body);
+    r = ask("GET /studies/s/events", "", 1000); /* of another database */
+    end_stream(&r);
+    ck_assert_int_eq(event_ids(&r.body, again, 8), 4);
+    buf_fini(&r.body);
+}
+END_TEST
+
+/* What happens to a trial between two looks is one event, of its last id. */
+START_TEST(test_streams_tell_what_is_new_once)
+{
+    long ids[8], last;
+    expect("POST /studies", CONFIG, 201, "");
+    expect("POST /studies/s/enqueue", "{\"params\": {\"lr\": 0.0001}}", 200,
+           "");
+    struct http_reply r = ask("GET /studies/s/events", "", -1);
+    ck_assert(!r.source.read(r.source.ctx, &r.body));
+    ck_assert_int_eq(event_ids(&r.body, ids, 8), 1);
+    last = ids[0];
+    buf_reset(&r.body);
+    ck_assert(!r.source.read(r.source.ctx, &r.body));
+    ck_assert_uint_eq(r.body.len, 0);
+    for (int i = 0; i < 3; i++) {
+        expect("POST /studies/s/enqueue", "{\"params\": {\"lr\": 0.0001}}", 200,
+               "");
+    }
+    expect("POST /studies/s/pause", "{}", 200, "");
+    end_stream(&r);
+    ck_assert_int_eq(event_ids(&r.body, ids, 8), 3);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_gt(ids[i], i == 0 ? last : ids[i - 1]);
+    }
+    const char *study = strstr(r.body.data, "event: study");
+    ck_assert_ptr_nonnull(study);
+    ck_assert_ptr_nonnull(strstr(study, "\"state\":\"paused\""));
+    ck_assert_ptr_null(strstr(study, "event: trial"));
     buf_fini(&r.body);
 }
 END_TEST
@@ -353,6 +401,7 @@ Suite *suite(void)
     tcase_add_test(t, test_filters);
     tcase_add_test(t, test_unknown_parameters);
     tcase_add_test(t, test_streams_begin_with_what_is_new);
+    tcase_add_test(t, test_streams_tell_what_is_new_once);
     tcase_add_test(t, test_only_the_socket_ends_the_daemon);
     suite_add_tcase(s, t);
     return s;

@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { TOPIC = 7, READ_LIMIT_S = 20 };
+enum { TOPIC = 7, READ_LIMIT_S = 20, MOST_READ = 64 << 10 };
 
 /* --- the handler: in the server's thread --- */
 
@@ -65,24 +65,68 @@ static void on_stop(uv_async_t *stop)
     uv_close((uv_handle_t *)stop, NULL);
 }
 
+/* --- a stream says what was published since it began --- */
+
+struct fix_stream {
+    struct fix_http *f;
+    size_t at;
+};
+
+static bool read_published(void *stream, struct buf *out)
+{
+    struct fix_stream *t = stream;
+    const struct buf *all = &t->f->published;
+    size_t left = all->len - t->at, n = left < MOST_READ ? left : MOST_READ;
+    if (n > 0) {
+        buf_add(out, all->data + t->at, n);
+    }
+    t->at += n;
+    t->f->n_read += n;
+    t->f->n_reads++;
+    return t->at < all->len;
+}
+
+static void free_stream(void *stream)
+{
+    struct fix_stream *t = stream;
+    t->f->n_streams--;
+    free(t);
+}
+
+static void open_stream(struct fix_http *f, const struct http_request *r,
+                        struct http_reply *reply)
+{
+    struct fix_stream *t = mem_alloc(1, sizeof(*t));
+    *t = (struct fix_stream){f, f->published.len};
+    f->n_streams++;
+    reply->topic = TOPIC;
+    reply->content_type = "text/event-stream";
+    reply->source = (struct http_source){t, read_published, free_stream};
+    buf_printf(&reply->body, "after: %lld\n\n", (long long)r->last_event_id);
+}
+
+static void publish(struct fix_http *f, const struct http_request *r)
+{
+    for (long i = number(r, "times", 1); i > 0; i--) {
+        buf_add(&f->published, r->body, r->body_len);
+        http_server_tell(f->server, TOPIC);
+    }
+}
+
 static void handle(void *ctx, const struct http_request *r,
                    struct http_reply *reply)
 {
     struct fix_http *f = ctx;
     const char *what = r->n_segments > 0 ? r->segments[0] : "";
     if (strcmp(what, "stream") == 0) {
-        reply->topic = TOPIC;
-        reply->content_type = "text/event-stream";
-        buf_printf(&reply->body, "after: %lld\n\n",
-                   (long long)r->last_event_id);
+        open_stream(f, r, reply);
     } else if (strcmp(what, "publish") == 0) {
-        for (long i = number(r, "times", 1); i > 0; i--) {
-            http_server_publish(f->server, TOPIC, r->body, r->body_len);
-        }
+        publish(f, r);
         buf_str(&reply->body, "{}");
     } else if (strcmp(what, "watched") == 0) {
-        buf_str(&reply->body,
-                http_server_is_watched(f->server, TOPIC) ? "true" : "false");
+        buf_str(&reply->body, f->n_streams > 0 ? "true" : "false");
+    } else if (strcmp(what, "read") == 0) {
+        buf_printf(&reply->body, "read %d %zu", f->n_reads, f->n_read);
     } else if (strcmp(what, "end") == 0) {
         http_server_end_topic(f->server, TOPIC);
         buf_str(&reply->body, "{}");
@@ -120,6 +164,7 @@ void fix_http_start(struct fix_http *f)
     log_set_level(LOG_LEVEL_ERROR);
     snprintf(f->state_dir, sizeof(f->state_dir), "/tmp/parzen-http-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(f->state_dir));
+    buf_init(&f->published, 256 << 20);
     uv_loop_init(&f->loop);
     uv_async_init(&f->loop, &f->stop, on_stop);
     f->stop.data = f;
@@ -143,6 +188,8 @@ void fix_http_stop(struct fix_http *f)
     uv_async_send(&f->stop);
     pthread_join(f->thread, NULL);
     ck_assert_int_eq(f->loop_rc, 0);
+    ck_assert_int_eq(f->n_streams, 0);
+    buf_fini(&f->published);
     ck_assert_int_eq(file_remove_tree(f->state_dir, &err), 0);
 }
 

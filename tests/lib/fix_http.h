@@ -3,7 +3,8 @@
  *
  * The handler's paths below /api/v1: "stream[?after=N]" opens a stream of
  * topic 7 that begins with "after: N"; "publish[?times=N]" (POST) publishes
- * the body; "end" ends the topic; "watched" tells whether it has streams;
+ * the body; "end" ends the topic; "watched" tells whether it has streams,
+ * "read" how often they were asked for bytes, and how many they gave;
  * "large?n=N" replies with N bytes; "hold?ms=N" holds the loop up for so long;
  * "close" (POST) closes the server from within; anything else is shown: method,
  * segments, body, and so on. */
@@ -22,6 +23,9 @@ struct fix_http {
     uv_loop_t loop;
     uv_async_t stop;
     struct http_server *server;
+    struct buf published; /* all of it */
+    size_t n_read;        /* of it, by all streams */
+    int n_reads, n_streams;
     pthread_t thread;
 };
 

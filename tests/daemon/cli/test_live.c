@@ -166,15 +166,62 @@ END_TEST
 START_TEST(epochs_are_news)
 {
     static const char *const one =
-        "{\"number\":0,\"state\":\"RUNNING\",\"attempt\":1,\"epochs\":"
-        "[{\"epoch\":0,\"val-acc\":0.25}]}";
+        "{\"number\":0,\"state\":\"RUNNING\",\"attempt\":1,\"n_epochs\":1,"
+        "\"epochs\":[{\"epoch\":0,\"val-acc\":0.25}]}";
     static const char *const again =
-        "{\"number\":0,\"state\":\"RUNNING\",\"attempt\":2,\"epochs\":"
-        "[{\"epoch\":0,\"val-acc\":0.25}]}";
+        "{\"number\":0,\"state\":\"RUNNING\",\"attempt\":2,\"n_epochs\":1,"
+        "\"epochs\":[{\"epoch\":0,\"val-acc\":0.25}]}";
     ck_assert_int_eq(take_trial(one), LIVE_EPOCH);
     ck_assert_int_eq(take_trial(one), LIVE_NOTHING);
     ck_assert_int_eq(take_trial(again), LIVE_NOTHING); /* another attempt */
     ck_assert_double_eq(live.running[0].value, 0.25);
+}
+END_TEST
+
+/* Only the new ones come; the end may bring some with it. */
+START_TEST(each_new_epoch_is_told)
+{
+    static const char *const events[] = {
+        "{\"number\":0,\"state\":\"RUNNING\",\"attempt\":1,\"n_epochs\":3,"
+        "\"epochs\":[{\"epoch\":1,\"val-acc\":0.25},{\"epoch\":2,"
+        "\"val-acc\":0.5}]}",
+        "{\"number\":0,\"state\":\"PRUNED\",\"attempt\":1,\"n_epochs\":4,"
+        "\"epochs\":[{\"epoch\":2,\"val-acc\":0.5},{\"epoch\":3,"
+        "\"val-acc\":0.75}]}"};
+    static const char *const says[] = {
+        "trial 0 epoch 2/4: val-acc 0.25\ntrial 0 epoch 3/4: val-acc 0.5\n",
+        "trial 0 epoch 4/4: val-acc 0.75\n"};
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    for (size_t i = 0; i < ARRAY_LEN(events); i++) {
+        struct json *node = parsed(events[i]);
+        ck_assert_int_eq(take_trial(events[i]),
+                         i == 0 ? LIVE_EPOCH : LIVE_FINISHED);
+        buf_reset(&out);
+        live_view_say_epochs(&out, &live, node);
+        ck_assert_str_eq(out.data, says[i]);
+        json_free(node);
+    }
+    buf_fini(&out);
+}
+END_TEST
+
+/* The study's view is no news of its trials: who comes back asks for them. */
+START_TEST(a_view_of_the_study_moves_no_place)
+{
+    ck_assert_int_eq(take_trial(complete_0), LIVE_BEST);
+    take_study("{\"name\":\"s\",\"seq\":50,\"state\":\"running\"}");
+    ck_assert_int_eq(live.seq, 6);
+    struct json *view =
+        parsed("{\"name\":\"s\",\"seq\":50,\"state\":\"running\",\"running\":["
+               "{\"number\":1,\"state\":\"RUNNING\",\"n_epochs\":2}]}");
+    live_begin(&live, view, now);
+    ck_assert_int_eq(live.seq, 50);
+    ck_assert_int_eq(
+        take_trial("{\"number\":1,\"state\":\"RUNNING\",\"n_epochs\":2,"
+                   "\"epochs\":[{\"epoch\":0},{\"epoch\":1}]}"),
+        LIVE_NOTHING);
+    json_free(view);
 }
 END_TEST
 
@@ -274,8 +321,8 @@ START_TEST(steps_are_called_steps)
     static const char *const running =
         "{\"number\":3,\"state\":\"RUNNING\",\"attempt\":1,\"progress\":"
         "{\"phase\":\"command\",\"epoch\":5,\"step\":2,\"n_steps\":0,"
-        "\"loss\":7.5,\"elapsed_ms\":4000},\"epochs\":[{\"step\":5,"
-        "\"value\":7.5}]}";
+        "\"loss\":7.5,\"elapsed_ms\":4000},\"n_epochs\":1,\"epochs\":"
+        "[{\"step\":5,\"value\":7.5}]}";
     struct json *node = parsed(running);
     struct buf out;
     buf_init(&out, 1 << 20);
@@ -289,7 +336,7 @@ START_TEST(steps_are_called_steps)
                      "trial     value   step    time         x\n"
                      "    3  command     4.0s  step 5       value 7.5000\n");
     buf_reset(&out);
-    live_view_say_epoch(&out, &live, node);
+    live_view_say_epochs(&out, &live, node);
     ck_assert_str_eq(out.data, "trial 3 step 5: value 7.5\n");
     buf_fini(&out);
     json_free(node);
@@ -307,8 +354,9 @@ START_TEST(steps_are_news_now_and_then)
     for (int i = 0; i < 100; i++, now += 100) {
         buf_printf(&steps, "%s{\"step\":%d,\"value\":1}", i > 0 ? "," : "", i);
         char *trial = mem_printf("{\"number\":0,\"state\":\"RUNNING\","
-                                 "\"attempt\":1,\"epochs\":[%s]}",
-                                 steps.data);
+                                 "\"attempt\":1,\"n_epochs\":%d,"
+                                 "\"epochs\":[%s]}",
+                                 i + 1, steps.data);
         enum live_news news = take_trial(trial);
         ck_assert(news == (i > 0 && i % 50 == 0 ? LIVE_EPOCH : LIVE_NOTHING));
         n_news += news == LIVE_EPOCH;
@@ -407,6 +455,8 @@ Suite *suite(void)
     tcase_add_test(t, a_best_that_the_study_names_first_is_one);
     tcase_add_test(t, what_is_infeasible_is_never_the_best);
     tcase_add_test(t, epochs_are_news);
+    tcase_add_test(t, each_new_epoch_is_told);
+    tcase_add_test(t, a_view_of_the_study_moves_no_place);
     tcase_add_test(t, pace_and_time_left);
     tcase_add_test(t, over_when_nothing_runs);
     tcase_add_test(t, replies_of_any_shape_do_no_harm);

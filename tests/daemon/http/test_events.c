@@ -1,5 +1,5 @@
-/* Streams: what is published arrives in order, slow readers are cut and come
- * back, and every end is clean. */
+/* Streams: what is published arrives in order, readers that do not read are cut
+ * and come back, and every end is clean. */
 #include "core/base/mem.h"
 #include "daemon/http/server.h"
 #include "tests/lib/fix_http.h"
@@ -66,6 +66,18 @@ static bool is_watched(void)
     bool is = strstr(reply, "true") != NULL;
     free(reply);
     return is;
+}
+
+/* How often the streams asked for bytes, and how many they got. */
+static void ask_read(int *n_reads, size_t *n_bytes)
+{
+    char *reply =
+        fix_http_raw_local(&f, "GET /api/v1/read HTTP/1.1\r\nHost: p\r\n"
+                               "Connection: close\r\n\r\n");
+    const char *at = strstr(reply, "read ");
+    ck_assert_ptr_nonnull(at);
+    ck_assert_int_eq(sscanf(at, "read %d %zu", n_reads, n_bytes), 2);
+    free(reply);
 }
 
 static bool is_left_alone(double within_s)
@@ -185,30 +197,28 @@ START_TEST(test_reader_that_has_gone)
 }
 END_TEST
 
-START_TEST(test_slow_reader_is_cut_and_comes_back)
+/* Who does not read costs no memory, whatever there is to say, and is closed
+ * in the end. */
+START_TEST(test_reader_that_does_not_read)
 {
     struct buf out;
+    int n_reads;
+    size_t n_bytes;
     char *event = mem_alloc(1, 65536 + 1);
     memset(event, 'x', 65534);
     memcpy(event + 65534, "\n\n", 3);
-    int fd = fix_http_tcp(&f), good = fix_http_tcp(&f);
+    int fd = fix_http_tcp(&f);
     buf_init(&out, 64 << 20);
-    open_stream(good, "", &out);
-    buf_reset(&out);
     open_stream(fd, "", &out);
-    /* What the kernel takes is unknown; it is far below 64 MiB. */
-    double began = seconds();
-    bool is_alone = false;
-    for (int i = 0; i < 64 && !is_alone; i++) {
+    for (int i = 0; i < 32; i++) {
         ck_assert_int_eq(post("publish?times=16", event), 200);
-        is_alone = !is_watched();
     }
-    ck_assert(is_left_alone(3));
-    ck_assert_double_lt(seconds() - began, 9); /* no time limit did it */
-    fix_http_read_all(fd, &out);
-    ck_assert_uint_lt(out.len, 64 << 20);
+    usleep(200000);
+    ask_read(&n_reads, &n_bytes);
+    ck_assert_uint_lt(n_bytes, 12 << 20); /* what the kernel took */
+    ck_assert(is_watched());
+    ck_assert(is_left_alone(20));
     close(fd);
-    close(good);
     fd = fix_http_tcp(&f);
     buf_reset(&out);
     open_stream(fd, "Last-Event-ID: 9\r\n", &out);
@@ -218,6 +228,53 @@ START_TEST(test_slow_reader_is_cut_and_comes_back)
     close(fd);
     buf_fini(&out);
     free(event);
+}
+END_TEST
+
+/* One that reads slowly is not: it gets all there is, whole. */
+START_TEST(test_reader_that_is_slow)
+{
+    struct buf out;
+    char *event = mem_alloc(1, 65536 + 1);
+    memset(event, 'x', 65534);
+    memcpy(event + 65534, "\n\n", 3);
+    int fd = fix_http_tcp(&f);
+    buf_init(&out, 64 << 20);
+    open_stream(fd, "", &out);
+    for (int i = 0; i < 32; i++) {
+        ck_assert_int_eq(post("publish?times=16", event), 200);
+    }
+    ck_assert_int_eq(post("publish", "data: end\n\n"), 200);
+    usleep(1000000);
+    ck_assert(fix_http_read_until(fd, &out, "data: end\n\n"));
+    ck_assert_uint_gt(out.len, 32 << 20);
+    close(fd);
+    buf_fini(&out);
+    free(event);
+}
+END_TEST
+
+/* What changes often is said only now and then. */
+START_TEST(test_streams_keep_a_pace)
+{
+    struct buf out;
+    int n_before, n_after;
+    size_t n_bytes;
+    int fd = fix_http_tcp(&f);
+    buf_init(&out, 1 << 20);
+    open_stream(fd, "", &out);
+    ask_read(&n_before, &n_bytes);
+    double began = seconds();
+    for (int i = 0; i < 300; i++) {
+        ck_assert_int_eq(post("publish", "data: x\n\n"), 200);
+    }
+    ck_assert_int_eq(post("publish", "data: end\n\n"), 200);
+    ck_assert(fix_http_read_until(fd, &out, "data: end\n\n"));
+    ask_read(&n_after, &n_bytes);
+    ck_assert_double_lt(n_after - n_before, 3 + (seconds() - began) / 0.045);
+    ck_assert_int_lt(n_after - n_before, 150);
+    close(fd);
+    buf_fini(&out);
 }
 END_TEST
 
@@ -307,7 +364,9 @@ Suite *suite(void)
     tcase_add_test(t, test_topic_ends);
     tcase_add_test(t, test_closing_from_a_handler);
     tcase_add_test(t, test_reader_that_has_gone);
-    tcase_add_test(t, test_slow_reader_is_cut_and_comes_back);
+    tcase_add_test(t, test_reader_that_does_not_read);
+    tcase_add_test(t, test_reader_that_is_slow);
+    tcase_add_test(t, test_streams_keep_a_pace);
     tcase_add_test(t, test_streams_do_not_hold_up_others);
     tcase_add_test(t, test_a_lost_socket_is_made_again);
     suite_add_tcase(s, t);
