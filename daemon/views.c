@@ -339,23 +339,49 @@ static int64_t first_wanted(const struct study *s, const struct views_filter *f)
     return f->limit > 0 ? at : 0;
 }
 
+static int compare_seqs(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* The seq of the last of the `limit` wanted trials that changed first;
+ * INT64_MAX: there are no more than that. */
+static int64_t last_wanted_seq(const struct study *s,
+                               const struct views_filter *f)
+{
+    int64_t *seqs = mem_alloc(s->n_trials + 1, sizeof(*seqs)), n = 0;
+    for (size_t i = 0; i < s->n_trials; i++) {
+        if (is_wanted(f, s->trials[i])) {
+            seqs[n++] = s->trials[i]->seq;
+        }
+    }
+    qsort(seqs, (size_t)n, sizeof(*seqs), compare_seqs);
+    int64_t last = n > f->limit ? seqs[f->limit - 1] : INT64_MAX;
+    free(seqs);
+    return last;
+}
+
 void views_trials(const struct study *s, const struct views_filter *f,
                   const char *state_dir, const struct views_time *t,
                   struct json_out *w)
 {
-    int64_t seq = s->seq, first = first_wanted(s, f), n = (int64_t)s->n_trials;
+    bool is_page = f->after >= 0 && f->limit > 0;
+    int64_t seq = s->seq, n = (int64_t)s->n_trials;
+    int64_t first = is_page ? 0 : first_wanted(s, f);
+    int64_t last_seq = is_page ? last_wanted_seq(s, f) : INT64_MAX;
     json_open(w, '{');
     json_put_key(w, "trials");
     json_open(w, '[');
     for (int64_t i = 0; i < n; i++) {
         const struct study_trial *trial = s->trials[i];
         seq = trial->seq > seq ? trial->seq : seq;
-        if (i >= first && is_wanted(f, trial)) {
+        if (i >= first && trial->seq <= last_seq && is_wanted(f, trial)) {
             views_trial(s, trial, state_dir, true, t, w);
         }
     }
     json_close(w, ']');
-    put_int(w, "seq", seq);
+    put_int(w, "seq", seq < last_seq ? seq : last_seq);
     json_close(w, '}');
 }
 

@@ -61,9 +61,14 @@ void views_importances(const struct study *s, enum importance_evaluator e,
 struct views_filter {
     int64_t after; /* only trials with seq > after; -1: all */
     int state;     /* enum trial_state, -1: all */
-    int64_t limit; /* <= 0: no limit; else of these the last, by number */
+    /* <= 0: no limit; else of these the last, by number, or, with after >= 0,
+     * those that changed first, by seq */
+    int64_t limit;
 };
-/* {"seq":n,"trials":[...]}: seq is what to pass as `after` next time. */
+/* {"seq":n,"trials":[...]}, by number: seq is what to pass as `after` next
+ * time. Who begins with 0 and goes on until nothing comes has seen every trial,
+ * whatever the limit, also those that change meanwhile; without `after` the
+ * limit leaves out trials that no later seq brings. */
 void views_trials(const struct study *s, const struct views_filter *f,
                   const char *state_dir, const struct views_time *t,
                   struct json_out *w);

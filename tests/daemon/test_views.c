@@ -291,6 +291,77 @@ START_TEST(test_filters)
 END_TEST
 
 /* Whatever the state, what is printed is strict JSON. */
+/* Who goes on from each seq sees every trial, whatever changes meanwhile. */
+START_TEST(test_pages)
+{
+    enum { N = 7, LIMIT = 3 };
+    for (int i = 0; i < N; i++) {
+        add_trial();
+    }
+    for (int i = N - 1; i >= 0; i -= 2) {
+        finish(i, i % 4 == 0 ? TRIAL_PRUNED : TRIAL_COMPLETE, i);
+    }
+    int n_seen[N] = {0}, n_pages = 0, n = -1;
+    int64_t after = 0;
+    while (n != 0) {
+        struct json *all = look_at_trials(
+            (struct views_filter){.after = after, .state = -1, .limit = LIMIT});
+        const struct json *trials = json_get(all, "trials");
+        n = json_size(trials);
+        ck_assert_int_le(n, LIMIT);
+        for (int i = 0; i < n; i++) {
+            int64_t seq = integer(item(trials, i), "seq");
+            ck_assert_int_gt(seq, after);
+            ck_assert_int_le(seq, integer(all, "seq"));
+            n_seen[integer(item(trials, i), "number")]++;
+        }
+        after = integer(all, "seq");
+        json_free(all);
+        if (n_pages++ == 0) {
+            finish(1, TRIAL_COMPLETE, 1); /* it was on the first page */
+        }
+    }
+    ck_assert_int_eq(after, f.mirror->next_seq - 1);
+    ck_assert_int_eq(n_pages, 4);
+    for (int i = 0; i < N; i++) {
+        ck_assert_int_eq(n_seen[i], i == 1 ? 2 : 1);
+    }
+    struct json *pruned = look_at_trials(
+        (struct views_filter){.after = 0, .state = TRIAL_PRUNED, .limit = 1});
+    ck_assert_int_eq(integer(item(json_get(pruned, "trials"), 0), "number"), 4);
+    json_free(pruned);
+}
+END_TEST
+
+/* A part of the epochs has the last one in any case. */
+START_TEST(test_epochs_from)
+{
+    static const struct {
+        int64_t from;
+        int n;
+    } cases[] = {{0, 3}, {1, 2}, {2, 1}, {3, 1}, {9, 1}};
+    add_trial();
+    for (int i = 0; i < 3; i++) {
+        report(0, 0.5, 0.25);
+    }
+    const struct study *s = f.mirror->studies[0];
+    ck_assert_int_eq(views_n_epochs(s, s->trials[0]), 3);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf b;
+        struct json_out w;
+        buf_init(&b, BUF_MAX_RESPONSE);
+        json_out_init(&w, &b, JSON_COMPACT);
+        views_trial_from(s, s->trials[0], "/state", cases[i].from, &now, &w);
+        struct json *trial = parse(&b);
+        const struct json *epochs = json_get(trial, "epochs");
+        ck_assert_int_eq(json_size(epochs), cases[i].n);
+        ck_assert_int_eq(integer(item(epochs, cases[i].n - 1), "epoch"), 2);
+        ck_assert_int_eq(integer(trial, "n_epochs"), 3);
+        json_free(trial);
+    }
+}
+END_TEST
+
 START_TEST(test_any_state_is_json)
 {
     for (int i = 0; i < 300; i++) {
@@ -332,6 +403,8 @@ Suite *suite(void)
     tcase_add_test(t, test_counts_and_best);
     tcase_add_test(t, test_trials);
     tcase_add_test(t, test_filters);
+    tcase_add_test(t, test_pages);
+    tcase_add_test(t, test_epochs_from);
     tcase_add_test(t, test_any_state_is_json);
     suite_add_tcase(s, t);
     return s;
