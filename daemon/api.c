@@ -85,7 +85,9 @@ void api_refuse(struct call *c, const struct err *err)
 
 void api_refuse_invalid(struct call *c, const char *message)
 {
-    api_refuse_as(c, 400, "INVALID", message, NULL);
+    struct err err;
+    err_set(&err, ERR_INVALID, "%s", message);
+    api_refuse(c, &err);
 }
 
 /* --- bodies --- */

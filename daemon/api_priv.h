@@ -28,7 +28,8 @@ struct call {
 struct views_time api_time(void);
 const char *api_state_dir(const struct call *c);
 
-/* Replace the reply by an error. */
+/* Replace the reply by an error. What is INVALID names the path that its
+ * sentence begins with. */
 void api_refuse(struct call *c, const struct err *err);
 void api_refuse_as(struct call *c, int status, const char *code,
                    const char *message, const char *path);

@@ -244,17 +244,20 @@ START_TEST(test_filters)
     query_text = "RUNNING";
     expect("GET /studies/s/trials", "", 200, "\"trials\":[]");
     query_text = "running?";
-    expect("GET /studies/s/trials", "", 400, "state");
+    expect("GET /studies/s/trials", "", 400, "\"path\":\"state\"");
     query_name = "limit";
     query_text = "1";
     expect("GET /studies/s/trials", "", 200, "\"trials\":[{\"number\":2,");
     query_text = "1x";
-    expect("GET /studies/s/trials", "", 400, "limit");
+    expect("GET /studies/s/trials", "", 400, "\"path\":\"limit\"");
     query_name = "after";
     query_text = "1000";
     expect("GET /studies/s/trials", "", 200, "\"trials\":[]");
     query_text = "-2";
-    expect("GET /studies/s/trials", "", 400, "after");
+    expect("GET /studies/s/trials", "", 400, "\"path\":\"after\"");
+    query_name = "evaluator";
+    query_text = "best";
+    expect("GET /studies/s/importances", "", 400, "\"path\":\"evaluator\"");
     query_name = NULL;
 }
 END_TEST
