@@ -17,6 +17,7 @@ static const struct refusal
     NO_BODY = {400, "INVALID", "only POST takes a body"},
     HOST = {421, "HOST",
             "Host must be 127.0.0.1, localhost or [::1] with this port"},
+    NO_HOST = {400, "INVALID", "HTTP/1.1 needs a Host"},
     ORIGIN = {403, "FORBIDDEN", "other sites have no business here"},
     METHOD = {405, "METHOD", "expected GET, POST or DELETE"},
     READ_ONLY = {405, "METHOD", "the page's files can only be read"},
@@ -119,7 +120,7 @@ static const struct refusal *judge_head(struct peer *p,
     judge_text(&h, url, strlen(url), strlen(" "), true);
     h.at += p->url_len - strlen(url); /* the query */
     judge_text(&h, version, strlen(version), strlen(" "), true);
-    h.is_bad |= strlen(version) != strlen("HTTP/1.1");
+    h.is_bad |= strlen(version) != strlen("HTTP/1.1") || p->has_blank;
     MHD_get_connection_values_n(c, MHD_HEADER_KIND, on_line, &h);
     h.is_bad |= h.is_in_place && h.at + strlen("\r\n\r\n") != end;
     return h.is_bad || h.length + strlen("\r\n\r\n") > info->header_size ? &HEAD
@@ -137,6 +138,15 @@ static const struct refusal *judge_framing(struct MHD_Connection *c)
     return n_lengths + n_codings > 1 ? &FRAMING
            : n_codings > 0           ? &CODING
                                      : NULL;
+}
+
+/* On the Unix socket any Host will do: who may connect is known. */
+static const struct refusal *judge_local_host(struct MHD_Connection *c,
+                                              const char *version)
+{
+    int n;
+    gate_header(c, MHD_HTTP_HEADER_HOST, &n);
+    return n == 0 && strcmp(version, "HTTP/1.0") != 0 ? &NO_HOST : NULL;
 }
 
 static const struct refusal *judge_origin(struct MHD_Connection *c, int port)
@@ -255,8 +265,8 @@ const struct refusal *gate_judge(struct peer *p, struct MHD_Connection *c,
     if (r == NULL) {
         r = judge_framing(c);
     }
-    if (r == NULL && !is_local) {
-        r = judge_origin(c, s->port);
+    if (r == NULL) {
+        r = is_local ? judge_local_host(c, version) : judge_origin(c, s->port);
     }
     if (r == NULL) {
         r = judge_size(p, c);

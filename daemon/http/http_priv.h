@@ -49,6 +49,7 @@ struct peer {
     int fd;            /* the library's */
     size_t url_len;    /* of the request that is beginning, with its query */
     bool is_query_cut; /* it has too many parameters; none are read */
+    bool has_blank;    /* in its address, with the query */
     bool is_stranger;
     enum peer_phase phase;
     uint64_t since_ms; /* of server_awake_ms */
