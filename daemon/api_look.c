@@ -90,20 +90,28 @@ void api_get_trial(struct call *c)
     }
 }
 
-/* The log at path, taken; one that is not there is empty. */
+/* The log at path, taken, as text, or as {"lines":[...]} for who wants JSON;
+ * one that is not there is empty. */
 static void reply_log(struct call *c, char *path)
 {
     struct err err;
+    struct buf text;
     int64_t tail;
+    buf_init(&text, BUF_MAX_RESPONSE);
     if (query_int(c, "tail", 0, &tail)) {
-        buf_reset(&c->reply->body);
-        int rc = tail_read(path, tail, &c->reply->body, &err);
+        int rc = tail_read(path, tail, &text, &err);
         if (rc != 0 && rc != ERR_NOTFOUND) {
             api_refuse(c, &err);
+        } else if (c->request->wants_json) {
+            tail_put_lines(&c->out, text.len > 0 ? text.data : "", text.len);
         } else {
+            buf_fini(&c->reply->body);
+            c->reply->body = text;
+            buf_init(&text, 0);
             c->reply->content_type = "text/plain; charset=utf-8";
         }
     }
+    buf_fini(&text);
     free(path);
 }
 

@@ -1,6 +1,7 @@
 #include "core/base/tail.h"
 #include "core/base/buf.h"
 #include "core/base/file.h"
+#include "core/base/json.h"
 #include "core/base/utf8.h"
 
 #include <stdlib.h>
@@ -51,4 +52,20 @@ int tail_read(const char *path, int64_t n_bytes, struct buf *out,
                          "%s: too large to be shown whole; ask for its last "
                          "bytes",
                          path);
+}
+
+void tail_put_lines(struct json_out *w, const char *text, size_t n)
+{
+    const char *end = text + n;
+    json_open(w, '{');
+    json_put_key(w, "lines");
+    json_open(w, '[');
+    while (text < end) {
+        const char *newline = memchr(text, '\n', (size_t)(end - text));
+        const char *stop = newline != NULL ? newline : end;
+        json_put_text(w, (struct span){text, (size_t)(stop - text)});
+        text = stop + (newline != NULL);
+    }
+    json_close(w, ']');
+    json_close(w, '}');
 }

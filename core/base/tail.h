@@ -4,6 +4,7 @@
 #include "core/base/err.h"
 #include <stdint.h>
 struct buf;
+struct json_out;
 
 /* Append the lines of the file at path, their control characters and broken
  * UTF-8 by their codes. Of more than n_bytes (0: no limit) only the end, from
@@ -11,5 +12,7 @@ struct buf;
  * else, or cannot be read; LIMIT: out has no room for that. */
 MUST_CHECK int tail_read(const char *path, int64_t n_bytes, struct buf *out,
                          struct err *err);
+/* {"lines": [...]} of n bytes of text, without their ends. */
+void tail_put_lines(struct json_out *w, const char *text, size_t n);
 
 #endif

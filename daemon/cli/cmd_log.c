@@ -2,6 +2,7 @@
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/base/tail.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/last_words.h"
@@ -36,25 +37,13 @@ static void on_option(int key, const char *arg, struct argp_state *state,
     }
 }
 
-/* {"lines": [...]}, without their ends. Changes text. */
-static int print_lines(char *text, struct err *err)
+static int print_lines(const struct buf *text, struct err *err)
 {
     struct buf json;
     struct json_out w;
     buf_init(&json, BUF_MAX_RESPONSE);
     json_out_init(&w, &json, JSON_COMPACT);
-    json_open(&w, '{');
-    json_put_key(&w, "lines");
-    json_open(&w, '[');
-    for (char *line = text; *line != '\0';) {
-        char *end = strchrnul(line, '\n');
-        bool is_last = *end == '\0';
-        *end = '\0';
-        json_put_string(&w, line);
-        line = is_last ? end : end + 1;
-    }
-    json_close(&w, ']');
-    json_close(&w, '}');
+    tail_put_lines(&w, text->len > 0 ? text->data : "", text->len);
     int rc = 0;
     if (json.overflow) {
         rc = err_set(err, ERR_LIMIT, "the log is too large: give --bytes N");
@@ -104,7 +93,7 @@ int cmd_log(struct cli *c, int argc, char **argv)
         say_none(c, argv[1], number);
     }
     if (rc == 0 && c->json) {
-        rc = print_lines(text.len > 0 ? text.data : (char[]){""}, &err);
+        rc = print_lines(&text, &err);
     } else if (rc == 0 && text.len > 0) {
         fwrite(text.data, 1, text.len, stdout);
     }

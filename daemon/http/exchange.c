@@ -116,6 +116,12 @@ static int64_t last_event_id(struct exchange *x)
     return *end == '\0' ? id : -1;
 }
 
+static bool wants_json(struct MHD_Connection *c)
+{
+    const char *accept = gate_header(c, MHD_HTTP_HEADER_ACCEPT, NULL);
+    return accept != NULL && strcasestr(accept, "application/json") != NULL;
+}
+
 /* --- beginning and end --- */
 
 static struct exchange *exchange_new(struct peer *p, struct MHD_Connection *c)
@@ -195,6 +201,7 @@ static enum MHD_Result answer(struct exchange *x)
     x->request.body = x->body.data != NULL ? x->body.data : "";
     x->request.body_len = x->body.len;
     x->request.last_event_id = last_event_id(x);
+    x->request.wants_json = wants_json(x->connection);
     buf_init(&reply.body, BUF_MAX_RESPONSE);
     s->handler.handle(s->handler.ctx, &x->request, &reply);
     return reply.topic > 0 && reply.status == 200

@@ -24,6 +24,7 @@ struct http_request {   /* borrowed during the call */
     const char *body; /* of POST: JSON, at most BUF_MAX_CONFIG */
     size_t body_len;
     bool is_local;         /* came over the Unix socket */
+    bool wants_json;       /* Accept names application/json */
     int64_t last_event_id; /* of the header or ?after=, -1: none */
     /* The decoded value of a query parameter, or NULL. */
     const char *(*query)(const struct http_request *r, const char *name);

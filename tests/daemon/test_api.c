@@ -5,6 +5,7 @@
 #include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/paths.h"
 #include "daemon/daemon.h"
 #include "tests/lib/fake_worker.h"
 #include "tests/lib/test_main.h"
@@ -94,6 +95,8 @@ static const char *param(const struct http_request *r, int i)
     return i == 0 ? query_name : NULL;
 }
 
+static bool wants_json;
+
 /* "GET /studies/s" with a body; the reply's body must be freed. */
 static struct http_reply ask(const char *line, const char *body,
                              int64_t last_event_id)
@@ -104,6 +107,7 @@ static struct http_reply ask(const char *line, const char *body,
                              .body = body,
                              .body_len = strlen(body),
                              .is_local = true,
+                             .wants_json = wants_json,
                              .last_event_id = last_event_id,
                              .query = query,
                              .param = param};
@@ -230,6 +234,37 @@ START_TEST(test_enqueue)
            "params.lr: 2.0 is not in [");
     expect("POST /studies/s/enqueue", "{\"params\": {\"lrr\": 1}}", 400,
            "did you mean 'lr'?");
+}
+END_TEST
+
+/* A text, unless JSON is asked for. */
+START_TEST(test_logs)
+{
+    struct err err;
+    static const char text[] = "a \"line\"\n\nlast";
+    char *path;
+    expect("POST /studies", CONFIG, 201, "");
+    expect("POST /studies/s/enqueue", "{\"params\": {\"lr\": 0.0001}}", 200,
+           "");
+    path = paths_trial_dir(dir, 1, 0);
+    ck_assert_int_eq(file_mkdirs(path, 0700, &err), 0);
+    free(path);
+    path = paths_trial_file(dir, 1, 0, "log");
+    ck_assert_int_eq(
+        file_write_atomic(path, text, sizeof(text) - 1, 0600, &err), 0);
+    free(path);
+    struct http_reply r = ask("GET /studies/s/trials/0/log", "", -1);
+    ck_assert_str_eq(r.content_type, "text/plain; charset=utf-8");
+    ck_assert_str_eq(r.body.data, "a \"line\"\n\nlast ");
+    buf_fini(&r.body);
+    wants_json = true;
+    r = ask("GET /studies/s/trials/0/log", "", -1);
+    ck_assert_ptr_null(r.content_type);
+    ck_assert_str_eq(r.body.data,
+                     "{\"lines\":[\"a \\\"line\\\"\",\"\",\"last\"]} ");
+    buf_fini(&r.body);
+    expect("GET /studies/s/log", "", 200, "{\"lines\":[]}");
+    wants_json = false;
 }
 END_TEST
 
@@ -401,6 +436,7 @@ Suite *suite(void)
     tcase_add_test(t, test_errors_name_the_place);
     tcase_add_test(t, test_states);
     tcase_add_test(t, test_enqueue);
+    tcase_add_test(t, test_logs);
     tcase_add_test(t, test_filters);
     tcase_add_test(t, test_unknown_parameters);
     tcase_add_test(t, test_streams_begin_with_what_is_new);

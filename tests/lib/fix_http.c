@@ -42,6 +42,8 @@ static void show(const struct http_request *r, struct http_reply *reply)
     json_put_string(&w, r->body_len < 256 ? r->body : "long");
     json_put_key(&w, "local");
     json_put_bool(&w, r->is_local);
+    json_put_key(&w, "wants_json");
+    json_put_bool(&w, r->wants_json);
     json_close(&w, '}');
 }
 

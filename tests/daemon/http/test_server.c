@@ -60,7 +60,7 @@ START_TEST(test_request_reaches_the_handler)
            200,
            "{\"method\":\"GET\",\"segments\":[\"studies\",\"a/b \xc3\xa9\","
            "\"trials\"],\"x\":\"1&2 3\",\"body_len\":0,\"body\":\"\","
-           "\"local\":false}");
+           "\"local\":false,\"wants_json\":false}");
     expect("POST /api/v1/studies HTTP/1.1\r\n" HOST TOKEN JSON
            "Content-Length: 7\r\n" CLOSE "{\"a\":1}",
            200, "\"body\":\"{\\\"a\\\":1}\"");
@@ -68,6 +68,26 @@ START_TEST(test_request_reaches_the_handler)
            "\"method\":\"POST\"");
     expect("DELETE /api/v1/studies/s HTTP/1.1\r\n" HOST TOKEN CLOSE, 200,
            "\"method\":\"DELETE\"");
+}
+END_TEST
+
+START_TEST(test_who_wants_json_says_so)
+{
+    static const struct {
+        const char *accept, *expected;
+    } cases[] = {
+        {"", "\"wants_json\":false"},
+        {"Accept: */*\r\n", "\"wants_json\":false"},
+        {"Accept: text/plain\r\n", "\"wants_json\":false"},
+        {"Accept: application/json\r\n", "\"wants_json\":true"},
+        {"Accept: Application/JSON, */*;q=0.1\r\n", "\"wants_json\":true"}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char *request =
+            mem_printf("GET /api/v1/a HTTP/1.1\r\n" HOST TOKEN "%s" CLOSE,
+                       cases[i].accept);
+        expect(request, 200, cases[i].expected);
+        free(request);
+    }
 }
 END_TEST
 
@@ -99,7 +119,7 @@ START_TEST(test_connection_is_kept)
     for (int i = 0; i < 3; i++) {
         buf_reset(&out);
         ck_assert(fix_http_write(fd, request, (size_t)n));
-        ck_assert(fix_http_read_until(fd, &out, "\"local\":false}"));
+        ck_assert(fix_http_read_until(fd, &out, "\"wants_json\":false}"));
         ck_assert_int_eq(fix_http_status(out.data), 200);
     }
     close(fd);
@@ -571,6 +591,7 @@ Suite *suite(void)
     tcase_set_timeout(refuses, 60);
     tcase_add_test(works, test_request_reaches_the_handler);
     tcase_add_test(works, test_socket_needs_no_token);
+    tcase_add_test(works, test_who_wants_json_says_so);
     tcase_add_test(works, test_connection_is_kept);
     tcase_add_test(works, test_page_files);
     tcase_add_test(works, test_page_files_have_etags);
