@@ -187,9 +187,19 @@ static void do_resume(const struct turn *t, const struct study *s,
     }
 }
 
+/* It came to this very target: to ask for it again is no mistake. */
+static bool is_there_already(const struct study *s, int64_t target)
+{
+    return s->state == STUDY_FINISHED && target == s->spec.n_trials &&
+           target <= study_n_finished(s);
+}
+
 static int resume_study(const struct turn *t, const struct study *s,
                         int64_t target, struct err *err)
 {
+    if (is_there_already(s, target)) {
+        return 0;
+    }
     int rc = check_resume(s, target, err);
     if (rc == 0) {
         do_resume(t, s, target);
