@@ -63,3 +63,18 @@ export function memory(t) {
 export function percent(fraction) {
   return `${Math.round(100 * fraction)} %`;
 }
+
+/** Trials as CSV with the columns of `parzen export STUDY --csv FILE`. */
+export function csv(params, trials) {
+  const cell = (v) => {
+    const text = v === null || v === undefined ? "" : String(v);
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll("\"", "\"\"")}"` : text;
+  };
+  const at = (ms) => (ms > 0 ? new Date(ms).toISOString() : "");
+  const names = ["number", "state", "value", ...params.map((name) => `params_${name}`), "start",
+    "end", "duration_ms", "best_epoch", "attempt", "cause", "message", "checkpoint", "feasible"];
+  const rows = trials.map((t) => [t.number, t.state, t.value,
+    ...params.map((name) => (Object.hasOwn(t.params, name) ? t.params[name] : null)), at(t.start),
+    at(t.end), t.duration_ms, t.best_epoch, t.attempt, t.cause, t.message, t.checkpoint, t.feasible]);
+  return [names, ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("");
+}

@@ -143,7 +143,9 @@ export class TrialTable {
     this.none = h("p", { class: "muted pad", hidden: true });
     this.node = h("div", {},
       h("div", { class: "chips", role: "group", "aria-label": "Filter by state" },
-        ...this.filters.values(), this.filter), this.wrong, this.view, this.count, this.none);
+        ...this.filters.values(), h("span", { class: "push" }),
+        h("button", { type: "button", title: "Download the trials shown, as CSV",
+          on: { click: () => this.#download() } }, "CSV"), this.filter), this.wrong, this.view, this.count, this.none);
     this.resize = new ResizeObserver(() => this.#drawRows());
     this.resize.observe(this.view);
   }
@@ -359,6 +361,14 @@ export class TrialTable {
       this.wrong.hidden = false;
     }
     this.#drawAnew();
+  }
+
+  #download() {
+    const { name, params } = this.#model.study;
+    const url = URL.createObjectURL(new Blob([format.csv(params, this.#order)],
+      { type: "text/csv" }));
+    h("a", { href: url, download: `${name.replace(/[^\w.-]+/g, "_")}.csv` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60000);
   }
 
   #onClick(e) {

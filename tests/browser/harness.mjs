@@ -8,7 +8,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export const ROOT = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), "../..");
-const BIN = path.resolve(ROOT, process.env.PARZEN_BIN ?? "build/bin");
+export const BIN = path.resolve(ROOT, process.env.PARZEN_BIN ?? "build/bin");
 const require = createRequire(path.join(ROOT, "build/npm-test/"));
 const { chromium } = require("playwright-core");
 

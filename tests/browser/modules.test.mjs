@@ -173,3 +173,11 @@ test("who takes long is called less often", async () => {
   slow.cancel();
   assert.ok(calls >= 1 && calls <= 4, String(calls));
 });
+
+test("CSV quotes what needs it", () => {
+  const text = format.csv(["a,b"], [{ number: 0, state: "FAIL", value: null, params: { "a,b": 0.5 },
+    start: 1000, end: 0, attempt: 1, cause: "exit", message: "it said \"no\"\nand ended" }]);
+  assert.equal(text, "number,state,value,\"params_a,b\",start,end,duration_ms,best_epoch,attempt,cause,"
+    + "message,checkpoint,feasible\r\n0,FAIL,,0.5,1970-01-01T00:00:01.000Z,,,,1,exit,"
+    + "\"it said \"\"no\"\"\nand ended\",,\r\n");
+});

@@ -1,9 +1,11 @@
 // The page against a real parzend.
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { Browser, Daemon, ROOT, until } from "./harness.mjs";
+import { promisify } from "node:util";
+import { BIN, Browser, Daemon, ROOT, until } from "./harness.mjs";
 
 const HOSTILE = "<img src=x onerror=alert(1)>";
 const LONG = { n_trials: 200, "training.max_epochs": 400, "training.early_stopping": null };
@@ -242,6 +244,23 @@ test("a filter keeps the trials that hold, and says what is wrong with it", asyn
   await page.fill("#filter", "val-acc>2 oom");
   await page.waitForSelector(
     'text=No trials like this: val-acc>2, "oom" in states, causes and messages.');
+  await assertQuiet(page);
+});
+
+test("what is shown can be had as CSV", async () => {
+  const page = await browser.open(daemon.address("/study/small"));
+  await page.waitForSelector("tr[data-number]");
+  await page.fill("#filter", "trial<2");
+  const [download] = await Promise.all([page.waitForEvent("download"),
+    page.click("button:text-is('CSV')")]);
+  assert.equal(download.suggestedFilename(), "small.csv");
+  const lines = (await readFile(await download.path(), "utf8")).split("\r\n");
+  const { stdout } = await promisify(execFile)(path.join(BIN, "parzen"),
+    ["--state", daemon.state, "export", "small", "--csv", "-"]);
+  assert.deepEqual(lines.slice(0, 1), stdout.split("\r\n").slice(0, 1));
+  const cells = (line) => line.split(",").map((c) => (Number.isNaN(Number(c)) ? c : Number(c)));
+  assert.deepEqual(lines.slice(1, 3).map(cells), stdout.split("\r\n").slice(1, 3).reverse().map(cells));
+  assert.equal(lines.length, 4);
   await assertQuiet(page);
 });
 
