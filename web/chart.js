@@ -1,6 +1,7 @@
-// The two charts. Tooltips are drawn as text on the canvas, never as HTML.
+// The charts, and the panel of those of a study. Tooltips are drawn as text on the canvas, never as HTML.
+import { h, setAttribute } from "./dom.js";
 import * as format from "./format.js";
-import { thinned } from "./thin.js";
+import { curves, describeTrial, LARGE, parallel, slice, thinned } from "./thin.js";
 
 // The chart library empties its element by writing "" into it as HTML, which the page's
 // policy lets pass; any other HTML from a string is an error.
@@ -9,7 +10,6 @@ window.trustedTypes?.createPolicy("default", { createHTML: (s) => (s === "" ? s 
 const FEW = 30; // trials that need no slider
 const MANY = 500; // that need small points
 const SERIES_BEFORE_RING = Array.from({ length: 6 }, () => ({})); // unchanged
-const LARGE = 2000; // points of a kind, from which on they are drawn as one shape
 
 function colours() {
   const style = getComputedStyle(document.documentElement);
@@ -36,11 +36,20 @@ function tooltip(c, extra) {
     borderColor: c.line, textStyle: { color: c.text, fontSize: 12 }, ...extra };
 }
 
+function legend(c, extra) {
+  return { type: "scroll", itemHeight: 9, itemWidth: 12, textStyle: { color: c.muted },
+    inactiveColor: c.line, pageIconColor: c.muted, pageTextStyle: { color: c.muted }, ...extra };
+}
+
 /** An ECharts instance that fits its element and follows the theme. */
 class Chart {
   constructor(node) {
     this.node = node;
-    this.resize = new ResizeObserver(() => this.chart?.resize());
+    this.resize = new ResizeObserver(() => {
+      if (node.clientWidth > 0) { // it is in view
+        this.chart?.resize();
+      }
+    });
     this.resize.observe(node);
     this.onTheme = () => this.rebuild();
     document.addEventListener("themechange", this.onTheme);
@@ -60,7 +69,7 @@ class Chart {
 }
 
 /** Values over trial numbers, and the best so far. */
-export class HistoryChart extends Chart {
+class HistoryChart extends Chart {
   isLog = false;
   #model;
   #selected = null;
@@ -90,18 +99,10 @@ export class HistoryChart extends Chart {
       animation: false,
       aria: { enabled: true },
       grid: { left: 12, right: 20, top: 40, bottom: 52, containLabel: true },
-      legend: { type: "scroll", top: 4, left: 4, right: 4, itemHeight: 9, itemWidth: 12,
-        textStyle: { color: c.muted }, inactiveColor: c.line, pageIconColor: c.muted,
-        pageTextStyle: { color: c.muted } },
+      legend: legend(c, { top: 4, left: 4, right: 4 }),
       tooltip: tooltip(c, { trigger: "item", formatter: (p) => {
         const t = model.trials.get(p.data?.number);
-        if (!t) {
-          return "";
-        }
-        const why = t.cause ?? (model.isInfeasible(t) ? "infeasible" : null);
-        return [`trial ${t.number}: ${t.state.toLowerCase()}${why ? `, ${why}` : ""}`,
-          `${model.study.metric} ${format.number(model.value(t))}`,
-          ...Object.entries(t.params).map(([k, v]) => `${k} ${format.number(v)}`)].join("\n");
+        return t ? describeTrial(model, t) : "";
       } }),
       xAxis: axis(c, { type: "value", name: "trial", nameLocation: "middle", nameGap: 26,
         minInterval: 1, min: 0, splitLine: { show: false } }),
@@ -117,7 +118,7 @@ export class HistoryChart extends Chart {
         points("infeasible", "circle", c.muted, 6, { itemStyle: { color: c.muted, opacity: 0.5 } }),
         points("pruned", "triangle", c.pruned, 8),
         points("failed", "path://M0 0L3 3M3 0L0 3", c.fail, 9,
-          { itemStyle: { color: c.fail, borderColor: c.fail, borderWidth: 2 } }),
+          { large: false, itemStyle: { color: c.fail, borderColor: c.fail, borderWidth: 2 } }),
         points("running", "circle", "transparent", 8, { itemStyle: { color: "transparent",
           borderColor: c.running, borderWidth: 2 } }),
         { name: "best so far", type: "line", step: "end", symbol: "none", silent: true, z: 4,
@@ -203,6 +204,143 @@ export class HistoryChart extends Chart {
       series: [{ data: groups.COMPLETE, symbolSize: model.trials.size > MANY ? 4 : 8 },
         { data: groups.INFEASIBLE }, { data: groups.PRUNED }, { data: groups.FAIL },
         { data: groups.RUNNING }, { data: bestLine }, { data: this.#ring() }] });
+  }
+}
+
+/** A slice, parallel coordinates or all curves: the whole is told anew each time. */
+class PlotChart extends Chart {
+  kind = null;
+  param = null;
+  isLog = false;
+  selected = null;
+  #model;
+
+  constructor(node, model, onSelect) {
+    super(node);
+    this.#model = model;
+    this.onSelect = onSelect;
+  }
+
+  rebuild() {
+    if (this.chart) {
+      this.draw();
+    }
+  }
+
+  draw() {
+    if (!this.chart) {
+      this.open().on("click", (p) => {
+        if (p.data?.number !== undefined) {
+          this.onSelect(p.data.number);
+        }
+      });
+    }
+    const c = colours();
+    const line = { onZero: false, lineStyle: { color: c.line } };
+    const look = { c, axis: (extra) => axis(c, { axisLine: line, ...extra }),
+      tooltip: (extra) => tooltip(c, extra), legend: (extra) => legend(c, extra) };
+    const view = { param: this.param, isLog: this.isLog, selected: this.selected,
+      width: this.node.clientWidth };
+    this.chart.setOption({ slice, parallel, curves }[this.kind](this.#model, look, view), true);
+  }
+}
+
+const VIEWS = { history: "History", slice: "Slice", parallel: "Parallel", curves: "Curves" };
+
+/** The charts of a study, one in view; only that one is drawn. */
+export class ChartPanel {
+  #model;
+  #view = "history";
+  #params = "";
+
+  /** onSelect(number): a trial was clicked. onWish(): draw() is wanted. */
+  constructor(model, onSelect, onWish) {
+    this.#model = model;
+    this.onWish = onWish;
+    this.chips = new Map(Object.entries(VIEWS).map(([view, label]) => [view,
+      h("button", { type: "button", class: "chip", on: { click: () => this.show(view) } }, label)]));
+    this.log = h("input", { type: "checkbox", id: "log-scale",
+      on: { change: () => this.#setLog(this.log.checked) } });
+    this.param = h("select", { "aria-label": "Parameter", hidden: true,
+      on: { change: () => this.draw() } });
+    this.historyNode = h("div", { class: "history-chart" });
+    this.plotNode = h("div", { class: "history-chart plot", hidden: true });
+    this.history = new HistoryChart(this.historyNode, model, onSelect);
+    this.plot = new PlotChart(this.plotNode, model, onSelect);
+    this.node = h("section", { class: "panel history", hidden: true, "aria-label": "Charts" },
+      h("div", { class: "title" }, h("div", { class: "chips", role: "group", "aria-label": "Chart" },
+        ...this.chips.values()), this.param, h("span", { class: "push" }),
+      h("label", { for: "log-scale" }, this.log, " Logarithmic")), this.historyNode, this.plotNode);
+    this.#mark();
+  }
+
+  close() {
+    this.history.close();
+    this.plot.close();
+  }
+
+  show(view) {
+    this.#view = view;
+    this.#mark();
+    this.draw();
+  }
+
+  select(number) {
+    this.history.select(number);
+    if (this.plot.selected !== number) {
+      this.plot.selected = number;
+      if (this.#view !== "history") {
+        this.onWish();
+      }
+    }
+  }
+
+  draw() {
+    if (this.#model.trials.size === 0) {
+      return;
+    }
+    this.node.hidden = false;
+    const canBeLog = this.history.canBeLog();
+    this.log.disabled = !canBeLog;
+    if (!canBeLog && this.log.checked) {
+      this.log.checked = false;
+      this.#setLog(false);
+    }
+    if (this.#view === "history") {
+      this.history.draw();
+    } else {
+      this.#drawParams();
+      Object.assign(this.plot, { kind: this.#view, param: this.param.value, isLog: this.log.checked });
+      this.plot.draw();
+    }
+  }
+
+  #mark() {
+    for (const [view, chip] of this.chips) {
+      setAttribute(chip, "aria-pressed", String(view === this.#view));
+    }
+    this.historyNode.hidden = this.#view !== "history";
+    this.plotNode.hidden = this.#view === "history";
+    this.param.hidden = this.#view !== "slice";
+  }
+
+  #drawParams() {
+    const { params } = this.#model.study;
+    if (params.join("\n") !== this.#params) {
+      const chosen = this.param.value;
+      this.#params = params.join("\n");
+      this.param.replaceChildren(...params.map((name) => h("option", {}, name)));
+      if (params.includes(chosen)) {
+        this.param.value = chosen;
+      }
+    }
+  }
+
+  #setLog(isLog) {
+    this.history.setLog(isLog);
+    if (this.#view !== "history") {
+      this.draw();
+    }
   }
 }
 

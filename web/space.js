@@ -32,6 +32,23 @@ export function describe(dist) {
     dist.kind === "int" ? ", whole" : ""}`;
 }
 
+/** The axis of a parameter: {type: "value" | "log"}, or {type: "category",
+ * names}. What a config does not tell (a study of Optuna's has none) its trials do. */
+export function scaleOf(model, name) {
+  const dist = distributions(model.study.config).get(name);
+  if (dist && dist.kind !== "choice") {
+    return { type: dist.log ? "log" : "value" };
+  }
+  const seen = new Set(dist?.choices);
+  if (!dist) {
+    model.trials.forEach((t) => Object.hasOwn(t.params, name) && seen.add(t.params[name]));
+    if ([...seen].every((v) => typeof v === "number")) {
+      return { type: "value" };
+    }
+  }
+  return { type: "category", names: [...seen].map(String) };
+}
+
 const OPERATORS = {
   "<=": (a, b) => a <= b, ">=": (a, b) => a >= b, "!=": (a, b) => a !== b,
   "<": (a, b) => a < b, ">": (a, b) => a > b, "=": (a, b) => a === b,

@@ -1,7 +1,7 @@
 // One study: how it stands, its history, its trials; live.
 import { Actions } from "./actions.js";
 import { follow, get, post, remove, studyPath } from "./api.js";
-import { HistoryChart } from "./chart.js";
+import { ChartPanel } from "./chart.js";
 import { h, notify, progressBar, setBadge, setText, throttled } from "./dom.js";
 import * as format from "./format.js";
 import { ImportancePanel } from "./importances.js";
@@ -22,7 +22,7 @@ export class StudyPage {
       number === null ? "" : `/trial/${number}`}`;
     this.#build(root);
     this.draw = throttled(() => this.#draw(), 250);
-    this.drawChart = throttled(() => this.#drawChart(), 250);
+    this.drawChart = throttled(() => this.charts.draw(), 250);
     const stop = follow(name, {
       onEvent: (kind, data) => this.#onEvent(kind, data),
       onBatch: () => this.#changed(),
@@ -34,7 +34,7 @@ export class StudyPage {
       }
     }, 1000);
     this.#cleanUp = [stop, () => clearInterval(clock), () => this.table.close(),
-      () => this.panel.close(), () => this.chart.close(), () => this.importances.close(),
+      () => this.panel.close(), () => this.charts.close(), () => this.importances.close(),
       this.draw.cancel,
       this.drawChart.cancel];
   }
@@ -49,7 +49,7 @@ export class StudyPage {
     this.#selected = number;
     this.table.select(number);
     this.panel.select(number);
-    this.chart.select(number);
+    this.charts.select(number);
     // Who walks through the table by keys stays there.
     if (number !== null && !wasOpen && !this.panel.node.hidden
         && !this.table.view.contains(document.activeElement)) {
@@ -72,7 +72,8 @@ export class StudyPage {
     this.stats = facts();
     this.overview = h("section", { class: "panel overview", hidden: true }, this.bar, this.stats);
     this.#buildBest();
-    this.#buildHistory();
+    this.charts = new ChartPanel(this.#model, (number) => { location.hash = this.link(number); },
+      () => this.drawChart());
     this.table = new TrialTable(this.#model, this.link);
     this.trials = h("section", { class: "panel", hidden: true }, h("h2", {}, "Trials"),
       this.table.node);
@@ -81,7 +82,7 @@ export class StudyPage {
     this.importances = new ImportancePanel(this.name);
     this.empty = h("section", { class: "empty" }, h("p", {}, "Waiting for parzend…"));
     root.replaceChildren(this.head, this.trouble, this.overview,
-      h("div", { class: "columns" }, this.history,
+      h("div", { class: "columns" }, this.charts.node,
         h("div", { class: "side" }, this.best, this.importances.node)),
       this.trials, this.empty, this.panel.node, ...this.actions.dialogs);
   }
@@ -93,18 +94,6 @@ export class StudyPage {
     this.bestLink = h("a");
     this.best = h("section", { class: "panel", hidden: true }, h("h2", {}, "Best trial"),
       this.bestValue, this.bestParams, this.bestFacts, this.bestLink);
-  }
-
-  #buildHistory() {
-    this.log = h("input", { type: "checkbox", id: "log-scale",
-      on: { change: () => this.chart.setLog(this.log.checked) } });
-    this.chartNode = h("div", { class: "history-chart" });
-    this.chart = new HistoryChart(this.chartNode, this.#model, (number) => {
-      location.hash = this.link(number);
-    });
-    this.history = h("section", { class: "panel history", hidden: true },
-      h("div", { class: "title" }, h("h2", {}, "History"), h("span", { class: "push" }),
-        h("label", { for: "log-scale" }, this.log, " Logarithmic")), this.chartNode);
   }
 
   // --- what happens ---
@@ -137,7 +126,7 @@ export class StudyPage {
       this.#model.clear();
       this.table.reset();
       this.select(null);
-      for (const node of [this.overview, this.history, this.best, this.importances.node,
+      for (const node of [this.overview, this.charts.node, this.best, this.importances.node,
         this.trials, this.badge]) {
         node.hidden = true;
       }
@@ -206,7 +195,7 @@ export class StudyPage {
     this.#drawStats(s);
     this.#drawBest(s);
     const hasTrials = this.#model.trials.size > 0;
-    this.trials.hidden = this.history.hidden = !hasTrials;
+    this.trials.hidden = this.charts.node.hidden = !hasTrials;
     this.#drawEmpty(s, hasTrials);
     if (hasTrials) {
       this.table.draw();
@@ -270,19 +259,5 @@ export class StudyPage {
           : s.state === "running" ? "The data set is being prepared; the first trial appears here by itself."
           : "Nothing has run so far."));
     }
-  }
-
-  #drawChart() {
-    if (this.#model.trials.size === 0) {
-      return;
-    }
-    this.history.hidden = false;
-    const canBeLog = this.chart.canBeLog();
-    this.log.disabled = !canBeLog;
-    if (!canBeLog && this.log.checked) {
-      this.log.checked = false;
-      this.chart.setLog(false);
-    }
-    this.chart.draw();
   }
 }

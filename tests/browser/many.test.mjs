@@ -109,7 +109,8 @@ test("5,000 trials: few rows exist, scrolling shows others, updates are cheap", 
   // What changes finds its place among the sorted, and the counts follow.
   await page.click("thead button:has-text('val-loss')");
   const first = () => page.$eval("tr[data-number]", (r) => Number(r.dataset.number));
-  const state = (name) => page.textContent(`.chip:has-text('${name}')`);
+  const state = (name) => page.textContent(
+    `[aria-label='Filter by state'] .chip:has-text('${name}')`);
   streams.forEach((s) => s.write(event("trial", trial(N, { value: 0.1 }), N + 2)));
   assert.ok(await until(async () => await first() === N));
   assert.equal(await state("running"), "running 0");

@@ -5,8 +5,8 @@ import { EventParser } from "../../web/api.js";
 import { compareBy, throttled } from "../../web/dom.js";
 import * as format from "../../web/format.js";
 import { Model } from "../../web/model.js";
-import { describe, distributions, filterColumns, parseFilter } from "../../web/space.js";
-import { thinned } from "../../web/thin.js";
+import { describe, distributions, filterColumns, parseFilter, scaleOf } from "../../web/space.js";
+import { curves, parallel, slice, thinned } from "../../web/thin.js";
 
 test("events are found however their bytes are cut", () => {
   const text = "retry: 1000\n\n: ping\n\nid: 7\nevent: trial\ndata: {\"a\": \"x: y\"}\n\n"
@@ -172,6 +172,44 @@ test("who takes long is called less often", async () => {
   }
   slow.cancel();
   assert.ok(calls >= 1 && calls <= 4, String(calls));
+});
+
+test("plots show what there is, and of very many as much as there is room for", () => {
+  const m = new Model();
+  m.setStudy({ id: 1, metric: "f1", unit: "step", direction: "maximize", params: ["lr", "kind"],
+    best: { number: 9999 },
+    config: { params: { lr: { float: [1e-5, 1], log: true }, kind: { choice: ["a", 2] } } } });
+  const look = { c: {}, axis: (o) => o, tooltip: (o) => o, legend: (o) => o };
+  const named = (option, name) => option.series.filter((s) => s.name === name).flatMap((s) => s.data);
+  assert.match(slice(m, look, { param: "lr" }).title.text, /No trial with lr/);
+  assert.match(parallel(m, look, { width: 500 }).title.text, /No trial is complete/);
+  assert.match(curves(m, look, {}).title.text, /No trial has told a step/);
+  for (let number = 0; number < 10000; number++) {
+    const value = (number + 1) / 10000;
+    m.setTrial({ number, state: number % 4 === 1 ? "PRUNED" : "COMPLETE", value,
+      feasible: number % 10 !== 0, params: { lr: 10 ** -(number % 5), ...(number % 2 ? { kind: 2 } : {}) },
+      epochs: Array.from({ length: 20 }, (_, step) => ({ step, f1: value * step })) });
+  }
+  assert.deepEqual(scaleOf(m, "kind"), { type: "category", names: ["a", "2"] });
+  assert.deepEqual(scaleOf(m, "lr"), { type: "log" });
+  const bare = new Model(); // as a study of Optuna's, without a config
+  bare.setStudy({ id: 2, config: null, params: ["x", "y"] });
+  [1, 2].forEach((x, number) => bare.setTrial({ number, params: { x, y: `${x}` } }));
+  assert.deepEqual([scaleOf(bare, "x"), scaleOf(bare, "y")],
+    [{ type: "value" }, { type: "category", names: ["1", "2"] }]);
+
+  const byKind = slice(m, look, { param: "kind", selected: 5 });
+  assert.ok(named(byKind, "complete").every((p) => Math.abs(p.value[0] - 1) < 0.3));
+  assert.equal(named(byKind, "selected")[0].number, 5);
+  const lines = parallel(m, look, { width: 500, selected: 9998 });
+  assert.equal(named(lines, "complete").length + named(lines, "best").length, 500);
+  assert.deepEqual(named(lines, "selected")[0].value, [10 ** -3, "-", 0.9999]);
+  assert.match(lines.title.text, /the best 500 of 7500; straight past/);
+  const all = curves(m, look, { selected: 0 });
+  assert.match(all.title.text, /the newest 7501 of 10000/);
+  assert.deepEqual(named(all, "best")[0].coords[19], [19, 19]);
+  assert.equal(named(all, "selected")[0].number, 0);
+  assert.ok(named(curves(m, look, { isLog: true }), "best")[0].coords.every(([, y]) => y > 0));
 });
 
 test("CSV quotes what needs it", () => {

@@ -264,6 +264,33 @@ test("what is shown can be had as CSV", async () => {
   await assertQuiet(page);
 });
 
+test("slices, parallel coordinates and curves are drawn when they are chosen", async () => {
+  const page = await browser.open(daemon.address("/study/small"));
+  await page.waitForSelector(".history-chart canvas");
+  assert.equal(await page.$$eval(".plot canvas", (n) => n.length), 0);
+  const series = (name) => page.evaluate((wanted) => {
+    const { series: all } = window.echarts.getInstanceByDom(document.querySelector(".plot")).getOption();
+    return all.filter((s) => s.name === wanted).flatMap((s) => s.data);
+  }, name);
+  const trials = (await daemon.api("GET", "studies/small/trials")).trials;
+  await page.click(".chip:text-is('Slice')");
+  await page.selectOption("select[aria-label=Parameter]", "lr");
+  assert.deepEqual((await series("complete")).map((p) => p.value),
+    trials.map((t) => [t.params.lr, t.value]), "from the oldest to the newest");
+  await shot(page, "slice.png");
+  await page.click(".chip:text-is('Parallel')");
+  assert.equal(await page.isVisible("select[aria-label=Parameter]"), false);
+  assert.equal((await series("complete")).length + (await series("best")).length, 4);
+  await shot(page, "parallel.png");
+  await page.click(".chip:text-is('Curves')");
+  const [best] = await series("best");
+  assert.deepEqual(best.coords, trials[best.number].epochs.map((e) => [e.epoch + 1, e["val-acc"]]));
+  await page.click("tr[data-number='3'] td:nth-child(3)");
+  assert.ok(await until(async () => (await series("selected"))[0]?.number === 3));
+  await shot(page, "curves.png");
+  await assertQuiet(page);
+});
+
 test("importances are bars", async () => {
   const page = await browser.open(daemon.address("/study/small"));
   await page.waitForSelector(".bars dt");
