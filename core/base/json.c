@@ -185,8 +185,8 @@ static int build(struct json_scan *s, struct json **out)
     cJSON *root = s->has_nul ? parse_with_nul(s->text, s->len)
                              : cJSON_ParseWithLength(s->text, s->len);
     if (root == NULL) {
-        return err_set(s->err, ERR_INVALID,
-                       "a \\u escape is not half of a surrogate pair");
+        return err_set(s->err, ERR_LIMIT, "no memory for %zu bytes of JSON",
+                       s->len);
     }
     if (s->has_nul && has_nul_key(root)) {
         cJSON_Delete(root);

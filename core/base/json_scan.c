@@ -87,31 +87,60 @@ static int scan_number(struct json_scan *s)
     return 0;
 }
 
+/* The four digits of a \\u escape whose u is at. */
+static int scan_code(struct json_scan *s, size_t at, unsigned *code)
+{
+    *code = 0;
+    for (size_t i = at + 1; i <= at + 4; i++) {
+        if (i >= s->len) {
+            return fail(s, "unfinished \\u escape");
+        }
+        int h = (unsigned char)s->text[i];
+        int v = is_digit(h)            ? h - '0'
+                : h >= 'a' && h <= 'f' ? h - 'a' + 10
+                : h >= 'A' && h <= 'F' ? h - 'A' + 10
+                                       : -1;
+        if (v < 0) {
+            return fail(s, "\\u wants four hexadecimal digits");
+        }
+        *code = *code << 4 | (unsigned)v;
+    }
+    return 0;
+}
+
+/* At the u; ends after the digits, of a pair after those of both halves. */
+static int scan_unicode(struct json_scan *s)
+{
+    unsigned code, second = 0;
+    size_t next = s->at + 5;
+    int rc = scan_code(s, s->at, &code);
+    if (rc != 0) {
+        return rc;
+    }
+    if (code == 0 && !s->is_data) {
+        return fail(s, "a string must not contain NUL");
+    }
+    s->has_nul |= code == 0;
+    bool is_first = code >= 0xD800 && code < 0xDC00;
+    if (is_first && s->len - next >= 2 && s->text[next] == '\\' &&
+        s->text[next + 1] == 'u') {
+        rc = scan_code(s, next + 1, &second);
+        next += 6;
+    }
+    bool is_pair = is_first && second >= 0xDC00 && second < 0xE000;
+    if (rc == 0 && code >= 0xD800 && code < 0xE000 && !is_pair) {
+        rc = fail(s, "a \\u escape is half of a surrogate pair, and the other "
+                     "half is not beside it");
+    }
+    s->at = next;
+    return rc;
+}
+
 static int scan_escape(struct json_scan *s)
 {
     int c = peek(s);
     if (c == 'u') {
-        unsigned code = 0;
-        for (int i = 1; i <= 4; i++) {
-            if (s->at + (size_t)i >= s->len) {
-                return fail(s, "unfinished \\u escape");
-            }
-            int h = (unsigned char)s->text[s->at + (size_t)i];
-            int v = is_digit(h)            ? h - '0'
-                    : h >= 'a' && h <= 'f' ? h - 'a' + 10
-                    : h >= 'A' && h <= 'F' ? h - 'A' + 10
-                                           : -1;
-            if (v < 0) {
-                return fail(s, "\\u wants four hexadecimal digits");
-            }
-            code = code << 4 | (unsigned)v;
-        }
-        if (code == 0 && !s->is_data) {
-            return fail(s, "a string must not contain NUL");
-        }
-        s->has_nul |= code == 0;
-        s->at += 5; /* a lone surrogate is left for cJSON to refuse */
-        return 0;
+        return scan_unicode(s);
     }
     if (c <= 0 || strchr("\"\\/bfnrt", c) == NULL) {
         return fail(s, "unknown escape in a string");

@@ -16,6 +16,10 @@ static struct json *parsed(const char *text)
     return root;
 }
 
+#define HALF                                                                   \
+    "a \\u escape is half of a surrogate pair, and the other half is not "     \
+    "beside it"
+
 static const struct {
     const char *text, *sentence;
 } REFUSED[] = {
@@ -44,8 +48,13 @@ static const struct {
     {"\"\\u00g0\"", "line 1, column 3: \\u wants four hexadecimal digits"},
     {"\"\\u0000\"", "line 1, column 3: a string must not contain NUL"},
     {"\"\\u12", "line 1, column 3: unfinished \\u escape"},
-    {"\"\\ud800\"", "a \\u escape is not half of a surrogate pair"},
-    {"\"\\udc00\\ud800\"", "a \\u escape is not half of a surrogate pair"},
+    {"\"\\ud800\"", "line 1, column 3: " HALF},
+    {"\"\\udc00\\ud800\"", "line 1, column 3: " HALF},
+    {"[1,\n\"\\ud800\\u0041\"]", "line 2, column 3: " HALF},
+    {"\"a\\uDBFF\\n\"", "line 1, column 4: " HALF},
+    {"\"\\ud83d\\ud83d\\ude00\"", "line 1, column 3: " HALF},
+    {"\"\\ud83d\\ude0", "line 1, column 3: unfinished \\u escape"},
+    {"\"\\ud83d\\", "line 1, column 3: " HALF},
     {"\"\xC0\x80\"", "line 1, column 2: not valid UTF-8"},
     {"\xEF\xBB\xBF{}", "line 1, column 1: begins with a byte order mark"},
     {"{\"a\":1,\"b\":{\"c\":1,\"d\":2,\"c\":3}}",

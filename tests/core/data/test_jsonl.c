@@ -110,8 +110,8 @@ START_TEST(errors_tell_line_and_byte)
     expect_error(jsonl_read, "{\"t\":\"a\",\"t\":\"b\",\"l\":\"A\"}",
                  "x: line 1, byte 9: the key 't' stands twice in one object");
     expect_error(jsonl_read, "{\"t\":\"\\ud800\",\"l\":\"A\"}",
-                 "x: line 1, byte 0: a \\u escape is not half of a surrogate "
-                 "pair");
+                 "x: line 1, byte 7: a \\u escape is half of a surrogate "
+                 "pair, and the other half is not beside it");
 }
 END_TEST
 
