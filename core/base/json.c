@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double EXACT_INTEGER_MAX = 9007199254740992.0; /* 2^53 */
-
 /* --- the tree --- */
 
 static const cJSON *in(const struct json *node)
@@ -97,10 +95,10 @@ static size_t key_at(const struct json_scan *s, const cJSON *root,
 {
     struct json_scan again = {
         .text = s->text, .len = s->len, .is_data = s->is_data};
-    buf_init(&again.whole, s->len);
+    buf_init(&again.forms, s->len);
     (void)count_keys(root, node, &again.keys_left);
     int rc = json_scan_text(&again);
-    buf_fini(&again.whole);
+    buf_fini(&again.forms);
     return rc == 0 ? again.key_at : JSON_NOWHERE;
 }
 
@@ -149,17 +147,17 @@ static size_t restore_nul(char *s)
 }
 
 /* cJSON keeps no trace of how a number was written, nor of a string's length;
- * nobody here reads its `valueint`, so that field tells: was it written whole?
- * how many bytes? Children stand in the text's order. */
-static void mark(cJSON *node, const char **next_whole)
+ * nobody here reads its `valueint`, so that field tells: its form, or how
+ * many bytes. Children stand in the text's order. */
+static void mark(cJSON *node, const char **next_form)
 {
     if (cJSON_IsNumber(node)) {
-        node->valueint = *(*next_whole)++;
+        node->valueint = *(*next_form)++;
     } else if (cJSON_IsString(node)) {
         node->valueint = (int)restore_nul(node->valuestring);
     }
     for (cJSON *item = node->child; item != NULL; item = item->next) {
-        mark(item, next_whole);
+        mark(item, next_form);
     }
 }
 
@@ -192,7 +190,7 @@ static int build(struct json_scan *s, struct json **out)
         cJSON_Delete(root);
         return err_set(s->err, ERR_INVALID, "a key must not contain NUL");
     }
-    const char *next = s->whole.data;
+    const char *next = s->forms.data;
     mark(root, &next);
     const cJSON *twice = find_duplicate(root);
     if (twice != NULL) {
@@ -212,12 +210,12 @@ static int parse(const char *text, size_t len, bool is_data, struct json **out,
 {
     struct json_scan s = {
         .text = text, .len = len, .is_data = is_data, .err = err};
-    buf_init(&s.whole, len);
+    buf_init(&s.forms, len);
     int rc = json_scan_text(&s);
     if (rc == 0) {
         rc = build(&s, out);
     }
-    buf_fini(&s.whole);
+    buf_fini(&s.forms);
     if (rc != 0) {
         *at = s.failed_at;
     }
@@ -286,7 +284,7 @@ bool json_integer(const struct json *node, int64_t *out)
         return false;
     }
     double v = json_number(node);
-    if (v != floor(v) || fabs(v) > EXACT_INTEGER_MAX) {
+    if (v != floor(v) || in(node)->valueint == JSON_BEYOND_2_53) {
         return false;
     }
     *out = (int64_t)v;
@@ -296,7 +294,7 @@ bool json_integer(const struct json *node, int64_t *out)
 bool json_is_int(const struct json *node)
 {
     int64_t ignored;
-    return json_integer(node, &ignored) && in(node)->valueint == 1;
+    return json_integer(node, &ignored) && in(node)->valueint == JSON_WHOLE;
 }
 
 struct span json_text(const struct json *node)

@@ -41,7 +41,9 @@ enum json_kind json_kind(const struct json *node);
 const char *json_kind_name(const struct json *node);
 bool json_bool(const struct json *node);     /* of a JSON_BOOL */
 double json_number(const struct json *node); /* of a JSON_NUMBER */
-/* True, and *out set, when node is a whole number within +-2^53. */
+/* True, and *out set, when node is a whole number within +-2^53; that itself is
+ * one where its text is 9007199254740992, not what else has its double (...993,
+ * and whole numbers with a fraction or an exponent). */
 bool json_integer(const struct json *node, int64_t *out);
 /* Was the number written without fraction and exponent, within +-2^53? (2 but
  * not 2.0: Python's int and float.) */

@@ -40,6 +40,34 @@ static bool skip_digits(struct json_scan *s)
     return s->at > start;
 }
 
+static enum json_number_form form_of(const char *digits, double v, bool whole)
+{
+    const char *unsigned_digits = digits + (digits[0] == '-');
+    bool is_2_53 = strcmp(unsigned_digits, "9007199254740992") == 0;
+    return fabs(v) >= 0x1p53 && !is_2_53 ? JSON_BEYOND_2_53
+           : whole                       ? JSON_WHOLE
+                                         : JSON_REAL;
+}
+
+/* From start to at. */
+static int take_number(struct json_scan *s, size_t start, bool whole)
+{
+    char digits[64]; /* cJSON reads no more than 63 */
+    size_t n = s->at - start;
+    if (n >= sizeof(digits)) {
+        return fail(s, "the number is too long");
+    }
+    memcpy(digits, s->text + start, n);
+    digits[n] = '\0';
+    double v = strtod(digits, NULL);
+    if (!isfinite(v)) {
+        s->at = start;
+        return fail(s, "the number is too large");
+    }
+    buf_char(&s->forms, (char)form_of(digits, v, whole));
+    return 0;
+}
+
 static int scan_number(struct json_scan *s)
 {
     size_t start = s->at;
@@ -72,22 +100,10 @@ static int scan_number(struct json_scan *s)
     if (is_digit(peek(s))) {
         return fail(s, "a number must not begin with 0");
     }
-    char digits[64]; /* cJSON reads no more than 63 */
-    size_t n = s->at - start;
-    if (n >= sizeof(digits)) {
-        return fail(s, "the number is too long");
-    }
-    memcpy(digits, s->text + start, n);
-    digits[n] = '\0';
-    if (!isfinite(strtod(digits, NULL))) {
-        s->at = start;
-        return fail(s, "the number is too large");
-    }
-    buf_char(&s->whole, whole);
-    return 0;
+    return take_number(s, start, whole);
 }
 
-/* The four digits of a \\u escape whose u is at. */
+/* The four digits of a \u escape whose u is at. */
 static int scan_code(struct json_scan *s, size_t at, unsigned *code)
 {
     *code = 0;

@@ -6,10 +6,14 @@
 #include "core/base/err.h"
 #include <stdbool.h>
 
+/* How a number was written. Several numbers have 2^53 as their double: by its
+ * digits alone is it that one and none beyond. */
+enum json_number_form { JSON_REAL, JSON_WHOLE, JSON_BEYOND_2_53 };
+
 struct json_scan {
     const char *text;
     size_t len, at;
-    struct buf whole; /* per number in order: was it written as an integer? */
+    struct buf forms; /* per number in order: enum json_number_form */
     bool is_data;     /* NUL is let pass in strings ... */
     bool has_nul;     /* ... and there is one */
     size_t failed_at;

@@ -5,6 +5,7 @@
 #include "core/base/utf8.h"
 #include "core/spec/spec_table.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,14 +155,34 @@ static int read_choices(const struct run_field *f, const struct json *list,
     return 0;
 }
 
-static int read_number(const struct run_field *f, const struct json *node,
-                       const char *what, double *out, struct err *err)
+/* Of a whole number that is too large the double may be another's that is not.
+ */
+static int read_end(const struct run_field *f, const struct json *node,
+                    enum dist_kind kind, double *out, struct err *err)
 {
-    if (node == NULL || json_kind(node) != JSON_NUMBER) {
-        return err_set(err, ERR_INVALID, "%s: %s", f->path, what);
+    int64_t whole;
+    if (json_kind(node) != JSON_NUMBER) {
+        return err_set(err, ERR_INVALID, "%s: '%s' must be [low, high]",
+                       f->path, KIND_KEYS[kind]);
     }
     *out = json_number(node);
-    return 0;
+    return kind == DIST_INT && *out == floor(*out) &&
+                   !json_integer(node, &whole)
+               ? err_set(err, ERR_INVALID,
+                         "%s: low and high must be within 2^53", f->path)
+               : 0;
+}
+
+static int read_step(const struct run_field *f, const struct json *node,
+                     double *out, struct err *err)
+{
+    if (json_kind(node) != JSON_NUMBER) {
+        return err_set(err, ERR_INVALID, "%s: step must be a number", f->path);
+    }
+    *out = json_number(node);
+    return *out > 0.0
+               ? 0
+               : err_set(err, ERR_INVALID, "%s: step must be > 0", f->path);
 }
 
 static int read_range(const struct run_field *f, const struct json *node,
@@ -170,22 +191,18 @@ static int read_range(const struct run_field *f, const struct json *node,
     const struct json *ends = json_get(node, KIND_KEYS[d->kind]);
     const struct json *step = json_get(node, "step");
     const struct json *log = json_get(node, "log");
-    const char *want = d->kind == DIST_INT ? "'int' must be [low, high]"
-                                           : "'float' must be [low, high]";
     if (json_kind(ends) != JSON_ARRAY || json_size(ends) != 2) {
-        return err_set(err, ERR_INVALID, "%s: %s", f->path, want);
+        return err_set(err, ERR_INVALID, "%s: '%s' must be [low, high]",
+                       f->path, KIND_KEYS[d->kind]);
     }
     const struct json *low = json_first(ends);
-    int rc = read_number(f, low, want, &d->low, err);
+    int rc = read_end(f, low, d->kind, &d->low, err);
     if (rc == 0) {
-        rc = read_number(f, json_next(low), want, &d->high, err);
+        rc = read_end(f, json_next(low), d->kind, &d->high, err);
     }
     d->step = d->kind == DIST_INT ? 1.0 : 0.0;
     if (rc == 0 && step != NULL) {
-        rc = read_number(f, step, "step must be a number", &d->step, err);
-        if (rc == 0 && d->step <= 0.0) {
-            rc = err_set(err, ERR_INVALID, "%s: step must be > 0", f->path);
-        }
+        rc = read_step(f, step, &d->step, err);
     }
     if (rc == 0 && log != NULL) {
         if (json_kind(log) != JSON_BOOL) {

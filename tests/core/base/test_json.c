@@ -174,6 +174,12 @@ START_TEST(whole_numbers_and_how_they_were_written)
                 {"2e0", true, false},
                 {"2.5", false, false},
                 {"9007199254740992", true, true},
+                {"-9007199254740992", true, true},
+                {"9007199254740991.0", true, false},
+                {"9007199254740993", false, false},
+                {"-9007199254740993", false, false},
+                {"9007199254740992.5", false, false},
+                {"9007199254740991.9", false, false},
                 {"9007199254740994", false, false},
                 {"1e300", false, false},
                 {"\"2\"", false, false}};
