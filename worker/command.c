@@ -8,13 +8,13 @@
  * guardian is killed, which is no fault of the program (tried again). */
 #include "worker/command.h"
 #include "core/base/buf.h"
-#include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/utf8.h"
 #include "core/wire/msg.h"
 #include "worker/command_given.h"
 #include "worker/lines.h"
+#include "worker/own_folder.h"
 #include "worker/process.h"
 #include "worker/told.h"
 
@@ -479,17 +479,14 @@ static int start(const struct objective_task *task, struct command *c,
 int command_begin(const struct objective_task *task, void **job,
                   struct err *err)
 {
-    char *checkpoints = mem_printf("%s/command", task->assign->dir);
-    char *params_file = mem_printf("%s/params.json", checkpoints);
-    const char *text = task->assign->params;
+    char *checkpoints, *params_file;
+    int rc = own_folder_make(task->assign->dir, task->assign->params,
+                             &checkpoints, &params_file, err);
+    if (rc != 0) {
+        return rc;
+    }
     struct command *c = command_new(task);
-    int rc = file_mkdirs(checkpoints, 0700, err);
-    if (rc == 0) {
-        rc = file_write_atomic(params_file, text, strlen(text), 0600, err);
-    }
-    if (rc == 0) {
-        rc = start(task, c, params_file, checkpoints, err);
-    }
+    rc = start(task, c, params_file, checkpoints, err);
     free(checkpoints);
     free(params_file);
     if (rc != 0) {

@@ -48,6 +48,42 @@ START_TEST(an_interrupted_command_goes_on)
 }
 END_TEST
 
+/* Whatever a program makes of its folder, its next attempt has one, and nobody
+ * waits for a disk that is well. Nothing outside is touched. */
+START_TEST(a_wrecked_folder_is_made_anew)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, two_workers);
+    home_run(&h,
+             home_command(
+                 &h, "wrecked", "\"n_trials\":6,", "",
+                 "d=$PARZEN_CHECKPOINT_DIR t=${PARZEN_CHECKPOINT_DIR%/*}\n"
+                 "if [ $PARZEN_ATTEMPT = 1 ]; then\n"
+                 "case $PARZEN_TRIAL in\n"
+                 "0) rm -r $d; : >$d;;\n"
+                 "1) rm -r $d; mkfifo $d;;\n"
+                 "2) rm -r $d; mkdir away; : >away/kept; ln -s $PWD/away $d;;\n"
+                 "3) rm -r $t; : >$t;;\n"
+                 "4) rm $d/params.json; mkdir -p $d/params.json/x\n"
+                 "   mkfifo $d/params.json.tmp;;\n"
+                 "5) chmod 0 $d;;\n"
+                 "esac\n"
+                 "exit 130\n"
+                 "fi\n"
+                 "test \"$(stat -c '%F %a' $d)\" = 'directory 700' &&\n"
+                 "test \"$(ls -A $d)\" = params.json &&\n"
+                 "test -f $d/params.json &&\n"
+                 "echo 'parzen: {\"value\": 1}'\n"),
+             0);
+    EXPECT(&h, 0, NULL, "doctor");
+    char *away = mem_printf("test \"$(ls -A %s/away)\" = kept", h.dir);
+    ck_assert_int_eq(system(away), 0);
+    free(away);
+    home_fini(&h);
+}
+END_TEST
+
 /* A program that is mended and tried again begins anew, and tells another
  * curve; the pruner looks at that one, and so does Optuna. */
 START_TEST(a_mended_command_tells_its_own_curve)
@@ -328,6 +364,7 @@ Suite *suite(void)
     TCase *t = tcase_create("ends");
     tcase_set_timeout(t, 120);
     tcase_add_test(t, an_interrupted_command_goes_on);
+    tcase_add_test(t, a_wrecked_folder_is_made_anew);
     tcase_add_test(t, a_mended_command_tells_its_own_curve);
     tcase_add_test(t, nothing_of_a_killed_command_is_left);
     tcase_add_test(t, a_killed_guardian_is_not_the_commands_fault);
