@@ -209,7 +209,7 @@ static void end_at_line(struct command *c, const char *line, size_t n,
     free(all);
 }
 
-static void on_line(void *ctx, const char *line, size_t n)
+static void on_line(void *ctx, const char *line, size_t n, bool is_whole)
 {
     struct command *c = ctx;
     static const char prefix[] = "parzen:";
@@ -218,6 +218,10 @@ static void on_line(void *ctx, const char *line, size_t n)
     }
     struct told told;
     struct err err;
+    if (!is_whole) {
+        end_at_line(c, line, n, "it has 64 KiB or more");
+        return;
+    }
     if (strlen(line) < n) {
         end_at_line(c, line, n, "it has a NUL byte in it");
         return;
@@ -230,9 +234,10 @@ static void on_line(void *ctx, const char *line, size_t n)
     told_fini(&told);
 }
 
-static void on_complaint(void *ctx, const char *line, size_t n)
+static void on_complaint(void *ctx, const char *line, size_t n, bool is_whole)
 {
     struct command *c = ctx;
+    (void)is_whole; /* it is cut much shorter anyway */
     if (line[strspn(line, " \t")] != '\0') {
         put_printable(line, n, c->complaint, sizeof(c->complaint));
     }

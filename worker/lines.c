@@ -26,12 +26,12 @@ static void end_line(struct lines *l, lines_taker *take, void *ctx)
     }
     putchar('\n');
     if (!l->is_long && l->text.len > 0 && take != NULL) {
-        take(ctx, l->text.data, l->text.len);
+        take(ctx, l->text.data, l->text.len, true);
     }
     begin_anew(l);
 }
 
-static void add_byte(struct lines *l, char byte)
+static void add_byte(struct lines *l, char byte, lines_taker *take, void *ctx)
 {
     if (l->is_returned && !l->is_long) {
         begin_anew(l);
@@ -39,6 +39,9 @@ static void add_byte(struct lines *l, char byte)
     l->is_returned = false;
     if (l->text.len + 1 >= LINES_MAX) { /* print what there is */
         fwrite(l->text.data, 1, l->text.len, stdout);
+        if (!l->is_long && take != NULL) {
+            take(ctx, l->text.data, l->text.len, false);
+        }
         buf_reset(&l->text);
         l->is_long = true;
     }
@@ -54,7 +57,7 @@ void lines_add(struct lines *l, const char *bytes, size_t n, lines_taker *take,
         } else if (bytes[i] == '\r') {
             l->is_returned = true;
         } else {
-            add_byte(l, bytes[i]);
+            add_byte(l, bytes[i], take, ctx);
         }
     }
 }

@@ -2,8 +2,8 @@
  * output) whole: two streams of one program never meet within a line.
  *
  * A carriage return begins the line anew, as on a terminal: of a progress bar
- * its last state remains. A line of more than LINES_MAX is printed as it comes
- * and taken by nobody. */
+ * its last state remains. A line of LINES_MAX and more is printed as it comes,
+ * and only its beginning is taken, as soon as it is too long. */
 #ifndef WORKER_LINES_H
 #define WORKER_LINES_H
 #include "core/base/buf.h"
@@ -16,8 +16,9 @@ struct lines {
     bool is_long, is_returned;
 };
 
-/* n bytes, and a NUL behind them; others may be among them. */
-typedef void lines_taker(void *ctx, const char *line, size_t n);
+/* n bytes, and a NUL behind them; others may be among them. is_whole: they are
+ * all of the line. */
+typedef void lines_taker(void *ctx, const char *line, size_t n, bool is_whole);
 
 void lines_init(struct lines *l);
 void lines_fini(struct lines *l);

@@ -63,6 +63,29 @@ START_TEST(a_nul_byte_is_refused)
 }
 END_TEST
 
+/* It may hold a value: silence would be a wrong reason. */
+START_TEST(a_line_that_is_too_long_is_refused)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, one_worker);
+    home_run(
+        &h,
+        home_command(&h, "long",
+                     "\"n_trials\":1,\"stop\":{\"max_failures\":1},", "",
+                     "head -c 200000 /dev/zero | tr '\\0' y; echo\n"
+                     "printf 'parzen: {\"value\": 1, \"step\": 1, \"x\": '\n"
+                     "head -c 200000 /dev/zero | tr '\\0' 1; echo '}'\n"),
+        1);
+    EXPECT(&h, 0,
+           "trial 0, no-metric: the line 'parzen: {\"value\": 1, \"step\": 1, "
+           "\"x\": 1111111111111111111111111111111111111111111...' is refused: "
+           "it has 64 KiB or more\n",
+           "status", "long");
+    home_fini(&h);
+}
+END_TEST
+
 /* Of a log that is too long, as soon as the trial's end is told. */
 START_TEST(the_last_words_of_many)
 {
@@ -134,6 +157,7 @@ Suite *suite(void)
     tcase_add_test(t, what_a_trial_does_not_have_is_no_argument);
     tcase_add_test(t, files_have_the_users_mode);
     tcase_add_test(t, a_nul_byte_is_refused);
+    tcase_add_test(t, a_line_that_is_too_long_is_refused);
     tcase_add_test(t, the_last_words_of_many);
     suite_add_tcase(s, t);
     return s;
