@@ -304,6 +304,12 @@ static int check_variables(const struct spec *s, struct err *err)
 
 int spec_check_new(const struct spec *s, struct err *err)
 {
+    if (strcmp(s->name, ".") == 0 || strcmp(s->name, "..") == 0) {
+        return err_set(err, ERR_INVALID,
+                       "study: must not be '%s': in an address that is a "
+                       "folder, and no browser asks for a study by it",
+                       s->name);
+    }
     bool by_threshold = s->pruner == SPEC_PRUNER_THRESHOLD ||
                         (s->pruner == SPEC_PRUNER_PATIENT &&
                          s->pruning.wrapped == SPEC_PRUNER_THRESHOLD);

@@ -72,6 +72,23 @@ START_TEST(new_studies_must_be_more)
 }
 END_TEST
 
+/* The page could not address it; one that is there is read. */
+START_TEST(a_name_is_no_folder_of_an_address)
+{
+    static const char *const names[] = {".", "..", "...", ".a"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct spec s;
+        struct err err;
+        char *quoted = mem_printf("\"%s\"", names[i]);
+        ck_assert_int_eq(parse_with("study", quoted, &s, &err), 0);
+        ck_assert_int_eq(spec_check_new(&s, &err), i < 2 ? ERR_INVALID : 0);
+        ck_assert(i >= 2 || strstr(err.msg, "study: must not be '.") != NULL);
+        spec_fini(&s);
+        free(quoted);
+    }
+}
+END_TEST
+
 /* Functions take numbers, so many as they are of; where conditions decide how
  * many there are, some trial must have that many. */
 #define BRANIN "\"objective\":{\"type\":\"function\",\"function\":\"branin\"},"
@@ -551,6 +568,7 @@ Suite *suite(void)
                         (int)ARRAY_LEN(REFUSED));
     tcase_add_loop_test(t, new_studies_must_be_more, 0,
                         (int)ARRAY_LEN(REFUSED_NEW));
+    tcase_add_test(t, a_name_is_no_folder_of_an_address);
     tcase_add_loop_test(t, functions_take_so_many_numbers, 0,
                         (int)ARRAY_LEN(FUNCTIONS));
     tcase_add_loop_test(t, params_fit_their_table, 0, (int)ARRAY_LEN(TABLES));
