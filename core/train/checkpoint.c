@@ -5,6 +5,7 @@
 #include "core/nn/safetensors.h"
 #include "core/text/bpe.h"
 #include "core/train/checkpoint_meta.h"
+#include "core/train/checkpoint_sum.h"
 #include "core/train/run_model.h"
 #include "core/train/tensors.h"
 
@@ -150,18 +151,22 @@ void checkpoint_name(enum checkpoint_kind kind, int64_t epoch, int64_t batch,
     }
 }
 
-/* A name that checkpoint_name makes, or its temporary. */
+/* A name that checkpoint_name makes, its temporary or its sum's. */
 static bool is_ours(const char *name)
 {
     static const char *const shapes[] = {
         "best-%*d.safetensors%n",
         "last-%*d-%*d.safetensors%n",
     };
+    static const char *const ends[] = {"", ".tmp", CHECKPOINT_SUM,
+                                       CHECKPOINT_SUM ".tmp"};
     for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
         int end = 0;
         (void)sscanf(name, shapes[i], &end);
-        if (end > 0 && (name[end] == '\0' || strcmp(name + end, ".tmp") == 0)) {
-            return true;
+        for (size_t k = 0; end > 0 && k < ARRAY_LEN(ends); k++) {
+            if (strcmp(name + end, ends[k]) == 0) {
+                return true;
+            }
         }
     }
     return false;
@@ -190,10 +195,13 @@ bool checkpoint_find_best(const char *dir, char out[CHECKPOINT_NAME_MAX])
     return best >= 0;
 }
 
+/* It is one of these, or the sum of one. */
 static bool is_kept(const char *name, const char *const *keep, size_t n_keep)
 {
     for (size_t i = 0; i < n_keep; i++) {
-        if (keep[i] != NULL && strcmp(name, keep[i]) == 0) {
+        size_t n = keep[i] != NULL ? strlen(keep[i]) : 0;
+        if (keep[i] != NULL && strncmp(name, keep[i], n) == 0 &&
+            (name[n] == '\0' || strcmp(name + n, CHECKPOINT_SUM) == 0)) {
             return true;
         }
     }

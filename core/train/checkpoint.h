@@ -77,7 +77,7 @@ void checkpoint_name(enum checkpoint_kind kind, int64_t epoch, int64_t batch,
 /* The best checkpoint in dir, of the latest epoch; false: it has none. */
 bool checkpoint_find_best(const char *dir, char out[CHECKPOINT_NAME_MAX]);
 /* Remove the checkpoints in dir (files with such names, and no others) that
- * are not one of keep; NULL entries are skipped. */
+ * are not one of keep, with their sums; NULL entries are skipped. */
 MUST_CHECK int checkpoint_remove_others(const char *dir,
                                         const char *const *keep, size_t n_keep,
                                         struct err *err);

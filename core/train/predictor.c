@@ -3,6 +3,7 @@
 #include "core/nn/model.h"
 #include "core/text/bpe.h"
 #include "core/train/checkpoint.h"
+#include "core/train/checkpoint_sum.h"
 #include "core/train/encoded.h"
 #include "core/train/model_dir.h"
 
@@ -17,6 +18,20 @@ struct predictor {
     struct batch *batch;
 };
 
+static int open_file(const char *path, const char *sha256, struct predictor *p,
+                     struct err *err)
+{
+    char beside[65];
+    int rc = 0;
+    if (sha256 == NULL) {
+        rc = checkpoint_sum_read(path, beside, err);
+        sha256 = rc == 0 && beside[0] != '\0' ? beside : NULL;
+    }
+    return rc == 0 ? checkpoint_open(path, sha256, false, BATCH_ROWS,
+                                     &p->checkpoint, &p->model, err)
+                   : rc;
+}
+
 int predictor_open(const char *path, const char *sha256, struct predictor **out,
                    struct err *err)
 {
@@ -25,8 +40,7 @@ int predictor_open(const char *path, const char *sha256, struct predictor **out,
     bool is_dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
     int rc = is_dir ? model_dir_open(path, BATCH_ROWS, &p->checkpoint,
                                      &p->model, err)
-                    : checkpoint_open(path, sha256, false, BATCH_ROWS,
-                                      &p->checkpoint, &p->model, err);
+                    : open_file(path, sha256, p, err);
     if (rc == 0) {
         rc = batch_new(BATCH_ROWS, (size_t)p->checkpoint.run.max_len, &p->batch,
                        err);

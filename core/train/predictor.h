@@ -8,9 +8,10 @@ struct checkpoint;
 
 struct predictor;
 
-/* Load a checkpoint of either kind (sha256: what its hash must be, or NULL;
- * errors as checkpoint_open) or a model's folder (errors as model_dir_open).
- * Sets the process's threads for products to the training's. */
+/* Load a checkpoint of either kind (sha256: what its hash must be, or NULL:
+ * what checkpoint_sum_read says of it; errors as checkpoint_open) or a model's
+ * folder (errors as model_dir_open). Sets the process's threads for products to
+ * the training's. */
 MUST_CHECK int predictor_open(const char *path, const char *sha256,
                               struct predictor **out, struct err *err);
 void predictor_free(struct predictor *p);

@@ -39,8 +39,8 @@ static const struct argp_option options[] = {
     CONFIG_OPTION_SET,
     CONFIG_OPTION_SEED,
     {"out", KEY_OUT, "DIR", 0,
-     "folder for checkpoints, of which the best epoch's stays, and for a "
-     "TensorBoard log (default: none are kept)",
+     "folder for checkpoints, of which the best epoch's stays with its SHA-256 "
+     "beside it, and for a TensorBoard log (default: none are kept)",
      0},
     {0},
 };

@@ -10,6 +10,7 @@
 #include "core/base/paths.h"
 #include "core/spec/spec.h"
 #include "core/train/checkpoint.h"
+#include "core/train/checkpoint_sum.h"
 #include "core/train/peak.h"
 #include "core/train/tensorboard.h"
 #include "daemon/cli/cli.h"
@@ -148,6 +149,10 @@ static int take_checkpoint(struct show *s, struct training *t, const char *dir,
     if (file->best) {
         free(t->checkpoint);
         t->checkpoint = mem_printf("%s/%s", dir, file->file);
+        int rc = checkpoint_sum_write(dir, file->file, file->sha256, err);
+        if (rc != 0) {
+            return rc;
+        }
     }
     const char *const keep[] = {s->best, s->last};
     return checkpoint_remove_others(dir, keep, ARRAY_LEN(keep), err);

@@ -354,6 +354,13 @@ START_TEST(test_a_trainings_folder)
     EXPECT(&home, 0, NULL, "export", out, into);
     EXPECT(&home, 0, "class ", "predict", into, "red blue");
     EXPECT(&home, 1, "no model", "predict", home.dir, "red blue");
+    char *harm = mem_printf("cd %s && sha256sum -c best-*.sha256 && printf X |"
+                            " dd of=$(ls best-*.safetensors) bs=1 seek=20000"
+                            " conv=notrunc status=none",
+                            out);
+    ck_assert_int_eq(system(harm), 0);
+    free(harm);
+    EXPECT(&home, 1, "damaged: its SHA-256 is", "predict", out, "red blue");
     free(into);
     free(out);
     free(config);

@@ -210,8 +210,9 @@ static bool is_there(const char *name)
 START_TEST(test_removes_only_its_own)
 {
     static const char *const ours[] = {
-        "last-0-7.safetensors", "best-12.safetensors",
-        "last-0-7.safetensors.tmp", "best-1.safetensors.tmp"};
+        "last-0-7.safetensors",      "best-12.safetensors",
+        "last-0-7.safetensors.tmp",  "best-1.safetensors.tmp",
+        "best-1.safetensors.sha256", "best-12.safetensors.sha256"};
     static const char *const others[] = {
         "last-0.safetensors",     "best-a.safetensors",
         "last-1-2.safetensors.x", "my-best-1.safetensors",
@@ -230,6 +231,8 @@ START_TEST(test_removes_only_its_own)
     ck_assert(!is_there(ours[0]));
     ck_assert(!is_there(ours[2]));
     ck_assert(!is_there(ours[3]));
+    ck_assert(!is_there(ours[4]));
+    ck_assert(is_there(ours[5])); /* what it is of is kept */
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
         ck_assert_msg(is_there(others[i]), "%s", others[i]);
     }
