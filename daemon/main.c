@@ -11,6 +11,7 @@
 #include "daemon/api.h"
 #include "daemon/check.h"
 #include "daemon/daemon.h"
+#include "daemon/descriptors.h"
 #include "daemon/http/listen.h"
 #include "daemon/http/server.h"
 #include "daemon/offline.h"
@@ -266,7 +267,10 @@ static int exit_code_of(int rc)
 static int run(struct program *p)
 {
     struct err err;
-    int rc = options_claim_state(&p->options, &err);
+    int rc = descriptors_claim(p->options.n_workers, &err);
+    if (rc == 0) {
+        rc = options_claim_state(&p->options, &err);
+    }
     if (rc == 0 && p->options.log_path != NULL) {
         rc = open_log(p, &err);
     }

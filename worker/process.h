@@ -22,7 +22,7 @@ struct process {
 };
 
 /* Borrows all. argv[0] is looked up in PATH. The program has the umask and the
- * core limit that the daemon was started with (core/base/heritage.h).
+ * soft limits (core, files) that the daemon was started with (core/base/heritage.h).
  * UNREACHABLE: the system makes no process now (fork); IO.
  */
 MUST_CHECK int process_start(char *const *argv, char *const *envp,

@@ -6,50 +6,59 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-/* "0022 0": umask and core limit. A command does not get it (PARZEN_*). */
+/* "0022 0 1024": umask and soft limits. A command does not get it (PARZEN_*).
+ */
 static const char NOTE[] = "PARZEN_HERITAGE";
 
-static void limit_core(uint64_t bytes)
+static void set_soft(int resource, uint64_t most)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_CORE, &limit) == 0) {
-        limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
-        setrlimit(RLIMIT_CORE, &limit);
+    if (getrlimit(resource, &limit) == 0) {
+        limit.rlim_cur = most < limit.rlim_max ? most : limit.rlim_max;
+        setrlimit(resource, &limit);
     }
+}
+
+static uint64_t soft_of(int resource)
+{
+    struct rlimit limit = {0, 0};
+    getrlimit(resource, &limit);
+    return limit.rlim_cur;
 }
 
 static void read_own(struct heritage *out)
 {
-    struct rlimit limit = {0, 0};
-    getrlimit(RLIMIT_CORE, &limit);
-    out->core = limit.rlim_cur;
+    out->core = soft_of(RLIMIT_CORE);
+    out->files = soft_of(RLIMIT_NOFILE);
     out->umask = umask(077); /* there is no other way to ask */
     umask(out->umask);
 }
 
 void heritage_note(void)
 {
-    char text[64];
+    char text[96];
     struct heritage own;
     read_own(&own);
-    snprintf(text, sizeof(text), "%04o %" PRIu64, (unsigned)own.umask,
-             own.core);
+    snprintf(text, sizeof(text), "%04o %" PRIu64 " %" PRIu64,
+             (unsigned)own.umask, own.core, own.files);
     setenv(NOTE, text, 1);
 }
 
 void heritage_hide(void)
 {
     umask(077);
-    limit_core(0);
+    set_soft(RLIMIT_CORE, 0);
 }
 
 void heritage_read(struct heritage *out)
 {
     unsigned mask;
-    uint64_t core;
+    uint64_t core, files;
     const char *text = getenv(NOTE);
-    if (text != NULL && sscanf(text, "%o %" SCNu64, &mask, &core) == 2) {
-        *out = (struct heritage){.umask = mask & 0777, .core = core};
+    if (text != NULL &&
+        sscanf(text, "%o %" SCNu64 " %" SCNu64, &mask, &core, &files) == 3) {
+        *out = (struct heritage){
+            .umask = mask & 0777, .core = core, .files = files};
     } else {
         read_own(out);
     }
@@ -58,5 +67,6 @@ void heritage_read(struct heritage *out)
 void heritage_take(const struct heritage *h)
 {
     umask(h->umask);
-    limit_core(h->core);
+    set_soft(RLIMIT_CORE, h->core);
+    set_soft(RLIMIT_NOFILE, h->files);
 }

@@ -1,6 +1,6 @@
 /* heritage: what a user's program is to have of the process that the user
  * started, though those between set it otherwise for themselves: how private
- * its files are, how large a core dump may be. */
+ * its files are, how large a core dump may be, how many files it may open. */
 #ifndef CORE_BASE_HERITAGE_H
 #define CORE_BASE_HERITAGE_H
 #include <stdint.h>
@@ -8,7 +8,8 @@
 
 struct heritage {
     mode_t umask;
-    uint64_t core; /* bytes, or RLIM_INFINITY */
+    uint64_t core;  /* bytes, or RLIM_INFINITY */
+    uint64_t files; /* that may be open at once */
 };
 
 /* Note what this process has, for itself and all that it starts: in the

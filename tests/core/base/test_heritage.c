@@ -29,13 +29,30 @@ static rlim_t allow_core(rlim_t bytes)
     return limit.rlim_cur;
 }
 
+static void set_files(rlim_t n)
+{
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = n;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static rlim_t files(void)
+{
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    return limit.rlim_cur;
+}
+
 START_TEST(what_was_noted_is_had_again)
 {
     static const rlim_t sizes[] = {0, 12345, RLIM_INFINITY};
     struct heritage h;
     rlim_t core = allow_core(sizes[_i]);
     umask(027);
+    set_files(99);
     heritage_note();
+    set_files(111); /* the daemon's own */
     ck_assert_int_eq(mask(), 027);
     heritage_hide();
     heritage_hide(); /* the daemon, and its worker */
@@ -46,12 +63,13 @@ START_TEST(what_was_noted_is_had_again)
     heritage_take(&h);
     ck_assert_int_eq(mask(), 027);
     ck_assert_uint_eq(core_limit(), core);
+    ck_assert_uint_eq(files(), 99);
 }
 END_TEST
 
 START_TEST(without_a_note_it_is_what_there_is)
 {
-    static const char *const notes[] = {NULL, "", "rwx", "0022"};
+    static const char *const notes[] = {NULL, "", "rwx", "0022", "0022 0"};
     struct heritage h;
     for (size_t i = 0; i < sizeof(notes) / sizeof(*notes); i++) {
         unsetenv("PARZEN_HERITAGE");
