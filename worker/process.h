@@ -22,8 +22,9 @@ struct process {
 };
 
 /* Borrows all. argv[0] is looked up in PATH. The program has the umask and the
- * soft limits (core, files) that the daemon was started with (core/base/heritage.h).
- * UNREACHABLE: the system makes no process now (fork); IO.
+ * soft limits (core, files) that the daemon was started with
+ * (core/base/heritage.h). UNREACHABLE: the system makes no process now (fork);
+ * IO.
  */
 MUST_CHECK int process_start(char *const *argv, char *const *envp,
                              const char *directory, struct process *out,

@@ -16,7 +16,7 @@ char *mem_strdup(const char *s);                /* aborts; NULL -> NULL */
 char *mem_strndup(const char *s, size_t len);   /* aborts */
 char *mem_printf(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
-void *mem_try(size_t n, size_t size);         /* zeroed; may be NULL */
+void *mem_try(size_t n, size_t size);               /* zeroed; may be NULL */
 void *mem_try_grow(void *p, size_t n, size_t size); /* realloc; NULL: p stays */
 
 /* From now on what is freed stays with the process, up to 32 MiB, for what is
