@@ -248,7 +248,7 @@ static void handle_request(void *ctx, const struct http_request *request,
 {
     struct call c = {.api = ctx, .request = request, .reply = reply};
     json_out_init(&c.out, &reply->body, JSON_COMPACT);
-    daemon_settle(c.api->daemon); /* nobody reads what is not durable */
+    daemon_look_around(c.api->daemon); /* all that is durable, no more */
     bool is_path_known = false;
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
         if (!path_matches(&routes[i], request)) {

@@ -262,6 +262,21 @@ static void put_trial(struct call *c, int64_t study, int64_t number)
                 api_state_dir(c), true, &t, &c->out);
 }
 
+/* The first from `number` on that has these values: what others have added may
+ * stand before it. */
+static int64_t enqueued(const struct study *s, int64_t number,
+                        const double *values)
+{
+    size_t size = s->spec.space.n * sizeof(*values);
+    int64_t last = (int64_t)s->n_trials - 1;
+    while (number < last &&
+           (s->trials[number]->fixed == NULL ||
+            memcmp(s->trials[number]->fixed, values, size) != 0)) {
+        number++;
+    }
+    return number;
+}
+
 /* The reply is the trial that it became. */
 void api_post_enqueue(struct call *c)
 {
@@ -276,12 +291,14 @@ void api_post_enqueue(struct call *c)
                       .slot = -1,
                       .study = c->study->id,
                       .enqueue = {.values = values}};
-    int64_t number = (int64_t)c->study->n_trials; /* that it becomes */
+    int64_t number = (int64_t)c->study->n_trials; /* at least */
     if (fixed_values(c->study, root, values, &err) != 0 ||
         daemon_handle(c->api->daemon, &e, &err) != 0) {
         api_refuse(c, &err);
     } else {
-        put_trial(c, e.study, number);
+        const struct mirror *m = daemon_mirror(c->api->daemon);
+        put_trial(c, e.study,
+                  enqueued(mirror_study(m, e.study), number, values));
     }
     free(values);
     json_free(root);

@@ -10,6 +10,11 @@
  * disk once.
  *
  * When that fails nothing was said; recover.c tells how it goes on.
+ *
+ * Other programs (Optuna) write to the database too: before a decision is put
+ * the ledger takes in what they did, and `look_around` does when there is
+ * nothing to decide, at every tick and before a request is answered. A load
+ * takes time: while they write all the time, looks are spaced.
  */
 #include "daemon/daemon.h"
 #include "core/base/buf.h"
@@ -39,6 +44,7 @@ enum {
     DRAIN_TICK_MS = 200,
     IDLE_CHECKPOINT_MS = 30000, /* WAL pages go to the database when quiet */
     HELLO_TIMEOUT_MS = 20000,
+    LOOK_SHARE = 10 /* a look that loads is this often as long ago, at least */
 };
 
 int64_t daemon_wall_ms(void)
@@ -137,7 +143,26 @@ void daemon_settle(struct daemon *d)
         daemon_heed_trouble(d);
         set_timer(d);
     }
+    daemon_tell_news(d);
     daemon_perform_all(d, &done);
+}
+
+void daemon_look_around(struct daemon *d)
+{
+    struct err err;
+    daemon_settle(d);
+    int64_t began = daemon_mono_ms();
+    if (d->trouble != NULL || d->is_closing || began < d->look_ms ||
+        !store_is_stale(d->store)) {
+        return;
+    }
+    (void)!ledger_take_in(&d->ledger, &err); /* or trouble */
+    int64_t now = daemon_mono_ms();
+    d->look_ms = now + LOOK_SHARE * (now - began);
+    daemon_heed_trouble(d);
+    start_all(d);
+    set_timer(d);
+    daemon_settle(d);
 }
 
 static int handle_durably(struct daemon *d, struct event *e, struct err *err)
@@ -196,6 +221,7 @@ static void on_tick(uv_timer_t *t)
         look_at_files(d);
     }
     daemon_recover_if_due(d);
+    daemon_look_around(d);
     if (d->trouble == NULL) {
         struct event e = {.kind = EVENT_TICK, .slot = -1};
         daemon_event(d, &e);
@@ -435,15 +461,11 @@ void daemon_close(struct daemon *d, int grace_ms, void (*on_closed)(void *ctx),
     d->on_action = NULL;
     d->drain_until_ms = daemon_mono_ms() + grace_ms;
     if (d->trouble == NULL) {
-        struct actions actions;
         struct err err;
-        actions_init(&actions);
-        sched_drain(d->ledger.mirror, daemon_wall_ms(), daemon_mono_ms(),
-                    &actions);
-        if (ledger_put(&d->ledger, &actions, &err) != 0) {
+        if (ledger_drain(&d->ledger, daemon_wall_ms(), daemon_mono_ms(),
+                         &err) != 0) {
             LOG_ERROR("drain", "%s", err.msg);
         }
-        actions_fini(&actions);
         daemon_heed_trouble(d);
     }
     set_timer(d);

@@ -36,6 +36,9 @@ MUST_CHECK int daemon_handle(struct daemon *d, struct event *e,
 /* Make durable what the workers' words have changed since the loop last waited:
  * before anybody is told of it. */
 void daemon_settle(struct daemon *d);
+/* The same, and take in what other programs did to the database. A mirror that
+ * was looked at before may be gone. */
+void daemon_look_around(struct daemon *d);
 const struct mirror *daemon_mirror(const struct daemon *d);
 const char *daemon_state_dir(const struct daemon *d);
 /* NULL while all is well; else why nothing is dispatched ("disk full: ..."), a

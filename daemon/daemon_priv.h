@@ -27,6 +27,10 @@ struct daemon {
     bool timer_closed;
     int64_t last_commit_ms; /* monotonic; 0: checkpointed since */
 
+    int64_t look_ms;  /* monotonic: no look at others' writes before */
+    int64_t told_seq; /* what came before it, watchers know */
+    bool has_news;    /* the mirror was loaded since they were told */
+
     char *trouble; /* the ledger's, as it is told; NULL while all is well */
     int64_t recover_ms, recover_wait_ms;
 
@@ -52,6 +56,9 @@ MUST_CHECK int daemon_load(struct daemon *d, struct err *err);
 void daemon_keep_word(struct daemon *d, const struct event *e);
 /* Is the ledger in trouble? Then say so, once, and wait. */
 void daemon_heed_trouble(struct daemon *d);
+/* After a commit: the watchers hear of what a load has brought since the last
+ * one. */
+void daemon_tell_news(struct daemon *d);
 /* Try to leave it, if there is any and recover_ms has come. */
 void daemon_recover_if_due(struct daemon *d);
 

@@ -31,7 +31,7 @@ static int texts_of(struct event *e, const char **texts[TEXTS_MAX])
 }
 
 /* Without a default: whoever adds an event decides here. */
-static bool is_kept(enum event_kind kind)
+bool inbox_is_word(enum event_kind kind)
 {
     switch (kind) {
     case EVENT_SLOT_IDLE:
@@ -68,7 +68,7 @@ static bool is_kept(enum event_kind kind)
 
 bool inbox_add(struct inbox *box, const struct event *e)
 {
-    if (!is_kept(e->kind)) {
+    if (!inbox_is_word(e->kind)) {
         return true;
     }
     if (box->n == INBOX_MAX) {

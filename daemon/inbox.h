@@ -12,8 +12,11 @@ struct inbox {
     size_t n, room;
 };
 
-/* Copies the event. What changes nothing durable (progress, ticks) is left
- * out. false: it is full, and what it holds is no longer all. */
+/* Is it a worker's word that changes something durable? Others (progress,
+ * ticks, users) are not for the inbox. */
+bool inbox_is_word(enum event_kind kind);
+/* Copies the event, if it is a word. false: it is full, and what it holds is no
+ * longer all. */
 bool inbox_add(struct inbox *box, const struct event *e);
 void inbox_clear(struct inbox *box);
 

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+enum { TRIES = 8 }; /* to be the first after a load who writes */
+
 /* --- slots of the last commit --------------------------------------------- */
 
 static void forget_slots(struct ledger *l)
@@ -72,60 +74,6 @@ static int load(struct ledger *l, struct err *err)
     return 0;
 }
 
-/* RUNNING rows without a worker: what the last life left behind. */
-static int hand_back_orphans(struct ledger *l, const struct ledger_birth *b,
-                             struct err *err)
-{
-    int rc = 0;
-    for (size_t s = 0; s < l->mirror->n_studies; s++) {
-        const struct study *study = l->mirror->studies[s];
-        size_t n = study->is_foreign ? 0 : study->n_trials;
-        for (size_t i = 0; rc == 0 && i < n; i++) {
-            const struct study_trial *t = study->trials[i];
-            struct event e = {
-                .kind = EVENT_ORPHAN,
-                .now_ms = b->now_ms,
-                .mono_ms = b->mono_ms,
-                .alive_ms = b->alive_ms,
-                .lived_ms = b->lived_ms,
-                .slot = -1,
-                .study = study->id,
-                .id = {study->id, t->number, t->attempt},
-            };
-            rc = t->state == TRIAL_RUNNING ? ledger_turn(l, &e, err) : 0;
-        }
-    }
-    return rc;
-}
-
-int ledger_start(struct ledger *l, const struct ledger_birth *b,
-                 struct actions *done, struct err *err)
-{
-    struct event start = {.kind = EVENT_START,
-                          .now_ms = b->now_ms,
-                          .mono_ms = b->mono_ms,
-                          .alive_ms = b->alive_ms,
-                          .lived_ms = b->lived_ms,
-                          .slot = -1};
-    inbox_clear(&l->inbox);
-    forget_slots(l);
-    l->trouble.code = 0;
-    int rc = load(l, err);
-    if (rc != 0) {
-        return ledger_fail(l, err);
-    }
-    rc = ledger_turn(l, &start, err);
-    rc = rc == 0 ? hand_back_orphans(l, b, err) : rc;
-    /* Before anything of this life is committed. */
-    rc = rc == 0 ? l->hooks.verify(l->hooks.ctx, l->mirror, err) : rc;
-    rc = rc == 0 ? ledger_commit(l, done, err) : rc;
-    if (rc != 0) {
-        return ledger_fail(l, err);
-    }
-    l->is_lost = false;
-    return 0;
-}
-
 /* --- trouble -------------------------------------------------------------- */
 
 /* May the same words be taken later, without anybody's doing? */
@@ -152,6 +100,15 @@ int ledger_fail(struct ledger *l, const struct err *why)
     return why->code;
 }
 
+/* STALE again and again. */
+static int give_up(struct ledger *l, struct err *err)
+{
+    char *why = mem_strdup(err->msg);
+    (void)err_set(err, ERR_BUSY, "%s, again and again", why);
+    free(why);
+    return ledger_fail(l, err);
+}
+
 void ledger_keep(struct ledger *l, const struct event *e)
 {
     if (!l->is_lost && !inbox_add(&l->inbox, e)) {
@@ -159,12 +116,15 @@ void ledger_keep(struct ledger *l, const struct event *e)
     }
 }
 
-/* --- decide, apply, commit ------------------------------------------------ */
+/* --- decide, apply ---------------------------------------------------------
+ */
 
-int ledger_put(struct ledger *l, struct actions *a, struct err *err)
+/* STALE: nothing was put, and no trouble. */
+static int put(struct ledger *l, struct actions *a, struct err *err)
 {
-    if (l->hooks.put(l->hooks.ctx, l->mirror, a, err) != 0) {
-        return ledger_fail(l, err);
+    int rc = l->hooks.put(l->hooks.ctx, l->mirror, a, err);
+    if (rc != 0) {
+        return rc == ERR_STALE ? rc : ledger_fail(l, err);
     }
     for (size_t i = 0; i < a->n; i++) {
         mirror_apply(l->mirror, &a->items[i]);
@@ -196,7 +156,7 @@ static int decide(struct ledger *l, const struct event *e, struct err *err)
     actions_init(&a);
     int rc = sched_decide(l->mirror, e, &a, err);
     if (rc == 0 && a.n > 0) {
-        rc = ledger_put(l, &a, err);
+        rc = put(l, &a, err);
     }
     actions_fini(&a);
     return rc;
@@ -217,10 +177,62 @@ static int lose_slot(struct ledger *l, struct event e, struct err *err)
     return rc;
 }
 
-int ledger_turn(struct ledger *l, const struct event *e, struct err *err)
+static int turn(struct ledger *l, const struct event *e, struct err *err)
 {
     return e->kind == EVENT_SLOT_GONE ? lose_slot(l, *e, err)
                                       : decide(l, e, err);
+}
+
+/* --- what others have committed ------------------------------------------- */
+
+/* The words since the last commit, as if they had just come. */
+static int say_again(struct ledger *l, struct err *err)
+{
+    struct err refused;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < l->inbox.n; i++) {
+        const struct event *e = &l->inbox.events[i];
+        rc = turn(l, e, &refused);
+        if (rc != 0 && rc != ERR_STALE && l->trouble.code == 0) {
+            l->hooks.on_refused(l->hooks.ctx, e, &refused);
+            rc = 0;
+        }
+    }
+    return rc == 0 ? 0 : err_set(err, rc, "%s", refused.msg);
+}
+
+/* Nothing durable is pending: a transaction of ours would have kept the others
+ * from it. They may come again between a load and the next one of ours, but
+ * not often: they wait for our lock in naps. e: to be decided after the words;
+ * NULL: nothing, or one of them. */
+static int catch_up(struct ledger *l, const struct event *e, struct err *err)
+{
+    int rc = ERR_STALE;
+    for (int i = 0; rc == ERR_STALE && i < TRIES; i++) {
+        actions_fini(&l->pending);
+        actions_init(&l->pending);
+        rc = load(l, err);
+        if (rc != 0) {
+            return ledger_fail(l, err);
+        }
+        rc = say_again(l, err);
+        if (rc == 0 && e != NULL) {
+            rc = turn(l, e, err);
+        }
+    }
+    return rc == ERR_STALE ? give_up(l, err) : rc;
+}
+
+int ledger_turn(struct ledger *l, const struct event *e, struct err *err)
+{
+    int rc = turn(l, e, err);
+    return rc == ERR_STALE ? catch_up(l, inbox_is_word(e->kind) ? NULL : e, err)
+                           : rc;
+}
+
+int ledger_take_in(struct ledger *l, struct err *err)
+{
+    return catch_up(l, NULL, err);
 }
 
 int ledger_next(struct ledger *l, int64_t now_ms, int64_t mono_ms, bool *more,
@@ -230,10 +242,35 @@ int ledger_next(struct ledger *l, int64_t now_ms, int64_t mono_ms, bool *more,
     actions_init(&a);
     sched_next(l->mirror, now_ms, mono_ms, &a);
     *more = a.n > 0;
-    int rc = a.n > 0 ? ledger_put(l, &a, err) : 0;
+    int rc = a.n > 0 ? put(l, &a, err) : 0;
+    actions_fini(&a);
+    return rc == ERR_STALE ? catch_up(l, NULL, err) : rc;
+}
+
+static int drain(struct ledger *l, int64_t now_ms, int64_t mono_ms,
+                 struct err *err)
+{
+    struct actions a;
+    actions_init(&a);
+    sched_drain(l->mirror, now_ms, mono_ms, &a);
+    int rc = put(l, &a, err);
     actions_fini(&a);
     return rc;
 }
+
+int ledger_drain(struct ledger *l, int64_t now_ms, int64_t mono_ms,
+                 struct err *err)
+{
+    int rc = drain(l, now_ms, mono_ms, err);
+    for (int i = 0; rc == ERR_STALE && i < TRIES; i++) {
+        rc = catch_up(l, NULL, err);
+        rc = rc == 0 ? drain(l, now_ms, mono_ms, err) : rc;
+    }
+    return rc == ERR_STALE ? give_up(l, err) : rc;
+}
+
+/* --- commit ----------------------------------------------------------------
+ */
 
 int ledger_commit(struct ledger *l, struct actions *done, struct err *err)
 {
@@ -251,25 +288,83 @@ int ledger_commit(struct ledger *l, struct actions *done, struct err *err)
     return 0;
 }
 
+/* --- out of trouble, into a life -------------------------------------------
+ */
+
 int ledger_replay(struct ledger *l, struct actions *done, struct err *err)
 {
-    struct err refused;
     l->trouble.code = 0;
     int rc = load(l, err);
     if (rc != 0) {
         return ledger_fail(l, err);
     }
-    for (size_t i = 0; rc == 0 && i < l->inbox.n; i++) {
-        const struct event *e = &l->inbox.events[i];
-        if (ledger_turn(l, e, &refused) != 0 && l->trouble.code == 0) {
-            l->hooks.on_refused(l->hooks.ctx, e, &refused);
-        }
-        rc = l->trouble.code;
-    }
+    rc = say_again(l, err);
+    rc = rc == ERR_STALE ? catch_up(l, NULL, err) : rc;
     rc = rc == 0 ? ledger_commit(l, done, err) : rc;
     if (rc != 0 && !passes(rc)) {
         lose_words(l);
     }
     *err = l->trouble;
     return rc;
+}
+
+/* RUNNING rows without a worker: what the last life left behind. */
+static int hand_back_orphans(struct ledger *l, const struct ledger_birth *b,
+                             struct err *err)
+{
+    int rc = 0;
+    for (size_t s = 0; s < l->mirror->n_studies; s++) {
+        const struct study *study = l->mirror->studies[s];
+        size_t n = study->is_foreign ? 0 : study->n_trials;
+        for (size_t i = 0; rc == 0 && i < n; i++) {
+            const struct study_trial *t = study->trials[i];
+            struct event e = {
+                .kind = EVENT_ORPHAN,
+                .now_ms = b->now_ms,
+                .mono_ms = b->mono_ms,
+                .alive_ms = b->alive_ms,
+                .lived_ms = b->lived_ms,
+                .slot = -1,
+                .study = study->id,
+                .id = {study->id, t->number, t->attempt},
+            };
+            rc = t->state == TRIAL_RUNNING ? turn(l, &e, err) : 0;
+        }
+    }
+    return rc;
+}
+
+/* Load, and decide what a new life begins with. */
+static int begin_life(struct ledger *l, const struct ledger_birth *b,
+                      struct err *err)
+{
+    struct event start = {.kind = EVENT_START,
+                          .now_ms = b->now_ms,
+                          .mono_ms = b->mono_ms,
+                          .alive_ms = b->alive_ms,
+                          .lived_ms = b->lived_ms,
+                          .slot = -1};
+    int rc = load(l, err);
+    rc = rc == 0 ? turn(l, &start, err) : rc;
+    return rc == 0 ? hand_back_orphans(l, b, err) : rc;
+}
+
+int ledger_start(struct ledger *l, const struct ledger_birth *b,
+                 struct actions *done, struct err *err)
+{
+    inbox_clear(&l->inbox);
+    forget_slots(l);
+    l->trouble.code = 0;
+    int rc = begin_life(l, b, err);
+    for (int i = 0; rc == ERR_STALE && i < TRIES; i++) {
+        rc = begin_life(l, b, err);
+    }
+    /* Before anything of this life is committed. */
+    rc = rc == 0 ? l->hooks.verify(l->hooks.ctx, l->mirror, err) : rc;
+    rc = rc == 0 ? ledger_commit(l, done, err) : rc;
+    if (rc != 0) {
+        return rc == ERR_STALE ? give_up(l, err) : ledger_fail(l, err);
+    }
+    l->is_lost = false;
+    return 0;
 }

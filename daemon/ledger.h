@@ -14,6 +14,11 @@
  * know them) or the inbox is full: then those who said them are to be ended,
  * and once they are reaped ledger_start does what a new life does.
  *
+ * The database is open to other programs. What one of them has committed is
+ * taken in before anything else is: where the store says STALE, the mirror is
+ * loaded in the same way, the words since the last commit are said again, and
+ * it is decided again. So whoever asked gets the answer that fits the rows.
+ *
  * Pure: the store is behind its hooks. */
 #ifndef DAEMON_LEDGER_H
 #define DAEMON_LEDGER_H
@@ -61,17 +66,21 @@ MUST_CHECK int ledger_start(struct ledger *l, const struct ledger_birth *b,
 /* Each word, before its turn, or instead of it while there is trouble. When
  * the inbox is full (INBOX_MAX) without trouble, commit first. */
 void ledger_keep(struct ledger *l, const struct event *e);
-/* Decide. An error is the scheduler's refusal, which changes nothing, or
- * trouble. Not while there is any. What a worker that is gone was still to be
- * told is forgotten: the trial among it was INTERRUPTED, whatever ended the
- * worker. */
+/* Decide; the mirror may be another one afterwards. An error is the scheduler's
+ * refusal, which changes nothing, or trouble. Not while there is any. What a
+ * worker that is gone was still to be told is forgotten: the trial among it was
+ * INTERRUPTED, whatever ended the worker. */
 MUST_CHECK int ledger_turn(struct ledger *l, const struct event *e,
                            struct err *err);
 /* Let one thing start that can; *more: maybe there is another. */
 MUST_CHECK int ledger_next(struct ledger *l, int64_t now_ms, int64_t mono_ms,
                            bool *more, struct err *err);
-/* What was decided elsewhere (sched_drain). Takes what the actions own. */
-MUST_CHECK int ledger_put(struct ledger *l, struct actions *a, struct err *err);
+/* sched_drain. */
+MUST_CHECK int ledger_drain(struct ledger *l, int64_t now_ms, int64_t mono_ms,
+                            struct err *err);
+/* Take in what another program has committed, without anything to decide. Not
+ * between a decision and its commit. */
+MUST_CHECK int ledger_take_in(struct ledger *l, struct err *err);
 /* What is durable now is appended to `done`, to be performed. */
 MUST_CHECK int ledger_commit(struct ledger *l, struct actions *done,
                              struct err *err);

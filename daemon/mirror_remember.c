@@ -2,7 +2,16 @@
 
 #include <string.h>
 
-/* A trial's progress is left out: the words that tell it are told again. */
+/* What is to be reported next is left out: words are told again. */
+static void remember_progress(struct study_progress *p,
+                              const struct study_progress *before)
+{
+    if (p != NULL && before != NULL) {
+        *p = *before;
+        p->next_epoch = -1;
+    }
+}
+
 static void remember_study(struct study *s, const struct study *before)
 {
     if (s->running_since_ms == before->running_since_ms) {
@@ -12,6 +21,7 @@ static void remember_study(struct study *s, const struct study *before)
         s->is_prepared = before->is_prepared;
         s->prepared_ms = before->prepared_ms;
     }
+    s->preparation = before->preparation;
     s->n_gone = before->n_gone;
     s->n_prepares = before->n_prepares;
     memcpy(s->deaths, before->deaths, sizeof(s->deaths));
@@ -20,6 +30,7 @@ static void remember_study(struct study *s, const struct study *before)
         struct study_trial *t = s->trials[i];
         if (t->attempt == before->trials[i]->attempt) {
             t->not_before_ms = before->trials[i]->not_before_ms;
+            remember_progress(t->progress, before->trials[i]->progress);
         }
     }
 }

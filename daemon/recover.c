@@ -61,8 +61,8 @@ static int load(void *ctx, struct mirror *m, struct err *err)
     if (d->store == NULL) {
         return open_loaded(d, m, err);
     }
-    int rc = store_adopt_trials(d->store, err);
-    return rc == 0 ? store_load(d->store, m, err) : rc;
+    d->has_news = true;
+    return store_take_in(d->store, m, err);
 }
 
 static int verify(void *ctx, const struct mirror *m, struct err *err)
@@ -75,6 +75,59 @@ static void on_refused(void *ctx, const struct event *e, const struct err *why)
 {
     (void)ctx;
     LOG_ERROR("event", "kind=%d slot=%d %s", (int)e->kind, e->slot, why->msg);
+}
+
+/* --- what a load has brought ---------------------------------------------- */
+
+static int compare_seq(const void *a, const void *b)
+{
+    const struct study_trial *const *x = a, *const *y = b;
+    return ((*x)->seq > (*y)->seq) - ((*x)->seq < (*y)->seq);
+}
+
+/* In the order of their ids in the streams. */
+static void tell_trials(struct daemon *d, const struct study *s)
+{
+    const struct study_trial **news = mem_alloc(s->n_trials + 1, sizeof(*news));
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_trials; i++) {
+        if (s->trials[i]->seq >= d->told_seq) {
+            news[n++] = s->trials[i];
+        }
+    }
+    qsort(news, n, sizeof(*news), compare_seq);
+    for (size_t i = 0; i < n; i++) {
+        struct action a = {.kind = ACTION_ADOPT_TRIAL,
+                           .study = s->id,
+                           .number = news[i]->number,
+                           .slot = -1};
+        if (d->on_action != NULL) {
+            d->on_action(d->watch_ctx, &a);
+        }
+    }
+    if (n > 0) {
+        daemon_want_importances(d, s->id);
+    }
+    free(news);
+}
+
+void daemon_tell_news(struct daemon *d)
+{
+    const struct mirror *m = d->ledger.mirror;
+    for (size_t i = 0; d->has_news && i < m->n_studies; i++) {
+        struct action a = {.kind = ACTION_SET_STUDY,
+                           .study = m->studies[i]->id,
+                           .number = -1,
+                           .slot = -1};
+        if (!m->studies[i]->is_foreign) {
+            tell_trials(d, m->studies[i]);
+        }
+        if (d->on_action != NULL) {
+            d->on_action(d->watch_ctx, &a);
+        }
+    }
+    d->has_news = false;
+    d->told_seq = m->next_seq;
 }
 
 /* --- into trouble --------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include "daemon/sched_priv.h"
 #include "daemon/search/sampler.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -147,9 +148,26 @@ static bool is_exhausted(const struct turn *t, const struct study *s)
     return true;
 }
 
+/* Another program brought it to its target: the end of no trial of ours ends
+ * it. */
+static bool is_through(const struct turn *t, const struct study *s)
+{
+    return study_n_finished(s) >= s->spec.n_trials &&
+           s->n_by_state[TRIAL_WAITING] + s->n_by_state[TRIAL_RUNNING] ==
+               sched_n_elsewhere(t->m, s);
+}
+
 static bool start_in(const struct turn *t, const struct study *s, int slot)
 {
     if (s->state != STUDY_RUNNING || s->is_foreign || !has_share(t->m, s)) {
+        return false;
+    }
+    if (is_through(t, s)) {
+        int64_t n = study_n_finished(s);
+        turn_finish_study(
+            t, s,
+            mem_printf("%" PRId64 " trial%s finished", n, n == 1 ? "" : "s"),
+            -1);
         return false;
     }
     bool has_data = s->spec.objective == SPEC_OBJECTIVE_CLASSIFIER;

@@ -6,8 +6,9 @@
  *
  * Opening begins a life (store_life.c), once the pages are checked
  * (store_pages.c) and, by store_open_loaded, the rows are loaded meanwhile;
- * each transaction first sees that it is still the last one. After each commit
- * PATH-acked says how far the database has come (store_acked.c).
+ * each transaction first sees that it is still the last one, and that nobody
+ * else has written since the rows were loaded (store_adopt.c). After each
+ * commit PATH-acked says how far the database has come (store_acked.c).
  *
  * Failure modes: any statement or the COMMIT fails (disk full, I/O error,
  * another program's lock, a row that is not as the mirror says): the
@@ -153,6 +154,9 @@ static int begin_life(struct store *s, struct mirror *m, bool *is_loaded,
     }
     rc = store_pages_end(s, rc, err);
     if (rc == 0) {
+        rc = store_note_version(s, err);
+    }
+    if (rc == 0) {
         rc = store_life_begin(s, err);
     }
     if (rc == 0) {
@@ -181,10 +185,12 @@ static int begin(struct store *s, struct mirror *m, struct err *err)
     store_acked_make(s);
     store_acked_tell(s);
     store_remember_places(s);
-    if (!is_loaded) {
+    if (m == NULL) {
         rc = store_adopt_trials(s, err);
+    } else if (!is_loaded) {
+        rc = store_take_in(s, m, err);
     }
-    return rc == 0 && m != NULL && !is_loaded ? store_load(s, m, err) : rc;
+    return rc;
 }
 
 /* Whose file it is comes before anything that writes to it. */
@@ -373,18 +379,24 @@ void store_undo(struct store *s)
     store_rollback(s);
 }
 
+/* Of what was decided on rows that are as we know them. */
+static int begin_put(struct store *s, struct err *err)
+{
+    int rc = store_run(s, STORE_BEGIN, NULL, 0, NULL, err);
+    s->is_open = rc == 0;
+    if (rc == 0) {
+        rc = store_life_holds(s, err);
+    }
+    return rc == 0 ? store_is_known(s, err) : rc;
+}
+
 int store_put(struct store *s, const struct mirror *m, const struct actions *a,
               struct err *err)
 {
     if (!actions_any_durable(a)) {
         return 0;
     }
-    int rc = s->is_open ? 0 : store_run(s, STORE_BEGIN, NULL, 0, NULL, err);
-    bool is_new = !s->is_open;
-    s->is_open = rc == 0;
-    if (rc == 0 && is_new) {
-        rc = store_life_holds(s, err);
-    }
+    int rc = s->is_open ? 0 : begin_put(s, err);
     for (size_t i = 0; rc == 0 && i < a->n; i++) {
         if (action_is_durable(a->items[i].kind)) {
             rc = store_write(s, m, a, i, err);

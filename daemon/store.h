@@ -29,6 +29,8 @@ void store_close(struct store *s);
 
 /* Write all durable actions in one transaction; 0 only when they survive a
  * power cut. On failure nothing was written. m is the mirror before them.
+ * STALE: another program (Optuna) has committed something since the rows were
+ * loaded, so m may not be what they are: store_take_in, and decide again.
  * A database has one NaN and one zero: NaN payloads and the sign of zero are
  * not kept, so actions should carry neither. A trial that starts for the first
  * time has a value for every parameter of the space. */
@@ -48,10 +50,15 @@ MUST_CHECK int store_flush(struct store *s, struct err *err);
 MUST_CHECK int store_probe(struct store *s, struct err *err);
 
 /* What another program (Optuna) did to our studies' trials becomes known: they
- * get a row beside ours and an event ADOPT_TRIAL. Opening does it; again before
- * a load of a database that was open to others meanwhile. What was put and not
- * flushed is undone. */
+ * get a row beside ours and an event ADOPT_TRIAL. Opening does it. What was put
+ * and not flushed is undone. */
 MUST_CHECK int store_adopt_trials(struct store *s, struct err *err);
+/* The same and store_load in one, while nobody else writes: what this life has
+ * not seen of a database that is open to others. */
+MUST_CHECK int store_take_in(struct store *s, struct mirror *m,
+                             struct err *err);
+/* Would a store_put be STALE? A cheap look; false when it cannot be taken. */
+bool store_is_stale(struct store *s);
 
 /* Fill an empty mirror from the rows; what was put and not flushed is undone
  * and is none of them. CORRUPT names row and reason. A study

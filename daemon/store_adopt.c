@@ -1,8 +1,13 @@
-/* What Optuna did to studies of ours while no daemon had them: trials that it
- * added (its optimize, or enqueue_trial), and waiting ones of ours that it ran.
+/* What Optuna did to studies of ours, while no daemon had them or beside one
+ * that works: trials that it added (its optimize, or enqueue_trial), and
+ * waiting ones of ours that it ran.
  * The row of such a trial is not what our log says of it. Each gets an event of
  * its own, so that the log stays the whole order of events; what an attempt of
- * ours did not run has attempt 0. */
+ * ours did not run has attempt 0.
+ *
+ * SQLite counts for each connection what the others have committed. Within a
+ * transaction that writes nobody else does: when the count is what it was as
+ * the rows were loaded, memory is what they are. */
 #include "daemon/store_priv.h"
 
 /* Trials whose last event does not lead to their state. One that has ended
@@ -49,18 +54,61 @@ static const char ADOPT[] =
     "  message = 'another program went on with it'"
     " WHERE ended_ms IS NULL"
     " AND trial_id IN (SELECT trial_id FROM temp.adopted);"
-    "DROP TABLE temp.adopted;"
-    "COMMIT";
+    "DROP TABLE temp.adopted";
+
+static int version_of(struct store *s, int64_t *version, struct err *err)
+{
+    sqlite3_stmt *st;
+    int rc = store_prepare(s, STORE_DATA_VERSION, NULL, 0, &st, err);
+    if (rc != 0) {
+        return rc;
+    }
+    if (sqlite3_step(st) == SQLITE_ROW) {
+        *version = sqlite3_column_int64(st, 0);
+    } else {
+        rc = store_fail(s, "look for what others wrote", err);
+    }
+    sqlite3_reset(st);
+    return rc;
+}
+
+int store_note_version(struct store *s, struct err *err)
+{
+    return version_of(s, &s->version, err);
+}
+
+int store_is_known(struct store *s, struct err *err)
+{
+    int64_t version = 0;
+    int rc = version_of(s, &version, err);
+    return rc != 0 || version == s->version
+               ? rc
+               : err_set(err, ERR_STALE,
+                         "%s: another program has written to it meanwhile",
+                         s->path);
+}
+
+bool store_is_stale(struct store *s)
+{
+    struct err err;
+    return !s->is_open && store_is_known(s, &err) == ERR_STALE;
+}
 
 /* A copy in memory has no life, and is nobody else's. */
-static int adopt(struct store *s, struct err *err)
+static int begin(struct store *s, struct err *err)
 {
     int rc = store_exec(s, "BEGIN IMMEDIATE", err);
-    if (rc == 0 && s->life > 0) {
-        rc = store_life_holds(s, err);
-    }
+    return rc == 0 && s->life > 0 ? store_life_holds(s, err) : rc;
+}
+
+static int adopt(struct store *s, struct err *err)
+{
+    int rc = begin(s, err);
     if (rc == 0) {
         rc = store_exec(s, ADOPT, err);
+    }
+    if (rc == 0) {
+        rc = store_exec(s, "COMMIT", err);
     }
     store_rollback(s);
     return rc;
@@ -82,4 +130,28 @@ int store_adopt_trials(struct store *s, struct err *err)
     }
     int rc = store_adopt_needed(s, &needed, err);
     return rc == 0 && needed ? adopt(s, err) : rc;
+}
+
+int store_take_in(struct store *s, struct mirror *m, struct err *err)
+{
+    bool needed = false;
+    if (s->is_open) {
+        store_undo(s);
+    }
+    int rc = begin(s, err);
+    if (rc == 0) {
+        rc = store_adopt_needed(s, &needed, err);
+    }
+    if (rc == 0 && needed) {
+        rc = store_exec(s, ADOPT, err);
+    }
+    if (rc == 0) {
+        rc = store_load_rows(s, m, err);
+        s->is_refused |= rc == ERR_CORRUPT;
+    }
+    if (rc == 0) {
+        rc = store_exec(s, "COMMIT", err);
+    }
+    store_rollback(s);
+    return rc;
 }

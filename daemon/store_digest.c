@@ -132,6 +132,9 @@ int store_give_digests(struct store *s, const struct mirror *m, struct err *err)
         rc = store_life_holds(s, err);
     }
     if (rc == 0) {
+        rc = store_is_known(s, err);
+    }
+    if (rc == 0) {
         rc = give_all(s, m, err);
     }
     if (rc == 0) {
@@ -139,7 +142,7 @@ int store_give_digests(struct store *s, const struct mirror *m, struct err *err)
     }
     if (rc != 0) {
         store_rollback(s);
-        return rc;
+        return rc == ERR_STALE ? 0 : rc; /* the next start gives them */
     }
     s->has_undigested = false;
     return 0;

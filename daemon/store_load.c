@@ -272,7 +272,10 @@ static int load_counters(struct store *s, struct mirror *m, struct err *err)
 
 int store_load_rows(struct store *s, struct mirror *m, struct err *err)
 {
-    int rc = load_studies(s, m, err);
+    int rc = store_note_version(s, err);
+    if (rc == 0) {
+        rc = load_studies(s, m, err);
+    }
     return rc == 0 ? load_counters(s, m, err) : rc;
 }
 

@@ -66,6 +66,7 @@ struct store {
     int wal_pages;       /* in the WAL after the last commit */
     int next_move;       /* wal_pages at which pages are moved */
     char warning[256];
+    int64_t version;  /* SQLite's of what others have written, as loaded */
     bool is_open;     /* a transaction, between store_put and store_flush */
     bool move_failed; /* pages are no longer moved: store.c */
     bool is_lost;     /* its files are gone or cut off: store_files.c */
@@ -204,6 +205,10 @@ MUST_CHECK int store_pages_end(struct store *s, int rc, struct err *err);
 /* store_load within the open transaction. */
 MUST_CHECK int store_load_rows(struct store *s, struct mirror *m,
                                struct err *err);
+/* Within a transaction: what others have written until now is known. */
+MUST_CHECK int store_note_version(struct store *s, struct err *err);
+/* Within one that writes: STALE when they have written more since. */
+MUST_CHECK int store_is_known(struct store *s, struct err *err);
 /* Is there what store_adopt_trials would adopt? */
 MUST_CHECK int store_adopt_needed(struct store *s, bool *needed,
                                   struct err *err);

@@ -6,6 +6,7 @@
 #define STORE_STATEMENTS(X)                                                    \
     X(BEGIN, "BEGIN IMMEDIATE")                                                \
     X(COMMIT, "COMMIT")                                                        \
+    X(DATA_VERSION, "PRAGMA data_version")                                     \
     X(LAST_LIFE, "SELECT max(life) FROM parzen_lives")                         \
     X(BEGIN_LIFE, "INSERT INTO parzen_lives VALUES (?, ?, NULL)")              \
     X(PROBE_LIFE, "UPDATE parzen_lives SET ended_ms = NULL WHERE life = ?")    \

@@ -21,7 +21,8 @@
     X(UNREACHABLE, -9, "no peer answers")                                      \
     X(CORRUPT, -10, "stored bytes are damaged")                                \
     X(FULL, -11, "no space left")                                              \
-    X(BUSY, -12, "taken for now: the same may work later")
+    X(BUSY, -12, "taken for now: the same may work later")                     \
+    X(STALE, -13, "somebody has changed it since it was looked at")
 
 enum err_code {
 #define X(name, number, meaning) ERR_##name = number,

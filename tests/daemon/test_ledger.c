@@ -18,6 +18,9 @@ static int64_t now = 1000, alive; /* the last sign of another life */
 /* The countdown-th call of the store fails with this code; < 0: none. */
 static int countdown = -1, code;
 
+/* So many calls of put are stale. */
+static int n_stale;
+
 static bool fails(struct err *err)
 {
     if (countdown < 0 || countdown-- > 0) {
@@ -31,6 +34,10 @@ static int put(void *ctx, const struct mirror *m, const struct actions *a,
                struct err *err)
 {
     (void)ctx;
+    if (n_stale > 0 && actions_any_durable(a)) {
+        n_stale--;
+        return err_set(err, ERR_STALE, "look again");
+    }
     return fails(err) ? code : store_put(fix.store, m, a, err);
 }
 
@@ -311,6 +318,56 @@ START_TEST(words_that_are_never_taken_are_lost)
 }
 END_TEST
 
+/* Another program has written: whoever decided looks again, and nobody notices.
+ * A word that came before, and one that is decided, are taken once. */
+START_TEST(what_is_stale_is_decided_again)
+{
+    struct err err;
+    struct event pause = event(EVENT_PAUSE);
+    struct event progress = event(EVENT_PROGRESS);
+    const struct mirror *before = ledger.mirror;
+    ck_assert_int_eq(hear(progress), 0); /* nothing durable: no word */
+    n_stale = 1 + _i;
+    ck_assert_int_eq(hear(report(1)), 0);
+    ck_assert_ptr_ne(ledger.mirror, before);
+    ck_assert_uint_eq(trial()->n_reports, 2);
+    ck_assert_int_eq(ledger.mirror->slots[0].state, SLOT_BUSY);
+    ck_assert_int_eq(hear(report(2)), 0);
+    commit();
+    expect_store_equal();
+    n_stale = 1 + _i;
+    ck_assert_int_eq(ledger_turn(&ledger, &pause, &err), 0);
+    commit();
+    ck_assert_int_eq(mirror_study(ledger.mirror, 1)->state, STUDY_PAUSED);
+    ck_assert_uint_eq(trial()->n_reports, 3);
+    n_stale = 1 + _i;
+    ck_assert_int_eq(ledger_drain(&ledger, now, now, &err), 0);
+    commit();
+    n_stale = 1 + _i;
+    ck_assert_int_eq(start(&err), 0);
+    ck_assert_int_eq(trial()->state, TRIAL_WAITING);
+    n_stale = 0;
+    expect_store_equal();
+}
+END_TEST
+
+/* Nor does a writer without a pause lose anybody's words. */
+START_TEST(what_stays_stale_is_trouble)
+{
+    struct err err;
+    n_stale = 1000;
+    ck_assert_int_eq(hear(report(1)), ERR_BUSY);
+    ck_assert_int_eq(hear(report(2)), ERR_BUSY);
+    ck_assert_int_eq(ledger_replay(&ledger, &done, &err), ERR_BUSY);
+    ck_assert_str_eq(err.msg, "look again, again and again");
+    ck_assert(!ledger.is_lost);
+    n_stale = 2;
+    ck_assert_int_eq(ledger_replay(&ledger, &done, &err), 0);
+    ck_assert_uint_eq(trial()->n_reports, 3);
+    expect_store_equal();
+}
+END_TEST
+
 /* More words than there is room for are lost as well. */
 START_TEST(too_many_words_are_lost)
 {
@@ -335,6 +392,8 @@ Suite *suite(void)
     tcase_add_test(c, who_comes_later_is_not_killed);
     tcase_add_test(c, a_trial_is_not_charged_for_a_worker_that_never_had_it);
     tcase_add_test(c, too_many_words_are_lost);
+    tcase_add_loop_test(c, what_is_stale_is_decided_again, 0, 3);
+    tcase_add_test(c, what_stays_stale_is_trouble);
     suite_add_tcase(s, c);
     return s;
 }

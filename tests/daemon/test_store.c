@@ -299,6 +299,62 @@ START_TEST(test_another_writer_is_waited_for_then_named)
 }
 END_TEST
 
+/* What was decided before another program wrote is not put, whatever was
+ * written; once that is taken in, it may be. Our own writes are none. */
+START_TEST(test_what_another_writer_did_is_taken_in)
+{
+    struct actions a;
+    struct err err;
+    actions_init(&a);
+    fix_store_add_study(&fix, &a, "ours");
+    fix_store_must(&fix, &a);
+    ck_assert(!store_is_stale(fix.store));
+    fix_store_tamper(
+        fix.path, "INSERT INTO studies VALUES (2, 'theirs');"
+                  "INSERT INTO study_directions VALUES (2, 'MINIMIZE', 2, 0);"
+                  "INSERT INTO trials VALUES (1, 0, 1, 'WAITING', NULL, NULL),"
+                  " (2, 0, 2, 'RUNNING', NULL, NULL)");
+    ck_assert(store_is_stale(fix.store));
+    fix_store_add_study(&fix, &a, "later");
+    ck_assert_int_eq(store_put(fix.store, fix.mirror, &a, &err), ERR_STALE);
+    ck_assert_int_eq(store_put(fix.store, fix.mirror, &a, &err), ERR_STALE);
+    actions_fini(&a);
+    actions_init(&a);
+    mirror_free(fix.mirror);
+    fix.mirror = mirror_new(1);
+    ck_assert_int_eq(store_take_in(fix.store, fix.mirror, &err), 0);
+    ck_assert(!store_is_stale(fix.store));
+    const struct study_trial *t = mirror_trial(fix.mirror, 1, 0);
+    ck_assert_ptr_nonnull(t);
+    ck_assert_int_eq(t->seq, 2); /* an event says that it came */
+    ck_assert_ptr_nonnull(mirror_study_by_name(fix.mirror, "theirs"));
+    fix_store_add_study(&fix, &a, "later");
+    fix_store_add_trial(&fix, &a, 1, NULL);
+    fix_store_must(&fix, &a);
+    fix_store_expect_equal(&fix);
+}
+END_TEST
+
+/* Nobody writes between the look and the commit. */
+START_TEST(test_nobody_writes_into_a_decision)
+{
+    sqlite3 *db;
+    struct actions a;
+    struct err err;
+    actions_init(&a);
+    fix_store_add_study(&fix, &a, "s");
+    ck_assert_int_eq(store_put(fix.store, fix.mirror, &a, &err), 0);
+    ck_assert_int_eq(sqlite3_open(fix.path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "INSERT INTO studies VALUES (1, 'o')",
+                                  NULL, NULL, NULL),
+                     SQLITE_BUSY);
+    ck_assert(!store_is_stale(fix.store));
+    ck_assert_int_eq(store_flush(fix.store, &err), 0);
+    sqlite3_close(db);
+    actions_fini(&a);
+}
+END_TEST
+
 /* Random decisions; after each, what a restart would load. */
 START_TEST(test_random_lives)
 {
@@ -398,6 +454,8 @@ Suite *suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, test_a_new_store_is_an_optuna_database);
+    tcase_add_test(t, test_what_another_writer_did_is_taken_in);
+    tcase_add_test(t, test_nobody_writes_into_a_decision);
     tcase_add_test(t, test_a_trial_in_optunas_tables);
     tcase_add_test(t, test_what_is_not_finite);
     tcase_add_test(t, test_fail_and_retry);

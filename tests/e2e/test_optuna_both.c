@@ -204,6 +204,86 @@ START_TEST(from_us_to_optuna_and_back)
 }
 END_TEST
 
+/* --- beside a daemon that works ------------------------------------------- */
+
+/* Rows as Optuna writes them; no user's command fails by them, and whoever
+ * looks sees them. */
+START_TEST(what_others_write_is_known_at_once)
+{
+    struct home h;
+    home_init(&h);
+    home_start(&h, two);
+    EXPECT(&h, 0, NULL, "run", config(&h, "ours", 4, PARAMS));
+    home_exec(&h, "INSERT INTO studies VALUES (2, 'theirs');"
+                  "INSERT INTO study_directions (direction, study_id,"
+                  " objective) VALUES ('MINIMIZE', 2, 0)");
+    EXPECT(&h, 2, "it has none", "run", "--detach",
+           config(&h, "theirs", 4, PARAMS)); /* has no config */
+    home_exec(&h, "INSERT INTO studies VALUES (3, 'third');"
+                  "INSERT INTO study_directions (direction, study_id,"
+                  " objective) VALUES ('MINIMIZE', 3, 0);"
+                  "INSERT INTO trials VALUES (5, 0, 3, 'RUNNING', NULL, NULL)");
+    EXPECT(&h, 0, NULL, "run", config(&h, "fourth", 4, PARAMS));
+    EXPECT(&h, 0, "third", "studies");
+    home_exec(&h, "INSERT INTO trials SELECT max(trial_id) + 1, 4, 1,"
+                  " 'COMPLETE', '2026-01-01 00:00:00.000000',"
+                  " '2026-01-01 00:00:01.000000' FROM trials;"
+                  "INSERT INTO trial_values (trial_id, objective, value,"
+                  " value_type) SELECT max(trial_id), 0, 0.0009765625,"
+                  " 'FINITE' FROM trials");
+    EXPECT(&h, 0, "this is trial 5", "enqueue", "ours", "x=0.5");
+    home_wait_state(&h, "ours", "finished", 60);
+    EXPECT(&h, 0, "0.0009766", "trials", "ours");
+    EXPECT(&h, 0, "6/6", "studies");
+    home_kill_daemon(&h);
+    home_start(&h, two);
+    expect_replay(&h, "ours");
+    home_fini(&h);
+}
+END_TEST
+
+/* One process of it after the other, and many commands in between. */
+START_TEST(optuna_works_beside_us)
+{
+    struct home h;
+    if (!has_optuna()) {
+        return;
+    }
+    home_init(&h);
+    home_start(&h, two);
+    EXPECT(&h, 0, NULL, "run", "--detach", config(&h, "p", 200, PARAMS));
+    char *command =
+        mem_printf("/usr/bin/python3 tests/e2e/optuna_goes_on.py"
+                   " '%s/parzen.db' p 30 >/dev/null 2>&1 &"
+                   " /usr/bin/python3 tests/e2e/optuna_goes_on.py"
+                   " '%s/parzen.db' o 30 left >/dev/null 2>&1; wait",
+                   h.state, h.state);
+    FILE *f = popen(command, "re");
+    free(command);
+    for (int i = 0; i < 20; i++) {
+        char *name = mem_printf("s%d", i);
+        EXPECT(&h, 0, NULL, "run", "--detach", config(&h, name, 1, PARAMS));
+        EXPECT(&h, 0, NULL, "enqueue", name, "x=0.5");
+        EXPECT(&h, 0, NULL, "studies");
+        free(name);
+    }
+    ck_assert_int_eq(pclose(f), 0);
+    home_wait_state(&h, "p", "finished", 60);
+    EXPECT(&h, 0, NULL, "studies"); /* which takes in the last of it */
+    ck_assert_int_ge(home_count(&h, "SELECT count(*) FROM parzen_events"
+                                    " WHERE kind = 'ADOPT_TRIAL'"),
+                     30);
+    ck_assert_int_eq(home_count(&h,
+                                "SELECT count(*) FROM trials t JOIN studies"
+                                " s USING (study_id) WHERE study_name = 'o'"),
+                     32);
+    home_kill_daemon(&h);
+    home_start(&h, two);
+    expect_replay(&h, "p");
+    home_fini(&h);
+}
+END_TEST
+
 /* --- the database of Optuna 5 ----------------------------------------------
  */
 
@@ -306,6 +386,8 @@ Suite *suite(void)
     tcase_set_timeout(c, 200);
     tcase_add_test(c, from_optuna_to_us);
     tcase_add_test(c, from_us_to_optuna_and_back);
+    tcase_add_test(c, what_others_write_is_known_at_once);
+    tcase_add_test(c, optuna_works_beside_us);
     tcase_add_test(c, a_file_of_optuna_5_is_looked_at);
     tcase_add_test(c, a_study_of_optuna_5_goes_on);
     tcase_add_test(c, a_snapshot_is_optunas_alone);

@@ -63,9 +63,20 @@ void fix_store_reopen(struct fix_store *f)
     ck_assert_msg(store_open(f->path, &f->store, &err) == 0, "%s", err.msg);
 }
 
-int fix_store_do(struct fix_store *f, struct actions *a, struct err *err)
+/* As the ledger does, of others who write what is none of the mirror's. */
+static int commit(struct fix_store *f, struct actions *a, struct err *err)
 {
     int rc = store_commit(f->store, f->mirror, a, err);
+    for (int i = 0; rc == ERR_STALE && i < 100; i++) {
+        mirror_free(fix_store_load(f));
+        rc = store_commit(f->store, f->mirror, a, err);
+    }
+    return rc;
+}
+
+int fix_store_do(struct fix_store *f, struct actions *a, struct err *err)
+{
+    int rc = commit(f, a, err);
     for (size_t i = 0; rc == 0 && i < a->n; i++) {
         mirror_apply(f->mirror, &a->items[i]);
     }

@@ -23,7 +23,8 @@ void fix_store_folder(struct fix_store *f, uint32_t seed);
 void fix_store_fini(struct fix_store *f); /* removes the folder */
 /* Close, open again. */
 void fix_store_reopen(struct fix_store *f);
-/* Commit, then apply to the mirror. Frees the actions either way. */
+/* Commit, then apply to the mirror. Frees the actions either way. What other
+ * programs wrote before is no matter: the mirror is the test's. */
 int fix_store_do(struct fix_store *f, struct actions *a, struct err *err);
 /* The same, which must work. */
 void fix_store_must(struct fix_store *f, struct actions *a);

@@ -6,7 +6,8 @@
  * hang, lie and answer late; users who press every button, and go on with a
  * study that Optuna left; a daemon that is killed at any moment; a store that
  * takes nothing at any of its calls, for a while, also while the words that
- * waited are replayed. One seed is one history: everything is drawn from one
+ * waited are replayed, or that is to be looked at again before it takes what
+ * was decided. One seed is one history: everything is drawn from one
  * random stream.
  *
  * After every step sim_check verifies the invariants; a failure prints the
@@ -98,7 +99,7 @@ struct sim {
     uint64_t n_events, n_steps;
     struct { /* what the histories went through, for the report */
         int64_t trials, attempts, deaths, restarts, failed_commits, users,
-            changes, words, replays, losses, adoptions, infeasible;
+            changes, words, replays, losses, adoptions, infeasible, stale;
     } seen;
 };
 

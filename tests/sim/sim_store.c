@@ -80,12 +80,23 @@ static bool fails(struct sim *s, struct err *err)
     return err_set(err, s->fail_code, "not now") != 0;
 }
 
+/* Another program has written: not while our transaction is open. */
+static bool is_stale(struct sim *s, const struct actions *a)
+{
+    return actions_any_durable(a) && !actions_any_durable(&s->ledger.pending) &&
+           sim_chance(s, 0.05);
+}
+
 static int put(void *ctx, const struct mirror *m, const struct actions *a,
                struct err *err)
 {
     struct sim *s = ctx;
     s->m = s->ledger.mirror;
     remember(s);
+    if (is_stale(s, a)) {
+        s->seen.stale++;
+        return err_set(err, ERR_STALE, "look again");
+    }
     if (actions_any_durable(a) && fails(s, err)) {
         return s->fail_code;
     }

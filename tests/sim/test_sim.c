@@ -38,6 +38,7 @@ static void add_up(struct sim *all, const struct sim *s)
     all->seen.losses += s->seen.losses;
     all->seen.adoptions += s->seen.adoptions;
     all->seen.infeasible += s->seen.infeasible;
+    all->seen.stale += s->seen.stale;
 }
 
 START_TEST(whatever_happens_the_invariants_hold)
@@ -61,15 +62,16 @@ START_TEST(whatever_happens_the_invariants_hold)
            " users, %" PRId64 " changed configs, %" PRId64
            " words kept in %" PRId64 " troubles, %" PRId64
            " times lost, %" PRId64 " adoptions, %" PRId64
-           " infeasible trials\n",
+           " infeasible trials, %" PRId64 " second looks\n",
            n, all.n_steps, all.seen.trials, all.seen.attempts, all.seen.deaths,
            all.seen.restarts, all.seen.failed_commits, all.seen.users,
            all.seen.changes, all.seen.words, all.seen.replays, all.seen.losses,
-           all.seen.adoptions, all.seen.infeasible);
+           all.seen.adoptions, all.seen.infeasible, all.seen.stale);
     ck_assert(n < 100 || (all.seen.deaths > 0 && all.seen.restarts > 0 &&
                           all.seen.failed_commits > 0 && all.seen.changes > 0 &&
                           all.seen.words > 0 && all.seen.losses > 0 &&
-                          all.seen.adoptions > 0 && all.seen.infeasible > 0));
+                          all.seen.adoptions > 0 && all.seen.infeasible > 0 &&
+                          all.seen.stale > 0));
 }
 END_TEST
 
