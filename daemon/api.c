@@ -6,6 +6,7 @@
 #include "daemon/api_priv.h"
 #include "daemon/daemon.h"
 #include "daemon/mirror.h"
+#include "daemon/wall.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +14,11 @@
 
 struct views_time api_time(void)
 {
-    struct timespec wall, mono;
-    clock_gettime(CLOCK_REALTIME, &wall);
+    struct timespec mono;
     clock_gettime(CLOCK_MONOTONIC, &mono);
-    return (struct views_time){
-        .now_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000,
-        .mono_ms = (int64_t)mono.tv_sec * 1000 + mono.tv_nsec / 1000000};
+    return (struct views_time){.now_ms = wall_ms(),
+                               .mono_ms = (int64_t)mono.tv_sec * 1000 +
+                                          mono.tv_nsec / 1000000};
 }
 
 const char *api_state_dir(const struct call *c)

@@ -10,11 +10,11 @@
 #include "core/base/mem.h"
 #include "core/base/paths.h"
 #include "daemon/store.h"
+#include "daemon/wall.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <uv.h>
 
 enum { SETTLE_MS = 30000 }; /* not in the first moments of a daemon */
@@ -116,7 +116,7 @@ static int64_t first_wait_ms(const struct backup *b)
     char *newest = store_backup_newest(b->folder, 0);
     int64_t wait = 0;
     if (newest != NULL && stat(newest, &st) == 0) {
-        int64_t age_ms = ((int64_t)time(NULL) - st.st_mtime) * 1000;
+        int64_t age_ms = wall_ms() - (int64_t)st.st_mtime * 1000;
         wait = age_ms >= 0 && age_ms < b->every_ms ? b->every_ms - age_ms : 0;
     }
     free(newest);

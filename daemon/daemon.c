@@ -31,6 +31,7 @@
 #include "daemon/sched.h"
 #include "daemon/store.h"
 #include "daemon/sweep.h"
+#include "daemon/wall.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -46,13 +47,6 @@ enum {
     HELLO_TIMEOUT_MS = 20000,
     LOOK_SHARE = 10 /* a look that loads is this often as long ago, at least */
 };
-
-int64_t daemon_wall_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 int64_t daemon_mono_ms(void)
 {
@@ -87,8 +81,8 @@ static void start_all(struct daemon *d)
 {
     struct err err;
     bool more = !d->is_closing && d->trouble == NULL;
-    while (more && ledger_next(&d->ledger, daemon_wall_ms(), daemon_mono_ms(),
-                               &more, &err) == 0) {
+    while (more && ledger_next(&d->ledger, wall_ms(), daemon_mono_ms(), &more,
+                               &err) == 0) {
     }
     daemon_heed_trouble(d);
 }
@@ -118,7 +112,7 @@ static int tell_trouble(const struct daemon *d, struct err *err)
 /* Decide and apply; settled later. */
 static int handle(struct daemon *d, struct event *e, struct err *err)
 {
-    e->now_ms = daemon_wall_ms();
+    e->now_ms = wall_ms();
     e->mono_ms = daemon_mono_ms();
     daemon_keep_word(d, e);
     if (d->trouble != NULL) {
@@ -208,7 +202,7 @@ static void look_at_files(struct daemon *d)
 static void beat(struct daemon *d)
 {
     if (!d->ledger.is_lost) {
-        heartbeat_beat(&d->heartbeat, daemon_wall_ms(), daemon_mono_ms());
+        heartbeat_beat(&d->heartbeat, wall_ms(), daemon_mono_ms());
     }
 }
 
@@ -462,8 +456,7 @@ void daemon_close(struct daemon *d, int grace_ms, void (*on_closed)(void *ctx),
     d->drain_until_ms = daemon_mono_ms() + grace_ms;
     if (d->trouble == NULL) {
         struct err err;
-        if (ledger_drain(&d->ledger, daemon_wall_ms(), daemon_mono_ms(),
-                         &err) != 0) {
+        if (ledger_drain(&d->ledger, wall_ms(), daemon_mono_ms(), &err) != 0) {
             LOG_ERROR("drain", "%s", err.msg);
         }
         daemon_heed_trouble(d);

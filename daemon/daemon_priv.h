@@ -43,7 +43,6 @@ struct daemon {
     void *watch_ctx;
 };
 
-int64_t daemon_wall_ms(void);
 int64_t daemon_mono_ms(void);
 /* Tell and do what is durable now; the actions are freed. */
 void daemon_perform_all(struct daemon *d, struct actions *done);

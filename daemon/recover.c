@@ -23,6 +23,7 @@
 #include "daemon/mirror.h"
 #include "daemon/pool.h"
 #include "daemon/store.h"
+#include "daemon/wall.h"
 
 #include <stdlib.h>
 
@@ -204,7 +205,7 @@ void daemon_init_ledger(struct daemon *d)
 
 static int start_ledger(struct daemon *d, struct actions *done, struct err *err)
 {
-    const struct ledger_birth birth = {.now_ms = daemon_wall_ms(),
+    const struct ledger_birth birth = {.now_ms = wall_ms(),
                                        .mono_ms = daemon_mono_ms(),
                                        .alive_ms = d->heartbeat.alive_ms,
                                        .lived_ms = d->heartbeat.lived_ms};

@@ -8,16 +8,9 @@
  * refuses it. Locks keep that from happening; this is for when they are lost.
  */
 #include "daemon/store_priv.h"
+#include "daemon/wall.h"
 
 #include <inttypes.h>
-#include <time.h>
-
-static int64_t wall_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 int store_life_last(struct store *s, int64_t *life, struct err *err)
 {

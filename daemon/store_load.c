@@ -132,8 +132,8 @@ static int read_state(const struct store_row *r, struct study *study)
         rc = store_row_int(r, STUDY_ACTIVE, 0, STORE_MAX_MS, &study->active_ms);
     }
     if (rc == 0) {
-        rc = store_row_int(r, STUDY_SINCE, 0, STORE_MAX_MS,
-                           &study->running_since_ms);
+        rc = store_row_ms(r, STUDY_SINCE, STORE_MAX_MS,
+                          &study->running_since_ms);
     }
     if (rc == 0) {
         rc = read_data(r, &study->data);
@@ -193,7 +193,7 @@ static int load_own(struct store *s, struct mirror *m,
     struct action add = {
         .kind = ACTION_ADD_STUDY, .study = r->id, .number = -1, .slot = -1};
     struct spec spec;
-    int rc = store_row_int(r, STUDY_CREATED, 0, STORE_MAX_MS, &add.at_ms);
+    int rc = store_row_ms(r, STUDY_CREATED, STORE_MAX_MS, &add.at_ms);
     if (rc == 0) {
         rc = read_spec(r, name, &spec);
     }

@@ -233,11 +233,11 @@ int store_load_attempts(struct store_loading *l, struct study_trial *t)
     while (rc == 0 && store_has_row(l, STORE_WALK_ATTEMPTS)) {
         int64_t began, ended;
         bool runs = store_row_is_null(r, 2);
-        rc = store_row_int(r, 1, 0, INT64_MAX, &began);
+        rc = store_row_ms(r, 1, INT64_MAX, &began);
         if (rc == 0 && runs) {
             t->attempt_ms = began;
         } else if (rc == 0) {
-            rc = store_row_int(r, 2, 0, INT64_MAX, &ended);
+            rc = store_row_ms(r, 2, INT64_MAX, &ended);
             t->worked_ms += rc == 0 && ended > began ? ended - began : 0;
         }
         if (rc == 0) {

@@ -326,6 +326,10 @@ bool store_row_is_null(const struct store_row *r, int column);
 bool store_row_is_text(const struct store_row *r, int column, const char *text);
 MUST_CHECK int store_row_int(const struct store_row *r, int column, int64_t low,
                              int64_t high, int64_t *out);
+/* UTC milliseconds. One below 0 is of a clock before 1970, which older versions
+ * wrote as it was: it is 1, and no damage. */
+MUST_CHECK int store_row_ms(const struct store_row *r, int column, int64_t high,
+                            int64_t *out);
 /* A number, or NaN for NULL. */
 MUST_CHECK int store_row_real(const struct store_row *r, int column,
                               double *out);

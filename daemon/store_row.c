@@ -128,6 +128,17 @@ int store_row_int(const struct store_row *r, int column, int64_t low,
     return 0;
 }
 
+int store_row_ms(const struct store_row *r, int column, int64_t high,
+                 int64_t *out)
+{
+    int64_t ms;
+    int rc = store_row_int(r, column, INT64_MIN, high, &ms);
+    if (rc == 0) {
+        *out = ms >= 0 ? ms : 1;
+    }
+    return rc;
+}
+
 int store_row_real(const struct store_row *r, int column, double *out)
 {
     sqlite3_value *value = value_of(r, column);

@@ -338,7 +338,7 @@ static int read_extra(const struct store_row *r, struct study_trial *t)
         rc = store_row_int(r, TRIAL_NONDETERMINISTIC, 0, 1, &flag);
     }
     if (rc == 0) {
-        rc = store_row_int(r, TRIAL_SEQ_MS, 0, INT64_MAX, &t->seq_ms);
+        rc = store_row_ms(r, TRIAL_SEQ_MS, INT64_MAX, &t->seq_ms);
     }
     if (rc == 0) {
         t->nondeterministic = flag != 0;

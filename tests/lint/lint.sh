@@ -49,17 +49,18 @@ done >>"$bad" <<'RULES'
 ^daemon/cli/      (core|daemon/cli)/
 ^daemon/(study|sched[a-z_]*|views|mirror[a-z_]*|action|event|digest|history(_column)?|replay)\.[ch]$  (core/(base|spec)/|daemon/(study|sched[a-z_]*|views|mirror[a-z_]*|action|event|digest|history(_column)?|replay)\.h|daemon/search/)
 ^daemon/search/   (core/(base|spec)/|daemon/(search/|history\.h|study\.h))
-^daemon/store     (core/(base|spec)/|daemon/(store|action|mirror|study|digest|history|replay|search/sampler))
+^daemon/store     (core/(base|spec)/|daemon/(store|action|mirror|study|digest|history|replay|search/sampler|wall))
 ^daemon/pool      (core/(base|spec|wire)/|daemon/(pool|obituary))
 ^daemon/http/     (core/(base|spec)/|daemon/http/)
-^daemon/(daemon(_priv)?|recover|perform|sweep|check|obituary)\.[ch]$  (core/(base|spec|wire)/|daemon/(daemon(_priv)?|heartbeat|ledger|inbox|perform|sweep|check|obituary|action|event|mirror|study|sched|store|pool|analysis|backup)\.h)
+^daemon/(daemon(_priv)?|recover|perform|sweep|check|obituary)\.[ch]$  (core/(base|spec|wire)/|daemon/(daemon(_priv)?|heartbeat|ledger|inbox|perform|sweep|check|obituary|action|event|mirror|study|sched|store|pool|analysis|backup|wall)\.h)
 ^daemon/(offline|look)\.[ch]$  (core/(base|spec)/|daemon/(offline|look|mirror|replay|store|study|views|http/url)\.h|daemon/search/)
 ^daemon/analysis\.[ch]$  (core/base/|daemon/(analysis|mirror|study|history)\.h|daemon/search/)
 ^daemon/inbox\.[ch]$  (core/base/|daemon/(inbox|event|study)\.h)
 ^daemon/ledger\.[ch]$  (core/base/|daemon/(ledger|inbox|action|event|mirror|study|sched)\.h)
 ^daemon/heartbeat\.[ch]$  (core/base/|daemon/heartbeat\.h)
-^daemon/backup\.[ch]$  (core/base/|daemon/(backup|store)\.h)
-^daemon/api       (core/(base|spec)/|daemon/(api(_priv)?|daemon|action|event|mirror|study|views|http/server)\.h)
+^daemon/backup\.[ch]$  (core/base/|daemon/(backup|store|wall)\.h)
+^daemon/wall\.[ch]$  daemon/wall\.h
+^daemon/api       (core/(base|spec)/|daemon/(api(_priv)?|daemon|action|event|mirror|study|views|wall|http/server)\.h)
 RULES
 
 # --- banned calls -----------------------------------------------------------------
