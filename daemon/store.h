@@ -134,7 +134,9 @@ enum { STORE_N_BACKUPS = 3 };
 MUST_CHECK int store_backup(const char *path, const char *folder,
                             const atomic_bool *cancel, char **made,
                             struct err *err);
-/* The path (owned) of the nth newest backup, 0 is the newest; NULL: none. */
+/* The path (owned) of the nth newest backup, 0 is the newest; NULL: none. One
+ * with a time that is still to come was made while the clock was wrong: it
+ * counts, here and where the oldest go, as older than all others. */
 char *store_backup_newest(const char *folder, int nth);
 /* .. of the newest that can be opened and in which nothing is found. */
 char *store_backup_newest_whole(const char *folder);

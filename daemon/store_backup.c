@@ -15,6 +15,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "daemon/store_priv.h"
+#include "daemon/wall.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -55,17 +56,50 @@ static int is_undone(const struct dirent *e)
            strstr(e->d_name, UNDONE) != NULL;
 }
 
+/* "parzen-TIME.db", owned: that of a backup made now. */
+static char *name_now(void)
+{
+    char stamp[32];
+    time_t now = (time_t)(wall_ms() / 1000);
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
+    return mem_printf("%s%s%s", PREFIX, stamp, ENDING);
+}
+
 static int newest_first(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*b)->d_name, (*a)->d_name); /* their names are times */
 }
 
+/* THE order of backups: the newest first, and behind them, as the oldest, those
+ * with a later time than `now` (such a name): their clock was wrong. Their
+ * number, *list is owned; -1: no folder, no list. */
+static int in_order(const char *folder, int (*which)(const struct dirent *),
+                    const char *now, struct dirent ***list)
+{
+    struct dirent **sorted;
+    int n = scandir(folder, &sorted, which, newest_first), n_late = 0;
+    if (n < 0) {
+        return n;
+    }
+    while (n_late < n && strcmp(sorted[n_late]->d_name, now) > 0) {
+        n_late++;
+    }
+    *list = mem_alloc((size_t)n + 1, sizeof(**list));
+    for (int i = 0; i < n; i++) {
+        (*list)[i] = sorted[(i + n_late) % n];
+    }
+    free(sorted);
+    return n;
+}
+
 /* Remove all of a kind but the first `keep`. */
 static void prune(const char *folder, int (*which)(const struct dirent *),
-                  int keep)
+                  const char *now, int keep)
 {
-    struct dirent **list;
-    int n = scandir(folder, &list, which, newest_first);
+    struct dirent **list = NULL;
+    int n = in_order(folder, which, now, &list);
     for (int i = 0; i < n; i++) {
         char *path = mem_printf("%s/%s", folder, list[i]->d_name);
         if (i >= keep && unlink(path) != 0) {
@@ -74,25 +108,22 @@ static void prune(const char *folder, int (*which)(const struct dirent *),
         free(path);
         free(list[i]);
     }
-    if (n >= 0) {
-        free(list);
-    }
+    free(list);
 }
 
 char *store_backup_newest(const char *folder, int nth)
 {
-    struct dirent **list;
-    int n = scandir(folder, &list, is_backup, newest_first);
-    char *path = NULL;
+    struct dirent **list = NULL;
+    char *path = NULL, *now = name_now();
+    int n = in_order(folder, is_backup, now, &list);
     for (int i = 0; i < n; i++) {
         if (i == nth) {
             path = mem_printf("%s/%s", folder, list[i]->d_name);
         }
         free(list[i]);
     }
-    if (n >= 0) {
-        free(list);
-    }
+    free(list);
+    free(now);
     return path;
 }
 
@@ -246,16 +277,12 @@ int store_backup(const char *path, const char *folder,
                        "was built for one thread alone",
                        path);
     }
-    char stamp[32];
-    time_t now = time(NULL);
-    struct tm tm;
-    gmtime_r(&now, &tm);
-    strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-    char *to = mem_printf("%s/%s%s%s", folder, PREFIX, stamp, ENDING);
+    char *name = name_now();
+    char *to = mem_printf("%s/%s", folder, name);
     char *tmp = mem_printf("%s%s", to, UNDONE);
     struct copying c = {
         .from = path, .to = tmp, .cancel = cancel, .fd = -1, .err = err};
-    prune(folder, is_undone, 0);
+    prune(folder, is_undone, name, 0);
     int rc = store_admit_wal(path, err);
     if (rc == 0) {
         rc = check_room(&c, folder);
@@ -267,12 +294,13 @@ int store_backup(const char *path, const char *folder,
         rc = store_rename(tmp, to, folder, err);
     }
     if (rc == 0) {
-        prune(folder, is_backup, STORE_N_BACKUPS);
+        prune(folder, is_backup, name, STORE_N_BACKUPS);
         *made = to;
     } else {
-        prune(folder, is_undone, 0);
+        prune(folder, is_undone, name, 0);
         free(to);
     }
     free(tmp);
+    free(name);
     return rc;
 }

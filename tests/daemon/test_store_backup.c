@@ -165,6 +165,40 @@ START_TEST(the_newest_stay)
 }
 END_TEST
 
+/* The clock was far ahead, and is right again. */
+START_TEST(those_of_a_wrong_clock_count_as_the_oldest)
+{
+    static const char *const LATE[] = {"parzen-29760101T000000Z.db",
+                                       "parzen-29760102T000000Z.db",
+                                       "parzen-29760103T000000Z.db"};
+    atomic_bool cancel = false;
+    char *made, *late = NULL;
+    struct err err;
+    work(5);
+    for (int i = 0; i < STORE_N_BACKUPS; i++) {
+        ck_assert_int_eq(store_backup(fix.path, folder, &cancel, &made, &err),
+                         0);
+        late = mem_printf("%s/%s", folder, LATE[i]);
+        ck_assert_int_eq(rename(made, late), 0);
+        free(late);
+        free(made);
+    }
+    ck_assert_int_eq(store_backup(fix.path, folder, &cancel, &made, &err), 0);
+    ck_assert_int_eq(n_files(), STORE_N_BACKUPS);
+    char *newest = store_backup_newest(folder, 0);
+    char *second = store_backup_newest(folder, 1);
+    char *whole = store_backup_newest_whole(folder);
+    ck_assert_str_eq(newest, made);
+    ck_assert_str_eq(whole, made);
+    ck_assert_ptr_nonnull(strstr(second, LATE[2])); /* the last of them */
+    ck_assert_int_eq(access(made, F_OK), 0);
+    free(whole);
+    free(second);
+    free(newest);
+    free(made);
+}
+END_TEST
+
 START_TEST(one_that_is_given_up_leaves_nothing)
 {
     atomic_bool cancel = true;
@@ -191,6 +225,7 @@ Suite *suite(void)
     tcase_add_test(t, a_backup_is_one_whole_file);
     tcase_add_test(t, the_store_goes_on);
     tcase_add_test(t, the_newest_stay);
+    tcase_add_test(t, those_of_a_wrong_clock_count_as_the_oldest);
     tcase_add_test(t, one_that_is_given_up_leaves_nothing);
     suite_add_tcase(s, t);
     return s;
