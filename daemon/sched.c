@@ -5,6 +5,9 @@
 
 #include <stdlib.h>
 
+/* From its last tick to its death a life may have written as long. */
+enum { UNTICKED_MS = SCHED_STALL_MS };
+
 /* --- actions -------------------------------------------------------------- */
 
 static int64_t next_seq(const struct turn *t)
@@ -45,16 +48,11 @@ struct action *turn_add_trial(const struct turn *t, enum action_kind kind,
 int64_t turn_last_sign_ms(const struct turn *t, int64_t since_ms,
                           int64_t durable_ms)
 {
-    int64_t ms = t->alive_ms - since_ms;
-    int64_t alive_ms = since_ms + (ms < t->lived_ms ? ms : t->lived_ms);
-    return alive_ms > durable_ms ? alive_ms : durable_ms;
-}
-
-int64_t turn_active_ms(const struct turn *t, const struct study *s)
-{
-    bool counts = s->state == STUDY_RUNNING && s->running_since_mono_ms > 0 &&
-                  t->mono_ms > s->running_since_mono_ms;
-    return s->active_ms + (counts ? t->mono_ms - s->running_since_mono_ms : 0);
+    int64_t alive = t->alive_ms - since_ms, durable = durable_ms - since_ms;
+    int64_t most = t->lived_ms > 0 ? t->lived_ms + UNTICKED_MS : INT64_MAX;
+    alive = alive < t->lived_ms ? alive : t->lived_ms;
+    durable = durable < most ? durable : most;
+    return since_ms + (alive > durable ? alive : durable);
 }
 
 void turn_set_study(const struct turn *t, const struct study *s,
@@ -63,7 +61,7 @@ void turn_set_study(const struct turn *t, const struct study *s,
     struct action *a = turn_add(t, ACTION_SET_STUDY, s->id);
     a->set_study.state = state;
     a->set_study.reason = reason;
-    a->set_study.active_ms = turn_active_ms(t, s);
+    a->set_study.active_ms = study_active_ms(s, t->mono_ms);
     a->set_study.running_since_ms = state == STUDY_RUNNING ? t->now_ms : 0;
 }
 

@@ -64,8 +64,8 @@ static bool end_by_hours(const struct turn *t)
     bool ended = false;
     for (size_t i = 0; i < t->m->n_studies; i++) {
         const struct study *s = t->m->studies[i];
-        if (has_hours(s) &&
-            (double)turn_active_ms(t, s) >= s->spec.stop.hours * MS_PER_HOUR) {
+        if (has_hours(s) && (double)study_active_ms(s, t->mono_ms) >=
+                                s->spec.stop.hours * MS_PER_HOUR) {
             turn_finish_study(
                 t, s, mem_printf("stop.hours: %g reached", s->spec.stop.hours),
                 -1);

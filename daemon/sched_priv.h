@@ -40,12 +40,10 @@ void turn_kill(const struct turn *t, int slot, enum trial_cause cause,
 void turn_stop_trials(const struct turn *t, const struct study *s, bool keep,
                       int except);
 /* When what a killed life began at since_ms was last known to go on: what its
- * rows tell, or a later sign of that life, which had no more time for it than
- * it lived (the machine may have slept, the clock been set). */
+ * rows tell, or a later sign of that life, which had no more time for either
+ * than it lived (the machine may have slept, the clock been set). */
 int64_t turn_last_sign_ms(const struct turn *t, int64_t since_ms,
                           int64_t durable_ms);
-/* How long the study has been RUNNING in all, until now. */
-int64_t turn_active_ms(const struct turn *t, const struct study *s);
 /* Does the slot hold this study's trial or preparation? */
 bool sched_slot_works_for(const struct slot *slot, int64_t study_id);
 

@@ -149,6 +149,13 @@ int64_t study_n_finished(const struct study *s)
     return s->n_by_state[TRIAL_COMPLETE] + s->n_by_state[TRIAL_PRUNED];
 }
 
+int64_t study_active_ms(const struct study *s, int64_t mono_ms)
+{
+    bool counts = s->state == STUDY_RUNNING && s->running_since_mono_ms > 0 &&
+                  mono_ms > s->running_since_mono_ms;
+    return s->active_ms + (counts ? mono_ms - s->running_since_mono_ms : 0);
+}
+
 int64_t study_last_sign_ms(const struct study *s)
 {
     int64_t last = s->running_since_ms;

@@ -145,6 +145,10 @@ bool study_trial_has_file(const struct study_trial *t, const char *file);
 /* The values of a trial in the space's order (space.n), NaN where absent. */
 void study_values(const struct study *s, int64_t number, double *out);
 int64_t study_n_finished(const struct study *s); /* COMPLETE + PRUNED */
+/* How long it has been RUNNING in all, until mono_ms of this life of the
+ * daemon; what it was before this life is known once EVENT_START has been
+ * decided. */
+int64_t study_active_ms(const struct study *s, int64_t mono_ms);
 /* The last moment, UTC, that a row of a RUNNING study tells of. */
 int64_t study_last_sign_ms(const struct study *s);
 /* Do its trials report epochs, which come without gaps from 0 and which people

@@ -36,8 +36,11 @@ static struct foreign_times foreign_times(const struct study *s)
 
 static int64_t active_ms(const struct study *s, const struct views_time *t)
 {
-    int64_t now = t->now_ms > 0 ? t->now_ms : study_last_sign_ms(s);
-    int64_t running = s->running_since_ms > 0 ? now - s->running_since_ms : 0;
+    if (t->mono_ms > 0) {
+        return study_active_ms(s, t->mono_ms);
+    }
+    int64_t last = study_last_sign_ms(s);
+    int64_t running = s->running_since_ms > 0 ? last - s->running_since_ms : 0;
     return s->active_ms + (running > 0 ? running : 0);
 }
 

@@ -203,6 +203,26 @@ START_TEST(a_later_row_counts_more_than_an_early_sign_of_life)
 }
 END_TEST
 
+/* Told by rows, or by nothing but the daemon's sign of life. */
+START_TEST(a_killed_life_gave_no_study_more_time_than_it_lived)
+{
+    int64_t id = story_begin(&st, 1, 2);
+    struct study *s = story_study(&st, id);
+    int64_t began = s->running_since_ms;
+    st.now_ms = began + 7200000; /* the clock was set forward */
+    st.mono_ms += 5000;
+    story_finish(&st, 0, 1);
+    s->running_since_mono_ms = 0; /* another life */
+    story_event(&st, (struct event){.kind = EVENT_START,
+                                    .slot = -1,
+                                    .alive_ms = began + 7200100,
+                                    .lived_ms = 5100});
+    ck_assert_int_ge(s->active_ms, 5000);
+    ck_assert_int_le(s->active_ms, 5100 + SCHED_STALL_MS);
+    story_fini(&st);
+}
+END_TEST
+
 START_TEST(a_drain_stops_the_trials_and_not_the_studies)
 {
     int64_t id = story_begin(&st, 2, 5);
@@ -233,6 +253,7 @@ Suite *suite(void)
         hours_of_activity_end_the_study,
         a_silent_study_is_active_until_the_daemons_last_sign_of_life,
         a_later_row_counts_more_than_an_early_sign_of_life,
+        a_killed_life_gave_no_study_more_time_than_it_lived,
         time_without_a_daemon_is_no_studys_time,
         a_drain_stops_the_trials_and_not_the_studies,
     };

@@ -151,6 +151,21 @@ START_TEST(test_new_study)
 }
 END_TEST
 
+/* The wall clock was set since the study began to run. */
+START_TEST(test_active_time_is_the_monotonic_clocks)
+{
+    struct study *study = f.mirror->studies[0];
+    study->active_ms = 100;
+    study->running_since_mono_ms = now.mono_ms - 9000;
+    for (int i = -1; i <= 1; i++) {
+        study->running_since_ms = now.now_ms + i * 1000000;
+        struct json *s = look_at_study(NULL);
+        ck_assert_int_eq(integer(s, "active_ms"), 9100);
+        json_free(s);
+    }
+}
+END_TEST
+
 /* A file has no clock: what it says of time it says of its last sign of life.
  */
 START_TEST(test_without_a_clock)
@@ -399,6 +414,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(t, start, stop);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, test_new_study);
+    tcase_add_test(t, test_active_time_is_the_monotonic_clocks);
     tcase_add_test(t, test_without_a_clock);
     tcase_add_test(t, test_counts_and_best);
     tcase_add_test(t, test_trials);
