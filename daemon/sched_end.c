@@ -95,6 +95,38 @@ static void maybe_end_study(const struct turn *t, const struct study *s,
     }
 }
 
+/* --- times ---------------------------------------------------------------- */
+
+enum { ROUNDING_MS = 2 };
+
+static int64_t later_of(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The wall clock may have been set since the attempt began: it took what the
+ * monotonic one says, where that was read in this life of the daemon. */
+static int64_t attempt_end_ms(const struct turn *t,
+                              const struct study_trial *trial)
+{
+    int64_t began_ms =
+        trial->progress != NULL ? trial->progress->started_ms : 0;
+    int64_t end_ms = trial->attempt_ms + t->mono_ms - began_ms;
+    bool agree = llabs(end_ms - t->now_ms) <= ROUNDING_MS;
+    return later_of(trial->attempt_ms,
+                    began_ms <= 0 || agree ? t->now_ms : end_ms);
+}
+
+/* No trial ends before it started. */
+static struct action *add_finish(const struct turn *t, const struct study *s,
+                                 const struct study_trial *trial)
+{
+    struct action *a = turn_add_trial(t, ACTION_FINISH_TRIAL, s, trial);
+    a->at_ms = later_of(a->at_ms, trial->start_ms);
+    a->end.ended_ms = attempt_end_ms(t, trial);
+    return a;
+}
+
 /* --- trials --------------------------------------------------------------- */
 
 static void remove_file(const struct turn *t, const struct study *s,
@@ -114,7 +146,7 @@ static void finish(const struct turn *t, const struct study *s,
                    double value, int64_t epoch,
                    const struct trial_memory *memory)
 {
-    struct action *a = turn_add_trial(t, ACTION_FINISH_TRIAL, s, trial);
+    struct action *a = add_finish(t, s, trial);
     a->end.state = state;
     a->end.cause = TRIAL_CAUSE_NONE;
     a->end.value = value;
@@ -122,7 +154,6 @@ static void finish(const struct turn *t, const struct study *s,
     a->end.memory = *memory;
     a->end.place = trial->place;
     a->end.n_at_place = trial->n_at_place;
-    a->end.ended_ms = t->now_ms;
     maybe_end_study(t, s, trial);
     /* Its rows forget the files to continue from; the best model stays. */
     remove_file(t, s, trial, trial->last);
@@ -170,7 +201,7 @@ static void end_attempt(const struct turn *t, const struct study *s,
     a->end.ended_ms =
         cause == TRIAL_CAUSE_DAEMON
             ? turn_last_sign_ms(t, trial->attempt_ms, trial->seq_ms)
-            : t->now_ms;
+            : attempt_end_ms(t, trial);
 }
 
 /* stop.max_failures is a bound also on what runs beside the last failure that
@@ -193,7 +224,7 @@ static void fail_at(const struct turn *t, const struct study *s,
         free(message);
         return;
     }
-    struct action *a = turn_add_trial(t, ACTION_FINISH_TRIAL, s, trial);
+    struct action *a = add_finish(t, s, trial);
     a->end.state = TRIAL_FAIL;
     a->end.cause = cause;
     a->end.message = message;
@@ -201,7 +232,6 @@ static void fail_at(const struct turn *t, const struct study *s,
     a->end.best_epoch = -1;
     a->end.place = place;
     a->end.n_at_place = n_at_place;
-    a->end.ended_ms = t->now_ms;
     maybe_end_study(t, s, trial);
 }
 

@@ -50,7 +50,8 @@ static const char ADOPT[] =
     "   WHERE state IN ('COMPLETE', 'PRUNED'));"
     /* An attempt of ours that it took over. */
     "UPDATE parzen_attempts SET cause = 'daemon',"
-    "  ended_ms = CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER),"
+    "  ended_ms = max(started_ms,"
+    "   CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)),"
     "  message = 'another program went on with it'"
     " WHERE ended_ms IS NULL"
     " AND trial_id IN (SELECT trial_id FROM temp.adopted);"

@@ -223,6 +223,44 @@ START_TEST(a_killed_life_gave_no_study_more_time_than_it_lived)
 }
 END_TEST
 
+/* The trial works for 9 s, while the wall clock is set by `jump_ms`. */
+static void finish_after_a_jump(int64_t jump_ms)
+{
+    int64_t id = story_begin(&st, 1, 1);
+    const struct study_trial *trial = story_trial(&st, id, 0);
+    int64_t start_ms = trial->start_ms;
+    story_wait(&st, 4000);
+    st.now_ms += jump_ms;
+    story_wait(&st, 5000);
+    story_done(&st, 0, 0.5);
+    ck_assert_int_eq(trial->state, TRIAL_COMPLETE);
+    ck_assert_int_eq(trial->worked_ms, 9000);
+    ck_assert_int_ge(trial->end_ms, start_ms);
+    story_fini(&st);
+}
+
+START_TEST(a_trial_takes_what_the_monotonic_clock_says)
+{
+    finish_after_a_jump(0);
+    finish_after_a_jump(7200000);
+    finish_after_a_jump(-172800000000);
+}
+END_TEST
+
+/* And an attempt that failed is none that ended before it began. */
+START_TEST(no_attempt_ends_before_its_start)
+{
+    int64_t id = story_begin(&st, 1, 1);
+    int64_t start_ms = story_trial(&st, id, 0)->start_ms;
+    st.now_ms -= 86400000;
+    st.mono_ms += 3000;
+    story_failed(&st, 0, TRIAL_CAUSE_INVALID);
+    ck_assert_int_eq(story_trial(&st, id, 0)->worked_ms, 3000);
+    ck_assert_int_eq(story_trial(&st, id, 0)->end_ms, start_ms);
+    story_fini(&st);
+}
+END_TEST
+
 START_TEST(a_drain_stops_the_trials_and_not_the_studies)
 {
     int64_t id = story_begin(&st, 2, 5);
@@ -255,6 +293,8 @@ Suite *suite(void)
         a_later_row_counts_more_than_an_early_sign_of_life,
         a_killed_life_gave_no_study_more_time_than_it_lived,
         time_without_a_daemon_is_no_studys_time,
+        a_trial_takes_what_the_monotonic_clock_says,
+        no_attempt_ends_before_its_start,
         a_drain_stops_the_trials_and_not_the_studies,
     };
     Suite *s = suite_create("sched_clock");
