@@ -169,7 +169,7 @@ START_TEST(any_name_works_everywhere)
                                         "it's \\\"quoted\\\"",
                                         "<img src=x onerror=alert(1)>",
                                         "\xf0\x9f\x90\xb3 Wal",
-                                        "..",
+                                        "...",
                                         "100%25?x=1#y",
                                         "a b+c&d",
                                         "'; DROP TABLE studies; --"};
@@ -177,7 +177,7 @@ START_TEST(any_name_works_everywhere)
                                         "it's \"quoted\"",
                                         "<img src=x onerror=alert(1)>",
                                         "\xf0\x9f\x90\xb3 Wal",
-                                        "..",
+                                        "...",
                                         "100%25?x=1#y",
                                         "a b+c&d",
                                         "'; DROP TABLE studies; --"};
@@ -198,6 +198,7 @@ START_TEST(any_name_works_everywhere)
         EXPECT(&h, 4, NULL, "status", plain[i]);
         free(renamed);
     }
+    EXPECT(&h, 2, "study: must not be '..'", "run", good, "--name", "..");
     free(text);
     free(good);
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM studies"), 0);
