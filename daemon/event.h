@@ -48,6 +48,7 @@ struct event { /* borrows everything it points to */
     int64_t alive_ms;   /* START, ORPHAN: UTC, when the life before this one was
                            last known to go on; 0: unknown */
     int64_t lived_ms;   /* and how long it had by then, monotonic */
+    int64_t begun_ms;   /* and when it had begun, UTC */
     int slot;           /* events of the pool */
     int64_t study;      /* study_id, where one is concerned */
     struct trial_id id; /* PROGRESS .. STOPPED, ORPHAN */

@@ -324,6 +324,7 @@ static int hand_back_orphans(struct ledger *l, const struct ledger_birth *b,
                 .mono_ms = b->mono_ms,
                 .alive_ms = b->alive_ms,
                 .lived_ms = b->lived_ms,
+                .begun_ms = b->begun_ms,
                 .slot = -1,
                 .study = study->id,
                 .id = {study->id, t->number, t->attempt},
@@ -343,6 +344,7 @@ static int begin_life(struct ledger *l, const struct ledger_birth *b,
                           .mono_ms = b->mono_ms,
                           .alive_ms = b->alive_ms,
                           .lived_ms = b->lived_ms,
+                          .begun_ms = b->begun_ms,
                           .slot = -1};
     int rc = load(l, err);
     rc = rc == 0 ? turn(l, &start, err) : rc;

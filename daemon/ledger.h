@@ -49,9 +49,10 @@ struct ledger {
     bool is_lost;           /* words are, until ledger_start */
 };
 
-struct ledger_birth {           /* of a life */
-    int64_t now_ms, mono_ms;    /* UTC; monotonic */
-    int64_t alive_ms, lived_ms; /* as in struct event: of the life before it */
+struct ledger_birth {        /* of a life */
+    int64_t now_ms, mono_ms; /* UTC; monotonic */
+    int64_t alive_ms, lived_ms,
+        begun_ms; /* as in struct event: of the life before it */
 };
 
 /* With an empty mirror. Copies the hooks. */

@@ -208,7 +208,8 @@ static int start_ledger(struct daemon *d, struct actions *done, struct err *err)
     const struct ledger_birth birth = {.now_ms = wall_ms(),
                                        .mono_ms = daemon_mono_ms(),
                                        .alive_ms = d->heartbeat.alive_ms,
-                                       .lived_ms = d->heartbeat.lived_ms};
+                                       .lived_ms = d->heartbeat.lived_ms,
+                                       .begun_ms = d->heartbeat.begun_ms};
     return ledger_start(&d->ledger, &birth, done, err);
 }
 
@@ -216,7 +217,7 @@ int daemon_load(struct daemon *d, struct err *err)
 {
     struct actions done;
     char *db = paths_in_state(d->options.state_dir, "parzen.db");
-    heartbeat_open(&d->heartbeat, db, daemon_mono_ms());
+    heartbeat_open(&d->heartbeat, db, wall_ms(), daemon_mono_ms());
     free(db);
     actions_init(&done);
     int rc = start_ledger(d, &done, err);

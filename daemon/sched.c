@@ -45,13 +45,26 @@ struct action *turn_add_trial(const struct turn *t, enum action_kind kind,
     return a;
 }
 
+/* How long a killed life went on after since_ms. Its clock was set when it
+ * tells more than the life had, or less than nothing; then its beginning and
+ * length tell. */
+static int64_t lived_since(const struct turn *t, int64_t since_ms)
+{
+    int64_t told = t->alive_ms - since_ms;
+    int64_t steady = t->begun_ms + t->lived_ms - since_ms;
+    bool was_set = told < 0 || told > t->lived_ms;
+    if (was_set && t->begun_ms > 0 && steady >= 0 && steady <= t->lived_ms) {
+        return steady;
+    }
+    return told < t->lived_ms ? told : t->lived_ms;
+}
+
 int64_t turn_last_sign_ms(const struct turn *t, int64_t since_ms,
                           int64_t durable_ms)
 {
-    int64_t alive = t->alive_ms - since_ms, durable = durable_ms - since_ms;
+    int64_t alive = lived_since(t, since_ms), durable = durable_ms - since_ms;
     int64_t most = t->lived_ms > 0 ? t->lived_ms + UNTICKED_MS : INT64_MAX;
-    alive = alive < t->lived_ms ? alive : t->lived_ms;
-    durable = durable < most ? durable : most;
+    durable = durable <= most ? durable : 0; /* else its clock was set */
     return since_ms + (alive > durable ? alive : durable);
 }
 
@@ -185,7 +198,8 @@ int sched_decide(const struct mirror *m, const struct event *e,
                            .mono_ms = e->mono_ms,
                            .out = out,
                            .alive_ms = last_life_ms(e),
-                           .lived_ms = e->lived_ms};
+                           .lived_ms = e->lived_ms,
+                           .begun_ms = e->begun_ms};
     switch (e->kind) {
     case EVENT_START:
         start(&t);

@@ -19,8 +19,9 @@ struct turn { /* one decision in the making */
     const struct mirror *m;
     int64_t now_ms, mono_ms;
     struct actions *out;
-    /* of a life that was killed, its last sign and length; 0: unknown */
-    int64_t alive_ms, lived_ms;
+    /* of a life that was killed, its last sign, its length and when it had
+     * begun; 0: unknown */
+    int64_t alive_ms, lived_ms, begun_ms;
 };
 
 /* --- sched.c: actions. Each returns the appended action, to be filled. */

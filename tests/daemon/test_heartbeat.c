@@ -35,20 +35,22 @@ static void write_file(const char *text)
 START_TEST(the_last_beat_outlives_its_daemon)
 {
     struct heartbeat h;
-    heartbeat_open(&h, fix.path, 500);
+    heartbeat_open(&h, fix.path, 1699999999123, 500);
     ck_assert_int_eq(h.alive_ms, 0);
     heartbeat_beat(&h, 1700000000123, 1500);
     heartbeat_beat(&h, 1700000001123, 2500);
     heartbeat_close(&h);
-    heartbeat_open(&h, fix.path, 70);
+    heartbeat_open(&h, fix.path, 9, 70);
     ck_assert_int_eq(h.alive_ms, 1700000001123);
     ck_assert_int_eq(h.lived_ms, 2000);
+    ck_assert_int_eq(h.begun_ms, 1699999999123);
     heartbeat_close(&h); /* a start that failed beats not */
-    heartbeat_open(&h, fix.path, 80);
+    heartbeat_open(&h, fix.path, 6, 80);
     ck_assert_int_eq(h.lived_ms, 2000);
     heartbeat_beat(&h, 7, 81); /* a clock was set back */
     ck_assert_int_eq(h.alive_ms, 7);
     ck_assert_int_eq(h.lived_ms, 1);
+    ck_assert_int_eq(h.begun_ms, 6);
     heartbeat_close(&h);
 }
 END_TEST
@@ -56,14 +58,19 @@ END_TEST
 START_TEST(what_is_no_time_says_nothing)
 {
     static const char *const texts[] = {
-        "", "1700000000123 1\n", "000000170000000012x 0000000000000000001\n",
+        "",
+        "1700000000123 1\n",
+        "000000170000000012x 0000000000000000001\n",
         "0000001700000000123 -000000000000000001\n",
-        "0000001700000000123 0000000000000000001"};
+        "0000001700000000123 0000000000000000001 0000001700000000122",
+        "0000001700000000123 0000000000000000001 000000170000000012x\n",
+        "0000001700000000123 0000000000000000001\n0000001700000000122\n"};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         struct heartbeat h;
         write_file(texts[i]);
-        heartbeat_open(&h, fix.path, 0);
-        ck_assert_msg(h.alive_ms == 0 && h.lived_ms == 0, "%s", texts[i]);
+        heartbeat_open(&h, fix.path, 1, 0);
+        ck_assert_msg(h.alive_ms == 0 && h.lived_ms == 0 && h.begun_ms == 0,
+                      "%s", texts[i]);
         heartbeat_close(&h);
     }
 }
@@ -73,7 +80,7 @@ START_TEST(without_a_file_the_heart_beats_on)
 {
     struct heartbeat h;
     ck_assert_int_eq(mkdir(alive, 0700), 0);
-    heartbeat_open(&h, fix.path, 0);
+    heartbeat_open(&h, fix.path, 1, 0);
     ck_assert_int_eq(h.alive_ms, 0);
     heartbeat_beat(&h, 5, 3);
     ck_assert_int_eq(h.alive_ms, 5);

@@ -121,7 +121,8 @@ static int start_ledger(struct sim *s, struct actions *done, struct err *err)
     const struct ledger_birth birth = {.now_ms = s->now_ms,
                                        .mono_ms = s->mono_ms,
                                        .alive_ms = s->alive_ms,
-                                       .lived_ms = s->lived_ms};
+                                       .lived_ms = s->lived_ms,
+                                       .begun_ms = s->begun_ms};
     return ledger_start(&s->ledger, &birth, done, err);
 }
 
@@ -140,6 +141,7 @@ static void restart(struct sim *s)
         s->now_ms += sim_below(s, 100000);
         s->mono_ms = sim_below(s, 2) == 0 ? 1 : s->mono_ms + 1000;
         s->born_ms = s->mono_ms;
+        s->born_utc_ms = s->now_ms;
         ledger_fini(&s->ledger);
         sim_init_ledger(s);
         s->fail_in = -1;
@@ -355,6 +357,7 @@ static void pass(struct sim *s, int64_t ms)
     if (!s->ledger.is_lost) {
         s->alive_ms = s->now_ms;
         s->lived_ms = s->mono_ms - s->born_ms;
+        s->begun_ms = s->born_utc_ms;
     }
     sim_event(s, (struct event){.kind = EVENT_TICK, .slot = -1});
 }

@@ -80,7 +80,7 @@ struct sim {
     bool calm;     /* no more faults, no more users */
     bool compares; /* store against memory after every step */
     int64_t now_ms, mono_ms;
-    int64_t alive_ms, lived_ms,
+    int64_t alive_ms, lived_ms, begun_ms, born_utc_ms,
         born_ms; /* as the daemon's heartbeat has them */
     int n_slots;
     struct ledger ledger;
