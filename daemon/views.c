@@ -7,7 +7,6 @@
 #include "daemon/mirror.h"
 #include "daemon/views_priv.h"
 
-
 /* What Optuna's rows know of a study's times: it was there when its first trial
  * began, and at work while one ran; trials begin in the order of their numbers.
  * 0: they know nothing. */
