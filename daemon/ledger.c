@@ -232,7 +232,8 @@ int ledger_turn(struct ledger *l, const struct event *e, struct err *err)
 
 int ledger_take_in(struct ledger *l, struct err *err)
 {
-    return catch_up(l, NULL, err);
+    int rc = load(l, err);
+    return rc == 0 || passes(rc) ? rc : ledger_fail(l, err);
 }
 
 int ledger_next(struct ledger *l, int64_t now_ms, int64_t mono_ms, bool *more,

@@ -80,7 +80,8 @@ MUST_CHECK int ledger_next(struct ledger *l, int64_t now_ms, int64_t mono_ms,
 MUST_CHECK int ledger_drain(struct ledger *l, int64_t now_ms, int64_t mono_ms,
                             struct err *err);
 /* Take in what another program has committed, without anything to decide. Not
- * between a decision and its commit. */
+ * between a decision and its commit. What may pass by itself is no trouble: the
+ * mirror stays as it is. */
 MUST_CHECK int ledger_take_in(struct ledger *l, struct err *err);
 /* What is durable now is appended to `done`, to be performed. */
 MUST_CHECK int ledger_commit(struct ledger *l, struct actions *done,

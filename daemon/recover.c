@@ -3,7 +3,8 @@
  * The store takes nothing (the disk is full, another program holds it): the
  * ledger is where the last commit left it. Nothing new is started; workers
  * train on, and their words wait in the ledger. After a while (WAIT_MS, then
- * twice as long each time) a small write is tried; once it is taken, the words
+ * twice as long each time; LOCK_MS each time while it is only held) a small
+ * write is tried; once it is taken, the words
  * are replayed, and nobody has lost anything. What may pass again in the midst
  * of that waits again. Each try first has the store move its pages, which may
  * be all the room that it needs on a full disk: there the first comes at once.
@@ -30,6 +31,7 @@
 enum {
     WAIT_MS = 1000,
     WAIT_MAX_MS = 60000,
+    LOCK_MS = 500, /* another program's lock is short, and people wait */
     REAP_MS = 1000 /* between looks at workers that are being ended */
 };
 
@@ -157,10 +159,10 @@ static void wait_longer(struct daemon *d)
         d->recover_ms = daemon_mono_ms();
         return;
     }
-    int64_t twice = 2 * d->recover_wait_ms;
-    d->recover_wait_ms = twice < WAIT_MS       ? WAIT_MS
-                         : twice > WAIT_MAX_MS ? WAIT_MAX_MS
-                                               : twice;
+    bool is_lock = d->ledger.trouble.code == ERR_BUSY;
+    int64_t most = is_lock ? LOCK_MS : WAIT_MAX_MS;
+    int64_t wait = d->recover_wait_ms > 0 ? 2 * d->recover_wait_ms : WAIT_MS;
+    d->recover_wait_ms = wait < most ? wait : most;
     d->recover_ms = daemon_mono_ms() + d->recover_wait_ms;
 }
 

@@ -33,7 +33,7 @@ struct store_pages;
 enum {
     STORE_APPLICATION_ID = 0x50525A4E, /* "PRZN" */
     STORE_BUSY_OPEN_MS = 5000,
-    STORE_BUSY_MS = 1000,        /* on the loop thread */
+    STORE_BUSY_MS = 250,         /* on the loop thread */
     STORE_WAL_PAGES = 4000,      /* then pages are moved to the database */
     STORE_PAGE_BYTES = 4096,     /* what SQLite makes files with */
     STORE_CHUNK_BYTES = 1 << 20, /* by which the file grows: store.c */

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -23,6 +24,9 @@ enum {
     CONNECT_TIMEOUT_S = 5,
     TICK_MS = 100,
     EVENT_MAX = 64 << 20,
+    AGAIN_MS = 250,      /* between requests while the database is held */
+    SAY_AGAIN_MS = 2000, /* then the person hears of it */
+    AGAIN_MAX_MS = 30000
 };
 
 struct client {
@@ -152,19 +156,23 @@ static int code_of_status(long status)
     }
 }
 
-/* {"error":{"message":...}} as an error. */
+/* {"error":{"code":..., "message":...}} as an error. */
 static int refused(long status, const struct buf *reply, struct err *err)
 {
     struct json *root = NULL;
-    const struct json *message = NULL;
+    const struct json *message = NULL, *name = NULL;
     int code = code_of_status(status);
     if (json_parse(reply->data != NULL ? reply->data : "", reply->len, &root,
                    NULL) == 0 &&
         json_kind(root) == JSON_OBJECT) {
         const struct json *error = json_get(root, "error");
-        message = error != NULL && json_kind(error) == JSON_OBJECT
-                      ? json_get(error, "message")
-                      : NULL;
+        bool has_both = error != NULL && json_kind(error) == JSON_OBJECT;
+        message = has_both ? json_get(error, "message") : NULL;
+        name = has_both ? json_get(error, "code") : NULL;
+    }
+    if (name != NULL && json_kind(name) == JSON_STRING &&
+        strcmp(json_string(name), err_name(ERR_BUSY)) == 0) {
+        code = ERR_BUSY;
     }
     if (message != NULL && json_kind(message) == JSON_STRING) {
         err_set(err, code, "%s", json_string(message));
@@ -209,13 +217,35 @@ static int request(struct client *c, const char *method, const char *path,
     return http >= 400 ? refused(http, reply, err) : 0;
 }
 
+/* BUSY is said before anything was done: the same may be asked again. */
+static int request_again(struct client *c, const char *method, const char *path,
+                         const char *body, int *status, struct buf *reply,
+                         struct err *err)
+{
+    const struct timespec nap = {.tv_nsec = AGAIN_MS * 1000000L};
+    int rc = request(c, method, path, body, status, reply, err);
+    time_t began = time(NULL);
+    int ms = 0;
+    while (rc == ERR_BUSY && (time(NULL) - began) * 1000 < AGAIN_MAX_MS) {
+        if (ms == SAY_AGAIN_MS) {
+            fprintf(stderr, "waiting, for at most %d s: %s\n",
+                    (int)AGAIN_MAX_MS / 1000, err->msg);
+        }
+        nanosleep(&nap, NULL);
+        ms += AGAIN_MS;
+        buf_reset(reply);
+        rc = request(c, method, path, body, status, reply, err);
+    }
+    return rc;
+}
+
 int client_call(struct client *c, const char *method, const char *path,
                 const char *body, int *status, struct json **out,
                 struct err *err)
 {
     struct buf reply;
     buf_init(&reply, BUF_MAX_RESPONSE);
-    int rc = request(c, method, path, body, status, &reply, err);
+    int rc = request_again(c, method, path, body, status, &reply, err);
     if (rc == 0) {
         rc = json_parse(reply.data != NULL ? reply.data : "", reply.len, out,
                         err);

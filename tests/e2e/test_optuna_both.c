@@ -6,9 +6,12 @@
 #include "tests/lib/home_study.h"
 #include "tests/lib/test_main.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static const char *const two[] = {"--workers", "2", NULL};
 
@@ -284,6 +287,88 @@ START_TEST(optuna_works_beside_us)
 }
 END_TEST
 
+/* Another program's lock, for so long from when this returns. */
+static pid_t hold_database(const struct home *h, int ms)
+{
+    int ready[2];
+    char byte = 0;
+    ck_assert_int_eq(pipe(ready), 0);
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        sqlite3 *db;
+        char *path = mem_printf("%s/parzen.db", h->state);
+        bool is_held =
+            sqlite3_open(path, &db) == SQLITE_OK &&
+            sqlite3_busy_timeout(db, 10000) == SQLITE_OK &&
+            sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;
+        is_held = write(ready[1], "x", 1) == 1 && is_held;
+        home_sleep_ms(ms);
+        _exit(is_held ? 0 : 1);
+    }
+    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    close(ready[1]);
+    return pid;
+}
+
+static void expect_let_go(pid_t pid)
+{
+    int status = -1;
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+}
+
+/* It fails no command and no trial. */
+START_TEST(a_lock_is_waited_for)
+{
+    static const char *const DONE[][5] = {{"pause", "p"},
+                                          {"resume", "p"},
+                                          {"stop", "p", "--now"},
+                                          {"resume", "p"},
+                                          {"enqueue", "p", "x=0.5"},
+                                          {"retry", "failing"},
+                                          {"delete", "d", "--yes"}};
+    struct home h;
+    home_init(&h);
+    home_start(&h, two);
+    EXPECT(&h, 0, NULL, "run", config(&h, "d", 2, PARAMS));
+    free(home_expect(
+        &h, 0, NULL,
+        (const char *const[]){
+            "run", "--detach",
+            home_file(&h, "f.json",
+                      "{\"study\": \"failing\", \"n_trials\": 2,"
+                      " \"stop\": {\"max_failures\": 1}, \"objective\":"
+                      " {\"type\": \"command\", \"direction\": \"minimize\","
+                      " \"command\": [\"false\"]},"
+                      " \"params\": {\"x\": {\"float\": [0, 1]}}}"),
+            NULL}));
+    home_wait_state(&h, "failing", "failed", 60);
+    pid_t held = hold_database(&h, 4000);
+    struct outcome o =
+        CLI(&h, 40, "run", "--detach", config(&h, "p", 1000, PARAMS));
+    ck_assert_msg(o.code == 0, "%s", o.err);
+    ck_assert_msg(strstr(o.err, "waiting, for at most 30 s") != NULL, "%s",
+                  o.err);
+    outcome_fini(&o);
+    expect_let_go(held);
+    for (size_t i = 0; i < ARRAY_LEN(DONE); i++) {
+        held = hold_database(&h, 1200);
+        o = home_cli(&h, 40, DONE[i]);
+        ck_assert_msg(o.code == 0, "%s: %s", DONE[i][0], o.err);
+        outcome_fini(&o);
+        expect_let_go(held);
+    }
+    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trials t JOIN studies"
+                                    " s USING (study_id) WHERE state = 'FAIL'"
+                                    " AND study_name = 'p'"),
+                     0);
+    EXPECT(&h, 0, NULL, "doctor");
+    home_fini(&h);
+}
+END_TEST
+
 /* --- the database of Optuna 5 ----------------------------------------------
  */
 
@@ -388,6 +473,7 @@ Suite *suite(void)
     tcase_add_test(c, from_us_to_optuna_and_back);
     tcase_add_test(c, what_others_write_is_known_at_once);
     tcase_add_test(c, optuna_works_beside_us);
+    tcase_add_test(c, a_lock_is_waited_for);
     tcase_add_test(c, a_file_of_optuna_5_is_looked_at);
     tcase_add_test(c, a_study_of_optuna_5_goes_on);
     tcase_add_test(c, a_snapshot_is_optunas_alone);
