@@ -6,6 +6,10 @@
  * stamp stays, so that the Optuna that made it still opens it. Anything else
  * is refused untouched.
  *
+ * Optuna's stamp (alembic_version) may be any: a newer Optuna may have made the
+ * same tables. What counts is whether they take what we write; else the file
+ * is refused, and untouched.
+ *
  * A file that holds something is copied before it is migrated (PATH.before-N);
  * all steps, the two numbers included, are one transaction. */
 #include "daemon/store_priv.h"
@@ -194,6 +198,26 @@ static int copy_before(struct store *s, struct err *err)
     return rc;
 }
 
+/* Every statement of ours, made ready. */
+static int check_tables(struct store *s, struct err *err)
+{
+    sqlite3_stmt *st;
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < STORE_N_STATEMENTS; i++) {
+        rc = store_prepare(s, (enum store_statement)i, NULL, 0, &st, err);
+    }
+    if (rc != ERR_STORE) {
+        return rc;
+    }
+    char *why = mem_strdup(err->msg);
+    rc = err_set(err, ERR_INVALID,
+                 "%s; its tables are not those that Optuna 3 to 5 make: did a "
+                 "newer one upgrade it? Nothing was changed",
+                 why);
+    free(why);
+    return rc;
+}
+
 static int run_steps(struct store *s, int64_t done, bool is_adopted,
                      struct err *err)
 {
@@ -214,6 +238,9 @@ static int run_steps(struct store *s, int64_t done, bool is_adopted,
                  "PRAGMA application_id = %d; PRAGMA user_version = %d",
                  (int)STORE_APPLICATION_ID, (int)N_STEPS);
         rc = store_exec(s, pragmas, err);
+    }
+    if (rc == 0) {
+        rc = check_tables(s, err);
     }
     if (rc == 0) {
         rc = store_exec(s, "COMMIT", err);
@@ -297,7 +324,7 @@ int store_migrate(struct store *s, struct err *err)
         rc = say_what_is_wrong(s, check_acked(s, done, err), err);
     }
     if (rc != 0 || done == N_STEPS) {
-        return rc;
+        return rc == 0 && !s->is_readonly ? check_tables(s, err) : rc;
     }
     if (s->is_readonly) {
         return err_set(err, ERR_INVALID,
