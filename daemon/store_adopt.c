@@ -3,7 +3,8 @@
  * waiting ones of ours that it ran.
  * The row of such a trial is not what our log says of it. Each gets an event of
  * its own, so that the log stays the whole order of events; what an attempt of
- * ours did not run has attempt 0.
+ * ours did not run has attempt 0. Of a study that it deleted our rows go too,
+ * as by our own delete: their ids would meet those of the next one.
  *
  * SQLite counts for each connection what the others have committed. Within a
  * transaction that writes nobody else does: when the count is what it was as
@@ -57,6 +58,37 @@ static const char ADOPT[] =
     " AND trial_id IN (SELECT trial_id FROM temp.adopted);"
     "DROP TABLE temp.adopted";
 
+/* Studies of ours that are not there any more. */
+#define GONE                                                                   \
+    "SELECT study_id FROM parzen_configs WHERE study_id NOT IN"                \
+    " (SELECT study_id FROM studies)"
+
+/* Trials' rows first know which they are: what no trial has. */
+#define ORPHANS " WHERE trial_id NOT IN (SELECT trial_id FROM trials);"
+
+static const char FORGET[] =
+    "CREATE TEMP TABLE gone AS SELECT study_id,"
+    "  (SELECT coalesce(max(seq), 0) FROM parzen_events)"
+    "  + row_number() OVER (ORDER BY study_id) AS seq FROM (" GONE ");"
+    "UPDATE parzen_next_ids SET value = max(value, CASE name"
+    "  WHEN 'study' THEN (SELECT coalesce(max(study_id), 0) + 1"
+    "    FROM temp.gone)"
+    "  ELSE (SELECT coalesce(max(trial_id), 0) + 1 FROM parzen_trials) END);"
+    "DELETE FROM parzen_attempts" ORPHANS "DELETE FROM parzen_epochs" ORPHANS
+    "DELETE FROM parzen_checkpoints" ORPHANS "DELETE FROM parzen_trials" ORPHANS
+    "DELETE FROM parzen_importances"
+    "  WHERE study_id IN (SELECT study_id FROM temp.gone);"
+    "DELETE FROM parzen_events"
+    "  WHERE study_id IN (SELECT study_id FROM temp.gone);"
+    "INSERT INTO parzen_events SELECT g.seq,"
+    "  CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), g.study_id,"
+    "  NULL, NULL, 'DELETE_STUDY', coalesce(c.spec ->> '$.study', ''),"
+    "  (SELECT coalesce(max(life), 0) FROM parzen_lives)"
+    "  FROM temp.gone g JOIN parzen_configs c ON c.study_id = g.study_id;"
+    "DELETE FROM parzen_configs"
+    "  WHERE study_id IN (SELECT study_id FROM temp.gone);"
+    "DROP TABLE temp.gone";
+
 static int version_of(struct store *s, int64_t *version, struct err *err)
 {
     sqlite3_stmt *st;
@@ -102,11 +134,17 @@ static int begin(struct store *s, struct err *err)
     return rc == 0 && s->life > 0 ? store_life_holds(s, err) : rc;
 }
 
+static int follow(struct store *s, struct err *err)
+{
+    int rc = store_exec(s, FORGET, err);
+    return rc == 0 ? store_exec(s, ADOPT, err) : rc;
+}
+
 static int adopt(struct store *s, struct err *err)
 {
     int rc = begin(s, err);
     if (rc == 0) {
-        rc = store_exec(s, ADOPT, err);
+        rc = follow(s, err);
     }
     if (rc == 0) {
         rc = store_exec(s, "COMMIT", err);
@@ -118,7 +156,10 @@ static int adopt(struct store *s, struct err *err)
 int store_adopt_needed(struct store *s, bool *needed, struct err *err)
 {
     int64_t n = 0;
-    int rc = store_query_int(s, "SELECT count(*) FROM (" CHANGED ")", &n, err);
+    int rc = store_query_int(s,
+                             "SELECT (SELECT count(*) FROM (" CHANGED "))"
+                             " + (SELECT count(*) FROM (" GONE "))",
+                             &n, err);
     *needed = n > 0;
     return rc;
 }
@@ -144,7 +185,7 @@ int store_take_in(struct store *s, struct mirror *m, struct err *err)
         rc = store_adopt_needed(s, &needed, err);
     }
     if (rc == 0 && needed) {
-        rc = store_exec(s, ADOPT, err);
+        rc = follow(s, err);
     }
     if (rc == 0) {
         rc = store_load_rows(s, m, err);

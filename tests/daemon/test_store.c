@@ -336,6 +336,49 @@ START_TEST(test_what_another_writer_did_is_taken_in)
 END_TEST
 
 /* Nobody writes between the look and the commit. */
+/* Optuna's delete_study knows nothing of our rows. */
+START_TEST(test_what_another_writer_deleted_is_forgotten)
+{
+    struct actions a;
+    struct err err;
+    actions_init(&a);
+    for (int64_t study = 1; study <= 2; study++) {
+        fix_store_add_study(&fix, &a, study == 1 ? "kept" : "gone");
+        fix_store_must(&fix, &a);
+        fix_store_add_trial(&fix, &a, study, NULL);
+        fix_store_must(&fix, &a);
+        fix_store_start(&fix, &a, study, 0);
+        fix_store_must(&fix, &a);
+        fix_store_finish(&fix, &a, study, 0, TRIAL_COMPLETE, 0.5);
+        fix_store_must(&fix, &a);
+    }
+    fix_store_tamper(fix.path,
+                     "DELETE FROM trial_params WHERE trial_id = 2;"
+                     "DELETE FROM trial_values WHERE trial_id = 2;"
+                     "DELETE FROM trials WHERE trial_id = 2;"
+                     "DELETE FROM study_directions WHERE study_id = 2;"
+                     "DELETE FROM studies WHERE study_id = 2");
+    mirror_free(fix.mirror);
+    fix.mirror = mirror_new(1);
+    ck_assert_int_eq(store_take_in(fix.store, fix.mirror, &err), 0);
+    ck_assert_ptr_null(mirror_study_by_name(fix.mirror, "gone"));
+    ck_assert_ptr_nonnull(mirror_trial(fix.mirror, 1, 0));
+    expect_rows("SELECT (SELECT count(*) FROM parzen_configs),"
+                " (SELECT count(*) FROM parzen_trials),"
+                " (SELECT count(*) FROM parzen_attempts)",
+                "1|1|1\n");
+    expect_rows("SELECT kind, detail FROM parzen_events WHERE study_id = 2",
+                "DELETE_STUDY|gone\n");
+    fix_store_add_study(&fix, &a, "next"); /* under an id of its own */
+    fix_store_must(&fix, &a);
+    ck_assert_int_eq(mirror_study_by_name(fix.mirror, "next")->id, 3);
+    fix_store_add_trial(&fix, &a, 3, NULL);
+    fix_store_must(&fix, &a);
+    fix_store_expect_equal(&fix);
+    actions_fini(&a);
+}
+END_TEST
+
 START_TEST(test_nobody_writes_into_a_decision)
 {
     sqlite3 *db;
@@ -455,6 +498,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, test_a_new_store_is_an_optuna_database);
     tcase_add_test(t, test_what_another_writer_did_is_taken_in);
+    tcase_add_test(t, test_what_another_writer_deleted_is_forgotten);
     tcase_add_test(t, test_nobody_writes_into_a_decision);
     tcase_add_test(t, test_a_trial_in_optunas_tables);
     tcase_add_test(t, test_what_is_not_finite);
