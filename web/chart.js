@@ -1,7 +1,8 @@
 // The charts, and the panel of those of a study. Tooltips are drawn as text on the canvas, never as HTML.
 import { h, setAttribute } from "./dom.js";
 import * as format from "./format.js";
-import { curves, describeTrial, LARGE, parallel, slice, thinned } from "./thin.js";
+import { curves, describeTrial, parallel, slice } from "./plots.js";
+import { LARGE, thinned } from "./thin.js";
 
 // The chart library empties its element by writing "" into it as HTML, which the page's
 // policy lets pass; any other HTML from a string is an error.

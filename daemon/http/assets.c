@@ -26,6 +26,7 @@
     X(space, "/space.js", "web/space.js", JAVASCRIPT)                          \
     X(actions, "/actions.js", "web/actions.js", JAVASCRIPT)                    \
     X(importances, "/importances.js", "web/importances.js", JAVASCRIPT)        \
+    X(plots, "/plots.js", "web/plots.js", JAVASCRIPT)                          \
     X(thin, "/thin.js", "web/thin.js", JAVASCRIPT)                             \
     X(theme, "/theme.js", "web/theme.js", JAVASCRIPT)                          \
     X(echarts, "/echarts.min.js", "build/web/echarts.min.js", JAVASCRIPT)

@@ -6,7 +6,8 @@ import { compareBy, throttled } from "../../web/dom.js";
 import * as format from "../../web/format.js";
 import { Model } from "../../web/model.js";
 import { describe, distributions, filterColumns, parseFilter, scaleOf } from "../../web/space.js";
-import { curves, parallel, slice, thinned } from "../../web/thin.js";
+import { curves, parallel, slice } from "../../web/plots.js";
+import { thinned } from "../../web/thin.js";
 
 test("events are found however their bytes are cut", () => {
   const text = "retry: 1000\n\n: ping\n\nid: 7\nevent: trial\ndata: {\"a\": \"x: y\"}\n\n"
