@@ -122,6 +122,7 @@ START_TEST(files_have_the_users_mode)
     ck_assert_int_eq(getrlimit(RLIMIT_CORE, &core), 0);
     core.rlim_cur = core.rlim_max < 4096 ? core.rlim_max : 4096;
     ck_assert_int_eq(setrlimit(RLIMIT_CORE, &core), 0);
+    setenv("ASAN_OPTIONS", "disable_coredump=0", 1); /* it would set 0 */
     umask(013);
     home_start(&h, one_worker);
     home_run(&h,
