@@ -64,17 +64,25 @@ export function percent(fraction) {
   return `${Math.round(100 * fraction)} %`;
 }
 
-/** Trials as CSV with the columns of `parzen export STUDY --csv FILE`. */
-export function csv(params, trials) {
+const METRICS = ["train-loss", "train-acc", "val-loss", "val-acc", "test-acc"]; // of an epoch
+
+/** Trials as CSV with the columns of `parzen export STUDY --csv FILE`: names of
+ * parameters and constraints; of trainings the metrics, too. */
+export function csv({ params, constraints, isTraining }, trials) {
   const cell = (v) => {
     const text = v === null || v === undefined ? "" : String(v);
     return /[",\r\n]/.test(text) ? `"${text.replaceAll("\"", "\"\"")}"` : text;
   };
   const at = (ms) => (ms > 0 ? new Date(ms).toISOString() : "");
   const names = ["number", "state", "value", ...params.map((name) => `params_${name}`), "start",
-    "end", "duration_ms", "best_epoch", "attempt", "cause", "message", "checkpoint", "feasible"];
+    "end", "duration_ms", "best_epoch", "attempt", "cause", "message", "checkpoint", "feasible",
+    ...constraints.map((name) => `constraints_${name}`),
+    ...(isTraining ? METRICS.map((name) => `metrics_${name}`) : [])];
+  const epochOf = (t) => t.epochs?.find((e) => e.epoch === t.best_epoch) ?? t.epochs?.at(-1);
   const rows = trials.map((t) => [t.number, t.state, t.value,
     ...params.map((name) => (Object.hasOwn(t.params, name) ? t.params[name] : null)), at(t.start),
-    at(t.end), t.duration_ms, t.best_epoch, t.attempt, t.cause, t.message, t.checkpoint, t.feasible]);
+    at(t.end), t.duration_ms, t.best_epoch, t.attempt, t.cause, t.message, t.checkpoint, t.feasible,
+    ...constraints.map((name) => t.constraints?.[name]),
+    ...(isTraining ? METRICS.map((name) => epochOf(t)?.[name]) : [])]);
   return [names, ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("");
 }

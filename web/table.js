@@ -365,7 +365,9 @@ export class TrialTable {
 
   #download() {
     const { name, params } = this.#model.study;
-    const url = URL.createObjectURL(new Blob([format.csv(params, this.#order)],
+    const columns = { params, constraints: [...this.#model.constraints],
+      isTraining: this.#model.unit === "epoch" };
+    const url = URL.createObjectURL(new Blob([format.csv(columns, this.#order)],
       { type: "text/csv" }));
     h("a", { href: url, download: `${name.replace(/[^\w.-]+/g, "_")}.csv` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 60000);

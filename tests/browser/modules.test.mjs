@@ -214,7 +214,7 @@ test("plots show what there is, and of very many as much as there is room for", 
 });
 
 test("CSV quotes what needs it", () => {
-  const text = format.csv(["a,b"], [{ number: 0, state: "FAIL", value: null, params: { "a,b": 0.5 },
+  const text = format.csv({ params: ["a,b"], constraints: [], isTraining: false }, [{ number: 0, state: "FAIL", value: null, params: { "a,b": 0.5 },
     start: 1000, end: 0, attempt: 1, cause: "exit", message: "it said \"no\"\nand ended" }]);
   assert.equal(text, "number,state,value,\"params_a,b\",start,end,duration_ms,best_epoch,attempt,cause,"
     + "message,checkpoint,feasible\r\n0,FAIL,,0.5,1970-01-01T00:00:01.000Z,,,,1,exit,"

@@ -92,7 +92,7 @@ test("a study appears, fills and ends without a reload", async () => {
   assert.ok(await until(async () => await text(page, ".title .badge") === "finished"));
   assert.equal(await page.evaluate(() => window.sameDocument), true);
   assert.equal(await page.$$eval(".trials tbody tr[data-number]", (r) => r.length), 4);
-  assert.match(await text(page, ".big"), /^val-acc 0\.\d+/);
+  assert.match(await text(page, ".big"), /^val-acc (0\.\d+|1)$/);
   const { best } = await daemon.api("GET", "studies/small");
   assert.match(await text(page, ".columns"), new RegExp(best.checkpoint.replace(/\W/g, "\\$&")));
   await shot(page, "study-light.png");
@@ -387,7 +387,7 @@ test("a running trial's bar moves; sorting and scrolling stay", async () => {
   await page.click("thead button:has-text('State')");
   await page.$eval(".trials", (n) => { n.scrollLeft = 60; });
   const progress = () => text(page, "tr[data-number='0'] td:nth-last-child(3)");
-  assert.ok(await until(async () => /epoch \d+, \d+\/119/.test(await progress()), 60000));
+  assert.ok(await until(async () => /epoch \d+, \d+\/\d+/.test(await progress()), 60000));
   const first = await progress();
   assert.ok(await until(async () => await progress() !== first));
   assert.equal(await page.getAttribute("thead th:nth-child(2)", "aria-sort"), "ascending");
