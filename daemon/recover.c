@@ -4,10 +4,10 @@
  * ledger is where the last commit left it. Nothing new is started; workers
  * train on, and their words wait in the ledger. After a while (WAIT_MS, then
  * twice as long each time; LOCK_MS each time while it is only held) a small
- * write is tried; once it is taken, the words
- * are replayed, and nobody has lost anything. What may pass again in the midst
- * of that waits again. Each try first has the store move its pages, which may
- * be all the room that it needs on a full disk: there the first comes at once.
+ * write is tried; once it is taken, the words are replayed, and nobody has lost
+ * anything. What may pass again in the midst of that waits again. Each try
+ * first has the store move its pages, which may be all the room that it needs
+ * on a full disk: there the first comes at once.
  *
  * When the ledger has lost the words, the daemon does what a restart would do,
  * in place: it ends those that work (their trials have committed checkpoints),

@@ -27,12 +27,14 @@
     "  'CHECKPOINT', 'FLAG_TRIAL', 'CONSTRAINTS', 'DISCARD') THEN 'RUNNING'"   \
     " ELSE t.state END)"
 
+#define NOW_MS "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+
 static const char ADOPT[] =
     "CREATE TEMP TABLE adopted AS SELECT trial_id, study_id, number, state,"
     "  (SELECT coalesce(max(seq), 0) FROM parzen_events)"
     "  + row_number() OVER (ORDER BY trial_id) AS seq FROM (" CHANGED ");"
     "INSERT INTO parzen_events SELECT seq,"
-    "  CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), study_id,"
+    "  " NOW_MS ", study_id,"
     "  number, NULL, 'ADOPT_TRIAL', state,"
     "  (SELECT coalesce(max(life), 0) FROM parzen_lives) FROM temp.adopted;"
     "INSERT INTO parzen_trials SELECT trial_id, seq, 0, 'none', NULL, -1, NULL,"
@@ -52,7 +54,7 @@ static const char ADOPT[] =
     /* An attempt of ours that it took over. */
     "UPDATE parzen_attempts SET cause = 'daemon',"
     "  ended_ms = max(started_ms,"
-    "   CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)),"
+    "   " NOW_MS "),"
     "  message = 'another program went on with it'"
     " WHERE ended_ms IS NULL"
     " AND trial_id IN (SELECT trial_id FROM temp.adopted);"
@@ -63,8 +65,12 @@ static const char ADOPT[] =
     "SELECT study_id FROM parzen_configs WHERE study_id NOT IN"                \
     " (SELECT study_id FROM studies)"
 
-/* Trials' rows first know which they are: what no trial has. */
-#define ORPHANS " WHERE trial_id NOT IN (SELECT trial_id FROM trials);"
+/* Our rows of a trial do not say of which study it was: with its study went
+ * what has no trial. Without a study that is gone it is damage, for the checks
+ * to find (store_check.c). */
+#define ORPHANS                                                                \
+    " WHERE trial_id NOT IN (SELECT trial_id FROM trials)"                     \
+    " AND EXISTS (SELECT 1 FROM temp.gone);"
 
 static const char FORGET[] =
     "CREATE TEMP TABLE gone AS SELECT study_id,"
@@ -81,8 +87,9 @@ static const char FORGET[] =
     "DELETE FROM parzen_events"
     "  WHERE study_id IN (SELECT study_id FROM temp.gone);"
     "INSERT INTO parzen_events SELECT g.seq,"
-    "  CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), g.study_id,"
-    "  NULL, NULL, 'DELETE_STUDY', coalesce(c.spec ->> '$.study', ''),"
+    "  " NOW_MS ", g.study_id,"
+    "  NULL, NULL, 'DELETE_STUDY', coalesce(json_extract(c.spec, '$.study'), "
+    "''),"
     "  (SELECT coalesce(max(life), 0) FROM parzen_lives)"
     "  FROM temp.gone g JOIN parzen_configs c ON c.study_id = g.study_id;"
     "DELETE FROM parzen_configs"

@@ -379,6 +379,27 @@ START_TEST(test_what_another_writer_deleted_is_forgotten)
 }
 END_TEST
 
+/* A trial that is gone without its study is no deletion of Optuna's: our rows
+ * of it stay for the checks to find, whatever else was written. */
+START_TEST(test_a_missing_trial_is_damage)
+{
+    struct err err;
+    one_trial(TRIAL_COMPLETE, 0.5);
+    fix_store_tamper(fix.path,
+                     "DELETE FROM trial_params; DELETE FROM trial_values;"
+                     "DELETE FROM trial_intermediate_values;"
+                     "DELETE FROM trials;"
+                     "INSERT INTO trials VALUES"
+                     " (7, 0, 1, 'WAITING', NULL, NULL)");
+    struct mirror *m = mirror_new(1);
+    ck_assert_int_eq(store_take_in(fix.store, m, &err), 0);
+    mirror_free(m);
+    expect_rows("SELECT trial_id FROM parzen_trials", "1\n7\n");
+    expect_rows("SELECT count(*) > 0 FROM parzen_attempts WHERE trial_id = 1",
+                "1\n");
+}
+END_TEST
+
 START_TEST(test_nobody_writes_into_a_decision)
 {
     sqlite3 *db;
@@ -499,6 +520,7 @@ Suite *suite(void)
     tcase_add_test(t, test_a_new_store_is_an_optuna_database);
     tcase_add_test(t, test_what_another_writer_did_is_taken_in);
     tcase_add_test(t, test_what_another_writer_deleted_is_forgotten);
+    tcase_add_test(t, test_a_missing_trial_is_damage);
     tcase_add_test(t, test_nobody_writes_into_a_decision);
     tcase_add_test(t, test_a_trial_in_optunas_tables);
     tcase_add_test(t, test_what_is_not_finite);
