@@ -197,6 +197,23 @@ START_TEST(test_reader_that_has_gone)
 }
 END_TEST
 
+/* A stream, and more for it than the kernel takes: 32 MiB in events of 64 KiB.
+ */
+static int open_flooded(struct buf *out)
+{
+    char *event = mem_alloc(1, 65536 + 1);
+    memset(event, 'x', 65534);
+    memcpy(event + 65534, "\n\n", 3);
+    int fd = fix_http_tcp(&f);
+    buf_init(out, 64 << 20);
+    open_stream(fd, "", out);
+    for (int i = 0; i < 32; i++) {
+        ck_assert_int_eq(post("publish?times=16", event), 200);
+    }
+    free(event);
+    return fd;
+}
+
 /* Who does not read costs no memory, whatever there is to say, and is closed
  * in the end. */
 START_TEST(test_reader_that_does_not_read)
@@ -204,15 +221,7 @@ START_TEST(test_reader_that_does_not_read)
     struct buf out;
     int n_reads;
     size_t n_bytes;
-    char *event = mem_alloc(1, 65536 + 1);
-    memset(event, 'x', 65534);
-    memcpy(event + 65534, "\n\n", 3);
-    int fd = fix_http_tcp(&f);
-    buf_init(&out, 64 << 20);
-    open_stream(fd, "", &out);
-    for (int i = 0; i < 32; i++) {
-        ck_assert_int_eq(post("publish?times=16", event), 200);
-    }
+    int fd = open_flooded(&out);
     usleep(200000);
     ask_read(&n_reads, &n_bytes);
     ck_assert_uint_lt(n_bytes, 12 << 20); /* what the kernel took */
@@ -227,7 +236,6 @@ START_TEST(test_reader_that_does_not_read)
     ck_assert(fix_http_read_until(fd, &out, "data: again\n\n"));
     close(fd);
     buf_fini(&out);
-    free(event);
 }
 END_TEST
 
@@ -235,22 +243,13 @@ END_TEST
 START_TEST(test_reader_that_is_slow)
 {
     struct buf out;
-    char *event = mem_alloc(1, 65536 + 1);
-    memset(event, 'x', 65534);
-    memcpy(event + 65534, "\n\n", 3);
-    int fd = fix_http_tcp(&f);
-    buf_init(&out, 64 << 20);
-    open_stream(fd, "", &out);
-    for (int i = 0; i < 32; i++) {
-        ck_assert_int_eq(post("publish?times=16", event), 200);
-    }
+    int fd = open_flooded(&out);
     ck_assert_int_eq(post("publish", "data: end\n\n"), 200);
     usleep(1000000);
     ck_assert(fix_http_read_until(fd, &out, "data: end\n\n"));
     ck_assert_uint_gt(out.len, 32 << 20);
     close(fd);
     buf_fini(&out);
-    free(event);
 }
 END_TEST
 
