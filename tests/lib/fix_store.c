@@ -68,8 +68,10 @@ static int commit(struct fix_store *f, struct actions *a, struct err *err)
 {
     int rc = store_commit(f->store, f->mirror, a, err);
     for (int i = 0; rc == ERR_STALE && i < 100; i++) {
-        mirror_free(fix_store_load(f));
-        rc = store_commit(f->store, f->mirror, a, err);
+        struct mirror *fresh = mirror_new(1);
+        rc = store_take_in(f->store, fresh, err);
+        mirror_free(fresh);
+        rc = rc == 0 ? store_commit(f->store, f->mirror, a, err) : rc;
     }
     return rc;
 }
