@@ -60,22 +60,33 @@ static const char ADOPT[] =
     " AND trial_id IN (SELECT trial_id FROM temp.adopted);"
     "DROP TABLE temp.adopted";
 
-/* Studies of ours that are not there any more. */
+/* Studies of ours that are not there any more: the row is missing, or it is
+ * that of a study made since, which SQLite gave the same id. One that we made
+ * has its metric's name beside it; Optuna's create_study writes none. */
 #define GONE                                                                   \
-    "SELECT study_id FROM parzen_configs WHERE study_id NOT IN"                \
-    " (SELECT study_id FROM studies)"
+    "SELECT c.study_id FROM parzen_configs c WHERE"                            \
+    " NOT EXISTS (SELECT 1 FROM studies s WHERE s.study_id = c.study_id)"      \
+    " OR (NOT EXISTS (SELECT 1 FROM study_system_attributes a"                 \
+    "   WHERE a.study_id = c.study_id AND a.key = 'study:metric_names')"       \
+    "  AND EXISTS (SELECT 1 FROM parzen_events e"                              \
+    "   WHERE e.study_id = c.study_id AND e.kind = 'ADD_STUDY'))"
 
-/* Our rows of a trial do not say of which study it was: with its study went
- * what has no trial. Without a study that is gone it is damage, for the checks
- * to find (store_check.c). */
+/* Our rows of a trial tell of which study it was by their last event: an id may
+ * be another's by now. Those that even lack the event went with a study, too.
+ * Without a study that is gone they are damage, for the checks to find
+ * (store_check.c). */
 #define ORPHANS                                                                \
-    " WHERE trial_id NOT IN (SELECT trial_id FROM trials)"                     \
-    " AND EXISTS (SELECT 1 FROM temp.gone);"
+    " WHERE EXISTS (SELECT 1 FROM temp.gone)"                                  \
+    " AND (trial_id NOT IN (SELECT trial_id FROM trials)"                      \
+    "  OR trial_id IN (SELECT trial_id FROM temp.gone_trials));"
 
 static const char FORGET[] =
     "CREATE TEMP TABLE gone AS SELECT study_id,"
     "  (SELECT coalesce(max(seq), 0) FROM parzen_events)"
     "  + row_number() OVER (ORDER BY study_id) AS seq FROM (" GONE ");"
+    "CREATE TEMP TABLE gone_trials AS SELECT x.trial_id FROM parzen_trials x"
+    "  JOIN parzen_events e ON e.seq = x.seq"
+    "  WHERE e.study_id IN (SELECT study_id FROM temp.gone);"
     "UPDATE parzen_next_ids SET value = max(value, CASE name"
     "  WHEN 'study' THEN (SELECT coalesce(max(study_id), 0) + 1"
     "    FROM temp.gone)"
@@ -94,7 +105,7 @@ static const char FORGET[] =
     "  FROM temp.gone g JOIN parzen_configs c ON c.study_id = g.study_id;"
     "DELETE FROM parzen_configs"
     "  WHERE study_id IN (SELECT study_id FROM temp.gone);"
-    "DROP TABLE temp.gone";
+    "DROP TABLE temp.gone_trials; DROP TABLE temp.gone";
 
 static int version_of(struct store *s, int64_t *version, struct err *err)
 {

@@ -335,7 +335,6 @@ START_TEST(test_what_another_writer_did_is_taken_in)
 }
 END_TEST
 
-/* Nobody writes between the look and the commit. */
 /* Optuna's delete_study knows nothing of our rows. */
 START_TEST(test_what_another_writer_deleted_is_forgotten)
 {
@@ -379,6 +378,53 @@ START_TEST(test_what_another_writer_deleted_is_forgotten)
 }
 END_TEST
 
+/* SQLite gives the ids of what was deleted last to what comes next: the study
+ * and its trial are Optuna's, whatever they are called. */
+START_TEST(test_what_took_the_ids_of_the_deleted_is_another)
+{
+    static const char *const names[] = {"first", "another"};
+    struct err err;
+    one_trial(TRIAL_COMPLETE, 0.5);
+    char *sql = mem_printf(
+        "DELETE FROM trial_params; DELETE FROM trial_values;"
+        "DELETE FROM trial_intermediate_values; DELETE FROM trials;"
+        "DELETE FROM trial_user_attributes;"
+        "DELETE FROM study_directions; DELETE FROM study_system_attributes;"
+        "DELETE FROM studies;"
+        "INSERT INTO studies VALUES (1, '%s');"
+        "INSERT INTO study_directions VALUES (1, 'MAXIMIZE', 1, 0);"
+        "INSERT INTO trials VALUES (1, 0, 1, 'WAITING', NULL, NULL)",
+        names[_i]);
+    fix_store_tamper(fix.path, sql);
+    free(sql);
+    mirror_free(fix.mirror);
+    fix.mirror = mirror_new(1);
+    ck_assert_msg(store_take_in(fix.store, fix.mirror, &err) == 0, "%s",
+                  err.msg);
+    const struct study *s = mirror_study_by_name(fix.mirror, names[_i]);
+    ck_assert_ptr_nonnull(s);
+    ck_assert(s->is_foreign);
+    expect_rows("SELECT (SELECT count(*) FROM parzen_configs),"
+                " (SELECT count(*) FROM parzen_trials),"
+                " (SELECT count(*) FROM parzen_attempts),"
+                " (SELECT count(*) FROM parzen_checkpoints)",
+                "0|0|0|0\n");
+    expect_rows("SELECT kind, detail FROM parzen_events",
+                "DELETE_STUDY|first\n");
+    struct actions a;
+    actions_init(&a);
+    fix_store_add_study(&fix, &a, "next"); /* under an id of its own */
+    fix_store_must(&fix, &a);
+    ck_assert_int_eq(mirror_study_by_name(fix.mirror, "next")->id, 2);
+    fix_store_add_trial(&fix, &a, 2, NULL);
+    fix_store_must(&fix, &a);
+    fix_store_expect_equal(&fix);
+    fix_store_reopen(&fix);
+    fix_store_expect_equal(&fix);
+    actions_fini(&a);
+}
+END_TEST
+
 /* A trial that is gone without its study is no deletion of Optuna's: our rows
  * of it stay for the checks to find, whatever else was written. */
 START_TEST(test_a_missing_trial_is_damage)
@@ -400,6 +446,7 @@ START_TEST(test_a_missing_trial_is_damage)
 }
 END_TEST
 
+/* Nobody writes between the look and the commit. */
 START_TEST(test_nobody_writes_into_a_decision)
 {
     sqlite3 *db;
@@ -520,6 +567,8 @@ Suite *suite(void)
     tcase_add_test(t, test_a_new_store_is_an_optuna_database);
     tcase_add_test(t, test_what_another_writer_did_is_taken_in);
     tcase_add_test(t, test_what_another_writer_deleted_is_forgotten);
+    tcase_add_loop_test(t, test_what_took_the_ids_of_the_deleted_is_another, 0,
+                        2);
     tcase_add_test(t, test_a_missing_trial_is_damage);
     tcase_add_test(t, test_nobody_writes_into_a_decision);
     tcase_add_test(t, test_a_trial_in_optunas_tables);
