@@ -142,7 +142,11 @@ static int normalize_number(struct dist *d, struct err *err)
         return err_set(err, ERR_INVALID, "low, high and step must be finite");
     }
     if (d->low > d->high) {
-        return err_set(err, ERR_INVALID, "low must be <= high");
+        char low[32], high[32];
+        json_repr(d->low, low);
+        json_repr(d->high, high);
+        return err_set(err, ERR_INVALID, "low must be <= high: %s is above %s",
+                       low, high);
     }
     if (is_int && (d->low != floor(d->low) || d->high != floor(d->high) ||
                    d->step != floor(d->step))) {

@@ -537,6 +537,7 @@ static int read_over(struct spec *s, const struct json *root, struct spec *out,
                      struct err *err)
 {
     int rc = check_objects(root, err);
+    rc = rc == 0 ? spec_check_type(root, err) : rc;
     for (size_t i = 0; rc == 0 && i < ARRAY_LEN(SECTIONS); i++) {
         rc = read_section(root, i, s, err);
     }

@@ -8,6 +8,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Without a type the objective is the training, and what else is said of a
+ * command would be refused for a reason that helps nobody. */
+int spec_check_type(const struct json *root, struct err *err)
+{
+    static const struct {
+        const char *key, *type;
+    } kinds[] = {
+        {"command", "command"}, {"function", "function"}, {"path", "table"}};
+    const struct json *objective = json_get(root, "objective");
+    if (objective == NULL || json_get(objective, "type") != NULL) {
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (json_get(objective, kinds[i].key) != NULL) {
+            return err_set(err, ERR_INVALID,
+                           "objective.type: missing: beside objective.%s it "
+                           "is \"%s\"",
+                           kinds[i].key, kinds[i].type);
+        }
+    }
+    return 0;
+}
+
 bool spec_is_metric_name(const struct spec *s, const struct json *node)
 {
     return s->objective == SPEC_OBJECTIVE_COMMAND &&

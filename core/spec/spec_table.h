@@ -102,6 +102,8 @@ MUST_CHECK int spec_unknown_key(const char *path, const char *key,
                                 const char *const *known, size_t n_known,
                                 struct err *err);
 
+/* Refuse an objective that says what its type needs, but no type. */
+MUST_CHECK int spec_check_type(const struct json *root, struct err *err);
 /* Is it a name of the user's own for the values of s, a command? */
 bool spec_is_metric_name(const struct spec *s, const struct json *node);
 /* The direction of a config without one, once the objective is read. */

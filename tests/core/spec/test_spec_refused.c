@@ -407,7 +407,7 @@ static const struct {
     {"training.lr", "true", "training.lr: must be a number, not true or false"},
     {"training.lr", "-1", "training.lr: must be between 1e-12 and 1000"},
     {"training.lr", "{\"float\":[1e-3,1e-5]}",
-     "training.lr: low must be <= high"},
+     "training.lr: low must be <= high: 0.001 is above 1e-05"},
     {"training.lr", "{\"float\":[0,1],\"log\":true}",
      "training.lr: low must be > 0 when log"},
     {"training.lr", "{\"float\":[0,1]}",
