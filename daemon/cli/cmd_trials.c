@@ -318,10 +318,27 @@ static int sign_of(const struct json *study, const struct trials_input *in)
     return falls != in->reverse ? -1 : 1;
 }
 
-/* The value's column has the metric's name. */
+static bool is_param(const struct json *study, const char *name)
+{
+    for (const struct json *p = field_first(study, "params"); p != NULL;
+         p = json_next(p)) {
+        if (strcmp(json_string(p), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The table's titles are columns, too. */
 static const char *column_of(const struct json *study, const char *sort)
 {
-    return strcmp(sort, field_text(study, "metric")) == 0 ? "value" : sort;
+    if (is_param(study, sort)) {
+        return sort;
+    }
+    return strcmp(sort, field_text(study, "metric")) == 0 ? "value"
+           : strcmp(sort, "trial") == 0                   ? "number"
+           : strcmp(sort, "step") == 0                    ? "epoch"
+                                                          : sort;
 }
 
 static int list_trials(struct cli *c, const char *name, struct trials_input *in,

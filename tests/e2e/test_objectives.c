@@ -138,6 +138,8 @@ START_TEST(a_commands_values_have_its_metrics_name)
     EXPECT(&h, 0, "trial  state         f1  step", "trials", "m");
     EXPECT(&h, 0, "trial  state         f1  step", "trials", "m", "--sort",
            "f1");
+    EXPECT(&h, 0, "f1  step", "trials", "m", "--sort", "step"); /* its titles */
+    EXPECT(&h, 0, "f1  step", "trials", "m", "--sort", "trial");
     EXPECT(&h, 0, "step      f1\n   1  2.0000", "show", "m", "0");
     EXPECT(&h, 0, "\"metric\":\"f1\"", "--json", "status", "m");
     EXPECT(&h, 0, "\nf1 ", "show", "m", "0");
