@@ -50,8 +50,9 @@ static const struct cli_command run_command = {
     .args = "CONFIG",
     .doc = "Creates the study of a config file, or continues the one of that "
            "name when its config is the same, and follows it to its end. Of a "
-           "study that exists only the target is raised; what else differs is "
-           "kept, and said. Starts the daemon if none runs for this state "
+           "study that exists only the target is raised; what else may differ "
+           "(workers, stop, time and memory limits) is kept, and said; another "
+           "search is refused. Starts the daemon if none runs for this state "
            "directory. Ctrl-C stops following, not the study.",
     .n_min = 1,
     .n_max = 1,
