@@ -186,6 +186,7 @@ export class TrialTable {
     const column = this.#columns.find((c) => c.key === this.#sort.key);
     this.#compare = compareBy(column.get, this.#sort.descending, byNumber, column.isBehind);
     this.#known.clear();
+    this.#running.clear(); // those of another study, too
     STATES.forEach((state) => this.#counts.set(state, 0));
     for (const t of this.#model.trials.values()) {
       this.#know(t);
@@ -212,6 +213,10 @@ export class TrialTable {
     }
     for (const number of this.#changed) {
       const t = this.#model.trials.get(number);
+      if (t === undefined) { // told before the study became another
+        this.#forget(number);
+        continue;
+      }
       this.#know(t);
       if (this.#holds(t)) {
         this.#order.splice(this.#placeOf(t), 0, t);
@@ -227,6 +232,11 @@ export class TrialTable {
     } else {
       this.#running.delete(t.number);
     }
+  }
+
+  #forget(number) {
+    this.#known.delete(number);
+    this.#running.delete(number);
   }
 
   /** Before which one of the order a trial belongs. */

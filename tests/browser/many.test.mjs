@@ -14,12 +14,12 @@ let server;
 let browser;
 let origin;
 
-function study() {
+function study(extra = {}) {
   return { name: "many", id: 1, seq: 1, state: "running", reason: null, metric: "val-loss",
     direction: "minimize", n_trials: 2 * N, counts: { WAITING: 0, RUNNING: 1, COMPLETE: N,
       PRUNED: 0, FAIL: 0 }, finished: N, best: null, created: 1, active_ms: 1, eta_ms: 1,
     workers: 1, data: null, config: { training: { max_epochs: 3 } }, params: ["lr", "units"],
-    running: [], trouble: null };
+    running: [], trouble: null, ...extra };
 }
 
 function trial(number, extra = {}) {
@@ -125,4 +125,27 @@ test("5,000 trials: few rows exist, scrolling shows others, updates are cheap", 
   assert.equal(await state("All"), `All ${N + 1}`);
   await page.screenshot({ path: path.join(ROOT, "build/screenshots/many.png") });
   assert.deepEqual(page.complaints, []);
+});
+
+test("another study of the same name takes the table over, whatever was running", async () => {
+  const page = await browser.open(`${origin}/#t=x/study/many`);
+  await page.waitForSelector("tr[data-number='4999']");
+  const tell = (...events) => streams.forEach((s) => s.write(events.join("")));
+  const runs = { state: "RUNNING", value: null, end: null };
+  const shown = () => page.$$eval("tr[data-number]",
+    (r) => r.map((n) => `${n.dataset.number} ${n.className.trim()}`).join(", "));
+  tell(event("trial", trial(N, runs), N + 2));
+  await page.waitForSelector(`tr.running[data-number='${N}']`);
+
+  tell(event("study", study({ id: 2, counts: { RUNNING: 1, COMPLETE: 1 } })),
+    event("trial", trial(0), N + 3), event("trial", trial(1, runs), N + 4));
+  assert.ok(await until(async () => await shown() === "1 running, 0 complete"), await shown());
+  // Later ones, too, are put in place among them.
+  tell(event("trial", trial(1), N + 5), event("trial", trial(2, runs), N + 6));
+  assert.ok(await until(async () => await shown() === "2 running, 1 complete, 0 complete"),
+    await shown());
+  assert.equal(await page.textContent("[aria-label='Filter by state'] .chip:has-text('running')"),
+    "running 1");
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
 });
