@@ -18,7 +18,8 @@ void client_free(struct client *c);
  * of 400 and above is an error with the daemon's sentence: INVALID (400, 413),
  * NOTFOUND (404), CONFLICT (409), FULL (507), STORE (503), else IO. While it
  * says that another program holds the database it is asked again, for at most
- * 30 s (a line on standard error says so after 2 s); then BUSY.
+ * 30 s (a line on standard error says so after 2 s); then BUSY, or CANCELED
+ * once a signal came that interrupt_watch waits for.
  * UNREACHABLE: no daemon answers. status may be NULL. */
 MUST_CHECK int client_call(struct client *c, const char *method,
                            const char *path, const char *body, int *status,

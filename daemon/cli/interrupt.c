@@ -91,6 +91,11 @@ const volatile int *interrupt_watch(void)
     return &caught;
 }
 
+bool interrupt_has_come(void)
+{
+    return caught != 0;
+}
+
 const volatile int *interrupt_take_terminal(int fd)
 {
     terminal = fd;

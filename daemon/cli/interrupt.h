@@ -7,6 +7,8 @@
  * ending the program; calls that sleep return early. A second one while the
  * first is not yet honoured ends the program. */
 const volatile int *interrupt_watch(void);
+/* Has one of them set it? */
+bool interrupt_has_come(void);
 
 /* Hide the cursor of the terminal on fd and stop echoing keys, until
  * interrupt_give_back. Whatever ends or suspends the program meanwhile gives
