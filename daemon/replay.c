@@ -16,6 +16,7 @@ struct replay {
     const struct spec *spec; /* in force at the event at hand */
     struct history *then;    /* what was known at it */
     struct history *params;  /* of all trials, under the choices of spec */
+    bool *has_begun;         /* by trial number: an attempt of ours has it */
     struct replay_result *out;
 };
 
@@ -84,6 +85,7 @@ static void set_state(const struct replay *r, int64_t number,
 
 static void start(const struct replay *r, const struct replay_event *e)
 {
+    r->has_begun[e->number] = true;
     if (e->suggests) {
         suggest(r, e);
         history_forget_reports(r->then, e->number);
@@ -103,6 +105,9 @@ static void report(const struct replay *r, const struct replay_event *e)
 static void adopt(const struct replay *r, const struct replay_event *e)
 {
     const struct history *now = r->s->history;
+    if (e->state == TRIAL_RUNNING && !r->has_begun[e->number]) {
+        return; /* not known before it has ended (store_trials.c) */
+    }
     history_copy_params(r->then, r->params, e->number);
     for (size_t i = 0; i < history_n_reports(now, e->number); i++) {
         double value;
@@ -199,6 +204,7 @@ int replay_study(const struct study *s, const struct replay_event *events,
     struct replay r = {.s = s,
                        .then = history_new(),
                        .params = history_copy(s->history),
+                       .has_begun = mem_alloc(s->n_trials + 1, sizeof(bool)),
                        .out = out};
     *out = (struct replay_result){.first = {.number = -1}};
     put_in_force(&r, spec_from(s, events, n, 0));
@@ -216,6 +222,7 @@ int replay_study(const struct study *s, const struct replay_event *events,
     }
     history_free(r.then);
     history_free(r.params);
+    free(r.has_begun);
     return rc;
 }
 

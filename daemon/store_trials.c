@@ -510,6 +510,20 @@ static void keep_resource(struct study *study)
     }
 }
 
+/* What another program runs has its parameters one after the other, and no
+ * event of the log says when: a sampler that saw them could not be asked again
+ * (replay.c). To it such a trial waits until it has ended. */
+static void hide_unfinished(const struct study *study)
+{
+    for (size_t i = 0; i < study->n_trials; i++) {
+        const struct study_trial *t = study->trials[i];
+        if (t->state == TRIAL_RUNNING && t->attempt == 0) {
+            history_set_state(study->history, t->number, TRIAL_WAITING,
+                              (double)NAN);
+        }
+    }
+}
+
 static int load_all(struct store_loading *l)
 {
     const struct study *study = l->study;
@@ -546,6 +560,7 @@ int store_load_trials(struct store *s, struct mirror *m, struct study *study,
     }
     store_row_close(&l.trials);
     free(l.digests);
+    hide_unfinished(study);
     history_settle(study->history);
     keep_resource(study);
     return rc;
