@@ -32,14 +32,21 @@ static inline __mmask16 first_lanes(size_t n)
     return (__mmask16)((1u << n) - 1);
 }
 
+/* Half a vector is moved as one of its own: a load right behind a masked store
+ * waits for it when it only touches lanes that the mask leaves out. */
 static inline vf v_load_n(const float *p, size_t n)
 {
-    return _mm512_maskz_loadu_ps(first_lanes(n), p);
+    return n == LANES / 2 ? _mm512_zextps256_ps512(_mm256_loadu_ps(p))
+                          : _mm512_maskz_loadu_ps(first_lanes(n), p);
 }
 
 static inline void v_store_n(float *p, vf x, size_t n)
 {
-    _mm512_mask_storeu_ps(p, first_lanes(n), x);
+    if (n == LANES / 2) {
+        _mm256_storeu_ps(p, _mm512_castps512_ps256(x));
+    } else {
+        _mm512_mask_storeu_ps(p, first_lanes(n), x);
+    }
 }
 
 static inline vf v_fma(vf a, vf b, vf c)
