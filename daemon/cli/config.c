@@ -325,11 +325,80 @@ static int check_table(const char *file, const struct spec *spec,
     return 0;
 }
 
+/* --- the command ---------------------------------------------------------- */
+
+/* 0, or why `name` in `folder` cannot be run (an errno). */
+static int program_errno(const char *folder, const char *name)
+{
+    struct stat st;
+    char *path =
+        name[0] == '/' ? mem_strdup(name) : mem_printf("%s/%s", folder, name);
+    int why = stat(path, &st) != 0                              ? errno
+              : !S_ISREG(st.st_mode) || access(path, X_OK) != 0 ? EACCES
+                                                                : 0;
+    free(path);
+    return why;
+}
+
+static bool is_on_path(const char *name)
+{
+    const char *at = getenv("PATH");
+    bool is = false;
+    while (at != NULL && !is) {
+        size_t n = strcspn(at, ":");
+        char *folder = mem_strndup(at, n);
+        is = n > 0 && program_errno(folder, name) == 0;
+        free(folder);
+        at = at[n] == ':' ? at + n + 1 : NULL;
+    }
+    return is;
+}
+
+static int check_folder(const char *folder, struct err *err)
+{
+    struct stat st;
+    int why = stat(folder, &st) != 0 ? errno : 0;
+    why = why == 0 && !S_ISDIR(st.st_mode) ? ENOTDIR : why;
+    return why == 0 ? 0 : err_sys(err, why, "objective.directory: %s", folder);
+}
+
+/* A mistyped name would burn stop.max_failures trials. The PATH is ours, which
+ * is hardly another than that of the daemon, whose commands inherit it. */
+static int check_command(const char *file, const struct spec_work *work,
+                         struct err *err)
+{
+    const char *program = work->command[0];
+    if (strchr(program, '{') != NULL) { /* a parameter's value */
+        return 0;
+    }
+    int rc = check_folder(work->directory, err);
+    if (rc == 0 && strchr(program, '/') != NULL) {
+        int why = program_errno(work->directory, program);
+        rc = why == 0 ? 0
+                      : err_sys(err, why, "objective.command: %s%s", program,
+                                why == EACCES ? ": not a program that may be "
+                                                "run (chmod +x)"
+                                              : "");
+    } else if (rc == 0 && !is_on_path(program)) {
+        rc = err_set(err, ERR_INVALID,
+                     "objective.command: %s: no such program on the PATH",
+                     program);
+    }
+    if (rc != 0) {
+        err_wrap(err, "%s", file);
+        return err->code = ERR_INVALID;
+    }
+    return 0;
+}
+
 int config_check_sources(const char *file, const struct spec *spec,
                          struct err *err)
 {
     if (spec->objective == SPEC_OBJECTIVE_TABLE) {
         return check_table(file, spec, err);
+    }
+    if (spec->objective == SPEC_OBJECTIVE_COMMAND) {
+        return check_command(file, &spec->work, err);
     }
     const struct spec_data *d = &spec->data;
     int rc = check_sources(file, "data.source", d->sources, d->n_sources, err);

@@ -54,7 +54,8 @@ const char *config_who_says(const struct config_flags *f, const char *path);
 MUST_CHECK int config_read(const char *file, const struct config_flags *f,
                            struct spec *out, struct err *err);
 /* Are the sources that are files here and readable, and is a table's file,
- * which then must also fit the parameters? INVALID. */
+ * which then must also fit the parameters; is a command's program one that may
+ * be run, and its folder there? INVALID. */
 MUST_CHECK int config_check_sources(const char *file, const struct spec *spec,
                                     struct err *err);
 

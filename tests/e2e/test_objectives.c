@@ -417,6 +417,19 @@ START_TEST(wrong_names_burn_no_trials)
     EXPECT(&h, 2, "w.json: pruner.lower: missing", "run",
            home_file(&h, "w.json", function), "--set",
            "objective.function=sphere", "--set", "pruner.type=threshold");
+    const char *const command =
+        home_file(&h, "w.json",
+                  "{\"study\":\"w\",\"objective\":{\"type\":\"command\","
+                  "\"command\":[\"pyhton\",\"{x}\"]},"
+                  "\"params\":{\"x\":{\"float\":[0,1]}}}");
+    EXPECT(&h, 2, "w.json: objective.command: pyhton: no such program on",
+           "run", command);
+    EXPECT(&h, 2, "objective.command: ./t: not a program that may be run",
+           "run", command, "--set", "objective.command=[\"./t\"]");
+    EXPECT(&h, 2, "objective.command: ./none: No such file", "run", command,
+           "--set", "objective.command=[\"./none\"]");
+    EXPECT(&h, 2, "/t: Not a directory", "run", command, "--set",
+           "objective.directory=t");
     char *reply;
     ck_assert_int_eq(home_http(&h, "POST", "/studies", function, &reply), 400);
     ck_assert_ptr_nonnull(strstr(reply, "not 'spere'"));
