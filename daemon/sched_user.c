@@ -218,7 +218,8 @@ static int check_change(const struct study *s, const struct spec *spec,
     if (spec_change_difference(&s->spec, spec, &difference) != 0) {
         rc = err_set(err, ERR_INVALID,
                      "%s; a study's choices may be appended to, and n_trials, "
-                     "workers, threads_per_worker and stop may change",
+                     "workers, threads_per_worker, a command's limits and "
+                     "stop may change",
                      difference.data);
     }
     buf_fini(&difference);

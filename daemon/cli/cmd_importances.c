@@ -12,6 +12,8 @@
 #include <time.h>
 
 enum { KEY_EVALUATOR = 1, BAR_WIDTH = 40, WAIT_MS = 100, WAITS_MAX = 600 };
+/* PED-ANOVA compares the best tenth with all: below, that is one trial. */
+enum { FEW_TRIALS = 20 };
 
 struct input {
     const char *evaluator;
@@ -82,8 +84,10 @@ static void print_bars(const struct cli *c, const struct json *reply)
         fputs(text.data, c->out.file);
     }
     buf_fini(&text);
-    cli_say(c, "%s over %" PRId64 " complete trials",
-            field_text(reply, "evaluator"), field_int(reply, "n_trials", 0));
+    int64_t n = field_int(reply, "n_trials", 0);
+    cli_say(c, "%s over %" PRId64 " complete trial%s%s",
+            field_text(reply, "evaluator"), n, n == 1 ? "" : "s",
+            n < FEW_TRIALS ? ": so few say little yet" : "");
 }
 
 int cmd_importances(struct cli *c, int argc, char **argv)

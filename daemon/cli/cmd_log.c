@@ -61,6 +61,11 @@ static void say_none(const struct cli *c, const char *study, int64_t number)
     char *whose = number >= 0 ? mem_printf("trial %" PRId64, number)
                               : mem_strdup("the preparation");
     cli_say(c, "No log of %s of study '%s' is in %s.", whose, study, folder);
+    if (number < 0) {
+        char *log = cli_command(c, "log", study);
+        cli_say(c, "%s N  shows what trial N printed", log);
+        free(log);
+    }
     free(whose);
     free(folder);
 }

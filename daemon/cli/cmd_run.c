@@ -158,7 +158,22 @@ static void say_kept(struct cli *c, const struct run_input *in,
     spec_fini(&own);
 }
 
-static void say_page(struct cli *c)
+/* Fewer than the study may have: they are no error, but not what was asked. */
+static void say_workers(struct cli *c, const struct json *health,
+                        const struct spec *spec)
+{
+    int64_t n = json_size(field_get(health, "workers"));
+    if (spec->workers > n) {
+        cli_say(c,
+                "note: the daemon has %" PRId64 " worker%s, not %" PRId64
+                "; parzen daemon stop, then parzen daemon start --workers "
+                "%" PRId64 ", gives it more",
+                n, n == 1 ? "" : "s", spec->workers, spec->workers);
+    }
+}
+
+/* Where the daemon's page is, and what it lacks. */
+static void say_daemon(struct cli *c, const struct spec *spec)
 {
     struct json *health;
     struct err err;
@@ -170,6 +185,7 @@ static void say_page(struct cli *c)
         cli_say(c, "page: %s", url);
         free(url);
     }
+    say_workers(c, health, spec);
     json_free(health);
 }
 
@@ -248,7 +264,7 @@ static void say_conflict(struct cli *c, const struct run_input *in,
     cli_say(c,
             "Give the new study another name with --name, or delete "
             "the old one. What its trials stay true under (appended "
-            "choices, n_trials, workers, stop) can be changed: parzen "
+            "choices, n_trials, workers, limits, stop) can be changed: parzen "
             "resume '%s' --config CONFIG",
             spec->name);
 }
@@ -297,7 +313,7 @@ static int run_study(struct cli *c, const struct run_input *in,
         if (status != 201) {
             say_kept(c, in, study, spec);
         }
-        say_page(c);
+        say_daemon(c, spec);
         if (in->detach && c->json) {
             cli_put_json(study);
         }

@@ -6,6 +6,7 @@
 #include "core/spec/spec_json.h"
 #include "core/spec/trial.h"
 #include "daemon/cli/assignment.h"
+#include "daemon/cli/changes.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/config.h"
@@ -138,14 +139,9 @@ static int read_config(const struct input *in, const char *study,
 
 /* A target that was raised since the config was written is kept, as by `run`:
  * --trials lowers it, as far as trials do not fill it already. */
-static int keep_target(struct cli *c, const char *name, struct spec *spec,
-                       struct err *err)
+static void keep_target(const struct cli *c, const struct json *study,
+                        struct spec *spec)
 {
-    struct json *study;
-    int rc = cli_study_call(c, "GET", name, "", NULL, &study, err);
-    if (rc != 0) {
-        return rc;
-    }
     int64_t target = field_int(study, "n_trials", 0);
     bool is_kept =
         field_first(study, "config") != NULL && target > spec->n_trials;
@@ -159,8 +155,6 @@ static int keep_target(struct cli *c, const char *name, struct spec *spec,
                 target, spec->n_trials);
     }
     spec->n_trials = is_kept ? target : spec->n_trials;
-    json_free(study);
-    return 0;
 }
 
 static void put_resume(const struct input *in, const struct spec *spec,
@@ -192,23 +186,49 @@ static int answer_followed(struct cli *c, struct json *reply)
     return code;
 }
 
+static int post_resume(struct cli *c, const struct input *in, const char *study,
+                       const struct spec *spec, struct json **reply,
+                       struct err *err)
+{
+    struct buf body;
+    buf_init(&body, BUF_MAX_CONFIG);
+    put_resume(in, spec, &body);
+    int rc = cli_study_call(c, "POST", study, "/resume", body.data, reply, err);
+    buf_fini(&body);
+    return rc;
+}
+
+/* With another config: one that Optuna's study gets has none before it. */
+static int change(struct cli *c, const struct input *in, const char *study,
+                  struct spec *spec, struct json **reply, struct err *err)
+{
+    struct json *before;
+    int rc = cli_study_call(c, "GET", study, "", NULL, &before, err);
+    if (rc != 0) {
+        return rc;
+    }
+    if (in->n_trials == 0) {
+        keep_target(c, before, spec);
+    }
+    rc = post_resume(c, in, study, spec, reply, err);
+    if (rc == 0 && field_first(before, "config") != NULL) {
+        changes_say(c, field_get(before, "config"),
+                    field_get(*reply, "config"));
+    }
+    json_free(before);
+    return rc;
+}
+
 /* spec: NULL, or what it shall be from now on. */
 static int resume(struct cli *c, const struct input *in, const char *study,
                   struct spec *spec)
 {
-    struct buf body;
     struct err err;
     struct json *reply;
     int rc = launch_ensure(c, &err); /* it may have ended with the machine */
-    if (rc == 0 && spec != NULL && in->n_trials == 0) {
-        rc = keep_target(c, study, spec, &err);
-    }
     if (rc == 0) {
-        buf_init(&body, BUF_MAX_CONFIG);
-        put_resume(in, spec, &body);
-        rc = cli_study_call(c, "POST", study, "/resume", body.data, &reply,
-                            &err);
-        buf_fini(&body);
+        rc = spec != NULL ? change(c, in, study, spec, &reply, &err)
+                          : post_resume(c, in, study, NULL, &reply, &err);
     }
     return rc != 0      ? cli_fail(c, &err)
            : in->follow ? answer_followed(c, reply)
@@ -221,8 +241,9 @@ int cmd_resume(struct cli *c, int argc, char **argv)
         {"trials", KEY_TRIALS, "N", 0, "finish so many trials in all", 0},
         {"config", KEY_CONFIG, "FILE", 0,
          "go on with this config: choices may be appended to the study's, "
-         "workers, threads_per_worker and stop may change, and n_trials may "
-         "grow; a study that Optuna made needs one",
+         "workers, threads_per_worker, a command's limits (timeout_seconds, "
+         "memory_mb, output_mb) and stop may change, and n_trials may grow; a "
+         "study that Optuna made needs one",
          0},
         {"follow", KEY_FOLLOW, NULL, 0,
          "follow the study to its end, as `parzen run` does", 0},

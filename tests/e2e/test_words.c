@@ -138,6 +138,34 @@ START_TEST(workers_that_cannot_be_started_are_an_alarm)
 }
 END_TEST
 
+/* What a command leaves people to wonder about, it says. */
+START_TEST(commands_say_what_they_did)
+{
+    static const char CONFIG[] =
+        "{\"study\":\"c\",\"n_trials\":%d,\"workers\":%d,\"stop\":"
+        "{\"hours\":%s},\"objective\":{\"type\":\"function\",\"function\":"
+        "\"sphere\"},\"params\":{\"x\":{\"float\":[0,1]}}}";
+    home_init(&h);
+    home_start(&h, one);
+    char *first = mem_printf(CONFIG, 3, 1, "null");
+    char *more = mem_printf(CONFIG, 5, 2, "2.5");
+    EXPECT(&h, 0, NULL, "run", home_file(&h, "c.json", first));
+    EXPECT(&h, 0, "over 3 complete trials: so few", "importances", "c");
+    EXPECT(&h, 0, "shows what trial N printed", "log", "c");
+    const char *path = home_file(&h, "c.json", more);
+    EXPECT(&h, 0, "note: the daemon has 1 worker, not 2", "run", path, "--name",
+           "d");
+    EXPECT(&h, 0,
+           "n_trials: 3 before, now 5\nworkers: 1 before, now 2\n"
+           "stop.hours: null before, now 2.5\nstudy 'c'",
+           "resume", "c", "--config", path);
+    home_wait_state(&h, "c", "finished", 30);
+    free(first);
+    free(more);
+    home_fini(&h);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("e2e/words");
@@ -146,6 +174,7 @@ Suite *suite(void)
     tcase_add_test(c, a_dead_workers_last_words);
     tcase_add_test(c, a_preparation_has_its_own_log);
     tcase_add_test(c, workers_that_cannot_be_started_are_an_alarm);
+    tcase_add_test(c, commands_say_what_they_did);
     suite_add_tcase(s, c);
     return s;
 }
