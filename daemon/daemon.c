@@ -261,13 +261,18 @@ static void on_importances(void *ctx, int64_t study,
     daemon_event(ctx, &e);
 }
 
-/* Nothing has ever happened: nothing to keep. */
+/* Two counts that only grow: of our events, and of what others committed.
+ * Nothing has ever happened: nothing to keep. */
 static int64_t state_now(void *ctx)
 {
     const struct daemon *d = ctx;
-    bool is_new = d->ledger.mirror->n_studies == 0 &&
-                  d->ledger.mirror->next_study_id <= 1;
-    return d->trouble == NULL && !is_new ? d->ledger.mirror->next_seq : 0;
+    const struct mirror *m = d->ledger.mirror;
+    if (d->trouble != NULL || d->store == NULL) {
+        return 0;
+    }
+    int64_t theirs = store_n_foreign(d->store);
+    bool is_new = m->n_studies == 0 && m->next_study_id <= 1;
+    return is_new && !store_is_stale(d->store) ? 0 : m->next_seq + theirs;
 }
 
 void daemon_want_importances(struct daemon *d, int64_t study)

@@ -71,10 +71,10 @@ static const char ADOPT[] =
     "  AND EXISTS (SELECT 1 FROM parzen_events e"                              \
     "   WHERE e.study_id = c.study_id AND e.kind = 'ADD_STUDY'))"
 
-/* Our rows of a trial tell of which study it was by their last event: an id may
- * be another's by now. Those that even lack the event went with a study, too.
- * Without a study that is gone they are damage, for the checks to find
- * (store_check.c). */
+/* Our rows of trials that are gone with a study: of no trial any more, or, an
+ * id may be another's by now, with a last event of that study. Where no study
+ * is gone, rows of no trial are damage, for the checks to find (store_check.c).
+ */
 #define ORPHANS                                                                \
     " WHERE EXISTS (SELECT 1 FROM temp.gone)"                                  \
     " AND (trial_id NOT IN (SELECT trial_id FROM trials)"                      \
@@ -143,6 +143,13 @@ bool store_is_stale(struct store *s)
 {
     struct err err;
     return !s->is_open && store_is_known(s, &err) == ERR_STALE;
+}
+
+int64_t store_n_foreign(struct store *s)
+{
+    struct err ignored;
+    int64_t version = 0;
+    return version_of(s, &version, &ignored) == 0 ? version : 0;
 }
 
 /* A copy in memory has no life, and is nobody else's. */

@@ -280,6 +280,37 @@ START_TEST(what_others_run_is_no_reason_for_a_suggestion)
 }
 END_TEST
 
+/* Rows that others wrote are worth a backup, the second as the first. */
+START_TEST(what_others_write_is_backed_up)
+{
+    struct home h;
+    static const char *const often[] = {"--workers", "1", "--backup-every", "1",
+                                        NULL};
+    home_init(&h);
+    home_start(&h, often);
+    for (int id = 1; id <= 2; id++) {
+        char *rows = mem_printf("INSERT INTO studies VALUES (%d, 'theirs %d');"
+                                "INSERT INTO study_directions (direction,"
+                                " study_id, objective) VALUES"
+                                " ('MINIMIZE', %d, 0)",
+                                id, id, id);
+        char *look =
+            mem_printf("for i in $(seq 100); do sleep 0.2;"
+                       " for f in '%s'/backups/parzen-*.db; do"
+                       " sqlite3 \"$f\" 'SELECT study_name FROM studies'"
+                       " 2>/dev/null | grep -q 'theirs %d' && exit 0;"
+                       " done; done; exit 1",
+                       h.state, id);
+        home_exec(&h, rows);
+        ck_assert_msg(system(look) == 0, "no backup has study %d", id);
+        free(look);
+        free(rows);
+    }
+    ck_assert_int_eq(home_stop_daemon(&h), 0);
+    home_fini(&h);
+}
+END_TEST
+
 /* One process of it after the other, and many commands in between. */
 START_TEST(optuna_works_beside_us)
 {
@@ -508,6 +539,7 @@ Suite *suite(void)
     tcase_add_test(c, from_us_to_optuna_and_back);
     tcase_add_test(c, what_others_write_is_known_at_once);
     tcase_add_test(c, what_others_run_is_no_reason_for_a_suggestion);
+    tcase_add_test(c, what_others_write_is_backed_up);
     tcase_add_test(c, optuna_works_beside_us);
     tcase_add_test(c, a_lock_is_waited_for);
     tcase_add_test(c, a_file_of_optuna_5_is_looked_at);
