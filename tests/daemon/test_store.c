@@ -335,6 +335,17 @@ START_TEST(test_what_another_writer_did_is_taken_in)
 }
 END_TEST
 
+/* The next study and its trial come under ids of their own. */
+static void expect_next_id(struct actions *a, int64_t id)
+{
+    fix_store_add_study(&fix, a, "next");
+    fix_store_must(&fix, a);
+    ck_assert_int_eq(mirror_study_by_name(fix.mirror, "next")->id, id);
+    fix_store_add_trial(&fix, a, id, NULL);
+    fix_store_must(&fix, a);
+    fix_store_expect_equal(&fix);
+}
+
 /* Optuna's delete_study knows nothing of our rows. */
 START_TEST(test_what_another_writer_deleted_is_forgotten)
 {
@@ -368,12 +379,7 @@ START_TEST(test_what_another_writer_deleted_is_forgotten)
                 "1|1|1\n");
     expect_rows("SELECT kind, detail FROM parzen_events WHERE study_id = 2",
                 "DELETE_STUDY|gone\n");
-    fix_store_add_study(&fix, &a, "next"); /* under an id of its own */
-    fix_store_must(&fix, &a);
-    ck_assert_int_eq(mirror_study_by_name(fix.mirror, "next")->id, 3);
-    fix_store_add_trial(&fix, &a, 3, NULL);
-    fix_store_must(&fix, &a);
-    fix_store_expect_equal(&fix);
+    expect_next_id(&a, 3);
     actions_fini(&a);
 }
 END_TEST
@@ -413,12 +419,7 @@ START_TEST(test_what_took_the_ids_of_the_deleted_is_another)
                 "DELETE_STUDY|first\n");
     struct actions a;
     actions_init(&a);
-    fix_store_add_study(&fix, &a, "next"); /* under an id of its own */
-    fix_store_must(&fix, &a);
-    ck_assert_int_eq(mirror_study_by_name(fix.mirror, "next")->id, 2);
-    fix_store_add_trial(&fix, &a, 2, NULL);
-    fix_store_must(&fix, &a);
-    fix_store_expect_equal(&fix);
+    expect_next_id(&a, 2);
     fix_store_reopen(&fix);
     fix_store_expect_equal(&fix);
     actions_fini(&a);
