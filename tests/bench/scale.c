@@ -10,6 +10,9 @@
  *                each is one suggestion; rss_peak_mb the largest at any time
  *   trial_ms     median of a whole trial: the suggestion, the commits, the
  *                worker
+ *   export_ms    `parzen export --csv` of all; export_health_ms the longest
+ *                answer of the daemon to GET /health meanwhile;
+ *                export_peak_mb its largest resident memory then
  *   suggest_ms   median CPU time of the suggestion alone, in this process, from
  *                the study as store_load gives it */
 #include "core/base/buf.h"
@@ -291,6 +294,43 @@ static int run_more(struct client *c, double *ms, struct err *err)
     return rc;
 }
 
+static pid_t start_export(const char *state)
+{
+    char *program = bench_program("parzen");
+    char *file = mem_printf("%s.csv", state);
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        execl(program, program, "--state", state, "export", "scale", "--csv",
+              file, (char *)NULL);
+        perror(program);
+        _exit(127);
+    }
+    free(program);
+    free(file);
+    return pid;
+}
+
+/* Milliseconds of an export, and of the longest of the answers meanwhile. */
+static int run_export(struct client *c, const char *state, double *ms,
+                      double *health_ms, struct err *err)
+{
+    int rc = 0, status = -1;
+    double start = clock_ms(CLOCK_MONOTONIC);
+    pid_t pid = start_export(state);
+    *health_ms = 0;
+    while (rc == 0 && waitpid(pid, &status, WNOHANG) == 0) {
+        double asked = clock_ms(CLOCK_MONOTONIC);
+        rc = call(c, "GET", "/health", NULL, err);
+        *health_ms = fmax(*health_ms, clock_ms(CLOCK_MONOTONIC) - asked);
+        nap();
+    }
+    *ms = clock_ms(CLOCK_MONOTONIC) - start;
+    return rc != 0 || status == 0
+               ? rc
+               : err_set(err, ERR_IO, "parzen export: status %d", status);
+}
+
 static void put(struct json_out *w, const char *key, double value)
 {
     json_put_key(w, key);
@@ -306,6 +346,7 @@ static int measure_daemon(const char *state, struct json_out *w,
         return rc;
     }
     double start = clock_ms(CLOCK_MONOTONIC), trial_ms = NAN;
+    double export_ms = NAN, health_ms = NAN;
     pid_t pid = start_daemon(state);
     do {
         nap();
@@ -318,6 +359,10 @@ static int measure_daemon(const char *state, struct json_out *w,
     put(w, "rss_after_mb", memory_mb(pid, "VmRSS:"));
     put(w, "rss_peak_mb", memory_mb(pid, "VmHWM:"));
     put(w, "trial_ms", trial_ms);
+    rc = rc == 0 ? run_export(c, state, &export_ms, &health_ms, err) : rc;
+    put(w, "export_ms", export_ms);
+    put(w, "export_health_ms", health_ms);
+    put(w, "export_peak_mb", memory_mb(pid, "VmHWM:"));
     kill(pid, SIGTERM);
     waitpid(pid, NULL, 0);
     client_free(c);
