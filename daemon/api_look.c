@@ -48,6 +48,7 @@ void api_get_trials(struct call *c)
 {
     struct views_filter f = {.state = -1};
     if (!query_int(c, "after", -1, &f.after) ||
+        !query_int(c, "from", -1, &f.from) ||
         !query_int(c, "limit", 0, &f.limit)) {
         return;
     }

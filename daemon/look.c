@@ -53,6 +53,7 @@ static int look_trials(const struct looking *l, const struct study *s)
     static const struct views_time never = {0};
     struct views_filter f = {.state = -1,
                              .after = query_int(l, "after", -1),
+                             .from = query_int(l, "from", -1),
                              .limit = query_int(l, "limit", 0)};
     char *state = query(l, "state");
     bool is_known = true;

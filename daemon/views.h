@@ -60,15 +60,20 @@ void views_importances(const struct study *s, enum importance_evaluator e,
                        bool is_pending, struct json_out *w);
 struct views_filter {
     int64_t after; /* only trials with seq > after; -1: all */
+    int64_t from;  /* only trials with number >= from; -1: all */
     int state;     /* enum trial_state, -1: all */
     /* <= 0: no limit; else of these the last, by number, or, with after >= 0,
-     * those that changed first, by seq */
+     * those that changed first, by seq, or, with from >= 0 alone, the first, by
+     * number */
     int64_t limit;
 };
 /* {"seq":n,"trials":[...]}, by number: seq is what to pass as `after` next
  * time. Who begins with 0 and goes on until nothing comes has seen every trial,
  * whatever the limit, also those that change meanwhile; without `after` the
- * limit leaves out trials that no later seq brings. */
+ * limit leaves out trials that no later seq brings. Who goes on from the number
+ * behind the last one has each trial once, as it was when its page was asked
+ * for; that costs the least, and brings the trials of Optuna's studies too,
+ * which have no seq. */
 void views_trials(const struct study *s, const struct views_filter *f,
                   const char *state_dir, const struct views_time *t,
                   struct json_out *w);

@@ -289,13 +289,17 @@ void views_trial_from(const struct study *s, const struct study_trial *t,
 static bool is_wanted(const struct views_filter *f,
                       const struct study_trial *trial)
 {
-    return trial->seq > f->after &&
+    return trial->seq > f->after && trial->number >= f->from &&
            (f->state < 0 || (int)trial->state == f->state);
 }
 
-/* Number of the first of the last `limit` trials that are wanted. */
+/* Number of the first trial to look at: `from`, or that of the first of the
+ * last `limit` trials that are wanted. */
 static int64_t first_wanted(const struct study *s, const struct views_filter *f)
 {
+    if (f->from >= 0) {
+        return f->from;
+    }
     int64_t left = f->limit, at = (int64_t)s->n_trials;
     while (f->limit > 0 && left > 0 && at > 0) {
         at--;
@@ -335,14 +339,17 @@ void views_trials(const struct study *s, const struct views_filter *f,
     int64_t seq = s->seq, n = (int64_t)s->n_trials;
     int64_t first = is_page ? 0 : first_wanted(s, f);
     int64_t last_seq = is_page ? last_wanted_seq(s, f) : INT64_MAX;
+    int64_t left = !is_page && f->limit > 0 ? f->limit : INT64_MAX;
     json_open(w, '{');
     json_put_key(w, "trials");
     json_open(w, '[');
     for (int64_t i = 0; i < n; i++) {
         const struct study_trial *trial = s->trials[i];
         seq = trial->seq > seq ? trial->seq : seq;
-        if (i >= first && trial->seq <= last_seq && is_wanted(f, trial)) {
+        if (i >= first && trial->seq <= last_seq && left > 0 &&
+            is_wanted(f, trial)) {
             views_trial(s, trial, state_dir, true, t, w);
+            left--;
         }
     }
     json_close(w, ']');

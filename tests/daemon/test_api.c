@@ -290,6 +290,11 @@ START_TEST(test_filters)
     expect("GET /studies/s/trials", "", 200, "\"trials\":[]");
     query_text = "-2";
     expect("GET /studies/s/trials", "", 400, "\"path\":\"after\"");
+    query_name = "from";
+    query_text = "1";
+    expect("GET /studies/s/trials", "", 200, "\"trials\":[{\"number\":1,");
+    query_text = "one";
+    expect("GET /studies/s/trials", "", 400, "\"path\":\"from\"");
     query_name = "evaluator";
     query_text = "best";
     expect("GET /studies/s/importances", "", 400, "\"path\":\"evaluator\"");
@@ -302,8 +307,9 @@ START_TEST(test_unknown_parameters)
     expect("POST /studies", CONFIG, 201, "");
     query_name = "sort";
     query_text = "nonsense";
-    expect("GET /studies/s/trials", "", 400,
-           "sort: unknown parameter; this path takes after, state, limit\"");
+    expect(
+        "GET /studies/s/trials", "", 400,
+        "sort: unknown parameter; this path takes after, from, state, limit\"");
     expect("GET /studies/s/importances", "", 400, "takes evaluator\"");
     expect("GET /studies", "", 400, "takes none\"");
     expect("POST /studies/s/pause", "{}", 400, "takes none\"");

@@ -292,20 +292,19 @@ START_TEST(test_filters)
     ck_assert_int_eq(json_size(json_get(complete, "trials")), 2);
     json_free(complete);
 
-    struct json *last = look_at_trials(
-        (struct views_filter){.after = -1, .state = -1, .limit = 1});
+    struct json *last = look_at_trials((struct views_filter){
+        .after = -1, .from = -1, .state = -1, .limit = 1});
     ck_assert_int_eq(json_size(json_get(last, "trials")), 1);
     ck_assert_int_eq(integer(item(json_get(last, "trials"), 0), "number"), 3);
     json_free(last);
     last = look_at_trials((struct views_filter){
-        .after = -1, .state = TRIAL_COMPLETE, .limit = 1});
+        .after = -1, .from = -1, .state = TRIAL_COMPLETE, .limit = 1});
     ck_assert_int_eq(json_size(json_get(last, "trials")), 1);
     ck_assert_int_eq(integer(item(json_get(last, "trials"), 0), "number"), 2);
     json_free(last);
 }
 END_TEST
 
-/* Whatever the state, what is printed is strict JSON. */
 /* Who goes on from each seq sees every trial, whatever changes meanwhile. */
 START_TEST(test_pages)
 {
@@ -348,6 +347,43 @@ START_TEST(test_pages)
 }
 END_TEST
 
+/* Who goes on from behind each page's last number sees every trial once. */
+START_TEST(test_pages_by_number)
+{
+    enum { N = 7, LIMIT = 3 };
+    for (int i = 0; i < N; i++) {
+        add_trial();
+    }
+    int64_t from = 0;
+    for (int n = LIMIT; n == LIMIT;) {
+        struct json *all = look_at_trials((struct views_filter){
+            .after = -1, .from = from, .state = -1, .limit = LIMIT});
+        const struct json *trials = json_get(all, "trials");
+        n = json_size(trials);
+        for (int i = 0; i < n; i++) {
+            ck_assert_int_eq(integer(item(trials, i), "number"), from++);
+        }
+        json_free(all);
+        if (from == LIMIT) {
+            finish(1, TRIAL_COMPLETE, 1); /* it was on the first page */
+            finish(5, TRIAL_COMPLETE, 1); /* it will be on the second */
+            add_trial();
+        }
+    }
+    ck_assert_int_eq(from, N + 1);
+    struct json *complete = look_at_trials((struct views_filter){
+        .after = -1, .from = 2, .state = TRIAL_COMPLETE, .limit = 2});
+    const struct json *trials = json_get(complete, "trials");
+    ck_assert_int_eq(json_size(trials), 1);
+    ck_assert_int_eq(integer(item(trials, 0), "number"), 5);
+    json_free(complete);
+    struct json *rest = look_at_trials(
+        (struct views_filter){.after = -1, .from = 6, .state = -1});
+    ck_assert_int_eq(json_size(json_get(rest, "trials")), 2);
+    json_free(rest);
+}
+END_TEST
+
 /* A part of the epochs has the last one in any case. */
 START_TEST(test_epochs_from)
 {
@@ -377,6 +413,7 @@ START_TEST(test_epochs_from)
 }
 END_TEST
 
+/* Whatever the state, what is printed is strict JSON. */
 START_TEST(test_any_state_is_json)
 {
     for (int i = 0; i < 300; i++) {
@@ -420,6 +457,7 @@ Suite *suite(void)
     tcase_add_test(t, test_trials);
     tcase_add_test(t, test_filters);
     tcase_add_test(t, test_pages);
+    tcase_add_test(t, test_pages_by_number);
     tcase_add_test(t, test_epochs_from);
     tcase_add_test(t, test_any_state_is_json);
     suite_add_tcase(s, t);
