@@ -1,8 +1,6 @@
 /* trials and show. */
 #include "core/base/buf.h"
 #include "core/base/json.h"
-#include "core/base/mem.h"
-#include "core/base/nearest.h"
 #include "core/spec/spec.h"
 #include "core/spec/trial.h"
 #include "daemon/cli/cli.h"
@@ -11,6 +9,7 @@
 #include "daemon/cli/field.h"
 #include "daemon/cli/format.h"
 #include "daemon/cli/last_words.h"
+#include "daemon/cli/listing.h"
 #include "daemon/cli/table.h"
 #include "daemon/cli/width.h"
 
@@ -59,82 +58,12 @@ static void on_option(int key, const char *arg, struct argp_state *state,
     in->state = trial_state_name((enum trial_state)trial_state_by_name(arg));
 }
 
-/* What trials can be sorted by, beside parameters. */
-static const char *const columns[] = {"number",   "state",   "value", "epoch",
-                                      "duration", "attempt", "start"};
-
 static int64_t duration_of(const struct json *trial)
 {
     return field_int(trial, "duration_ms", -1);
 }
 
-/* What a trial is sorted by: a number, or a text. */
-struct key {
-    double number; /* NaN: none, comes last */
-    const char *text;
-    bool is_behind; /* the others come first, whatever the sign */
-    int sign;       /* -1: the other way round */
-    int64_t trial;
-    const struct json *node;
-};
-
-static struct key key_of(const struct json *trial, const char *column, int sign)
-{
-    struct key k = {.number = NAN,
-                    .sign = sign,
-                    .trial = field_int(trial, "number", 0),
-                    .node = trial};
-    const struct json *p = field_get(field_get(trial, "params"), column);
-    if (p != NULL) {
-        k.number = field_number(field_get(trial, "params"), column);
-        k.text = field_string(field_get(trial, "params"), column);
-    } else if (strcmp(column, "state") == 0) {
-        k.text = field_text(trial, "state");
-    } else if (strcmp(column, "duration") == 0) {
-        int64_t ms = duration_of(trial);
-        k.number = ms >= 0 ? (double)ms : NAN;
-    } else if (strcmp(column, "epoch") == 0) {
-        k.number = field_number(trial, "best_epoch");
-    } else {
-        k.number = field_number(trial, column);
-        k.is_behind =
-            strcmp(column, "value") == 0 && field_is_infeasible(trial);
-    }
-    return k;
-}
-
-static int compare(const void *a, const void *b)
-{
-    const struct key *x = a, *y = b;
-    int order = 0;
-    if (x->text != NULL && y->text != NULL) {
-        order = x->sign * strcmp(x->text, y->text);
-    } else if (isnan(x->number) != isnan(y->number)) {
-        order = isnan(x->number) ? 1 : -1;
-    } else if (x->is_behind != y->is_behind) {
-        order = x->is_behind ? 1 : -1;
-    } else if (!isnan(x->number)) {
-        order = x->sign * ((x->number > y->number) - (x->number < y->number));
-    }
-    return order != 0 ? order : (x->trial > y->trial) - (x->trial < y->trial);
-}
-
-static struct key *sorted(const struct json *reply, const char *column,
-                          int sign, size_t *n)
-{
-    const struct json *list = field_get(reply, "trials");
-    struct key *keys = mem_alloc(
-        (size_t)(list != NULL ? json_size(list) : 0) + 1, sizeof(*keys));
-    *n = 0;
-    for (const struct json *t = field_first(reply, "trials"); t != NULL;
-         t = json_next(t)) {
-        keys[(*n)++] = key_of(t, column, sign);
-    }
-    qsort(keys, *n, sizeof(*keys), compare);
-    return keys;
-}
-
-static void put_json(const struct key *keys, size_t n)
+static void put_json(const struct listing *l, size_t n)
 {
     struct buf text;
     struct json_out w;
@@ -142,7 +71,7 @@ static void put_json(const struct key *keys, size_t n)
     json_out_init(&w, &text, JSON_COMPACT);
     json_open(&w, '[');
     for (size_t i = 0; i < n; i++) {
-        json_put_node(&w, keys[i].node);
+        json_put_node(&w, listing_trial(l, i));
     }
     json_close(&w, ']');
     buf_char(&text, '\n');
@@ -255,7 +184,7 @@ static void put_row(struct table *t, const struct json *study,
 }
 
 static void print_trials(const struct cli *c, const struct json *study,
-                         const struct key *keys, size_t n)
+                         const struct listing *l, size_t n)
 {
     struct table *t = table_new();
     table_right(t, "trial");
@@ -269,85 +198,21 @@ static void print_trials(const struct cli *c, const struct json *study,
     }
     table_left(t, "");
     for (size_t i = 0; i < n; i++) {
-        put_row(t, study, keys[i].node);
+        put_row(t, study, listing_trial(l, i));
     }
     table_print(t, &c->out);
     table_free(t);
 }
 
-static int check_sort(const struct json *study, const char *sort,
-                      struct err *err)
+static int list_trials(struct cli *c, const char *name,
+                       const struct trials_input *in, const struct json *study,
+                       struct err *err)
 {
-    const char *known[64];
-    size_t n = 0;
-    for (; n < ARRAY_LEN(columns); n++) {
-        known[n] = columns[n];
-    }
-    for (const struct json *p = field_first(study, "params");
-         p != NULL && n < ARRAY_LEN(known); p = json_next(p)) {
-        known[n++] = json_string(p);
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(known[i], sort) == 0) {
-            return 0;
-        }
-    }
-    const char *meant = nearest(sort, known, n);
-    if (meant != NULL) {
-        return err_set(err, ERR_INVALID,
-                       "--sort: there is no column '%s' (did you mean '%s'?)",
-                       sort, meant);
-    }
-    struct buf list;
-    buf_init(&list, 512);
-    for (size_t i = 0; i < n; i++) {
-        buf_printf(&list, "%s%s", i > 0 ? ", " : "", known[i]);
-    }
-    int rc = err_set(err, ERR_INVALID,
-                     "--sort: there is no column '%s' (there are: %s)", sort,
-                     list.data);
-    buf_fini(&list);
-    return rc;
-}
-
-/* Values are sorted from the best on, all else from the least. */
-static int sign_of(const struct json *study, const struct trials_input *in)
-{
-    bool falls = strcmp(in->sort, "value") == 0 &&
-                 strcmp(field_text(study, "direction"), "maximize") == 0;
-    return falls != in->reverse ? -1 : 1;
-}
-
-static bool is_param(const struct json *study, const char *name)
-{
-    for (const struct json *p = field_first(study, "params"); p != NULL;
-         p = json_next(p)) {
-        if (strcmp(json_string(p), name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The table's titles are columns, too. */
-static const char *column_of(const struct json *study, const char *sort)
-{
-    if (is_param(study, sort)) {
-        return sort;
-    }
-    return strcmp(sort, field_text(study, "metric")) == 0 ? "value"
-           : strcmp(sort, "trial") == 0                   ? "number"
-           : strcmp(sort, "step") == 0                    ? "epoch"
-                                                          : sort;
-}
-
-static int list_trials(struct cli *c, const char *name, struct trials_input *in,
-                       const struct json *study, struct err *err)
-{
-    in->sort = column_of(study, in->sort);
     char rest[64] = "/trials";
+    const char *column;
     struct json *reply;
-    int rc = check_sort(study, in->sort, err);
+    struct listing l;
+    int rc = listing_column(study, in->sort, &column, err);
     if (rc != 0) {
         return rc;
     }
@@ -358,18 +223,18 @@ static int list_trials(struct cli *c, const char *name, struct trials_input *in,
     if (rc != 0) {
         return rc;
     }
-    size_t n;
-    struct key *keys = sorted(reply, in->sort, sign_of(study, in), &n);
-    n = in->limit > 0 && (size_t)in->limit < n ? (size_t)in->limit : n;
+    listing_init(&l, study, reply, column, in->reverse);
+    bool is_part = in->limit > 0 && (size_t)in->limit < l.n;
+    size_t n = is_part ? (size_t)in->limit : l.n;
     if (c->json) {
-        put_json(keys, n);
+        put_json(&l, n);
     } else if (n == 0) {
         cli_say(c, "study '%s' has no %s trial", name,
                 in->state != NULL ? in->state : "");
     } else {
-        print_trials(c, study, keys, n);
+        print_trials(c, study, &l, n);
     }
-    free(keys);
+    listing_fini(&l);
     json_free(reply);
     return 0;
 }

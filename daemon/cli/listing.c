@@ -1,0 +1,168 @@
+#include "daemon/cli/listing.h"
+#include "core/base/buf.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "core/base/nearest.h"
+#include "daemon/cli/field.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What trials can be sorted by, beside parameters. */
+static const char *const columns[] = {"number",   "state",   "value", "epoch",
+                                      "duration", "attempt", "start"};
+
+/* What a trial is sorted by: a number, or a text. */
+struct listing_key {
+    double number; /* NaN: none, comes last */
+    const char *text;
+    bool is_behind; /* the others come first, whatever the sign */
+    int sign;       /* -1: the other way round */
+    int64_t trial;
+    const struct json *node;
+};
+
+static struct listing_key key_of(const struct json *trial, const char *column,
+                                 int sign)
+{
+    struct listing_key k = {.number = NAN,
+                            .sign = sign,
+                            .trial = field_int(trial, "number", 0),
+                            .node = trial};
+    const struct json *p = field_get(field_get(trial, "params"), column);
+    if (p != NULL) {
+        k.number = field_number(field_get(trial, "params"), column);
+        k.text = field_string(field_get(trial, "params"), column);
+    } else if (strcmp(column, "state") == 0) {
+        k.text = field_text(trial, "state");
+    } else if (strcmp(column, "duration") == 0) {
+        int64_t ms = field_int(trial, "duration_ms", -1);
+        k.number = ms >= 0 ? (double)ms : NAN;
+    } else if (strcmp(column, "epoch") == 0) {
+        k.number = field_number(trial, "best_epoch");
+    } else {
+        k.number = field_number(trial, column);
+        k.is_behind =
+            strcmp(column, "value") == 0 && field_is_infeasible(trial);
+    }
+    return k;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct listing_key *x = a, *y = b;
+    int order = 0;
+    if (x->text != NULL && y->text != NULL) {
+        order = x->sign * strcmp(x->text, y->text);
+    } else if (isnan(x->number) != isnan(y->number)) {
+        order = isnan(x->number) ? 1 : -1;
+    } else if (x->is_behind != y->is_behind) {
+        order = x->is_behind ? 1 : -1;
+    } else if (!isnan(x->number)) {
+        order = x->sign * ((x->number > y->number) - (x->number < y->number));
+    }
+    return order != 0 ? order : (x->trial > y->trial) - (x->trial < y->trial);
+}
+
+/* Values are sorted from the best on, all else from the least. */
+static int sign_of(const struct json *study, const char *column,
+                   bool is_reversed)
+{
+    bool falls = strcmp(column, "value") == 0 &&
+                 strcmp(field_text(study, "direction"), "maximize") == 0;
+    return falls != is_reversed ? -1 : 1;
+}
+
+void listing_init(struct listing *l, const struct json *study,
+                  const struct json *reply, const char *column,
+                  bool is_reversed)
+{
+    const struct json *list = field_get(reply, "trials");
+    int sign = sign_of(study, column, is_reversed);
+    *l = (struct listing){
+        .keys = mem_alloc((size_t)(list != NULL ? json_size(list) : 0) + 1,
+                          sizeof(*l->keys))};
+    for (const struct json *t = field_first(reply, "trials"); t != NULL;
+         t = json_next(t)) {
+        l->keys[l->n++] = key_of(t, column, sign);
+    }
+    qsort(l->keys, l->n, sizeof(*l->keys), compare);
+}
+
+void listing_fini(struct listing *l)
+{
+    free(l->keys);
+}
+
+const struct json *listing_trial(const struct listing *l, size_t i)
+{
+    return l->keys[i].node;
+}
+
+/* --- the column ----------------------------------------------------------- */
+
+static int check_sort(const struct json *study, const char *sort,
+                      struct err *err)
+{
+    const char *known[64];
+    size_t n = 0;
+    for (; n < ARRAY_LEN(columns); n++) {
+        known[n] = columns[n];
+    }
+    for (const struct json *p = field_first(study, "params");
+         p != NULL && n < ARRAY_LEN(known); p = json_next(p)) {
+        known[n++] = json_string(p);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(known[i], sort) == 0) {
+            return 0;
+        }
+    }
+    const char *meant = nearest(sort, known, n);
+    if (meant != NULL) {
+        return err_set(err, ERR_INVALID,
+                       "--sort: there is no column '%s' (did you mean '%s'?)",
+                       sort, meant);
+    }
+    struct buf list;
+    buf_init(&list, 512);
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(&list, "%s%s", i > 0 ? ", " : "", known[i]);
+    }
+    int rc = err_set(err, ERR_INVALID,
+                     "--sort: there is no column '%s' (there are: %s)", sort,
+                     list.data);
+    buf_fini(&list);
+    return rc;
+}
+
+static bool is_param(const struct json *study, const char *name)
+{
+    for (const struct json *p = field_first(study, "params"); p != NULL;
+         p = json_next(p)) {
+        if (strcmp(json_string(p), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The table's titles are columns, too. */
+static const char *column_of(const struct json *study, const char *sort)
+{
+    if (is_param(study, sort)) {
+        return sort;
+    }
+    return strcmp(sort, field_text(study, "metric")) == 0 ? "value"
+           : strcmp(sort, "trial") == 0                   ? "number"
+           : strcmp(sort, "step") == 0                    ? "epoch"
+                                                          : sort;
+}
+
+int listing_column(const struct json *study, const char *sort, const char **out,
+                   struct err *err)
+{
+    *out = column_of(study, sort);
+    return check_sort(study, *out, err);
+}
