@@ -6,6 +6,7 @@
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/field.h"
+#include "daemon/cli/pages.h"
 #include "daemon/cli/pick.h"
 #include "daemon/cli/target.h"
 #include "daemon/cli/trials_csv.h"
@@ -100,21 +101,61 @@ static int export_model(struct cli *c, const char *what, int64_t trial,
 
 /* --- the trials ----------------------------------------------------------- */
 
-static void put_json(struct buf *out, const struct json *study,
-                     const struct json *trials)
+/* Hand each trial to take; *n: how many there were. */
+static int each_trial(struct cli *c, const char *study,
+                      void (*take)(void *ctx, const struct json *trial),
+                      void *ctx, int64_t *n, struct err *err)
+{
+    struct pages pages;
+    struct json *page;
+    pages_init(&pages, c, study, NULL);
+    int rc = pages_next(&pages, &page, err);
+    for (*n = 0; rc == 0 && page != NULL; rc = pages_next(&pages, &page, err)) {
+        for (const struct json *t = pages_first(page); t != NULL;
+             t = json_next(t)) {
+            take(ctx, t);
+            ++*n;
+        }
+        json_free(page);
+    }
+    return rc;
+}
+
+static void add_row(void *ctx, const struct json *trial)
+{
+    trials_csv_add(ctx, trial);
+}
+
+static int make_csv(struct cli *c, const char *name, const struct json *study,
+                    struct buf *out, int64_t *n, struct err *err)
+{
+    struct trials_csv *table = trials_csv_new(study);
+    int rc = each_trial(c, name, add_row, table, n, err);
+    trials_csv_put(table, out);
+    trials_csv_free(table);
+    return rc;
+}
+
+static void add_node(void *ctx, const struct json *trial)
+{
+    json_put_node(ctx, trial);
+}
+
+static int make_json(struct cli *c, const char *name, const struct json *study,
+                     struct buf *out, int64_t *n, struct err *err)
 {
     struct json_out w;
-    const struct json *list = field_get(trials, "trials");
     json_out_init(&w, out, JSON_COMPACT);
     json_open(&w, '{');
     json_put_key(&w, "study");
     json_put_node(&w, study);
-    if (list != NULL) {
-        json_put_key(&w, "trials");
-        json_put_node(&w, list);
-    }
+    json_put_key(&w, "trials");
+    json_open(&w, '[');
+    int rc = each_trial(c, name, add_node, &w, n, err);
+    json_close(&w, ']');
     json_close(&w, '}');
     buf_char(out, '\n');
+    return rc;
 }
 
 static int write_out(const char *path, const struct buf *text, struct err *err)
@@ -134,28 +175,25 @@ static int write_out(const char *path, const struct buf *text, struct err *err)
     return rc;
 }
 
+/* Nothing is written before the last page is there. */
 static int export_trials(struct cli *c, const char *name, const char *path,
                          bool as_json, struct err *err)
 {
-    struct json *study, *trials;
+    struct json *study;
+    struct buf text;
+    int64_t n = 0;
     int rc = target_file(c, path, err);
     rc = rc == 0 ? cli_study_call(c, "GET", name, "", NULL, &study, err) : rc;
     if (rc != 0) {
         return rc;
     }
-    rc = cli_study_call(c, "GET", name, "/trials", NULL, &trials, err);
-    if (rc == 0) {
-        struct buf text;
-        buf_init(&text, BUF_MAX_RESPONSE);
-        (as_json ? put_json : trials_csv_put)(&text, study, trials);
-        rc = write_out(path, &text, err);
-        if (rc == 0 && strcmp(path, "-") != 0) {
-            const struct json *list = field_get(trials, "trials");
-            say_written(c, name, list != NULL ? json_size(list) : 0, path);
-        }
-        buf_fini(&text);
-        json_free(trials);
+    buf_init(&text, BUF_MAX_RESPONSE);
+    rc = (as_json ? make_json : make_csv)(c, name, study, &text, &n, err);
+    rc = rc == 0 ? write_out(path, &text, err) : rc;
+    if (rc == 0 && strcmp(path, "-") != 0) {
+        say_written(c, name, n, path);
     }
+    buf_fini(&text);
     json_free(study);
     return rc;
 }

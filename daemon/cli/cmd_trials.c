@@ -10,6 +10,7 @@
 #include "daemon/cli/format.h"
 #include "daemon/cli/last_words.h"
 #include "daemon/cli/listing.h"
+#include "daemon/cli/pages.h"
 #include "daemon/cli/table.h"
 #include "daemon/cli/width.h"
 
@@ -208,22 +209,18 @@ static int list_trials(struct cli *c, const char *name,
                        const struct trials_input *in, const struct json *study,
                        struct err *err)
 {
-    char rest[64] = "/trials";
     const char *column;
-    struct json *reply;
+    struct pages pages;
     struct listing l;
     int rc = listing_column(study, in->sort, &column, err);
     if (rc != 0) {
         return rc;
     }
-    if (in->state != NULL) {
-        snprintf(rest, sizeof(rest), "/trials?state=%s", in->state);
-    }
-    rc = cli_study_call(c, "GET", name, rest, NULL, &reply, err);
+    pages_init(&pages, c, name, in->state);
+    rc = listing_ask(&pages, study, column, in->reverse, &l, err);
     if (rc != 0) {
         return rc;
     }
-    listing_init(&l, study, reply, column, in->reverse);
     bool is_part = in->limit > 0 && (size_t)in->limit < l.n;
     size_t n = is_part ? (size_t)in->limit : l.n;
     if (c->json) {
@@ -235,7 +232,6 @@ static int list_trials(struct cli *c, const char *name,
         print_trials(c, study, &l, n);
     }
     listing_fini(&l);
-    json_free(reply);
     return 0;
 }
 

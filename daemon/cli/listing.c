@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/base/nearest.h"
 #include "daemon/cli/field.h"
+#include "daemon/cli/pages.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -74,24 +75,50 @@ static int sign_of(const struct json *study, const char *column,
     return falls != is_reversed ? -1 : 1;
 }
 
-void listing_init(struct listing *l, const struct json *study,
-                  const struct json *reply, const char *column,
-                  bool is_reversed)
+static void add_page(struct listing *l, struct json *page, const char *column,
+                     int sign)
 {
-    const struct json *list = field_get(reply, "trials");
-    int sign = sign_of(study, column, is_reversed);
-    *l = (struct listing){
-        .keys = mem_alloc((size_t)(list != NULL ? json_size(list) : 0) + 1,
-                          sizeof(*l->keys))};
-    for (const struct json *t = field_first(reply, "trials"); t != NULL;
+    l->pages = mem_grow(l->pages, l->n_pages + 1, sizeof(struct json *));
+    l->pages[l->n_pages++] = page;
+    for (const struct json *t = pages_first(page); t != NULL;
          t = json_next(t)) {
+        if (l->n == l->cap) {
+            l->cap = l->cap == 0 ? 64 : 2 * l->cap;
+            l->keys = mem_grow(l->keys, l->cap, sizeof(*l->keys));
+        }
         l->keys[l->n++] = key_of(t, column, sign);
     }
-    qsort(l->keys, l->n, sizeof(*l->keys), compare);
+}
+
+int listing_ask(struct pages *pages, const struct json *study,
+                const char *column, bool is_reversed, struct listing *out,
+                struct err *err)
+{
+    struct json *page;
+    struct listing l = {0};
+    int sign = sign_of(study, column, is_reversed);
+    int rc = pages_next(pages, &page, err);
+    while (rc == 0 && page != NULL) {
+        add_page(&l, page, column, sign);
+        rc = pages_next(pages, &page, err);
+    }
+    if (rc != 0) {
+        listing_fini(&l);
+        return rc;
+    }
+    if (l.n > 0) {
+        qsort(l.keys, l.n, sizeof(*l.keys), compare);
+    }
+    *out = l;
+    return 0;
 }
 
 void listing_fini(struct listing *l)
 {
+    for (size_t i = 0; i < l->n_pages; i++) {
+        json_free(l->pages[i]);
+    }
+    free(l->pages);
     free(l->keys);
 }
 

@@ -6,22 +6,25 @@
 #include <stddef.h>
 struct json;
 struct listing_key;
+struct pages;
 
 struct listing {
+    struct json **pages; /* owned, with the trials in them */
+    size_t n_pages;
     struct listing_key *keys; /* owned */
-    size_t n;
+    size_t n, cap;
 };
 
 /* The column that `sort` means: a parameter, one that all trials have, or a
  * title of the table. Borrowed. INVALID: it is none of the study's. */
 MUST_CHECK int listing_column(const struct json *study, const char *sort,
                               const char **out, struct err *err);
-/* The trials of a reply, which is borrowed until listing_fini, by a column:
- * values from the best on (infeasible ones behind the others), all else from
- * the least; trials without one come last. */
-void listing_init(struct listing *l, const struct json *study,
-                  const struct json *reply, const char *column,
-                  bool is_reversed);
+/* The trials of all pages, by a column: values from the best on (infeasible
+ * ones behind the others), all else from the least; trials without one come
+ * last. Errors as pages_next. */
+MUST_CHECK int listing_ask(struct pages *pages, const struct json *study,
+                           const char *column, bool is_reversed,
+                           struct listing *out, struct err *err);
 void listing_fini(struct listing *l);
 const struct json *listing_trial(const struct listing *l, size_t i);
 

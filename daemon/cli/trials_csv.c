@@ -1,3 +1,7 @@
+/* Trials come one after the other, and one may tell a constraint that none
+ * before it had: a column that the rows before it lack. Where those columns
+ * end, each row has a gap, in which the missing ones are put when all are
+ * known. */
 #include "daemon/cli/trials_csv.h"
 #include "core/base/buf.h"
 #include "core/base/json.h"
@@ -56,7 +60,7 @@ static void put_time(struct buf *out, int64_t ms)
 
 /* What only some studies have, behind the columns of all. */
 struct extras {
-    const char **constraints; /* owned; the names are borrowed */
+    char **constraints; /* owned, with the names */
     size_t n_constraints;
     bool has_metrics; /* its trials are trainings */
 };
@@ -70,12 +74,11 @@ static void add_constraint(struct extras *x, const char *name)
     }
     x->constraints =
         mem_grow(x->constraints, x->n_constraints + 1, sizeof(*x->constraints));
-    x->constraints[x->n_constraints++] = name;
+    x->constraints[x->n_constraints++] = mem_strdup(name);
 }
 
-/* The constraints are the config's, and what trials of Optuna's told. */
-static void extras_init(struct extras *x, const struct json *study,
-                        const struct json *trials)
+/* The constraints of the config; trials of Optuna's may tell more. */
+static void extras_init(struct extras *x, const struct json *study)
 {
     const struct json *objective =
         field_get(field_get(study, "config"), "objective");
@@ -85,13 +88,14 @@ static void extras_init(struct extras *x, const struct json *study,
          k != NULL; k = json_next(k)) {
         add_constraint(x, json_string(k));
     }
-    for (const struct json *t = field_first(trials, "trials"); t != NULL;
-         t = json_next(t)) {
-        for (const struct json *k = field_first(t, "constraints"); k != NULL;
-             k = json_next(k)) {
-            add_constraint(x, json_key(k));
-        }
+}
+
+static void extras_fini(struct extras *x)
+{
+    for (size_t i = 0; i < x->n_constraints; i++) {
+        free(x->constraints[i]);
     }
+    free(x->constraints);
 }
 
 static void put_extra_titles(struct buf *out, const struct extras *x)
@@ -122,23 +126,33 @@ static const struct json *epoch_of(const struct json *trial)
     return last;
 }
 
-static void put_extras(struct buf *out, const struct extras *x,
-                       const struct json *trial)
+static void put_constraints(struct buf *out, struct extras *x,
+                            const struct json *trial)
 {
-    const struct json *epoch = epoch_of(trial);
+    for (const struct json *k = field_first(trial, "constraints"); k != NULL;
+         k = json_next(k)) {
+        add_constraint(x, json_key(k));
+    }
     for (size_t i = 0; i < x->n_constraints; i++) {
         buf_char(out, ',');
         put_value(
             out, field_get(field_get(trial, "constraints"), x->constraints[i]));
     }
+}
+
+static void put_metrics(struct buf *out, const struct extras *x,
+                        const struct json *trial)
+{
+    const struct json *epoch = epoch_of(trial);
     for (int m = 0; x->has_metrics && m < RUN_N_METRICS; m++) {
         buf_char(out, ',');
         put_value(out, field_get(epoch, RUN_METRIC_NAMES[m]));
     }
 }
 
+/* Up to the columns that only some studies have. */
 static void put_trial(struct buf *out, const struct json *study,
-                      const struct extras *x, const struct json *t)
+                      const struct json *t)
 {
     static const char *const before[] = {"number", "state", "value"};
     static const char *const after[] = {"best_epoch", "attempt",    "cause",
@@ -161,17 +175,56 @@ static void put_trial(struct buf *out, const struct json *study,
         buf_char(out, ',');
         put_value(out, field_get(t, after[i]));
     }
-    put_extras(out, x, t);
-    buf_str(out, "\r\n");
 }
 
-void trials_csv_put(struct buf *out, const struct json *study,
-                    const struct json *trials)
+/* --- rows, as their trials come ------------------------------------------- */
+
+struct trials_csv {
+    const struct json *study;
+    struct extras extras;
+    struct buf text; /* the rows, without the heading */
+    struct gap {
+        size_t at;            /* in text */
+        size_t n_constraints; /* that the row has before it */
+    } * gaps;                 /* owned, one for each row */
+    size_t n, cap;
+};
+
+struct trials_csv *trials_csv_new(const struct json *study)
 {
-    struct extras x;
-    extras_init(&x, study, trials);
+    struct trials_csv *t = mem_alloc(1, sizeof(*t));
+    *t = (struct trials_csv){.study = study};
+    extras_init(&t->extras, study);
+    buf_init(&t->text, BUF_MAX_RESPONSE);
+    return t;
+}
+
+void trials_csv_free(struct trials_csv *t)
+{
+    buf_fini(&t->text);
+    free(t->gaps);
+    extras_fini(&t->extras);
+    free(t);
+}
+
+void trials_csv_add(struct trials_csv *t, const struct json *trial)
+{
+    put_trial(&t->text, t->study, trial);
+    put_constraints(&t->text, &t->extras, trial);
+    if (t->n == t->cap) {
+        t->cap = t->cap == 0 ? 64 : 2 * t->cap;
+        t->gaps = mem_grow(t->gaps, t->cap, sizeof(*t->gaps));
+    }
+    t->gaps[t->n++] = (struct gap){.at = t->text.len,
+                                   .n_constraints = t->extras.n_constraints};
+    put_metrics(&t->text, &t->extras, trial);
+    buf_str(&t->text, "\r\n");
+}
+
+static void put_titles(struct buf *out, const struct trials_csv *t)
+{
     buf_str(out, "number,state,value,");
-    for (const struct json *p = field_first(study, "params"); p != NULL;
+    for (const struct json *p = field_first(t->study, "params"); p != NULL;
          p = json_next(p)) {
         char *name = mem_printf("params_%s", json_string(p));
         put_text(out, name);
@@ -180,11 +233,25 @@ void trials_csv_put(struct buf *out, const struct json *study,
     }
     buf_str(out, "start,end,duration_ms,best_epoch,attempt,cause,message,"
                  "checkpoint,feasible");
-    put_extra_titles(out, &x);
+    put_extra_titles(out, &t->extras);
     buf_str(out, "\r\n");
-    for (const struct json *t = field_first(trials, "trials"); t != NULL;
-         t = json_next(t)) {
-        put_trial(out, study, &x, t);
+}
+
+void trials_csv_put(const struct trials_csv *t, struct buf *out)
+{
+    size_t at = 0;
+    out->overflow = out->overflow || t->text.overflow;
+    if (out->overflow) {
+        return; /* the gaps are nowhere, either */
     }
-    free(x.constraints);
+    put_titles(out, t);
+    for (size_t i = 0; i < t->n; i++) {
+        const struct gap *gap = &t->gaps[i];
+        buf_add(out, t->text.data + at, gap->at - at);
+        for (size_t k = gap->n_constraints; k < t->extras.n_constraints; k++) {
+            buf_char(out, ',');
+        }
+        at = gap->at;
+    }
+    buf_add(out, t->n > 0 ? t->text.data + at : "", t->text.len - at);
 }

@@ -3,9 +3,15 @@
 #define DAEMON_CLI_TRIALS_CSV_H
 struct buf;
 struct json;
+struct trials_csv;
 
-/* Append a heading and a row for each trial of the replies of the daemon. */
-void trials_csv_put(struct buf *out, const struct json *study,
-                    const struct json *trials);
+/* Of this study, which is borrowed until trials_csv_free. */
+struct trials_csv *trials_csv_new(const struct json *study);
+void trials_csv_free(struct trials_csv *t);
+/* A row more, of a trial as the daemon has it. Borrows. */
+void trials_csv_add(struct trials_csv *t, const struct json *trial);
+/* Append the heading and all rows. What is too long for a buffer sets
+ * out->overflow. */
+void trials_csv_put(const struct trials_csv *t, struct buf *out);
 
 #endif

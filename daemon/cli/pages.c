@@ -1,0 +1,75 @@
+/* Trials are never removed and keep their numbers, so that "from the number
+ * behind the last one" neither misses nor repeats one, whatever happens
+ * meanwhile. What has changed since (`after`) would not do: trials of Optuna's
+ * have no such sequence, and one that changes would come again.
+ *
+ * A file that --db names is another matter: whoever looks at it loads all of
+ * it for each answer, and there is no daemon to spare. It is asked once. */
+#include "daemon/cli/pages.h"
+#include "core/base/buf.h"
+#include "core/base/json.h"
+#include "daemon/cli/cli.h"
+#include "daemon/cli/field.h"
+
+#include <inttypes.h>
+
+/* A page is a matter of 10 ms or so. */
+enum { PAGE = 500, REST_MAX = 256 };
+
+void pages_init(struct pages *p, struct cli *c, const char *study,
+                const char *state)
+{
+    *p = (struct pages){.c = c, .study = study, .state = state};
+}
+
+const struct json *pages_first(const struct json *page)
+{
+    return field_first(page, "trials");
+}
+
+/* Go on behind the page's last trial. */
+static int step(struct pages *p, const struct json *page, struct err *err)
+{
+    int64_t n = 0;
+    for (const struct json *t = pages_first(page); t != NULL;
+         t = json_next(t)) {
+        int64_t number = field_int(t, "number", -1);
+        if (number < p->from) {
+            return err_set(err, ERR_PROTO,
+                           "the daemon's reply: trials from %" PRId64
+                           " on were asked for, not %" PRId64,
+                           p->from, number);
+        }
+        p->from = number + 1;
+        n++;
+    }
+    p->is_over = n < PAGE;
+    return 0;
+}
+
+int pages_next(struct pages *p, struct json **out, struct err *err)
+{
+    struct buf rest;
+    bool is_whole = p->c->db != NULL;
+    *out = NULL;
+    if (p->is_over) {
+        return 0;
+    }
+    buf_init(&rest, REST_MAX);
+    buf_printf(&rest, "/trials?from=%" PRId64, p->from);
+    if (!is_whole) {
+        buf_printf(&rest, "&limit=%d", PAGE);
+    }
+    if (p->state != NULL) {
+        buf_printf(&rest, "&state=%s", p->state);
+    }
+    int rc = cli_study_call(p->c, "GET", p->study, rest.data, NULL, out, err);
+    buf_fini(&rest);
+    rc = rc == 0 ? step(p, *out, err) : rc;
+    if (rc != 0) {
+        json_free(*out);
+        *out = NULL;
+    }
+    p->is_over = p->is_over || is_whole;
+    return rc;
+}

@@ -1,0 +1,28 @@
+/* pages: a study's trials, asked for page by page: however many there are, the
+ * daemon has only one page of them in hand, and answers others in between. */
+#ifndef DAEMON_CLI_PAGES_H
+#define DAEMON_CLI_PAGES_H
+#include "core/base/err.h"
+#include <stdbool.h>
+#include <stdint.h>
+struct cli;
+struct json;
+
+struct pages {
+    struct cli *c;             /* borrowed, as are the names */
+    const char *study, *state; /* state NULL: of all */
+    int64_t from;              /* number that the next page may begin with */
+    bool is_over;
+};
+
+void pages_init(struct pages *p, struct cli *c, const char *study,
+                const char *state);
+/* The next page (json_free it; it may have no trials), or *out NULL behind the
+ * last one. Over all pages each trial comes once, by number, as it is when its
+ * page is asked for; those that are added meanwhile come too. Errors as
+ * cli_study_call; PROTO when the reply is no such page. */
+MUST_CHECK int pages_next(struct pages *p, struct json **out, struct err *err);
+/* The first trial of a page, or NULL; json_next has the others. Borrowed. */
+const struct json *pages_first(const struct json *page);
+
+#endif
