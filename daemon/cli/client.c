@@ -9,6 +9,7 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/paths.h"
+#include "daemon/cli/clock.h"
 #include "daemon/cli/interrupt.h"
 
 #include <curl/curl.h>
@@ -218,15 +219,6 @@ static int request(struct client *c, const char *method, const char *path,
     return http >= 400 ? refused(http, reply, err) : 0;
 }
 
-/* Not the wall clock: where that is set meanwhile, 30 s are none, or an hour.
- */
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* BUSY is said before anything was done: the same may be asked again. */
 static int request_again(struct client *c, const char *method, const char *path,
                          const char *body, int *status, struct buf *reply,
@@ -234,9 +226,9 @@ static int request_again(struct client *c, const char *method, const char *path,
 {
     const struct timespec nap = {.tv_nsec = AGAIN_MS * 1000000L};
     int rc = request(c, method, path, body, status, reply, err);
-    int64_t began = now_ms();
+    int64_t began = clock_now_ms();
     int ms = 0;
-    while (rc == ERR_BUSY && now_ms() - began < AGAIN_MAX_MS) {
+    while (rc == ERR_BUSY && clock_now_ms() - began < AGAIN_MAX_MS) {
         if (ms == SAY_AGAIN_MS) {
             fprintf(stderr, "waiting, for at most %d s: %s\n",
                     (int)AGAIN_MAX_MS / 1000, err->msg);

@@ -10,6 +10,7 @@
 #include "core/train/checkpoint.h"
 #include "core/train/predictor.h"
 #include "daemon/cli/cli.h"
+#include "daemon/cli/clock.h"
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/pick.h"
 
@@ -18,7 +19,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { KEY_TRIAL = 1, KEY_FILE, KEY_JSONL, KEY_FIELD, KEY_TOP };
@@ -322,13 +322,6 @@ static int predict_stream(struct predict *p, int fd, struct err *err)
     return rc;
 }
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void tell_rate(const struct predict *p, double seconds)
 {
     if (p->n_printed >= MANY_TEXTS) {
@@ -339,7 +332,7 @@ static void tell_rate(const struct predict *p, double seconds)
 
 static int predict_file(struct predict *p, struct err *err)
 {
-    double start = now_s();
+    double start = clock_now_s();
     bool is_stdin = p->file == NULL || strcmp(p->file, "-") == 0;
     p->source = is_stdin ? "standard input" : p->file;
     int fd = is_stdin ? STDIN_FILENO : open(p->file, O_RDONLY | O_CLOEXEC);
@@ -352,7 +345,7 @@ static int predict_file(struct predict *p, struct err *err)
         close(fd);
     }
     if (rc == 0) {
-        tell_rate(p, now_s() - start);
+        tell_rate(p, clock_now_s() - start);
     }
     return rc;
 }

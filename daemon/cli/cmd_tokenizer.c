@@ -7,6 +7,7 @@
 #include "core/text/bpe.h"
 #include "core/text/tokenizer_json.h"
 #include "daemon/cli/cli.h"
+#include "daemon/cli/clock.h"
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/format.h"
 #include "daemon/cli/table.h"
@@ -17,7 +18,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { KEY_FIELD = 1, KEY_TEXTS, KEY_OUT, KEY_FILE, KEY_VOCAB, KEY_MIN };
@@ -88,13 +88,6 @@ static const struct cli_command command = {
 
 /* --- train ---------------------------------------------------------------- */
 
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static int write_tokenizer(const struct bpe *t, const char *path,
                            struct err *err)
 {
@@ -134,9 +127,9 @@ static int train(struct cli *c, const char *path, const struct input *in,
     if (rc != 0) {
         return rc;
     }
-    double begin = seconds();
+    double begin = clock_now_s();
     rc = bpe_train(texts.spans, texts.n, &in->bpe, &t, err);
-    double took = seconds() - begin;
+    double took = clock_now_s() - begin;
     if (rc == 0) {
         rc = write_tokenizer(t, in->out, err);
         if (rc == 0) {

@@ -2,21 +2,14 @@
 #include "core/base/buf.h"
 #include "daemon/cli/bars.h"
 #include "daemon/cli/cli.h"
+#include "daemon/cli/clock.h"
 #include "daemon/cli/format.h"
 #include "daemon/cli/interrupt.h"
 
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 enum { PAINT_MS = 100, BAR_WIDTH = 24 };
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void put_amount(struct buf *out, uint64_t n, const char *unit)
 {
@@ -62,7 +55,7 @@ static void on_progress(void *ctx, uint64_t done, uint64_t total,
                         const char *unit)
 {
     struct downloading *d = ctx;
-    int64_t now = now_ms();
+    int64_t now = clock_now_ms();
     if (d->start_ms == 0 || done < d->first) {
         d->start_ms = now;
         d->first = done;

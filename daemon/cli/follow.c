@@ -10,6 +10,7 @@
 #include "core/base/json.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/client.h"
+#include "daemon/cli/clock.h"
 #include "daemon/cli/field.h"
 #include "daemon/cli/interrupt.h"
 #include "daemon/cli/live.h"
@@ -45,19 +46,12 @@ struct follow {
     const volatile int *stop;
 };
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* --- showing -------------------------------------------------------------- */
 
 static void put_lost(struct follow *f, struct buf *block)
 {
     const struct term *t = &f->c->err;
-    int64_t left = RETRY_MS - (now_ms() - f->lost_ms);
+    int64_t left = RETRY_MS - (clock_now_ms() - f->lost_ms);
     buf_printf(block,
                "%s      the daemon is gone, what stands above is old; waiting "
                "%" PRId64 " s for it to come back%s\n",
@@ -73,14 +67,14 @@ static void paint(struct follow *f)
     buf_init(&block, ABOVE_MAX);
     live_view_block(&block, &f->live, &f->c->err, columns,
                     rows < SCREEN_MAX_LINES ? rows - 2 : SCREEN_MAX_LINES - 2,
-                    now_ms());
+                    clock_now_ms());
     if (f->is_gone) {
         put_lost(f, &block);
     }
     screen_paint(&f->screen, &f->above, &block);
     buf_reset(&f->above);
     buf_fini(&block);
-    f->painted_ms = now_ms();
+    f->painted_ms = clock_now_ms();
 }
 
 static void flush_lines(struct follow *f)
@@ -126,7 +120,7 @@ static void show_state(struct follow *f)
 /* An event may bring the last epochs of a trial and its end. */
 static void take_trial(struct follow *f, const struct json *trial)
 {
-    enum live_news news = live_take_trial(&f->live, trial, now_ms());
+    enum live_news news = live_take_trial(&f->live, trial, clock_now_ms());
     if (news != LIVE_NOTHING && !f->is_live) {
         live_view_say_epochs(&f->above, &f->live, trial);
     }
@@ -141,12 +135,12 @@ static int on_event(void *ctx, const char *name, const struct json *data)
     f->lost_ms = 0;
     f->is_gone = false;
     if (strcmp(name, "study") == 0) {
-        live_take_study(&f->live, data, now_ms());
+        live_take_study(&f->live, data, clock_now_ms());
         show_state(f);
     } else if (strcmp(name, "trial") == 0) {
         take_trial(f, data);
     } else if (strcmp(name, "progress") == 0) {
-        live_take_progress(&f->live, data, now_ms());
+        live_take_progress(&f->live, data, clock_now_ms());
     }
     flush_lines(f);
     return live_is_over(&f->live);
@@ -155,7 +149,7 @@ static int on_event(void *ctx, const char *name, const struct json *data)
 static void on_tick(void *ctx)
 {
     struct follow *f = ctx;
-    if (f->is_live && now_ms() - f->painted_ms >= PAINT_MS) {
+    if (f->is_live && clock_now_ms() - f->painted_ms >= PAINT_MS) {
         paint(f);
     }
 }
@@ -167,7 +161,7 @@ static void on_tick(void *ctx)
 static bool wait_for_daemon(struct follow *f)
 {
     if (f->lost_ms == 0) {
-        f->lost_ms = now_ms();
+        f->lost_ms = clock_now_ms();
         return true;
     }
     if (!f->is_gone) {
@@ -178,7 +172,7 @@ static bool wait_for_daemon(struct follow *f)
                     RETRY_MS / 1000);
         }
     }
-    if (now_ms() - f->lost_ms >= RETRY_MS) {
+    if (clock_now_ms() - f->lost_ms >= RETRY_MS) {
         return false;
     }
     nanosleep(&(struct timespec){.tv_nsec = NAP_MS * 1000000L}, NULL);
@@ -236,7 +230,7 @@ static int show_history(struct follow *f, const char *study, int n,
     }
     for (const struct json *t = field_first(reply, "trials"); t != NULL;
          t = json_next(t)) {
-        enum live_news news = live_take_trial(&f->live, t, now_ms());
+        enum live_news news = live_take_trial(&f->live, t, clock_now_ms());
         if (news == LIVE_FINISHED || news == LIVE_BEST) {
             show_trial(f, t, field_int(t, "number", -1) == f->live.best);
         }
@@ -262,7 +256,7 @@ MUST_CHECK static int follow_study(struct cli *c, const struct json *study,
     f.stop = interrupt_watch();
     buf_init(&f.above, ABOVE_MAX);
     live_init(&f.live);
-    live_begin(&f.live, study, now_ms());
+    live_begin(&f.live, study, clock_now_ms());
     rc = show_history(&f, name, n_history, err);
     if (rc == 0 && f.is_live) {
         screen_init(&f.screen, &c->err);

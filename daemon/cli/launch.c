@@ -14,6 +14,7 @@
 #include "core/base/proc.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/client.h"
+#include "daemon/cli/clock.h"
 #include "daemon/cli/field.h"
 
 #include <errno.h>
@@ -37,13 +38,6 @@ enum {
     LAST_WORDS_MAX = 16 << 10,
     TOKEN_MAX = 4096,
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void nap(void)
 {
@@ -183,7 +177,7 @@ static void last_words(const struct start *s, struct err *err)
 static int await(struct cli *c, struct start *s, struct json **health,
                  struct err *err)
 {
-    int64_t deadline = now_ms() + START_MS;
+    int64_t deadline = clock_now_ms() + START_MS;
     do {
         int rc = launch_health(c, health, err);
         if (rc != ERR_UNREACHABLE) {
@@ -193,10 +187,10 @@ static int await(struct cli *c, struct start *s, struct json **health,
             s->is_dead = true;
             bool is_locked_out =
                 WIFEXITED(s->status) && WEXITSTATUS(s->status) == EXIT_BUSY;
-            deadline = is_locked_out ? now_ms() + RIVAL_MS : 0;
+            deadline = is_locked_out ? clock_now_ms() + RIVAL_MS : 0;
         }
         nap();
-    } while (now_ms() < deadline);
+    } while (clock_now_ms() < deadline);
     if (s->is_dead) {
         last_words(s, err);
         return err->code;
@@ -269,9 +263,9 @@ int launch_stop(struct cli *c, int64_t *pid, struct err *err)
     }
     *pid = field_int(reply, "pid", 0);
     json_free(reply);
-    int64_t deadline = now_ms() + STOP_MS;
+    int64_t deadline = clock_now_ms() + STOP_MS;
     while (!has_ended(*pid)) {
-        if (now_ms() >= deadline) {
+        if (clock_now_ms() >= deadline) {
             return err_set(err, ERR_IO, "process %" PRId64 " does not end",
                            *pid);
         }

@@ -14,6 +14,7 @@
 #include "core/train/peak.h"
 #include "core/train/tensorboard.h"
 #include "daemon/cli/cli.h"
+#include "daemon/cli/clock.h"
 #include "daemon/cli/format.h"
 #include "daemon/cli/interrupt.h"
 #include "daemon/cli/live.h"
@@ -25,7 +26,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { PAINT_MS = 100, LINES_MAX = 1 << 20, FIELD_WIDTH = 10 };
 
@@ -39,13 +39,6 @@ struct show {
     int64_t painted_ms, begin_ms, epoch_ms;
     char best[CHECKPOINT_NAME_MAX], last[CHECKPOINT_NAME_MAX];
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* --- showing -------------------------------------------------------------- */
 
@@ -64,11 +57,12 @@ static void paint(struct show *s)
     struct buf block;
     buf_init(&block, LINES_MAX);
     term_size(&s->c->err, &columns, &rows);
-    live_view_running(&block, &s->live, "", &s->c->err, columns, now_ms());
+    live_view_running(&block, &s->live, "", &s->c->err, columns,
+                      clock_now_ms());
     screen_paint(&s->screen, &s->above, &block);
     buf_reset(&s->above);
     buf_fini(&block);
-    s->painted_ms = now_ms();
+    s->painted_ms = clock_now_ms();
 }
 
 static void put_right(struct buf *out, const char *text, int width)
@@ -131,7 +125,7 @@ static bool is_best_so_far(const struct training *t, const struct spec *spec)
 static void take_epoch(struct show *s, struct training *t,
                        const struct spec *spec, const struct trainer_event *e)
 {
-    int64_t now = now_ms();
+    int64_t now = clock_now_ms();
     t->epochs = mem_grow(t->epochs, t->n_epochs + 1, sizeof(*t->epochs));
     t->epochs[t->n_epochs++] = (struct training_epoch){
         .metrics = e->metrics, .seconds = (double)(now - s->epoch_ms) / 1e3};
@@ -168,7 +162,7 @@ static int take_event(struct show *s, struct training *t,
                                    .step = e->progress.at,
                                    .n_steps = e->progress.n,
                                    .loss = e->progress.loss};
-    live_trial_take(&s->live, &step, now_ms());
+    live_trial_take(&s->live, &step, clock_now_ms());
     int rc = 0;
     if (e->what == TRAINER_EPOCH) {
         take_epoch(s, t, spec, e);
@@ -181,7 +175,7 @@ static int take_event(struct show *s, struct training *t,
     }
     if (!s->is_live) {
         flush_above(s);
-    } else if (s->above.len > 0 || now_ms() - s->painted_ms >= PAINT_MS) {
+    } else if (s->above.len > 0 || clock_now_ms() - s->painted_ms >= PAINT_MS) {
         paint(s);
     }
     return rc;
@@ -200,7 +194,7 @@ static int work(struct show *s, struct trainer *trainer, struct training *t,
             return err_set(err, ERR_CANCELED,
                            "interrupted after %zu whole epochs", t->n_epochs);
         }
-        int rc = trainer_step(trainer, now_ms(), &e, err);
+        int rc = trainer_step(trainer, clock_now_ms(), &e, err);
         if (rc == 0) {
             rc = take_event(s, t, spec, dir, &e, err);
         }
@@ -248,8 +242,8 @@ int training_run(struct cli *c, const struct spec *spec,
     }
     struct show s = {.c = c,
                      .is_live = c->err.is_tty,
-                     .begin_ms = now_ms(),
-                     .epoch_ms = now_ms()};
+                     .begin_ms = clock_now_ms(),
+                     .epoch_ms = clock_now_ms()};
     live_trial_init(&s.live, -1, spec->base.max_epochs);
     buf_init(&s.above, LINES_MAX);
     if (s.is_live) {
@@ -260,7 +254,7 @@ int training_run(struct cli *c, const struct spec *spec,
         paint(&s);
         screen_fini(&s.screen);
     }
-    out->seconds = (double)(now_ms() - s.begin_ms) / 1e3;
+    out->seconds = (double)(clock_now_ms() - s.begin_ms) / 1e3;
     if (rc == 0) {
         rc = remove_last(&s, out_dir, err);
     }
