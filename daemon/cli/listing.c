@@ -129,24 +129,47 @@ const struct json *listing_trial(const struct listing *l, size_t i)
 
 /* --- the column ----------------------------------------------------------- */
 
-static int check_sort(const struct json *study, const char *sort,
-                      struct err *err)
+/* What there is to sort by: what all trials have, then the parameters. Owned;
+ * the names are borrowed. */
+static const char **names_of(const struct json *study, size_t *n)
 {
-    const char *known[64];
-    size_t n = 0;
-    for (; n < ARRAY_LEN(columns); n++) {
-        known[n] = columns[n];
+    const struct json *params = field_get(study, "params");
+    size_t n_params = (size_t)(params != NULL ? json_size(params) : 0);
+    const char **names =
+        mem_alloc(ARRAY_LEN(columns) + n_params, sizeof(*names));
+    for (*n = 0; *n < ARRAY_LEN(columns); ++*n) {
+        names[*n] = columns[*n];
     }
-    for (const struct json *p = field_first(study, "params");
-         p != NULL && n < ARRAY_LEN(known); p = json_next(p)) {
-        known[n++] = json_string(p);
+    for (const struct json *p = field_first(study, "params"); p != NULL;
+         p = json_next(p)) {
+        names[(*n)++] = json_string(p);
     }
+    return names;
+}
+
+static bool has(const char *const *names, size_t n, const char *name)
+{
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(known[i], sort) == 0) {
-            return 0;
+        if (strcmp(names[i], name) == 0) {
+            return true;
         }
     }
-    const char *meant = nearest(sort, known, n);
+    return false;
+}
+
+/* The table's titles are columns, too. */
+static const char *column_of_title(const struct json *study, const char *title)
+{
+    return strcmp(title, field_text(study, "metric")) == 0 ? "value"
+           : strcmp(title, "trial") == 0                   ? "number"
+           : strcmp(title, "step") == 0                    ? "epoch"
+                                                           : title;
+}
+
+static int refuse(const char *sort, const char *const *names, size_t n,
+                  struct err *err)
+{
+    const char *meant = nearest(sort, names, n);
     if (meant != NULL) {
         return err_set(err, ERR_INVALID,
                        "--sort: there is no column '%s' (did you mean '%s'?)",
@@ -155,7 +178,7 @@ static int check_sort(const struct json *study, const char *sort,
     struct buf list;
     buf_init(&list, 512);
     for (size_t i = 0; i < n; i++) {
-        buf_printf(&list, "%s%s", i > 0 ? ", " : "", known[i]);
+        buf_printf(&list, "%s%s", i > 0 ? ", " : "", names[i]);
     }
     int rc = err_set(err, ERR_INVALID,
                      "--sort: there is no column '%s' (there are: %s)", sort,
@@ -164,32 +187,19 @@ static int check_sort(const struct json *study, const char *sort,
     return rc;
 }
 
-static bool is_param(const struct json *study, const char *name)
-{
-    for (const struct json *p = field_first(study, "params"); p != NULL;
-         p = json_next(p)) {
-        if (strcmp(json_string(p), name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The table's titles are columns, too. */
-static const char *column_of(const struct json *study, const char *sort)
-{
-    if (is_param(study, sort)) {
-        return sort;
-    }
-    return strcmp(sort, field_text(study, "metric")) == 0 ? "value"
-           : strcmp(sort, "trial") == 0                   ? "number"
-           : strcmp(sort, "step") == 0                    ? "epoch"
-                                                          : sort;
-}
-
 int listing_column(const struct json *study, const char *sort, const char **out,
                    struct err *err)
 {
-    *out = column_of(study, sort);
-    return check_sort(study, *out, err);
+    size_t n, n_columns = ARRAY_LEN(columns);
+    const char **names = names_of(study, &n);
+    bool is_param = has(names + n_columns, n - n_columns, sort);
+    const char *column = is_param ? sort : column_of_title(study, sort);
+    int rc = 0;
+    if (is_param || has(columns, n_columns, column)) {
+        *out = column;
+    } else {
+        rc = refuse(column, names, n, err);
+    }
+    free(names);
+    return rc;
 }
