@@ -234,7 +234,7 @@ static int request_again(struct client *c, const char *method, const char *path,
                     (int)AGAIN_MAX_MS / 1000, err->msg);
         }
         nanosleep(&nap, NULL);
-        if (interrupt_has_come()) {
+        if (*interrupt_flag() != 0) {
             return err_set(err, ERR_CANCELED, "interrupted");
         }
         ms += AGAIN_MS;
@@ -321,12 +321,12 @@ static size_t on_stream_bytes(char *at, size_t size, size_t n, void *ctx)
 }
 
 /* Drive the transfer; 0 when the stream ended or on_event said stop. */
-static int drive(CURLM *multi, struct stream *s, const volatile int *stop,
-                 CURLcode *ended, struct err *err)
+static int drive(CURLM *multi, struct stream *s, CURLcode *ended,
+                 struct err *err)
 {
     int running = 1;
     while (running > 0 && !s->is_over) {
-        if (*stop != 0) {
+        if (*interrupt_flag() != 0) {
             return err_set(err, ERR_CANCELED, "interrupted");
         }
         if (curl_multi_perform(multi, &running) != CURLM_OK ||
@@ -359,8 +359,7 @@ static int stream_end(struct client *c, struct stream *s, CURLcode code,
 }
 
 int client_follow(struct client *c, const char *study, int64_t after,
-                  const struct client_events *events, const volatile int *stop,
-                  struct err *err)
+                  const struct client_events *events, struct err *err)
 {
     struct stream s = {.events = events, .easy = curl_easy_init()};
     struct buf path, url;
@@ -378,7 +377,7 @@ int client_follow(struct client *c, const char *study, int64_t after,
     CURLM *multi = curl_multi_init();
     curl_multi_add_handle(multi, s.easy);
     CURLcode code = CURLE_OK;
-    int rc = drive(multi, &s, stop, &code, err);
+    int rc = drive(multi, &s, &code, err);
     if (rc == 0) {
         rc = stream_end(c, &s, code, err);
     }

@@ -32,9 +32,9 @@ MUST_CHECK int client_get_text(struct client *c, const char *path,
 void client_study_path(struct buf *out, const char *study, const char *rest);
 
 /* Follow a study's events until on_event returns non-zero (0 is returned), the
- * daemon ends the stream (UNREACHABLE), or *stop is set (CANCELED; looked at
- * every 100 ms, when on_tick is called too). data is one event's JSON,
- * borrowed. after: Last-Event-ID, -1: everything. */
+ * daemon ends the stream (UNREACHABLE), or a signal came that interrupt_watch
+ * waits for (CANCELED; looked at every 100 ms, when on_tick is called too).
+ * data is one event's JSON, borrowed. after: Last-Event-ID, -1: everything. */
 struct client_events {
     void *ctx;
     int (*on_event)(void *ctx, const char *name, const struct json *data);
@@ -42,6 +42,6 @@ struct client_events {
 };
 MUST_CHECK int client_follow(struct client *c, const char *study, int64_t after,
                              const struct client_events *events,
-                             const volatile int *stop, struct err *err);
+                             struct err *err);
 
 #endif

@@ -32,7 +32,6 @@ struct evaluate {
     int64_t trial, n_errors;
     const char *part, *data, *text, *label; /* part NULL: test */
     const char *csv, *html;
-    const volatile int *interrupted;
     size_t n_rows;
 };
 
@@ -63,7 +62,7 @@ static bool on_progress(void *ctx, size_t n_done)
         fprintf(stderr, "\r%zu of %zu rows%s", n_done, e->n_rows,
                 n_done == e->n_rows ? "\r\033[K" : "");
     }
-    return *e->interrupted != 0;
+    return *interrupt_flag() != 0;
 }
 
 static int get_texts(struct evaluate *e, const struct pick *p,
@@ -209,7 +208,7 @@ int cmd_evaluate(struct cli *c, int argc, char **argv)
     rc = rc == 0 ? target_file(c, e.html, &err) : rc;
     rc = rc == 0 ? pick_open(c, argv[1], e.trial, &p, &err) : rc;
     if (rc == 0) {
-        e.interrupted = interrupt_watch();
+        interrupt_watch();
         rc = evaluate(&e, &p, &err);
     }
     pick_fini(&p);

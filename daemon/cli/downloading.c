@@ -90,11 +90,12 @@ static void on_note(void *ctx, const char *sentence)
 
 void downloading_init(struct downloading *d, struct cli *c)
 {
+    interrupt_watch();
     *d = (struct downloading){.cli = c,
                               .watch = {.ctx = d,
                                         .on_progress = on_progress,
                                         .on_note = on_note,
-                                        .stop = interrupt_watch()}};
+                                        .stop = interrupt_flag()}};
 }
 
 int downloading_end(struct downloading *d, int rc, struct err *err)

@@ -43,7 +43,6 @@ struct follow {
     int64_t lost_ms;     /* when the stream ended, 0: it goes on */
     bool is_gone;        /* the daemon: it did not answer since */
     char said_state[64]; /* last state that a log was told */
-    const volatile int *stop;
 };
 
 /* --- showing -------------------------------------------------------------- */
@@ -196,18 +195,17 @@ static int follow_stream(struct follow *f, const char *study, struct err *err)
     const struct client_events events = {
         .ctx = f, .on_event = on_event, .on_tick = on_tick};
     for (;;) {
-        int rc = client_follow(f->c->client, study, f->live.seq, &events,
-                               f->stop, err);
+        int rc = client_follow(f->c->client, study, f->live.seq, &events, err);
         if (rc == ERR_NOTFOUND) {
             return err_set(err, rc, "study '%s' was deleted", study);
         }
         if (rc != ERR_UNREACHABLE) {
             return rc;
         }
-        if (*f->stop == 0 && !wait_for_daemon(f)) {
+        if (*interrupt_flag() == 0 && !wait_for_daemon(f)) {
             return say_gone(f->c, err);
         }
-        if (*f->stop != 0) {
+        if (*interrupt_flag() != 0) {
             return err_set(err, ERR_CANCELED, "interrupted");
         }
     }
@@ -253,7 +251,7 @@ MUST_CHECK static int follow_study(struct cli *c, const struct json *study,
     if (rc != 0) {
         return rc;
     }
-    f.stop = interrupt_watch();
+    interrupt_watch();
     buf_init(&f.above, ABOVE_MAX);
     live_init(&f.live);
     live_begin(&f.live, study, clock_now_ms());

@@ -81,19 +81,18 @@ static void watch_suspension(void)
     sigaction(SIGTSTP, &action, NULL);
 }
 
-const volatile int *interrupt_watch(void)
+void interrupt_watch(void)
 {
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
-    return &caught;
 }
 
-bool interrupt_has_come(void)
+const volatile int *interrupt_flag(void)
 {
-    return caught != 0;
+    return &caught;
 }
 
 const volatile int *interrupt_take_terminal(int fd)

@@ -3,12 +3,13 @@
 #define DAEMON_CLI_INTERRUPT_H
 #include <stdbool.h>
 
-/* From now on these signals set the flag (the signal's number) instead of
- * ending the program; calls that sleep return early. A second one while the
- * first is not yet honoured ends the program. */
-const volatile int *interrupt_watch(void);
-/* Has one of them set it? */
-bool interrupt_has_come(void);
+/* From now on these signals set the flag instead of ending the program; calls
+ * that sleep return early. A second one while the first is not yet honoured
+ * ends the program. */
+void interrupt_watch(void);
+/* The flag: the number of the signal that came; 0: none did, or nobody watches.
+ */
+const volatile int *interrupt_flag(void);
 
 /* Hide the cursor of the terminal on fd and stop echoing keys, until
  * interrupt_give_back. Whatever ends or suspends the program meanwhile gives

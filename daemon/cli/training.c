@@ -186,11 +186,11 @@ static int take_event(struct show *s, struct training *t,
 static int work(struct show *s, struct trainer *trainer, struct training *t,
                 const struct spec *spec, const char *dir, struct err *err)
 {
-    const volatile int *stop = interrupt_watch();
     struct trainer_event e = {.what = TRAINER_WORKED};
+    interrupt_watch();
     tensorboard_begin(&s->log, dir, &spec->base, true);
     while (e.what != TRAINER_DONE) {
-        if (*stop != 0) {
+        if (*interrupt_flag() != 0) {
             return err_set(err, ERR_CANCELED,
                            "interrupted after %zu whole epochs", t->n_epochs);
         }
