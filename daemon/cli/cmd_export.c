@@ -240,7 +240,10 @@ static const struct argp_option OPTIONS[] = {
     {"trial", KEY_TRIAL, "N", 0, "this trial's model, not the best's", 0},
     {"csv", KEY_CSV, "FILE", 0,
      "write the table of trials to FILE instead (- is standard output); "
-     "metrics are those of the best epoch, or of the last where none is best",
+     "metrics are those of the best epoch, or of the last where none is best; "
+     "a "
+     "parameter's value null is the word null, one that a trial does not have "
+     "an empty cell",
      0},
     {"json", KEY_JSON, "FILE", 0,
      "write study and trials to FILE as JSON instead (- is standard "

@@ -46,6 +46,16 @@ static void put_value(struct buf *out, const struct json *v)
     }
 }
 
+/* A choice may be null: that is a value, and no parameter is another thing. */
+static void put_param(struct buf *out, const struct json *v)
+{
+    if (v != NULL && json_kind(v) == JSON_NULL) {
+        buf_str(out, "null");
+    } else {
+        put_value(out, v);
+    }
+}
+
 /* UTC milliseconds as 2026-01-31T12:00:00.123Z; nothing for 0. */
 static void put_time(struct buf *out, int64_t ms)
 {
@@ -163,7 +173,7 @@ static void put_trial(struct buf *out, const struct json *study,
     }
     for (const struct json *p = field_first(study, "params"); p != NULL;
          p = json_next(p)) {
-        put_value(out, field_get(field_get(t, "params"), json_string(p)));
+        put_param(out, field_get(field_get(t, "params"), json_string(p)));
         buf_char(out, ',');
     }
     put_time(out, field_int(t, "start", 0));

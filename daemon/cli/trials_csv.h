@@ -1,4 +1,5 @@
-/* trials_csv: a study's trials as a table in a text (RFC 4180). */
+/* trials_csv: a study's trials as a table in a text (RFC 4180). A cell is empty
+ * where a trial has nothing; a parameter's value null is the word. */
 #ifndef DAEMON_CLI_TRIALS_CSV_H
 #define DAEMON_CLI_TRIALS_CSV_H
 struct buf;

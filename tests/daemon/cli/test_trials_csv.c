@@ -75,12 +75,22 @@ START_TEST(texts_are_quoted_where_they_must_be)
 }
 END_TEST
 
+START_TEST(a_null_is_no_missing_parameter)
+{
+    assert_csv("{\"params\":[\"x\"],\"unit\":\"step\"}",
+               "[{\"number\":0,\"value\":null,\"params\":{\"x\":null}},"
+               "{\"number\":1,\"params\":{}}]",
+               HEAD "\r\n0,,,null,,,,,,,,,\r\n1,,,,,,,,,,,,\r\n");
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("cli/trials_csv");
     TCase *c = tcase_create("trials_csv");
     tcase_add_test(c, no_trials_are_a_heading);
     tcase_add_test(c, a_constraint_may_come_with_a_late_trial);
+    tcase_add_test(c, a_null_is_no_missing_parameter);
     tcase_add_test(c, texts_are_quoted_where_they_must_be);
     suite_add_tcase(s, c);
     return s;
