@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,32 +113,45 @@ static bool is_put_back(const struct json *trial)
            field_string(trial, "cause") != NULL;
 }
 
-/* Why it failed, waits again or cannot be the best, in brief also where lines
- * may be long: `show` has it all. */
-static void put_words(struct table *t, const struct json *trial)
+/* Why it failed, waits again or cannot be the best: on a terminal in brief,
+ * also where lines may be long, for `show` has it all. */
+static void put_words(struct table *t, const struct term *term,
+                      const struct json *trial)
 {
     bool fails = field_string(trial, "cause") != NULL;
     bool violates = !fails && field_is_infeasible(trial);
     const char *message = field_text(trial, "message");
-    struct buf words, safe, brief;
+    struct buf words, safe, cell;
     buf_init(&words, BUF_MAX_CONFIG);
-    buf_init(&safe, BUF_MAX_CONFIG);
-    buf_init(&brief, BUF_MAX_CONFIG);
+    buf_init(&safe, BUF_MAX_RESPONSE);
+    buf_init(&cell, BUF_MAX_RESPONSE);
     if (violates) {
         list_constraints(&words, trial, false);
     } else {
-        buf_add(&words, message, strcspn(message, "\n"));
+        buf_add(&words, message,
+                term->is_tty ? strcspn(message, "\n") : strlen(message));
     }
     width_printable(&safe, words.data != NULL ? words.data : "", words.len);
-    width_fit(&brief, safe.data != NULL ? safe.data : "", WORDS_WIDTH);
-    table_cellf(t, violates ? TERM_WARN : TERM_DIM, "%s%s%s%s",
-                is_put_back(trial) ? "put back: " : "",
-                violates ? "infeasible" : field_text(trial, "cause"),
-                brief.len > 0 ? ": " : "",
-                brief.data != NULL ? brief.data : "");
+    buf_printf(&cell, "%s%s%s", is_put_back(trial) ? "put back: " : "",
+               violates ? "infeasible" : field_text(trial, "cause"),
+               safe.len > 0 ? ": " : "");
+    width_fit(&cell, safe.data != NULL ? safe.data : "",
+              term->is_tty ? WORDS_WIDTH : INT_MAX);
+    table_cell(t, violates ? TERM_WARN : TERM_DIM, cell.data);
     buf_fini(&words);
     buf_fini(&safe);
-    buf_fini(&brief);
+    buf_fini(&cell);
+}
+
+/* A text is cut on a terminal, at the latest where the line is. */
+static void put_param(struct table *t, const struct term *term,
+                      const struct json *value)
+{
+    char text[256];
+    bool is_text = value != NULL && json_kind(value) == JSON_STRING;
+    format_value(value, 4, text, sizeof(text));
+    table_cell(t, TERM_PLAIN,
+               is_text && !term->is_tty ? json_string(value) : text);
 }
 
 /* Do its trials report steps, not epochs? */
@@ -146,8 +160,8 @@ static bool is_stepped(const struct json *study)
     return strcmp(field_text(study, "unit"), "step") == 0;
 }
 
-static void put_row(struct table *t, const struct json *study,
-                    const struct json *trial)
+static void put_row(struct table *t, const struct term *term,
+                    const struct json *study, const struct json *trial)
 {
     const char *state = field_text(trial, "state");
     int64_t best = field_int(trial, "best_epoch", -1);
@@ -177,11 +191,10 @@ static void put_row(struct table *t, const struct json *study,
     table_cell(t, TERM_PLAIN, text);
     for (const struct json *p = field_first(study, "params"); p != NULL;
          p = json_next(p)) {
-        format_value(field_get(field_get(trial, "params"), json_string(p)), 4,
-                     text, sizeof(text));
-        table_cell(t, TERM_PLAIN, text);
+        put_param(t, term,
+                  field_get(field_get(trial, "params"), json_string(p)));
     }
-    put_words(t, trial);
+    put_words(t, term, trial);
 }
 
 static void print_trials(const struct cli *c, const struct json *study,
@@ -199,7 +212,7 @@ static void print_trials(const struct cli *c, const struct json *study,
     }
     table_left(t, "");
     for (size_t i = 0; i < n; i++) {
-        put_row(t, study, listing_trial(l, i));
+        put_row(t, &c->out, study, listing_trial(l, i));
     }
     table_print(t, &c->out);
     table_free(t);
