@@ -239,8 +239,9 @@ static int list_trials(struct cli *c, const char *name,
     if (c->json) {
         put_json(&l, n);
     } else if (n == 0) {
-        cli_say(c, "study '%s' has no %s trial", name,
-                in->state != NULL ? in->state : "");
+        cli_say(c, "study '%s' has no %s%strial", name,
+                in->state != NULL ? in->state : "",
+                in->state != NULL ? " " : "");
     } else {
         print_trials(c, study, &l, n);
     }
