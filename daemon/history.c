@@ -22,6 +22,7 @@ struct reals {
 struct history {
     size_t n, cap;
     uint8_t *state;
+    bool *is_hidden;
     double *value;
     struct series *series;
     struct reals *rungs;       /* NULL: nobody passed any */
@@ -60,6 +61,7 @@ void history_free(struct history *h)
     }
     free(h->params);
     free(h->state);
+    free(h->is_hidden);
     free(h->value);
     free(h->series);
     free(h->rungs);
@@ -71,6 +73,7 @@ static void grow(struct history *h)
 {
     size_t cap = h->cap != 0 ? h->cap + h->cap / 2 : 16;
     h->state = mem_grow(h->state, cap, sizeof(*h->state));
+    h->is_hidden = mem_grow(h->is_hidden, cap, sizeof(*h->is_hidden));
     h->value = reals_grow(h->value, h->cap, cap);
     h->series = mem_grow(h->series, cap, sizeof(*h->series));
     if (h->rungs != NULL) {
@@ -91,6 +94,7 @@ void history_add(struct history *h)
         grow(h);
     }
     h->state[h->n] = TRIAL_WAITING;
+    h->is_hidden[h->n] = true;
     h->value[h->n] = NAN;
     h->series[h->n] = (struct series){0};
     if (h->rungs != NULL) {
@@ -175,7 +179,16 @@ void history_set_state(struct history *h, int64_t number,
     h->n_by_state[h->state[i]]--;
     h->n_by_state[state]++;
     h->state[i] = (uint8_t)state;
+    h->is_hidden[i] = h->is_hidden[i] && state == TRIAL_WAITING;
     h->value[i] = value;
+}
+
+void history_set_hidden(struct history *h, int64_t number, bool is_hidden)
+{
+    if (is_hidden) {
+        history_set_state(h, number, TRIAL_WAITING, (double)NAN);
+    }
+    h->is_hidden[row(h, number)] = is_hidden;
 }
 
 static int64_t series_step(const struct series *s, size_t i)
@@ -348,6 +361,7 @@ static struct history *copy_all(const struct history *h, bool is_whole)
     *to = *h;
     to->cap = cap;
     to->state = array_copy(h->state, h->n, cap, sizeof(*h->state));
+    to->is_hidden = array_copy(h->is_hidden, h->n, cap, sizeof(bool));
     to->value = array_copy(h->value, cap, cap, sizeof(*h->value));
     to->series = mem_alloc(cap, sizeof(*h->series));
     to->rungs = is_whole ? copy_reals(h->rungs, h->n, cap) : NULL;
@@ -395,6 +409,11 @@ int64_t history_count(const struct history *h, enum trial_state state)
 enum trial_state history_state(const struct history *h, int64_t number)
 {
     return (enum trial_state)h->state[row(h, number)];
+}
+
+bool history_is_hidden(const struct history *h, int64_t number)
+{
+    return h->is_hidden[row(h, number)];
 }
 
 double history_value(const struct history *h, int64_t number)

@@ -25,7 +25,7 @@ struct history *history_filter(const struct history *h,
                                bool (*sees)(const void *ctx, int64_t number),
                                const void *ctx);
 
-/* Append trial number history_n_trials(h), WAITING, without parameters. */
+/* Append trial number history_n_trials(h), WAITING, hidden, no parameters. */
 void history_add(struct history *h);
 /* Copies name and dist on first sight. A NaN takes the parameter away. */
 void history_set_param(struct history *h, int64_t number, const char *name,
@@ -37,6 +37,11 @@ void history_set_space(struct history *h, const struct space *space);
 /* value: the objective, NaN when there is none (may be +-inf). */
 void history_set_state(struct history *h, int64_t number,
                        enum trial_state state, double value);
+/* A hidden trial is WAITING, and to samplers has no parameters. Each is so
+ * until it is given another state; what another program runs stays so to its
+ * end: it has its parameters one after the other, and no log says since when.
+ */
+void history_set_hidden(struct history *h, int64_t number, bool is_hidden);
 /* A reported intermediate value, step >= 0; a step that was reported already
  * keeps its first value, as in Optuna. */
 void history_report(struct history *h, int64_t number, int64_t step,
@@ -66,6 +71,7 @@ void history_set_constraints(struct history *h, int64_t number,
 int64_t history_n_trials(const struct history *h);
 int64_t history_count(const struct history *h, enum trial_state state);
 enum trial_state history_state(const struct history *h, int64_t number);
+bool history_is_hidden(const struct history *h, int64_t number);
 double history_value(const struct history *h, int64_t number);
 /* -1 when nothing was reported; else the step, and its value. */
 int64_t history_last_step(const struct history *h, int64_t number,

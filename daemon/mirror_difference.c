@@ -210,6 +210,9 @@ static int differ_history(const struct where *w, const struct history *a,
     int64_t k = history_last_step(b, w->trial, &y);
     return differ_int(w, "state in the history", history_state(a, w->trial),
                       history_state(b, w->trial)) ||
+           differ_int(w, "hidden in the history",
+                      history_is_hidden(a, w->trial),
+                      history_is_hidden(b, w->trial)) ||
            differ_double(w, "value in the history", history_value(a, w->trial),
                          history_value(b, w->trial)) ||
            differ_int(w, "last step in the history", i, k) ||

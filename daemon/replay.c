@@ -105,8 +105,8 @@ static void report(const struct replay *r, const struct replay_event *e)
 static void adopt(const struct replay *r, const struct replay_event *e)
 {
     const struct history *now = r->s->history;
-    if (e->state == TRIAL_RUNNING && !r->has_begun[e->number]) {
-        return; /* not known before it has ended (store_trials.c) */
+    if (!trial_state_is_final(e->state) && !r->has_begun[e->number]) {
+        return; /* it is hidden (history.h) */
     }
     history_copy_params(r->then, r->params, e->number);
     for (size_t i = 0; i < history_n_reports(now, e->number); i++) {

@@ -510,17 +510,15 @@ static void keep_resource(struct study *study)
     }
 }
 
-/* What another program runs has its parameters one after the other, and no
- * event of the log says when: a sampler that saw them could not be asked again
- * (replay.c). To it such a trial waits until it has ended. */
+/* What no attempt of ours began, and nobody ended: its parameters come as it
+ * runs, elsewhere, and the log has one event for all of them. A suggestion that
+ * was made from them could not be computed again (replay.c). */
 static void hide_unfinished(const struct study *study)
 {
     for (size_t i = 0; i < study->n_trials; i++) {
         const struct study_trial *t = study->trials[i];
-        if (t->state == TRIAL_RUNNING && t->attempt == 0) {
-            history_set_state(study->history, t->number, TRIAL_WAITING,
-                              (double)NAN);
-        }
+        history_set_hidden(study->history, t->number,
+                           t->attempt == 0 && !trial_state_is_final(t->state));
     }
 }
 

@@ -108,7 +108,8 @@ static void mark_tried(struct points *p, const struct history *h, int64_t self)
             values[i] =
                 params[i] < 0 ? (double)NAN : history_param(h, t, params[i]);
         }
-        size_t at = t == self ? SIZE_MAX : points_find(p, values);
+        bool is_known = t != self && !history_is_hidden(h, t);
+        size_t at = is_known ? points_find(p, values) : SIZE_MAX;
         if (at != SIZE_MAX && p->mark[at] == POINTS_FREE) {
             p->mark[at] = POINTS_TRIED;
             p->n_tried++;

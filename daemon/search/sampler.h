@@ -11,9 +11,10 @@
 #include "core/spec/spec.h"
 struct history;
 
-/* Raised whenever the same history would give other values: what another
- * version suggested cannot be recomputed (replay.h). */
-enum { SAMPLER_VERSION = 4 };
+/* Raised whenever the same history would give other values, or the same log
+ * another history: what another version suggested cannot be recomputed
+ * (replay.h). */
+enum { SAMPLER_VERSION = 5 };
 
 struct sampler_ask; /* one trial being sampled */
 

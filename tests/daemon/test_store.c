@@ -144,7 +144,7 @@ START_TEST(test_a_trial_in_optunas_tables)
                 " FROM parzen_attempts",
                 "1|1|none\n");
     expect_rows("SELECT seq, kind, detail FROM parzen_events",
-                "1|ADD_STUDY|first\n2|ADD_TRIAL|NULL\n3|START_TRIAL|sampler 4\n"
+                "1|ADD_STUDY|first\n2|ADD_TRIAL|NULL\n3|START_TRIAL|sampler 5\n"
                 "4|REPORT|0\n5|CHECKPOINT|best best.ckpt\n"
                 "6|FINISH_TRIAL|COMPLETE none\n");
 }

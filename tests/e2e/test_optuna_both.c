@@ -245,41 +245,6 @@ START_TEST(what_others_write_is_known_at_once)
 }
 END_TEST
 
-/* What another program runs has its parameters one after the other: when it
- * had which is in no log. */
-START_TEST(what_others_run_is_no_reason_for_a_suggestion)
-{
-    struct home h;
-    home_init(&h);
-    home_start(&h, two);
-    EXPECT(&h, 0, NULL, "run", config(&h, "p", 16, PARAMS));
-    home_exec(&h, "INSERT INTO trials SELECT max(trial_id) + 1, 16, 1,"
-                  " 'RUNNING', '2026-01-01 00:00:00.000000', NULL FROM trials;"
-                  "INSERT INTO trial_params (trial_id, param_name, param_value,"
-                  " distribution_json) SELECT (SELECT max(trial_id) FROM"
-                  " trials), param_name, 0.5, distribution_json FROM"
-                  " trial_params WHERE param_name = 'x' AND trial_id = 1");
-    EXPECT(&h, 0, NULL, "resume", "p", "--trials", "20");
-    home_wait_state(&h, "p", "finished", 60);
-    home_exec(&h, "INSERT INTO trial_params (trial_id, param_name, param_value,"
-                  " distribution_json) SELECT (SELECT trial_id FROM trials"
-                  " WHERE number = 16), param_name, 1, distribution_json FROM"
-                  " trial_params WHERE param_name <> 'x' AND trial_id = 1;"
-                  "INSERT INTO trial_values (trial_id, objective, value,"
-                  " value_type) SELECT trial_id, 0, 0.5, 'FINITE' FROM trials"
-                  " WHERE number = 16;"
-                  "UPDATE trials SET state = 'COMPLETE', datetime_complete ="
-                  " '2026-01-01 00:00:01.000000' WHERE number = 16");
-    EXPECT(&h, 0, NULL, "resume", "p", "--trials", "24");
-    home_wait_state(&h, "p", "finished", 60);
-    ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_events"
-                                    " WHERE kind = 'ADOPT_TRIAL'"),
-                     2);
-    expect_replay(&h, "p");
-    home_fini(&h);
-}
-END_TEST
-
 /* Rows that others wrote are worth a backup, the second as the first. */
 START_TEST(what_others_write_is_backed_up)
 {
@@ -538,7 +503,6 @@ Suite *suite(void)
     tcase_add_test(c, from_optuna_to_us);
     tcase_add_test(c, from_us_to_optuna_and_back);
     tcase_add_test(c, what_others_write_is_known_at_once);
-    tcase_add_test(c, what_others_run_is_no_reason_for_a_suggestion);
     tcase_add_test(c, what_others_write_is_backed_up);
     tcase_add_test(c, optuna_works_beside_us);
     tcase_add_test(c, a_lock_is_waited_for);

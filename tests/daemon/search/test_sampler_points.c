@@ -102,6 +102,7 @@ START_TEST(what_the_user_fixes_stays)
             ck_assert(p == 0 || i == 0 ||
                       history_param(r.history, i - 1, 1) != v[1]);
         }
+        history_set_state(r.history, i, TRIAL_RUNNING, (double)NAN);
     }
     search_run_fini(&r);
 }
