@@ -6,7 +6,8 @@
 
 void quote_non_finite(const char *text, struct buf *out)
 {
-    static const char *const words[] = {"NaN", "-Infinity", "Infinity"};
+    static const char *const words[] = {"NaN",  "-Infinity", "Infinity", "nan",
+                                        "-nan", "-inf",      "inf"};
     bool in_string = false;
     while (*text != '\0') {
         size_t n = 0;

@@ -3,10 +3,10 @@
 #define WORKER_QUOTE_H
 struct buf;
 
-/* Python writes NaN, Infinity and -Infinity, which are not JSON. Appends text
- * to out with {"is":"NaN"} for such a word, where it is in no string: not a
- * string of its own, which is something else. At most QUOTE_GROWS times as
- * long. */
+/* Python's json writes NaN, Infinity and -Infinity, what it and C print are
+ * nan, -nan, inf and -inf: no JSON. Appends text to out with {"is":"NaN"} for
+ * such a word, where it is in no string: not a string of its own, which is
+ * something else. At most QUOTE_GROWS times as long. */
 enum { QUOTE_GROWS = 4 };
 void quote_non_finite(const char *text, struct buf *out);
 

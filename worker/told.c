@@ -47,8 +47,9 @@ static bool read_number(const struct json *node, double *out)
     static const struct {
         const char *word;
         double value;
-    } WORDS[] = {
-        {"NaN", NAN}, {"Infinity", INFINITY}, {"-Infinity", -INFINITY}};
+    } WORDS[] = {{"NaN", NAN}, {"Infinity", INFINITY}, {"-Infinity", -INFINITY},
+                 {"nan", NAN}, {"inf", INFINITY},      {"-inf", -INFINITY},
+                 {"-nan", NAN}};
     *out = NAN;
     if (json_kind(node) == JSON_NUMBER) {
         *out = json_number(node);

@@ -15,8 +15,10 @@ static const struct {
     {"{\"value\": NaN}", "{\"value\": " IS("NaN") "}"},
     {"[NaN,Infinity,-Infinity]",
      "[" IS("NaN") "," IS("Infinity") "," IS("-Infinity") "]"},
+    {"[nan,-nan,inf,-inf]",
+     "[" IS("nan") "," IS("-nan") "," IS("inf") "," IS("-inf") "]"},
     {"-NaN", "-" IS("NaN")}, /* is no JSON, nor was it */
-    {"nan inf NAN", "nan inf NAN"},
+    {"NAN Inf", "NAN Inf"},
     {"\"NaN\"", "\"NaN\""},
     {"{\"-Infinity\": \"a NaN\"}", "{\"-Infinity\": \"a NaN\"}"},
     {"\"a \\\" NaN\" NaN", "\"a \\\" NaN\" " IS("NaN")},

@@ -26,6 +26,10 @@ static const struct {
     {"{\"step\": 2.0, \"value\": 1}", 1, 2, NULL},
     {"{\"value\": NaN}", NAN, -1, NULL},
     {"{\"value\": null}", NAN, -1, NULL}, /* JavaScript's NaN */
+    {"{\"value\": nan}", NAN, -1, NULL},
+    {"{\"value\": -nan}", NAN, -1, NULL},
+    {"{\"value\": inf}", INFINITY, -1, NULL},
+    {"{\"value\": -inf}", -INFINITY, -1, NULL},
     {"{\"value\": Infinity}", INFINITY, -1, NULL},
     {"{\"step\":1,\"value\":-Infinity}", -INFINITY, 1, NULL},
     /* what a report says beside is the program's own */
@@ -69,7 +73,6 @@ static const struct {
     {"", "it is not JSON"},
     {"{\"value\": 1", "it is not JSON"},
     {"{\"value\": 1} 2", "it is not JSON"},
-    {"{\"value\": nan}", "it is not JSON"},
     {"{\"value\": -NaN}", "it is not JSON"},
     {"{\"value\": 1e999}", "it is not JSON"},
     {"{\"value\": 1, \"value\": 2}", "it is not JSON"}, /* which one? */
