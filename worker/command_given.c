@@ -155,6 +155,11 @@ void given_environment(const struct objective_task *task,
             strings_add(env, mem_strdup(*e));
         }
     }
+    /* Python keeps what it prints until a block of it is full, unless told
+     * otherwise: its steps would come with its end, too late for a pruner. */
+    if (getenv("PYTHONUNBUFFERED") == NULL) {
+        strings_add(env, mem_strdup("PYTHONUNBUFFERED=1"));
+    }
     strings_add(env, mem_printf("PARZEN_PARAMS_FILE=%s", params_file));
     strings_add(env, mem_printf("PARZEN_CHECKPOINT_DIR=%s", checkpoints));
     strings_add(env, mem_printf("PARZEN_TRIAL=%" PRId64, a->id.number));
