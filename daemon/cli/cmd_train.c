@@ -6,6 +6,7 @@
 #include "core/base/paths.h"
 #include "core/data/dataset.h"
 #include "core/spec/spec.h"
+#include "core/train/checkpoint.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
 #include "daemon/cli/downloading.h"
@@ -19,18 +20,24 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { KEY_OUT = 1 };
+enum { KEY_OUT = 1, KEY_FORCE };
 
 struct input {
     struct config_flags flags;
     const char *out;
+    bool force;
 };
 
 static void on_option(int key, const char *arg, struct argp_state *state,
                       void *ctx)
 {
     struct input *in = ctx;
-    if (!config_on_option(&in->flags, key, arg, state)) {
+    if (config_on_option(&in->flags, key, arg, state)) {
+        return;
+    }
+    if (key == KEY_FORCE) {
+        in->force = true;
+    } else {
         in->out = arg;
     }
 }
@@ -42,6 +49,8 @@ static const struct argp_option options[] = {
      "folder for checkpoints, of which the best epoch's stays with its SHA-256 "
      "beside it, and for a TensorBoard log (default: none are kept)",
      0},
+    {"force", KEY_FORCE, NULL, 0,
+     "replace the model that an earlier training left in DIR", 0},
     {0},
 };
 
@@ -229,6 +238,21 @@ static int train(struct cli *c, const struct spec *spec, const char *out_dir)
     return code;
 }
 
+/* The best model of another training is hours of work. */
+static int check_out(const struct cli *c, const struct input *in,
+                     struct err *err)
+{
+    char name[CHECKPOINT_NAME_MAX];
+    int rc = target_folder(c, in->out, err);
+    bool is_taken = rc == 0 && in->out != NULL && !in->force &&
+                    checkpoint_find_best(in->out, name);
+    return is_taken ? err_set(err, ERR_INVALID,
+                              "%s has the model of another training, %s: name "
+                              "another folder (--force replaces it)",
+                              in->out, name)
+                    : rc;
+}
+
 int cmd_train(struct cli *c, int argc, char **argv)
 {
     struct input in = {.out = NULL};
@@ -244,7 +268,7 @@ int cmd_train(struct cli *c, int argc, char **argv)
     if (rc == 0) {
         rc = config_check_sources(argv[1], &spec, &err);
     }
-    rc = rc == 0 ? target_folder(c, in.out, &err) : rc;
+    rc = rc == 0 ? check_out(c, &in, &err) : rc;
     int code = rc != 0 ? cli_fail(c, &err) : train(c, &spec, in.out);
     spec_fini(&spec);
     return code;

@@ -345,6 +345,12 @@ START_TEST(test_a_trainings_folder)
     EXPECT(&home, 0, "checkpoint", "train", config, "--out", out, "--set",
            "training.lr=0.001", "--set", "model.emb_dim=8", "--set",
            "tokenizer.tokenizer_length=80");
+    EXPECT(&home, 2, "has the model of another training, best-", "train",
+           config, "--out", out, "--set", "training.lr=0.001", "--set",
+           "model.emb_dim=8", "--set", "tokenizer.tokenizer_length=80");
+    EXPECT(&home, 0, "checkpoint", "train", config, "--out", out, "--force",
+           "--set", "training.lr=0.001", "--set", "model.emb_dim=8", "--set",
+           "tokenizer.tokenizer_length=80");
     char *log = mem_printf("%s/events.out.tfevents.0.parzen", out);
     ck_assert_int_eq(access(log, R_OK), 0);
     free(log);
