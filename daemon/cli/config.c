@@ -158,7 +158,12 @@ static int apply_set(struct json *root, const char *set, struct err *err)
     char *path = mem_strndup(set, (size_t)(equals - set));
     const char *text = equals + 1;
     struct json *value = NULL;
-    if (json_parse(text, strlen(text), &value, NULL) != 0) {
+    struct err reason;
+    if (json_parse(text, strlen(text), &value, &reason) != 0) {
+        if (text[0] == '{' || text[0] == '[' || text[0] == '"') {
+            free(path); /* meant to be JSON */
+            return err_set(err, ERR_INVALID, "--set %s: %s", set, reason.msg);
+        }
         value = string_value(text);
     }
     if (value == NULL) {
@@ -327,33 +332,6 @@ static int check_table(const char *file, const struct spec *spec,
 
 /* --- the command ---------------------------------------------------------- */
 
-/* 0, or why `name` in `folder` cannot be run (an errno). */
-static int program_errno(const char *folder, const char *name)
-{
-    struct stat st;
-    char *path =
-        name[0] == '/' ? mem_strdup(name) : mem_printf("%s/%s", folder, name);
-    int why = stat(path, &st) != 0                              ? errno
-              : !S_ISREG(st.st_mode) || access(path, X_OK) != 0 ? EACCES
-                                                                : 0;
-    free(path);
-    return why;
-}
-
-static bool is_on_path(const char *name)
-{
-    const char *at = getenv("PATH");
-    bool is = false;
-    while (at != NULL && !is) {
-        size_t n = strcspn(at, ":");
-        char *folder = mem_strndup(at, n);
-        is = n > 0 && program_errno(folder, name) == 0;
-        free(folder);
-        at = at[n] == ':' ? at + n + 1 : NULL;
-    }
-    return is;
-}
-
 static int check_folder(const char *folder, struct err *err)
 {
     struct stat st;
@@ -362,8 +340,44 @@ static int check_folder(const char *folder, struct err *err)
     return why == 0 ? 0 : err_sys(err, why, "objective.directory: %s", folder);
 }
 
-/* A mistyped name would burn stop.max_failures trials. The PATH is ours, which
- * is hardly another than that of the daemon, whose commands inherit it. */
+static int check_file(const char *directory, const char *program,
+                      struct err *err)
+{
+    struct stat st;
+    char *path = program[0] == '/' ? mem_strdup(program)
+                                   : mem_printf("%s/%s", directory, program);
+    int why = stat(path, &st) != 0 ? errno : S_ISDIR(st.st_mode) ? EISDIR : 0;
+    bool may_run = why != 0 || access(path, X_OK) == 0;
+    free(path);
+    return why != 0 ? err_sys(err, why, "objective.command: %s", program)
+           : may_run
+               ? 0
+               : err_set(err, ERR_INVALID,
+                         "objective.command: %s: not a program that may be run "
+                         "(chmod +x)",
+                         program);
+}
+
+/* As execvp looks for it, from the command's folder: what is relative on the
+ * PATH, or empty, is meant from there. */
+static bool is_on_path(const char *directory, const char *program)
+{
+    struct err ignored;
+    const char *at = getenv("PATH");
+    bool is = false;
+    for (at = at != NULL ? at : "/bin:/usr/bin"; at != NULL && !is;) {
+        size_t n = strcspn(at, ":");
+        char *path =
+            mem_printf("%.*s%s%s", (int)n, at, n > 0 ? "/" : "./", program);
+        is = check_file(directory, path, &ignored) == 0;
+        free(path);
+        at = at[n] == ':' ? at + n + 1 : NULL;
+    }
+    return is;
+}
+
+/* A mistyped name would burn stop.max_failures trials. The PATH is ours; the
+ * daemon's, which its commands inherit, is seldom another. */
 static int check_command(const char *file, const struct spec_work *work,
                          struct err *err)
 {
@@ -373,15 +387,11 @@ static int check_command(const char *file, const struct spec_work *work,
     }
     int rc = check_folder(work->directory, err);
     if (rc == 0 && strchr(program, '/') != NULL) {
-        int why = program_errno(work->directory, program);
-        rc = why == 0 ? 0
-                      : err_sys(err, why, "objective.command: %s%s", program,
-                                why == EACCES ? ": not a program that may be "
-                                                "run (chmod +x)"
-                                              : "");
-    } else if (rc == 0 && !is_on_path(program)) {
+        rc = check_file(work->directory, program, err);
+    } else if (rc == 0 && !is_on_path(work->directory, program)) {
         rc = err_set(err, ERR_INVALID,
-                     "objective.command: %s: no such program on the PATH",
+                     "objective.command: %s: no such program on the PATH (one "
+                     "that is elsewhere needs its whole path)",
                      program);
     }
     if (rc != 0) {

@@ -1,6 +1,7 @@
 /* A config file and the flags that change it; texts of data files. */
 #include "tests/lib/test_main.h"
 #include "core/base/file.h"
+#include "core/base/mem.h"
 #include "core/spec/spec.h"
 #include "daemon/cli/config.h"
 #include "daemon/cli/texts.h"
@@ -176,6 +177,49 @@ START_TEST(texts_need_no_label)
 }
 END_TEST
 
+/* As execvp finds it from the command's folder. */
+START_TEST(a_command_is_looked_for_as_the_worker_would)
+{
+    static const struct {
+        const char *path, *program;
+        bool is_found;
+    } cases[] = {{"/bin:/usr/bin", "sh", true}, {NULL, "sh", true},
+                 {"/nowhere:/bin", "sh", true}, {"/nowhere", "sh", false},
+                 {"/nowhere", "/bin/sh", true}, {"tools", "mine", true},
+                 {"/nowhere:", "mine", false},  {"/nowhere:", "here", true},
+                 {"/bin", "./here", true},      {"/bin", "tools/mine", true},
+                 {"/bin", "./none", false},     {"/bin", "./tools", false},
+                 {"/bin", "./plain", false},    {"/nowhere", "{x}", true}};
+    char *kept = mem_strdup(getenv("PATH"));
+    char *make = mem_printf("cd '%s' && mkdir -p tools && touch here plain"
+                            " tools/mine && chmod +x here tools/mine",
+                            dir);
+    ck_assert_int_eq(system(make), 0);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct spec spec;
+        struct err err;
+        spec_defaults(&spec);
+        spec.objective = SPEC_OBJECTIVE_COMMAND;
+        free(spec.work.directory);
+        spec.work.directory = mem_strdup(dir);
+        spec.work.command = mem_alloc(1, sizeof(char *));
+        spec.work.command[spec.work.n_command++] = mem_strdup(cases[i].program);
+        if (cases[i].path != NULL) {
+            setenv("PATH", cases[i].path, 1);
+        } else {
+            unsetenv("PATH");
+        }
+        int rc = config_check_sources("c.json", &spec, &err);
+        setenv("PATH", kept, 1);
+        ck_assert_msg((rc == 0) == cases[i].is_found, "%zu: %s", i,
+                      rc != 0 ? err.msg : "found");
+        spec_fini(&spec);
+    }
+    free(make);
+    free(kept);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("config");
@@ -187,6 +231,7 @@ Suite *suite(void)
     tcase_add_test(t, mistakes_name_file_path_and_reason);
     tcase_add_test(t, a_missing_or_broken_file_is_a_mistake_too);
     tcase_add_test(t, texts_need_no_label);
+    tcase_add_test(t, a_command_is_looked_for_as_the_worker_would);
     suite_add_tcase(s, t);
     return s;
 }
