@@ -261,18 +261,19 @@ static void on_importances(void *ctx, int64_t study,
     daemon_event(ctx, &e);
 }
 
-/* Two counts that only grow: of our events, and of what others committed.
+/* Of our events, and of what others have committed.
  * Nothing has ever happened: nothing to keep. */
 static int64_t state_now(void *ctx)
 {
     const struct daemon *d = ctx;
     const struct mirror *m = d->ledger.mirror;
-    if (d->trouble != NULL || d->store == NULL) {
+    int64_t theirs = 0;
+    if (d->trouble != NULL || d->store == NULL ||
+        !store_data_version(d->store, &theirs)) {
         return 0;
     }
-    int64_t theirs = store_n_foreign(d->store);
     bool is_new = m->n_studies == 0 && m->next_study_id <= 1;
-    return is_new && !store_is_stale(d->store) ? 0 : m->next_seq + theirs;
+    return is_new && !store_is_stale(d->store) ? 0 : m->next_seq << 24 ^ theirs;
 }
 
 void daemon_want_importances(struct daemon *d, int64_t study)

@@ -59,9 +59,9 @@ MUST_CHECK int store_take_in(struct store *s, struct mirror *m,
                              struct err *err);
 /* Would a store_put be STALE? A cheap look; false when it cannot be taken. */
 bool store_is_stale(struct store *s);
-/* A number that grows with what other programs commit; 0 when that cannot be
- * seen now. */
-int64_t store_n_foreign(struct store *s);
+/* A number that is another after each commit of another program; false when it
+ * cannot be seen now. */
+bool store_data_version(struct store *s, int64_t *version);
 
 /* Fill an empty mirror from the rows; what was put and not flushed is undone
  * and is none of them. CORRUPT names row and reason. A study

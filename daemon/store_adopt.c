@@ -145,11 +145,10 @@ bool store_is_stale(struct store *s)
     return !s->is_open && store_is_known(s, &err) == ERR_STALE;
 }
 
-int64_t store_n_foreign(struct store *s)
+bool store_data_version(struct store *s, int64_t *version)
 {
     struct err ignored;
-    int64_t version = 0;
-    return version_of(s, &version, &ignored) == 0 ? version : 0;
+    return version_of(s, version, &ignored) == 0;
 }
 
 /* A copy in memory has no life, and is nobody else's. */
