@@ -354,5 +354,6 @@ void views_trials(const struct study *s, const struct views_filter *f,
     }
     json_close(w, ']');
     views_put_int(w, "seq", seq < last_seq ? seq : last_seq);
+    views_put_int(w, "study_id", s->id);
     json_close(w, '}');
 }

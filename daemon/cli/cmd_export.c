@@ -266,7 +266,8 @@ static const struct cli_command COMMAND = {
            "\vTwo options are called --json: after the command it names the "
            "file for the trials, before it (parzen --json export ...) it "
            "asks for one JSON value on stdout that names what was "
-           "written.",
+           "written. Trials are asked for in pages: each is as it was when "
+           "its page came.",
     .n_min = 1,
     .n_max = 2,
     .options = OPTIONS,

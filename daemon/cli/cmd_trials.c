@@ -65,20 +65,20 @@ static int64_t duration_of(const struct json *trial)
     return field_int(trial, "duration_ms", -1);
 }
 
+/* One by one: all of them may be more than a buffer holds. */
 static void put_json(const struct listing *l, size_t n)
 {
-    struct buf text;
-    struct json_out w;
-    buf_init(&text, BUF_MAX_RESPONSE);
-    json_out_init(&w, &text, JSON_COMPACT);
-    json_open(&w, '[');
+    putchar('[');
     for (size_t i = 0; i < n; i++) {
+        struct buf text;
+        struct json_out w;
+        buf_init(&text, BUF_MAX_RESPONSE);
+        json_out_init(&w, &text, JSON_COMPACT);
         json_put_node(&w, listing_trial(l, i));
+        printf("%s%s", i > 0 ? "," : "", text.data);
+        buf_fini(&text);
     }
-    json_close(&w, ']');
-    buf_char(&text, '\n');
-    fwrite(text.data, 1, text.len, stdout);
-    buf_fini(&text);
+    puts("]");
 }
 
 static enum term_style style_of(const char *state)

@@ -1,7 +1,8 @@
-/* Trials are never removed and keep their numbers, so that "from the number
- * behind the last one" neither misses nor repeats one, whatever happens
- * meanwhile. What has changed since (`after`) would not do: trials of Optuna's
- * have no such sequence, and one that changes would come again.
+/* Trials of a study are never removed and keep their numbers, so that "from the
+ * number behind the last one" neither misses nor repeats one, whatever happens
+ * meanwhile; a study that is replaced by another of its name is told by its id.
+ * What has changed since (`after`) would not do: trials of Optuna's have no
+ * such sequence, and one that changes would come again.
  *
  * A file that --db names is another matter: whoever looks at it loads all of
  * it for each answer, and there is no daemon to spare. It is asked once. */
@@ -30,7 +31,13 @@ const struct json *pages_first(const struct json *page)
 /* Go on behind the page's last trial. */
 static int step(struct pages *p, const struct json *page, struct err *err)
 {
-    int64_t n = 0;
+    int64_t n = 0, study_id = field_int(page, "study_id", 0);
+    if (p->study_id != 0 && study_id != p->study_id) {
+        return err_set(err, ERR_CONFLICT,
+                       "study '%s' was deleted meanwhile, and is another now",
+                       p->study);
+    }
+    p->study_id = study_id;
     for (const struct json *t = pages_first(page); t != NULL;
          t = json_next(t)) {
         int64_t number = field_int(t, "number", -1);

@@ -12,6 +12,7 @@ struct pages {
     struct cli *c;             /* borrowed, as are the names */
     const char *study, *state; /* state NULL: of all */
     int64_t from;              /* number that the next page may begin with */
+    int64_t study_id;          /* of the pages so far; 0: none was asked for */
     bool is_over;
 };
 
@@ -20,7 +21,8 @@ void pages_init(struct pages *p, struct cli *c, const char *study,
 /* The next page (json_free it; it may have no trials), or *out NULL behind the
  * last one. Over all pages each trial comes once, by number, as it is when its
  * page is asked for; those that are added meanwhile come too. Errors as
- * cli_study_call; PROTO when the reply is no such page. */
+ * cli_study_call; PROTO when the reply is no such page, CONFLICT when it is of
+ * another study of that name. */
 MUST_CHECK int pages_next(struct pages *p, struct json **out, struct err *err);
 /* The first trial of a page, or NULL; json_next has the others. Borrowed. */
 const struct json *pages_first(const struct json *page);

@@ -176,21 +176,41 @@ static void put_heading(const struct table *t, const struct term *term,
     free(cells);
 }
 
-void table_put(const struct table *t, const struct term *term, struct buf *out)
+/* Hand out the lines, heading and all, in `out`; flush: NULL, or what empties
+ * it after each. */
+static void put_lines(const struct table *t, const struct term *term,
+                      struct buf *out, void (*flush)(struct buf *, FILE *))
 {
     if (is_titled(t)) {
         put_heading(t, term, out);
     }
     for (size_t row = 0; row < table_n_rows(t); row++) {
         put_line(t, t->cells + row * t->n_columns, term, out);
+        if (flush != NULL) {
+            flush(out, term->file);
+        }
     }
 }
 
+void table_put(const struct table *t, const struct term *term, struct buf *out)
+{
+    put_lines(t, term, out, NULL);
+}
+
+static void print(struct buf *line, FILE *file)
+{
+    fwrite(line->data, 1, line->len, file);
+    buf_reset(line);
+}
+
+/* Line by line: there may be more of them than one buffer holds. */
 void table_print(const struct table *t, const struct term *term)
 {
-    struct buf out;
-    buf_init(&out, BUF_MAX_RESPONSE);
-    table_put(t, term, &out);
-    fwrite(out.data != NULL ? out.data : "", 1, out.len, term->file);
-    buf_fini(&out);
+    struct buf line;
+    buf_init(&line, BUF_MAX_RESPONSE);
+    put_lines(t, term, &line, print);
+    if (line.len > 0) { /* the heading alone */
+        print(&line, term->file);
+    }
+    buf_fini(&line);
 }

@@ -169,7 +169,7 @@ static void put_trials(struct buf *body, long from, long end)
 }
 
 /* A study that has N trials, and N_ADDED more once the first page is out. */
-static int growing(const char *path, int n, struct buf *body)
+static int growing_of(int study_id, const char *path, int n, struct buf *body)
 {
     long from = number_in(path, "from=", -1), end = n < 2 ? N : N + N_ADDED,
          limit = number_in(path, "limit=", LONG_MAX);
@@ -183,8 +183,18 @@ static int growing(const char *path, int n, struct buf *body)
     }
     buf_str(body, "{\"trials\":");
     put_trials(body, from, end - from > limit ? from + limit : end);
-    buf_str(body, "}");
+    buf_printf(body, ",\"study_id\":%d}", study_id);
     return 200;
+}
+
+static int growing(const char *path, int n, struct buf *body)
+{
+    return growing_of(1, path, n, body);
+}
+
+static int replaced_at_the_third(const char *path, int n, struct buf *body)
+{
+    return growing_of(n < 3 ? 1 : 2, path, n, body);
 }
 
 static int refusing_the_third(const char *path, int n, struct buf *body)
@@ -234,6 +244,7 @@ static const struct {
     const char *says;
 } failures[] = {{refusing_the_third, 1, "parzen: worn out\n"},
                 {dying_at_the_third, 3, "the daemon did not answer"},
+                {replaced_at_the_third, 1, "was deleted meanwhile"},
                 {repeating, 1, "trials from 500 on were asked for, not 0"}};
 
 /* What is printed is nothing, and what was in a file stays. */
