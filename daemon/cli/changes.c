@@ -28,8 +28,7 @@ static void say_value(const struct cli *c, const char *path,
     buf_fini(&b);
 }
 
-/* Both have every key, canonical as they are; a parameter whose kind changed
- * has others, and is said whole. */
+/* Both have every key, canonical as they are. */
 static void say_node(const struct cli *c, const char *path,
                      const struct json *before, const struct json *after)
 {

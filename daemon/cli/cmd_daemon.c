@@ -58,6 +58,11 @@ static int start(struct cli *c, const struct launch_options *o)
                     : "a daemon runs already: process %" PRId64
                       ", page on port %" PRId64,
             field_int(health, "pid", 0), field_int(health, "port", 0));
+    if (!started && (o->port >= 0 || o->n_workers > 0)) {
+        cli_say(c, "it keeps its port and its workers: what --port and "
+                   "--workers say counts for one that is started anew (parzen "
+                   "daemon stop first)");
+    }
     if (c->json) {
         cli_put_json(health);
     }
@@ -92,11 +97,10 @@ static int stop(struct cli *c)
     char trials[96] = "no trial was running";
     if (n > 0) {
         snprintf(trials, sizeof(trials),
-                 n == 1 ? "%" PRId64
-                          " running trial was checkpointed and waits "
-                          "for the next one"
-                        : "%" PRId64 " running trials were checkpointed and "
-                          "wait for the next one",
+                 n == 1 ? "%" PRId64 " running trial was put back and goes on "
+                          "with the next daemon"
+                        : "%" PRId64 " running trials were put back and go on "
+                          "with the next daemon",
                  n);
     }
     cli_say(c, "the daemon (process %" PRId64 ") has ended; %s", pid, trials);

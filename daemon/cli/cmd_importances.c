@@ -12,7 +12,7 @@
 #include <time.h>
 
 enum { KEY_EVALUATOR = 1, BAR_WIDTH = 40, WAIT_MS = 100, WAITS_MAX = 600 };
-/* PED-ANOVA compares the best tenth with all: below, that is one trial. */
+/* PED-ANOVA compares the best tenth with all: below, that is two at most. */
 enum { FEW_TRIALS = 20 };
 
 struct input {

@@ -158,22 +158,22 @@ static void say_kept(struct cli *c, const struct run_input *in,
     spec_fini(&own);
 }
 
-/* Fewer than the study may have: they are no error, but not what was asked. */
-static void say_workers(struct cli *c, const struct json *health,
-                        const struct spec *spec)
+/* Fewer than the study may have: no error, but not what was asked. */
+static void say_workers(const struct cli *c, const struct json *health,
+                        const struct json *study)
 {
     int64_t n = json_size(field_get(health, "workers"));
-    if (spec->workers > n) {
+    int64_t wanted = field_int(field_get(study, "config"), "workers", 0);
+    if (wanted > n) {
         cli_say(c,
-                "note: the daemon has %" PRId64 " worker%s, not %" PRId64
-                "; parzen daemon stop, then parzen daemon start --workers "
-                "%" PRId64 ", gives it more",
-                n, n == 1 ? "" : "s", spec->workers, spec->workers);
+                "note: the daemon has %" PRId64 " worker%s, the study may use "
+                "%" PRId64 " (--workers of parzen daemon start)",
+                n, n == 1 ? "" : "s", wanted);
     }
 }
 
 /* Where the daemon's page is, and what it lacks. */
-static void say_daemon(struct cli *c, const struct spec *spec)
+static void say_daemon(struct cli *c, const struct json *study)
 {
     struct json *health;
     struct err err;
@@ -185,7 +185,7 @@ static void say_daemon(struct cli *c, const struct spec *spec)
         cli_say(c, "page: %s", url);
         free(url);
     }
-    say_workers(c, health, spec);
+    say_workers(c, health, study);
     json_free(health);
 }
 
@@ -313,7 +313,7 @@ static int run_study(struct cli *c, const struct run_input *in,
         if (status != 201) {
             say_kept(c, in, study, spec);
         }
-        say_daemon(c, spec);
+        say_daemon(c, study);
         if (in->detach && c->json) {
             cli_put_json(study);
         }
