@@ -280,7 +280,7 @@ struct api *api_new(struct daemon *d, const struct api_options *options)
 {
     struct api *a = mem_alloc(1, sizeof(*a));
     *a = (struct api){.daemon = d, .options = *options};
-    daemon_watch(d, api_on_action, a);
+    daemon_watch(d, &(struct daemon_watcher){a, api_on_action, api_on_news});
     return a;
 }
 

@@ -62,5 +62,6 @@ void api_post_rotate_token(struct call *c);
 void api_get_events(struct call *c);
 /* The daemon's watcher. */
 void api_on_action(void *ctx, const struct action *action);
+void api_on_news(void *ctx);
 
 #endif

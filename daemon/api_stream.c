@@ -13,7 +13,14 @@
  * interest while it lasts.
  *
  * A study that has ended is told of behind all its trials: who follows it goes
- * then. */
+ * then.
+ *
+ * What other programs wrote no action tells: after a load a feed finds by
+ * itself what its reader has not been told. Trials of our studies have seqs all
+ * the same. Those of a study in Optuna's tables alone have none: their events
+ * have no ids, a reader that comes back is told of all of them, and a feed
+ * keeps a mark of each as it told it (views_mark). The stream of a study that
+ * they deleted ends, also when another has its id by then. */
 #include "core/base/mem.h"
 #include "daemon/action.h"
 #include "daemon/api_priv.h"
@@ -21,18 +28,20 @@
 #include "daemon/mirror.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { FEED_BYTES = 16 << 10 }; /* asked for once: so much, and an event */
 
 /* A change; another one of the same trial after it makes it void. */
 struct due {
-    int64_t seq, number;
+    int64_t seq, number; /* seq 0: of a study of Optuna's */
 };
 
 /* A RUNNING trial that the reader has heard of. */
 struct heard {
     int64_t number;
-    int64_t n_epochs; /* it has; 0: the next event tells all */
+    int64_t n_epochs;  /* it has; 0: the next event tells all */
+    int64_t last_step; /* of these */
     bool is_progress_due;
 };
 
@@ -40,11 +49,17 @@ struct feed {
     struct feed *prev, *next; /* of the api's */
     struct api *api;
     int64_t study;
+    char *name;       /* the study's: another may get its id */
+    bool is_foreign;  /* it was, when the reader was told last */
+    int64_t told_seq; /* the reader has all up to it */
+    uint64_t *marks;  /* of a foreign one's trials, as told; 0: not yet */
+    size_t n_marks;
     struct due *due; /* by seq; from `at` on */
     size_t at, n_due, cap_due;
     struct heard *heard;
     size_t n_heard, cap_heard;
     bool is_study_due;
+    bool is_over; /* the study is gone */
 };
 
 /* --- events --- */
@@ -132,13 +147,35 @@ static void forget_heard(struct feed *f, int64_t number)
 
 /* --- what it is to be told --- */
 
+static bool is_as_told(const struct feed *f, const struct study *s,
+                       const struct study_trial *t)
+{
+    size_t at = (size_t)t->number;
+    return at < f->n_marks && f->marks[at] == views_mark(s, t);
+}
+
+static void keep_mark(struct feed *f, const struct study *s,
+                      const struct study_trial *t)
+{
+    if (f->n_marks < s->n_trials) {
+        size_t n = s->n_trials - f->n_marks;
+        f->marks = mem_grow(f->marks, s->n_trials, sizeof(*f->marks));
+        memset(f->marks + f->n_marks, 0, n * sizeof(*f->marks));
+        f->n_marks = s->n_trials;
+    }
+    f->marks[t->number] = views_mark(s, t);
+}
+
 /* The trial, unless it has changed since then; NULL: nothing is due. */
-static const struct study_trial *due_trial(const struct study *s,
-                                           const struct due *d)
+static const struct study_trial *
+due_trial(const struct feed *f, const struct study *s, const struct due *d)
 {
     const struct study_trial *t =
         d->number < (int64_t)s->n_trials ? s->trials[d->number] : NULL;
-    return t != NULL && t->seq == d->seq ? t : NULL;
+    if (t == NULL || t->seq != d->seq) {
+        return NULL;
+    }
+    return s->is_foreign && is_as_told(f, s, t) ? NULL : t;
 }
 
 /* Make room for one more: by leaving out what is void, else by growing. */
@@ -146,7 +183,7 @@ static void make_room(struct feed *f, const struct study *s)
 {
     size_t n = 0;
     for (size_t i = f->at; i < f->n_due; i++) {
-        if (due_trial(s, &f->due[i]) != NULL) {
+        if (due_trial(f, s, &f->due[i]) != NULL) {
             f->due[n++] = f->due[i];
         }
     }
@@ -158,9 +195,13 @@ static void make_room(struct feed *f, const struct study *s)
     }
 }
 
+/* A load may have made it due already, before its action was told. */
 static void add_due(struct feed *f, const struct study *s, int64_t seq,
                     int64_t number)
 {
+    if (seq <= (f->at < f->n_due ? f->due[f->n_due - 1].seq : f->told_seq)) {
+        return;
+    }
     if (f->n_due == f->cap_due) {
         make_room(f, s);
     }
@@ -170,36 +211,62 @@ static void add_due(struct feed *f, const struct study *s, int64_t seq,
 static int compare_due(const void *a, const void *b)
 {
     const struct due *x = a, *y = b;
-    return (x->seq > y->seq) - (x->seq < y->seq);
+    int by_seq = (x->seq > y->seq) - (x->seq < y->seq);
+    return by_seq != 0 ? by_seq
+                       : (x->number > y->number) - (x->number < y->number);
 }
 
-/* Every trial that has changed since the event the reader saw last. An id that
- * nothing has yet is of another database: everything is new to its reader. */
-static void add_since(struct feed *f, const struct study *s, int64_t after)
+/* All that the reader has not been told of, in place of what is due. */
+static void find_due(struct feed *f, const struct study *s)
 {
-    if (after >= daemon_mirror(f->api->daemon)->next_seq) {
-        after = -1;
+    if (f->cap_due < s->n_trials + 1) {
+        f->cap_due = s->n_trials + 1;
+        f->due = mem_grow(f->due, f->cap_due, sizeof(*f->due));
     }
-    f->cap_due = s->n_trials + 1;
-    f->due = mem_alloc(f->cap_due, sizeof(*f->due));
+    f->at = f->n_due = 0;
     for (size_t i = 0; i < s->n_trials; i++) {
-        if (s->trials[i]->seq > after) {
-            add_due(f, s, s->trials[i]->seq, s->trials[i]->number);
+        const struct study_trial *t = s->trials[i];
+        if (s->is_foreign ? !is_as_told(f, s, t) : t->seq > f->told_seq) {
+            f->due[f->n_due++] = (struct due){t->seq, t->number};
         }
     }
     qsort(f->due, f->n_due, sizeof(*f->due), compare_due);
 }
 
+/* An id that nothing has yet is of another database: everything is new to its
+ * reader. */
+static int64_t known_seq(const struct feed *f, int64_t last_event_id)
+{
+    const struct mirror *m = daemon_mirror(f->api->daemon);
+    return last_event_id < m->next_seq ? last_event_id : -1;
+}
+
 /* --- telling --- */
+
+/* The first epoch that is news. Another program's steps come in any order: when
+ * one came before those that are known, all are told. */
+static int64_t first_news(const struct feed *f, const struct study *s,
+                          const struct study_trial *t)
+{
+    const struct heard *h = find_heard(f, t->number);
+    bool is_known =
+        h != NULL && views_step_of(s, t, h->n_epochs) == h->last_step;
+    return is_known ? h->n_epochs : 0;
+}
 
 static void tell_trial(struct feed *f, const struct study *s,
                        const struct study_trial *t, struct buf *out)
 {
-    const struct heard *known = find_heard(f, t->number);
-    put_trial_event(f->api, s, t, known != NULL ? known->n_epochs : 0, out);
+    put_trial_event(f->api, s, t, first_news(f, s, t), out);
+    if (s->is_foreign) {
+        keep_mark(f, s, t);
+    } else {
+        f->told_seq = t->seq;
+    }
     if (t->state == TRIAL_RUNNING) {
         struct heard *h = add_heard(f, t->number);
         h->n_epochs = views_n_epochs(s, t);
+        h->last_step = views_step_of(s, t, h->n_epochs);
         h->is_progress_due = false;
     } else {
         forget_heard(f, t->number);
@@ -231,11 +298,11 @@ static bool read_feed(void *feed, struct buf *out)
     const struct api *a = f->api;
     daemon_settle(a->daemon); /* nobody reads what is not durable */
     const struct study *s = mirror_study(daemon_mirror(a->daemon), f->study);
-    if (s == NULL) {
+    if (s == NULL || f->is_over) {
         return false; /* deleted */
     }
     while (f->at < f->n_due && out->len < FEED_BYTES) {
-        const struct study_trial *t = due_trial(s, &f->due[f->at++]);
+        const struct study_trial *t = due_trial(f, s, &f->due[f->at++]);
         if (t != NULL) {
             tell_trial(f, s, t, out);
         }
@@ -263,6 +330,8 @@ static void free_feed(void *feed)
     if (f->next != NULL) {
         f->next->prev = f->prev;
     }
+    free(f->name);
+    free(f->marks);
     free(f->due);
     free(f->heard);
     free(f);
@@ -273,13 +342,17 @@ void api_get_events(struct call *c)
 {
     struct http_reply *reply = c->reply;
     struct feed *f = mem_alloc(1, sizeof(*f));
-    *f = (struct feed){
-        .api = c->api, .study = c->study->id, .next = c->api->feeds};
+    *f = (struct feed){.api = c->api,
+                       .study = c->study->id,
+                       .name = mem_strdup(c->study->spec.name),
+                       .is_foreign = c->study->is_foreign,
+                       .next = c->api->feeds};
     if (f->next != NULL) {
         f->next->prev = f;
     }
     c->api->feeds = f;
-    add_since(f, c->study, c->request->last_event_id);
+    f->told_seq = known_seq(f, c->request->last_event_id);
+    find_due(f, c->study);
     reply->content_type = "text/event-stream";
     reply->topic = c->study->id;
     reply->source = (struct http_source){f, read_feed, free_feed};
@@ -314,6 +387,7 @@ static bool note_action(struct feed *f, const struct study *s,
     if (is_durable && is_trial) {
         add_due(f, s, action->seq, action->number);
     }
+    f->is_foreign &= s->is_foreign;
     if (action->kind == ACTION_PREPARING ||
         (is_durable && (!is_trial || changes_counts(action->kind)))) {
         f->is_study_due = true;
@@ -330,11 +404,40 @@ void api_on_action(void *ctx, const struct action *action)
             : NULL;
     bool is_told = false;
     for (struct feed *f = s != NULL ? a->feeds : NULL; f != NULL; f = f->next) {
-        if (f->study == action->study) {
+        if (f->study == action->study && !f->is_over) {
             is_told |= note_action(f, s, action);
         }
     }
     if (is_told && a->server != NULL) {
         http_server_tell(a->server, action->study);
+    }
+}
+
+/* Is the study of that id still the one that the reader follows? One of ours
+ * never becomes one of Optuna's alone, and none loses trials. */
+static bool is_its_study(const struct feed *f, const struct study *s)
+{
+    return s != NULL && strcmp(f->name, s->spec.name) == 0 &&
+           (f->is_foreign || !s->is_foreign) &&
+           (!s->is_foreign || f->n_marks <= s->n_trials);
+}
+
+void api_on_news(void *ctx)
+{
+    struct api *a = ctx;
+    for (struct feed *f = a->feeds; f != NULL; f = f->next) {
+        const struct study *s =
+            mirror_study(daemon_mirror(a->daemon), f->study);
+        if (is_its_study(f, s)) {
+            find_due(f, s);
+            f->is_foreign = s->is_foreign;
+            f->is_study_due = true;
+        } else {
+            f->is_over = true;
+        }
+        if (a->server != NULL) {
+            (f->is_over ? http_server_end_topic : http_server_tell)(a->server,
+                                                                    f->study);
+        }
     }
 }

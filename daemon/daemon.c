@@ -62,8 +62,8 @@ void daemon_perform_all(struct daemon *d, struct actions *done)
         if (action_is_durable(action->kind)) {
             d->last_commit_ms = daemon_mono_ms();
         }
-        if (d->on_action != NULL) {
-            d->on_action(d->watch_ctx, action);
+        if (d->watcher.on_action != NULL) {
+            d->watcher.on_action(d->watcher.ctx, action);
         }
         if (action->kind == ACTION_FINISH_TRIAL && d->analysis != NULL) {
             analysis_want(d->analysis, action->study);
@@ -458,7 +458,7 @@ void daemon_close(struct daemon *d, int grace_ms, void (*on_closed)(void *ctx),
     d->is_closing = true;
     d->on_closed = on_closed;
     d->closed_ctx = ctx;
-    d->on_action = NULL;
+    d->watcher = (struct daemon_watcher){0};
     d->drain_until_ms = daemon_mono_ms() + grace_ms;
     if (d->trouble == NULL) {
         struct err err;
@@ -517,10 +517,7 @@ int daemon_worker_pid(const struct daemon *d, int slot)
     return d->pool != NULL ? pool_pid(d->pool, slot) : 0;
 }
 
-void daemon_watch(struct daemon *d,
-                  void (*on_action)(void *ctx, const struct action *a),
-                  void *ctx)
+void daemon_watch(struct daemon *d, const struct daemon_watcher *watcher)
 {
-    d->on_action = on_action;
-    d->watch_ctx = ctx;
+    d->watcher = *watcher;
 }

@@ -51,11 +51,19 @@ int daemon_worker_pid(const struct daemon *d, int slot); /* 0: none */
 /* The study's importances are to be brought up to date, in their own time. */
 void daemon_want_importances(struct daemon *d, int64_t study);
 
-/* Watchers hear of every applied action, after it is durable: the event
- * streams of the HTTP side. Borrows the action. One watcher. */
+/* Who hears of what has changed, once it is durable: the event streams of the
+ * HTTP side. */
 struct action;
-void daemon_watch(struct daemon *d,
-                  void (*on_action)(void *ctx, const struct action *a),
-                  void *ctx);
+struct daemon_watcher {
+    void *ctx;
+    /* Each applied action, in order; borrows it. */
+    void (*on_action)(void *ctx, const struct action *a);
+    /* Other programs have written: the mirror is another one, and no action
+     * says in what. What was decided after that is told by actions behind it,
+     * though the mirror has it already. */
+    void (*on_news)(void *ctx);
+};
+/* Copies. One watcher; from daemon_close on, none. */
+void daemon_watch(struct daemon *d, const struct daemon_watcher *watcher);
 
 #endif

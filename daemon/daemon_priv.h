@@ -28,8 +28,8 @@ struct daemon {
     int64_t last_commit_ms; /* monotonic; 0: checkpointed since */
 
     int64_t look_ms;  /* monotonic: no look at others' writes before */
-    int64_t told_seq; /* what came before it, watchers know */
-    bool has_news;    /* the mirror was loaded since they were told */
+    int64_t told_seq; /* what came before it, the watcher knows */
+    bool has_news;    /* the mirror was loaded since it was told */
 
     char *trouble; /* the ledger's, as it is told; NULL while all is well */
     int64_t recover_ms, recover_wait_ms;
@@ -39,8 +39,7 @@ struct daemon {
     void (*on_closed)(void *ctx);
     void *closed_ctx;
 
-    void (*on_action)(void *ctx, const struct action *a);
-    void *watch_ctx;
+    struct daemon_watcher watcher; /* zeroes: nobody */
 };
 
 int64_t daemon_mono_ms(void);
@@ -55,8 +54,8 @@ MUST_CHECK int daemon_load(struct daemon *d, struct err *err);
 void daemon_keep_word(struct daemon *d, const struct event *e);
 /* Is the ledger in trouble? Then say so, once, and wait. */
 void daemon_heed_trouble(struct daemon *d);
-/* After a commit: the watchers hear of what a load has brought since the last
- * one. */
+/* After a commit, before its actions are told: the watcher hears that a load
+ * has brought something since the last one. */
 void daemon_tell_news(struct daemon *d);
 /* Try to leave it, if there is any and recover_ms has come. */
 void daemon_recover_if_due(struct daemon *d);

@@ -64,8 +64,9 @@ static int load(void *ctx, struct mirror *m, struct err *err)
     if (d->store == NULL) {
         return open_loaded(d, m, err);
     }
-    d->has_news = true;
-    return store_take_in(d->store, m, err);
+    int rc = store_take_in(d->store, m, err);
+    d->has_news |= rc == 0;
+    return rc;
 }
 
 static int verify(void *ctx, const struct mirror *m, struct err *err)
@@ -82,52 +83,30 @@ static void on_refused(void *ctx, const struct event *e, const struct err *why)
 
 /* --- what a load has brought ---------------------------------------------- */
 
-static int compare_seq(const void *a, const void *b)
+static bool has_later(const struct study *s, int64_t seq)
 {
-    const struct study_trial *const *x = a, *const *y = b;
-    return ((*x)->seq > (*y)->seq) - ((*x)->seq < (*y)->seq);
-}
-
-/* In the order of their ids in the streams. */
-static void tell_trials(struct daemon *d, const struct study *s)
-{
-    const struct study_trial **news = mem_alloc(s->n_trials + 1, sizeof(*news));
-    size_t n = 0;
     for (size_t i = 0; i < s->n_trials; i++) {
-        if (s->trials[i]->seq >= d->told_seq) {
-            news[n++] = s->trials[i];
+        if (s->trials[i]->seq >= seq) {
+            return true;
         }
     }
-    qsort(news, n, sizeof(*news), compare_seq);
-    for (size_t i = 0; i < n; i++) {
-        struct action a = {.kind = ACTION_ADOPT_TRIAL,
-                           .study = s->id,
-                           .number = news[i]->number,
-                           .slot = -1};
-        if (d->on_action != NULL) {
-            d->on_action(d->watch_ctx, &a);
-        }
-    }
-    if (n > 0) {
-        daemon_want_importances(d, s->id);
-    }
-    free(news);
+    return false;
 }
 
 void daemon_tell_news(struct daemon *d)
 {
     const struct mirror *m = d->ledger.mirror;
+    if (d->trouble != NULL) {
+        return; /* what is in memory may not be what is durable */
+    }
     for (size_t i = 0; d->has_news && i < m->n_studies; i++) {
-        struct action a = {.kind = ACTION_SET_STUDY,
-                           .study = m->studies[i]->id,
-                           .number = -1,
-                           .slot = -1};
-        if (!m->studies[i]->is_foreign) {
-            tell_trials(d, m->studies[i]);
+        const struct study *s = m->studies[i];
+        if (!s->is_foreign && has_later(s, d->told_seq)) {
+            daemon_want_importances(d, s->id);
         }
-        if (d->on_action != NULL) {
-            d->on_action(d->watch_ctx, &a);
-        }
+    }
+    if (d->has_news && d->watcher.on_news != NULL) {
+        d->watcher.on_news(d->watcher.ctx);
     }
     d->has_news = false;
     d->told_seq = m->next_seq;
@@ -265,6 +244,7 @@ static void recover(struct daemon *d)
     if (start_or_replay(d, &done) == 0) {
         LOG_INFO("store works again", "after=%s", trouble);
         d->recover_wait_ms = 0;
+        daemon_tell_news(d);
         daemon_perform_all(d, &done);
         if (was_lost) {
             announce(d);

@@ -56,6 +56,13 @@ void views_trial_from(const struct study *s, const struct study_trial *trial,
                       const char *state_dir, int64_t from,
                       const struct views_time *t, struct json_out *w);
 int64_t views_n_epochs(const struct study *s, const struct study_trial *trial);
+/* Of the last one of its first n; -1: n is 0, or it has not so many. */
+int64_t views_step_of(const struct study *s, const struct study_trial *trial,
+                      int64_t n);
+/* What the view of a trial says, as one number; never 0. It is another when the
+ * view is (but for times that go on): for trials of Optuna's studies, whose
+ * changes no seq tells. Cheap, and not to be kept over a restart. */
+uint64_t views_mark(const struct study *s, const struct study_trial *trial);
 void views_importances(const struct study *s, enum importance_evaluator e,
                        bool is_pending, struct json_out *w);
 struct views_filter {

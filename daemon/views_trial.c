@@ -6,8 +6,10 @@
 #include "daemon/views_priv.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* --- one trial --- */
 
@@ -110,6 +112,17 @@ int64_t views_n_epochs(const struct study *s, const struct study_trial *t)
 {
     return (int64_t)(is_training(s) ? t->n_reports
                                     : history_n_reports(s->history, t->number));
+}
+
+int64_t views_step_of(const struct study *s, const struct study_trial *t,
+                      int64_t n)
+{
+    double value;
+    bool is_there =
+        n > 0 && n <= (int64_t)history_n_reports(s->history, t->number);
+    return is_there
+               ? history_report_at(s->history, t->number, (size_t)n - 1, &value)
+               : -1;
 }
 
 static void put_epochs(const struct study *s, const struct study_trial *t,
@@ -285,6 +298,79 @@ void views_trial_from(const struct study *s, const struct study_trial *t,
     assert(from >= 0);
     put_trial(s, t, state_dir, from, time, w);
 }
+
+/* --- the mark --- */
+
+/* One to one in each of the two: what differs somewhere, and is the same
+ * behind, stays different. */
+static uint64_t mix(uint64_t mark, uint64_t word)
+{
+    mark = (mark ^ word) * 0x9e3779b97f4a7c15u;
+    return mark ^ mark >> 32;
+}
+
+static uint64_t mix_double(uint64_t mark, double value)
+{
+    uint64_t word = 0;
+    if (!isnan(value)) {
+        memcpy(&word, &value, sizeof(word));
+    }
+    return mix(mark + isnan(value), word);
+}
+
+/* A sum: a load may bring the study's parameters in another order than the last
+ * one. What a trial does not have counts nothing: another trial may be the
+ * first that has it. */
+static uint64_t mark_params(const struct study *s, const struct study_trial *t)
+{
+    const struct history *h = s->history;
+    uint64_t sum = 0;
+    for (int i = 0; i < history_n_params(h); i++) {
+        double value = history_param(h, t->number, i);
+        sum += isnan(value) ? 0 : mix_double(1, value);
+    }
+    for (size_t i = 0; t->fixed != NULL && i < s->spec.space.n; i++) {
+        sum += isnan(t->fixed[i]) ? 0 : mix_double(2, t->fixed[i]);
+    }
+    return sum;
+}
+
+static uint64_t mark_steps(const struct study *s, int64_t number)
+{
+    size_t n = history_n_reports(s->history, number);
+    uint64_t mark = n;
+    for (size_t i = 0; i < n; i++) {
+        double value;
+        mark = mix(mark,
+                   (uint64_t)history_report_at(s->history, number, i, &value));
+        mark = mix_double(mark, value);
+    }
+    return mark;
+}
+
+uint64_t views_mark(const struct study *s, const struct study_trial *t)
+{
+    const int64_t numbers[] = {
+        (int64_t)t->state, (int64_t)t->cause,  t->attempt,
+        t->best_epoch,     t->start_ms,        t->end_ms,
+        t->memory.peak,    t->memory.planned,  t->memory.of_worker,
+        t->fixed != NULL,  t->nondeterministic};
+    uint64_t mark = 1;
+    size_t n;
+    const double *constraints = history_constraints(s->history, t->number, &n);
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        mark = mix(mark, (uint64_t)numbers[i]);
+    }
+    mark = mix_double(mark, t->value);
+    for (size_t i = 0; i < n; i++) {
+        mark = mix_double(mark, constraints[i]);
+    }
+    mark = mix(mark, mark_params(s, t));
+    mark = mix(mark, mark_steps(s, t->number));
+    return mark != 0 ? mark : 1;
+}
+
+/* --- all trials --- */
 
 static bool is_wanted(const struct views_filter *f,
                       const struct study_trial *trial)

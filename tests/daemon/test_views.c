@@ -4,6 +4,7 @@
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "daemon/history.h"
 #include "tests/lib/fix_store.h"
 #include "tests/lib/test_main.h"
 
@@ -413,6 +414,66 @@ START_TEST(test_epochs_from)
 }
 END_TEST
 
+static uint64_t mark(int64_t number)
+{
+    const struct study *s = f.mirror->studies[0];
+    return views_mark(s, s->trials[number]);
+}
+
+/* It is another after each change, and the others stay what they are. */
+START_TEST(test_marks)
+{
+    uint64_t marks[6];
+    add_trial();
+    add_trial();
+    uint64_t other = mark(1);
+    marks[0] = mark(0);
+    report(0, 0.5, 0.25);
+    marks[1] = mark(0);
+    report(0, 0.5, 0.25);
+    marks[2] = mark(0);
+    history_set_param(f.mirror->studies[0]->history, 0, "new",
+                      &(struct dist){.kind = DIST_FLOAT, .high = 1.0}, 0.5);
+    marks[3] = mark(0);
+    history_set_constraints(f.mirror->studies[0]->history, 0,
+                            &(const double){0.0}, 1);
+    marks[4] = mark(0);
+    finish(0, TRIAL_COMPLETE, 0.5);
+    marks[5] = mark(0);
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+        for (size_t k = 0; k < i; k++) {
+            ck_assert_msg(marks[i] != marks[k], "%zu and %zu", k, i);
+        }
+    }
+    ck_assert(mark(1) == other);
+}
+END_TEST
+
+/* What is loaded again is as it was. */
+START_TEST(test_marks_are_of_what_is_shown)
+{
+    for (int i = 0; i < 200; i++) {
+        struct actions a;
+        actions_init(&a);
+        fix_store_random(&f, &a);
+        fix_store_must(&f, &a);
+    }
+    struct mirror *m = fix_store_load(&f);
+    ck_assert_uint_eq(m->n_studies, f.mirror->n_studies);
+    int64_t n = 0;
+    for (size_t i = 0; i < m->n_studies; i++) {
+        const struct study *s = f.mirror->studies[i];
+        for (size_t k = 0; k < s->n_trials; k++, n++) {
+            uint64_t loaded =
+                views_mark(m->studies[i], m->studies[i]->trials[k]);
+            ck_assert(loaded == views_mark(s, s->trials[k]) && loaded != 0);
+        }
+    }
+    ck_assert_int_gt(n, 10);
+    mirror_free(m);
+}
+END_TEST
+
 /* Whatever the state, what is printed is strict JSON. */
 START_TEST(test_any_state_is_json)
 {
@@ -459,6 +520,8 @@ Suite *suite(void)
     tcase_add_test(t, test_pages);
     tcase_add_test(t, test_pages_by_number);
     tcase_add_test(t, test_epochs_from);
+    tcase_add_test(t, test_marks);
+    tcase_add_test(t, test_marks_are_of_what_is_shown);
     tcase_add_test(t, test_any_state_is_json);
     suite_add_tcase(s, t);
     return s;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -216,6 +217,217 @@ START_TEST(who_comes_back_gets_what_it_missed)
 }
 END_TEST
 
+/* --- what other programs write beside the daemon --- */
+
+/* A stream as it came. */
+struct tap {
+    int fd;
+    struct buf text;
+    bool is_over;
+};
+
+static void tap_open(struct tap *t, const char *study, int64_t last_id)
+{
+    char request[256];
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    int n = snprintf(request, sizeof(request),
+                     "GET /api/v1/studies/%s/events HTTP/1.0\r\n"
+                     "Host: localhost\r\nLast-Event-ID: %lld\r\n\r\n",
+                     study, (long long)last_id);
+    *t = (struct tap){.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    snprintf(to.sun_path, sizeof(to.sun_path), "%.90s/sock", h.state);
+    ck_assert_int_eq(connect(t->fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    ck_assert_int_eq(write(t->fd, request, (size_t)n), n);
+    buf_init(&t->text, 16 << 20);
+    buf_str(&t->text, "");
+}
+
+static void tap_close(struct tap *t)
+{
+    close(t->fd);
+    buf_fini(&t->text);
+}
+
+static bool tap_read(struct tap *t, int within_ms)
+{
+    char bytes[4096];
+    struct pollfd p = {.fd = t->fd, .events = POLLIN};
+    if (t->is_over || poll(&p, 1, within_ms) <= 0) {
+        return false;
+    }
+    ssize_t n = read(t->fd, bytes, sizeof(bytes));
+    ck_assert_int_ge(n, 0);
+    t->is_over = n == 0;
+    buf_add(&t->text, bytes, (size_t)n);
+    return true;
+}
+
+static int tap_count(const struct tap *t, const char *text)
+{
+    int n = 0;
+    for (const char *at = t->text.data; (at = strstr(at, text)) != NULL; at++) {
+        n++;
+    }
+    return n;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Until it has said so many of these; NULL: until it is over. */
+static void tap_hear(struct tap *t, const char *text, int n)
+{
+    int64_t until = now_ms() + READ_MS;
+    while (text != NULL ? tap_count(t, text) < n : !t->is_over) {
+        bool is_late = now_ms() > until; /* it is pinged all the time */
+        ck_assert_msg(tap_read(t, READ_MS) && !is_late, "no %s: %.2000s",
+                      text != NULL ? text : "end", t->text.data);
+    }
+}
+
+/* Its last id; each is larger than the one before. */
+static int64_t tap_last_id(const struct tap *t)
+{
+    int64_t last = -1;
+    const char *at = t->text.data;
+    while ((at = strstr(at, "\nid: ")) != NULL) {
+        int64_t id = strtoll(at + 5, NULL, 10);
+        ck_assert_msg(id > last, "%lld after %lld", (long long)id,
+                      (long long)last);
+        last = id;
+        at++;
+    }
+    return last;
+}
+
+#define TRIAL(number, study, state, end)                                       \
+    "INSERT INTO trials SELECT max(trial_id) + 1, " number ", " study          \
+    ", '" state "', '2026-01-01 00:00:00.000000', " end " FROM trials;"
+#define ENDED "'2026-01-01 00:00:01.000000'"
+#define VALUE                                                                  \
+    "INSERT INTO trial_values (trial_id, objective, value, value_type)"        \
+    " SELECT max(trial_id), 0, 0.0009765625, 'FINITE' FROM trials;"
+#define DELETE(study)                                                          \
+    "DELETE FROM trial_values WHERE trial_id IN (SELECT trial_id FROM trials"  \
+    " WHERE study_id = " study ");"                                            \
+    "DELETE FROM trial_intermediate_values WHERE trial_id IN (SELECT trial_id" \
+    " FROM trials WHERE study_id = " study ");"                                \
+    "DELETE FROM trial_params WHERE trial_id IN (SELECT trial_id FROM trials"  \
+    " WHERE study_id = " study ");"                                            \
+    "DELETE FROM trial_user_attributes WHERE trial_id IN (SELECT trial_id"     \
+    " FROM trials WHERE study_id = " study ");"                                \
+    "DELETE FROM trial_system_attributes WHERE trial_id IN (SELECT trial_id"   \
+    " FROM trials WHERE study_id = " study ");"                                \
+    "DELETE FROM trials WHERE study_id = " study ";"                           \
+    "DELETE FROM study_user_attributes WHERE study_id = " study ";"            \
+    "DELETE FROM study_system_attributes WHERE study_id = " study ";"          \
+    "DELETE FROM study_directions WHERE study_id = " study ";"                 \
+    "DELETE FROM studies WHERE study_id = " study ";"
+
+/* Whoever asks sees it; but looks are spaced. */
+static void wait_listed(const char *study)
+{
+    bool is_there = false;
+    for (int i = 0; i < 200 && !is_there; i++) {
+        char *list;
+        ck_assert_int_eq(home_http(&h, "GET", "/studies", NULL, &list), 200);
+        is_there = strstr(list, study) != NULL;
+        free(list);
+        home_sleep_ms(is_there ? 0 : 50);
+    }
+    ck_assert_msg(is_there, "%s is not listed", study);
+}
+
+/* A study of ours that has ended, and one in Optuna's tables alone. */
+static void start_both(void)
+{
+    home_init(&h);
+    home_start(&h, (const char *const[]){"--workers", "1", NULL});
+    home_post(&h,
+              home_command(
+                  &h, "ours", "\"n_trials\": 2,",
+                  "\"metric\": \"f\", \"direction\": \"minimize\",",
+                  "echo \"parzen: {\\\"step\\\": 0, \\\"value\\\": 0.5}\"\n"));
+    home_wait_state(&h, "ours", "finished", 60);
+    home_exec(&h, "INSERT INTO studies VALUES (2, 'theirs');"
+                  "INSERT INTO study_directions (direction, study_id,"
+                  " objective) VALUES ('MINIMIZE', 2, 0);" TRIAL(
+                      "0", "2", "COMPLETE", ENDED) VALUE);
+    wait_listed("\"theirs\"");
+}
+
+/* Nobody asks the daemon for anything meanwhile. */
+START_TEST(what_others_write_arrives)
+{
+    struct tap ours, theirs, again;
+    start_both();
+    tap_open(&ours, "ours", -1);
+    tap_open(&theirs, "theirs", -1);
+    tap_hear(&ours, "event: trial", 2);
+    tap_hear(&theirs, "event: trial", 1);
+    int64_t last = tap_last_id(&ours);
+    home_exec(&h, TRIAL("2", "1", "COMPLETE", ENDED) VALUE);
+    tap_hear(&ours, "event: trial", 3);
+    home_exec(&h, TRIAL("1", "2", "RUNNING", "NULL"));
+    tap_hear(&theirs, "event: trial", 2);
+    home_exec(&h, "UPDATE trials SET state = 'COMPLETE', datetime_complete ="
+                  " " ENDED " WHERE study_id = 2 AND number = 1;" VALUE);
+    tap_hear(&theirs, "event: trial", 3);
+    home_exec(&h, "INSERT INTO studies VALUES (9, 'of neither')");
+    wait_listed("\"of neither\"");
+    while (tap_read(&ours, QUIET_MS) || tap_read(&theirs, QUIET_MS)) {
+    }
+    ck_assert_int_eq(tap_count(&ours, "event: trial"), 3);
+    ck_assert_int_eq(tap_count(&theirs, "event: trial"), 3);
+    ck_assert_int_eq(tap_count(&theirs, "\nid: "), 0);
+    ck_assert_int_gt(tap_last_id(&ours), last);
+    tap_open(&again, "ours", last);
+    tap_hear(&again, "\nevent: trial\ndata: {\"number\":2,", 1);
+    while (tap_read(&again, QUIET_MS)) {
+    }
+    ck_assert_int_eq(tap_count(&again, "event: trial"), 1);
+    tap_close(&again);
+    tap_close(&ours);
+    tap_close(&theirs);
+    stop();
+}
+END_TEST
+
+START_TEST(a_study_that_others_delete_ends_its_streams)
+{
+    struct tap ours, theirs;
+    start_both();
+    tap_open(&ours, "ours", -1);
+    tap_open(&theirs, "theirs", -1);
+    tap_hear(&ours, "event: trial", 2);
+    tap_hear(&theirs, "event: trial", 1);
+    home_exec(&h, DELETE("1"));
+    tap_hear(&ours, NULL, 0);
+    /* Its id is taken at once. */
+    home_exec(&h, DELETE("2") "INSERT INTO studies VALUES (2, 'next');"
+                              "INSERT INTO study_directions (direction,"
+                              " study_id, objective)"
+                              " VALUES ('MINIMIZE', 2, 0)");
+    tap_hear(&theirs, NULL, 0);
+    ck_assert_int_eq(tap_count(&theirs, "\"name\":\"next\""), 0);
+    char *list;
+    ck_assert_int_eq(home_http(&h, "GET", "/studies", NULL, &list), 200);
+    ck_assert_msg(strstr(list, "\"ours\"") == NULL &&
+                      strstr(list, "\"theirs\"") == NULL &&
+                      strstr(list, "\"next\"") != NULL,
+                  "%s", list);
+    free(list);
+    EXPECT(&h, 4, "no study named", "status", "ours");
+    tap_close(&ours);
+    tap_close(&theirs);
+    stop();
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("stream");
@@ -224,5 +436,10 @@ Suite *suite(void)
     tcase_add_test(t, every_step_arrives_and_costs_the_same);
     tcase_add_test(t, who_comes_back_gets_what_it_missed);
     suite_add_tcase(s, t);
+    TCase *b = tcase_create("beside");
+    tcase_set_timeout(b, 120);
+    tcase_add_test(b, what_others_write_arrives);
+    tcase_add_test(b, a_study_that_others_delete_ends_its_streams);
+    suite_add_tcase(s, b);
     return s;
 }
