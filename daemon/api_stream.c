@@ -330,6 +330,7 @@ static void free_feed(void *feed)
     if (f->next != NULL) {
         f->next->prev = f->prev;
     }
+    daemon_mind_readers(f->api->daemon, f->api->feeds != NULL);
     free(f->name);
     free(f->marks);
     free(f->due);
@@ -351,6 +352,7 @@ void api_get_events(struct call *c)
         f->next->prev = f;
     }
     c->api->feeds = f;
+    daemon_mind_readers(c->api->daemon, true);
     f->told_seq = known_seq(f, c->request->last_event_id);
     find_due(f, c->study);
     reply->content_type = "text/event-stream";

@@ -42,6 +42,7 @@
 
 enum {
     TICK_MAX_MS = 10000,
+    READ_TICK_MS = 1000, /* while somebody waits for news */
     DRAIN_TICK_MS = 200,
     IDLE_CHECKPOINT_MS = 30000, /* WAL pages go to the database when quiet */
     HELLO_TIMEOUT_MS = 20000,
@@ -95,12 +96,11 @@ static void set_timer(struct daemon *d)
         return;
     }
     int64_t now = daemon_mono_ms();
+    int64_t most = d->has_readers ? READ_TICK_MS : TICK_MAX_MS;
     int64_t at = d->is_closing        ? now + DRAIN_TICK_MS
                  : d->trouble != NULL ? d->recover_ms
                                       : sched_wake_ms(d->ledger.mirror, now);
-    int64_t wait = at <= now                ? 1
-                   : at - now > TICK_MAX_MS ? TICK_MAX_MS
-                                            : at - now;
+    int64_t wait = at <= now ? 1 : at - now > most ? most : at - now;
     uv_timer_start(&d->timer, on_tick, (uint64_t)wait, 0);
 }
 
@@ -520,4 +520,12 @@ int daemon_worker_pid(const struct daemon *d, int slot)
 void daemon_watch(struct daemon *d, const struct daemon_watcher *watcher)
 {
     d->watcher = *watcher;
+}
+
+void daemon_mind_readers(struct daemon *d, bool has_readers)
+{
+    if (d->has_readers != has_readers) {
+        d->has_readers = has_readers;
+        set_timer(d);
+    }
 }

@@ -65,5 +65,8 @@ struct daemon_watcher {
 };
 /* Copies. One watcher; from daemon_close on, none. */
 void daemon_watch(struct daemon *d, const struct daemon_watcher *watcher);
+/* Does anybody wait for what it tells? Then others' writes are looked for every
+ * second, also when nothing is to be done. */
+void daemon_mind_readers(struct daemon *d, bool has_readers);
 
 #endif

@@ -40,6 +40,7 @@ struct daemon {
     void *closed_ctx;
 
     struct daemon_watcher watcher; /* zeroes: nobody */
+    bool has_readers;              /* of what the watcher tells */
 };
 
 int64_t daemon_mono_ms(void);

@@ -219,6 +219,10 @@ END_TEST
 
 /* --- what other programs write beside the daemon --- */
 
+enum {
+    NEWS_MS = 15000 /* for three of them; an idle daemon wakes every 10 s */
+};
+
 /* A stream as it came. */
 struct tap {
     int fd;
@@ -370,6 +374,7 @@ START_TEST(what_others_write_arrives)
     tap_hear(&ours, "event: trial", 2);
     tap_hear(&theirs, "event: trial", 1);
     int64_t last = tap_last_id(&ours);
+    int64_t began = now_ms();
     home_exec(&h, TRIAL("2", "1", "COMPLETE", ENDED) VALUE);
     tap_hear(&ours, "event: trial", 3);
     home_exec(&h, TRIAL("1", "2", "RUNNING", "NULL"));
@@ -377,6 +382,7 @@ START_TEST(what_others_write_arrives)
     home_exec(&h, "UPDATE trials SET state = 'COMPLETE', datetime_complete ="
                   " " ENDED " WHERE study_id = 2 AND number = 1;" VALUE);
     tap_hear(&theirs, "event: trial", 3);
+    ck_assert_int_lt(now_ms() - began, NEWS_MS);
     home_exec(&h, "INSERT INTO studies VALUES (9, 'of neither')");
     wait_listed("\"of neither\"");
     while (tap_read(&ours, QUIET_MS) || tap_read(&theirs, QUIET_MS)) {
