@@ -39,6 +39,7 @@ struct follow {
     struct buf above;     /* lines to be printed above the block */
     bool is_live;         /* a terminal is painted */
     bool has_titles;
+    bool is_foreign; /* its trials have no seqs: each stream begins with all */
     int64_t painted_ms;
     int64_t lost_ms;     /* when the stream ended, 0: it goes on */
     bool is_gone;        /* the daemon: it did not answer since */
@@ -195,7 +196,8 @@ static int follow_stream(struct follow *f, const char *study, struct err *err)
     const struct client_events events = {
         .ctx = f, .on_event = on_event, .on_tick = on_tick};
     for (;;) {
-        int rc = client_follow(f->c->client, study, f->live.seq, &events, err);
+        int64_t after = f->is_foreign ? -1 : f->live.seq;
+        int rc = client_follow(f->c->client, study, after, &events, err);
         if (rc == ERR_NOTFOUND) {
             return err_set(err, rc, "study '%s' was deleted", study);
         }
@@ -212,24 +214,27 @@ static int follow_stream(struct follow *f, const char *study, struct err *err)
 }
 
 /* The last trials that were finished before: shown as if they ended now, but
- * without a mark, except for the best. */
+ * without a mark, except for the best. Where the stream begins with all, those
+ * before them are known, too: they end only once. */
 static int show_history(struct follow *f, const char *study, int n,
                         struct err *err)
 {
     char rest[HISTORY_PATH_MAX];
     struct json *reply;
-    if (n == 0) {
+    if (n == 0 && !f->is_foreign) {
         return 0;
     }
-    snprintf(rest, sizeof(rest), "/trials?limit=%d", n);
+    snprintf(rest, sizeof(rest), "/trials?limit=%d", f->is_foreign ? 0 : n);
     int rc = cli_study_call(f->c, "GET", study, rest, NULL, &reply, err);
     if (rc != 0) {
         return rc;
     }
+    int left = json_size(field_get(reply, "trials"));
     for (const struct json *t = field_first(reply, "trials"); t != NULL;
          t = json_next(t)) {
         enum live_news news = live_take_trial(&f->live, t, clock_now_ms());
-        if (news == LIVE_FINISHED || news == LIVE_BEST) {
+        bool is_shown = left-- <= n;
+        if (is_shown && (news == LIVE_FINISHED || news == LIVE_BEST)) {
             show_trial(f, t, field_int(t, "number", -1) == f->live.best);
         }
     }
@@ -245,7 +250,9 @@ static int show_history(struct follow *f, const char *study, int n,
 MUST_CHECK static int follow_study(struct cli *c, const struct json *study,
                                    int n_history, struct err *err)
 {
-    struct follow f = {.c = c, .is_live = c->err.is_tty};
+    struct follow f = {.c = c,
+                       .is_live = c->err.is_tty,
+                       .is_foreign = field_bool(study, "foreign")};
     const char *name = field_text(study, "name");
     int rc = cli_connect(c, err);
     if (rc != 0) {

@@ -434,6 +434,65 @@ START_TEST(a_study_that_others_delete_ends_its_streams)
 }
 END_TEST
 
+static int n_of(const char *text, const char *part)
+{
+    int n = 0;
+    for (; (text = strstr(text, part)) != NULL; text++) {
+        n++;
+    }
+    return n;
+}
+
+/* A log of a study of Optuna's: each end once, though its stream begins with
+ * all trials, and is cut between. */
+START_TEST(who_watches_hears_of_each_end_once)
+{
+    start_both();
+    for (int i = 1; i < 20; i++) {
+        char sql[1024];
+        snprintf(sql, sizeof(sql),
+                 TRIAL("%d", "2", "COMPLETE",
+                       ENDED) "INSERT INTO trial_values"
+                              " (trial_id, objective, value, value_type) SELECT"
+                              " max(trial_id), 0, 0.5, 'FINITE' FROM trials",
+                 i);
+        home_exec(&h, sql);
+    }
+    home_exec(&h, TRIAL("20", "2", "RUNNING", "NULL")
+                      TRIAL("21", "2", "RUNNING", "NULL"));
+    char *command = mem_printf(
+        "timeout 60 %s/parzen --state '%s' watch theirs 2>&1",
+        getenv("PARZEN_BIN") != NULL ? getenv("PARZEN_BIN") : "build/bin",
+        h.state);
+    FILE *f = popen(command, "re");
+    char line[512];
+    struct buf said;
+    buf_init(&said, 1 << 20);
+    buf_str(&said, "");
+    while (strstr(said.data, "trial 19") == NULL) { /* the last of before */
+        ck_assert_ptr_nonnull(fgets(line, sizeof(line), f));
+        buf_str(&said, line);
+    }
+    home_kill_daemon(&h);
+    home_start(&h, (const char *const[]){"--workers", "1", NULL});
+    home_exec(&h, "UPDATE trials SET state = 'FAIL', datetime_complete = " ENDED
+                  " WHERE study_id = 2 AND state = 'RUNNING'");
+    while (fgets(line, sizeof(line), f) != NULL) {
+        buf_str(&said, line);
+    }
+    pclose(f);
+    ck_assert_msg(n_of(said.data, "trial 0") <= 1 &&
+                      n_of(said.data, "trial 3") == 0 &&
+                      n_of(said.data, "trial 19") == 1 &&
+                      n_of(said.data, "trial 20") == 1 &&
+                      n_of(said.data, "trial 21") == 1,
+                  "%s", said.data);
+    buf_fini(&said);
+    free(command);
+    stop();
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("stream");
@@ -446,6 +505,7 @@ Suite *suite(void)
     tcase_set_timeout(b, 120);
     tcase_add_test(b, what_others_write_arrives);
     tcase_add_test(b, a_study_that_others_delete_ends_its_streams);
+    tcase_add_test(b, who_watches_hears_of_each_end_once);
     suite_add_tcase(s, b);
     return s;
 }
