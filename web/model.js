@@ -2,6 +2,9 @@
 
 export const FINAL = ["COMPLETE", "PRUNED", "FAIL"];
 
+/** How many trials the study counts, in whatever state. */
+const countOf = (study) => Object.values(study.counts).reduce((a, b) => a + b, 0);
+
 export class Model {
   constructor() {
     this.study = null;
@@ -18,9 +21,12 @@ export class Model {
     this.constraints.clear();
   }
 
-  /** True when this is another study than before, of the same name. */
+  /** True when this is another study than before, of the same name. Optuna
+   * gives the id of one that it deleted to the next: none loses trials. */
   setStudy(study) {
-    const isOther = this.study !== null && this.study.id !== study.id;
+    const isOther = this.study !== null
+      && (this.study.id !== study.id
+        || study.counts !== undefined && this.trials.size > countOf(study));
     if (isOther) {
       this.clear();
     }
@@ -60,8 +66,7 @@ export class Model {
 
   /** Has every trial that the study counts been heard? */
   get isWhole() {
-    return this.study !== null
-      && this.trials.size >= Object.values(this.study.counts).reduce((a, b) => a + b, 0);
+    return this.study !== null && this.trials.size >= countOf(this.study);
   }
 
   get isMaximized() {

@@ -46,6 +46,18 @@ test("sorting puts what is missing last, either way", () => {
   assert.deepEqual(order(true), ["nan", 2, 1, null]);
 });
 
+test("a study that has fewer trials than were heard is another", () => {
+  const m = new Model();
+  const study = (n) => ({ id: 1, counts: { RUNNING: 0, COMPLETE: n } });
+  m.setStudy(study(2));
+  m.setTrial({ number: 0, state: "COMPLETE", epochs: [] });
+  m.setTrial({ number: 1, state: "COMPLETE", epochs: [] });
+  assert.equal(m.setStudy(study(2)), false);
+  assert.equal(m.trials.size, 2);
+  assert.equal(m.setStudy(study(1)), true);
+  assert.equal(m.trials.size, 0);
+});
+
 test("progress keeps the epochs that are known", () => {
   const m = new Model();
   m.setStudy({ id: 1, metric: "val-loss", direction: "minimize",
