@@ -139,6 +139,19 @@ struct kernels {
     void (*wide_step)(float *dx, float *w, float *m, float *v, const float *x,
                       const float *dy, size_t B, size_t O, size_t N,
                       const struct kernels_adamw *step);
+    /* The same with w, in blend both, as halves.h splits a matrix: products,
+     * those that make dx too, take the upper halves, AdamW and blend the whole
+     * numbers. */
+    void (*blend_split)(uint16_t *y, const uint16_t *x, float by, size_t rows,
+                        size_t n);
+    void (*wide_forward_split)(float *y, const float *x, const uint16_t *w,
+                               size_t B, size_t O, size_t N);
+    void (*wide_step_split)(float *dx, uint16_t *w, float *m, float *v,
+                            const float *x, const float *dy, size_t B, size_t O,
+                            size_t N, const struct kernels_adamw *step);
+    /* That dx alone. */
+    void (*wide_input_split)(float *dx, const uint16_t *w, const float *dy,
+                             size_t B, size_t O, size_t N);
     /* Sixteen Philox blocks, counters first..first+15: word i of block j is
      * out[i][j]. */
     void (*philox)(uint32_t out[4][16], const struct kernels_stream *stream,

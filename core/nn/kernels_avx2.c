@@ -11,6 +11,7 @@
 enum { LANES = 8 };
 typedef __m256 vf;
 typedef int32_t vi __attribute__((vector_size(32)));
+typedef __m128i vh;
 
 static inline vf v_set(float x)
 {
@@ -66,6 +67,25 @@ static inline float v_sum(vf x)
         _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+/* Lanes of 16 bits, as numbers without or with a sign; the low halves of lanes.
+ */
+static inline vi v_unsigned(vh x)
+{
+    return (vi)_mm256_cvtepu16_epi32(x);
+}
+
+static inline vi v_signed(vh x)
+{
+    return (vi)_mm256_cvtepi16_epi32(x);
+}
+
+static inline vh v_low_halves(vi x)
+{
+    __m256i low = _mm256_and_si256((__m256i)x, _mm256_set1_epi32(0xffff));
+    return _mm_packus_epi32(_mm256_castsi256_si128(low),
+                            _mm256_extracti128_si256(low, 1));
 }
 
 /* x where it is above 0 or NaN, else 0. */

@@ -11,6 +11,7 @@
 enum { LANES = 16 };
 typedef __m512 vf;
 typedef int32_t vi __attribute__((vector_size(64)));
+typedef __m256i vh;
 
 static inline vf v_set(float x)
 {
@@ -68,6 +69,23 @@ static inline vf v_sqrt(vf x)
 static inline float v_sum(vf x)
 {
     return _mm512_reduce_add_ps(x);
+}
+
+/* Lanes of 16 bits, as numbers without or with a sign; the low halves of lanes.
+ */
+static inline vi v_unsigned(vh x)
+{
+    return (vi)_mm512_cvtepu16_epi32(x);
+}
+
+static inline vi v_signed(vh x)
+{
+    return (vi)_mm512_cvtepi16_epi32(x);
+}
+
+static inline vh v_low_halves(vi x)
+{
+    return _mm512_cvtepi32_epi16((__m512i)x);
 }
 
 /* x where it is above 0 or NaN, else 0. */

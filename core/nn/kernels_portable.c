@@ -12,6 +12,7 @@
 enum { LANES = 4 };
 typedef float vf __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int32_t vi __attribute__((vector_size(16)));
+typedef uint16_t vh __attribute__((vector_size(8)));
 
 static inline vf v_set(float x)
 {
@@ -68,6 +69,23 @@ static inline vf v_sqrt(vf x)
 static inline float v_sum(vf x)
 {
     return (x[0] + x[2]) + (x[1] + x[3]);
+}
+
+/* Lanes of 16 bits, as numbers without or with a sign; the low halves of lanes.
+ */
+static inline vi v_unsigned(vh x)
+{
+    return __builtin_convertvector(x, vi);
+}
+
+static inline vi v_signed(vh x)
+{
+    return v_unsigned(x) << 16 >> 16;
+}
+
+static inline vh v_low_halves(vi x)
+{
+    return __builtin_convertvector(x, vh);
 }
 
 /* x where it is above 0 or NaN, else 0. */

@@ -1,5 +1,6 @@
 /* The kernels as their definitions say, one element at a time. */
 #include "core/nn/kernels.h"
+#include "core/nn/halves.h"
 
 #include "core/base/rng.h"
 
@@ -333,6 +334,64 @@ static void wide_step(float *dx, float *w, float *m, float *v, const float *x,
     }
 }
 
+static void blend_split(uint16_t *y, const uint16_t *x, float by, size_t rows,
+                        size_t n)
+{
+    for (size_t r = 0; r < rows; r++, x += 2 * n, y += 2 * n) {
+        for (size_t i = 0; i < n; i++) {
+            float now = halves_joined(y[i], y[n + i]);
+            float next = halves_joined(x[i], x[n + i]);
+            blend(&now, &next, by, 1);
+            halves_of(now, &y[i], &y[n + i]);
+        }
+    }
+}
+
+static void wide_forward_split(float *y, const float *x, const uint16_t *w,
+                               size_t B, size_t O, size_t N)
+{
+    for (size_t b = 0; b < B; b++) {
+        for (size_t o = 0; o < O; o++) {
+            double sum = 0;
+            for (size_t i = 0; i < N; i++) {
+                sum += (double)x[b * N + i] * halves_upper(w[2 * o * N + i]);
+            }
+            y[b * O + o] = (float)sum;
+        }
+    }
+}
+
+static void wide_input_split(float *dx, const uint16_t *w, const float *dy,
+                             size_t B, size_t O, size_t N)
+{
+    memset(dx, 0, B * N * sizeof(*dx));
+    for (size_t b = 0; b < B; b++) {
+        for (size_t o = 0; o < O; o++) {
+            for (size_t i = 0; i < N; i++) {
+                dx[b * N + i] += dy[b * O + o] * halves_upper(w[2 * o * N + i]);
+            }
+        }
+    }
+}
+
+static void wide_step_split(float *dx, uint16_t *w, float *m, float *v,
+                            const float *x, const float *dy, size_t B, size_t O,
+                            size_t N, const struct kernels_adamw *step)
+{
+    wide_input_split(dx, w, dy, B, O, N);
+    for (size_t o = 0; o < O; o++) {
+        uint16_t *upper = w + 2 * o * N, *lower = upper + N;
+        for (size_t i = 0; i < N; i++) {
+            float g = 0, all = halves_joined(upper[i], lower[i]);
+            for (size_t b = 0; b < B; b++) {
+                g += dy[b * O + o] * x[b * N + i];
+            }
+            adamw(&all, &m[o * N + i], &v[o * N + i], &g, 1, step);
+            halves_of(all, &upper[i], &lower[i]);
+        }
+    }
+}
+
 static void philox(uint32_t out[4][16], const struct kernels_stream *stream,
                    uint32_t first)
 {
@@ -383,6 +442,10 @@ const struct kernels kernels_reference = {
     .blend = blend,
     .wide_forward = wide_forward,
     .wide_step = wide_step,
+    .blend_split = blend_split,
+    .wide_forward_split = wide_forward_split,
+    .wide_input_split = wide_input_split,
+    .wide_step_split = wide_step_split,
     .philox = philox,
     .keep_bits = keep_bits,
 };

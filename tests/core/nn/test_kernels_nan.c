@@ -3,6 +3,7 @@
 #include "tests/lib/test_main.h"
 
 #include "core/base/rng.h"
+#include "core/nn/halves.h"
 #include "core/nn/kernels.h"
 
 #include <math.h>
@@ -285,6 +286,47 @@ START_TEST(wide_layers)
 }
 END_TEST
 
+/* The same in halves; the weight itself may be the odd one. */
+START_TEST(split_wide_layers)
+{
+    enum { B = 5, O = 6 };
+    static float wx[B * MOST], wy[B * O], dy[B * O], dx[B * MOST];
+    static float w[O * MOST], m[O * MOST], v[O * MOST];
+    static uint16_t scratch[MOST];
+    uint16_t *halves = (uint16_t *)w;
+    struct kernels_adamw step = constants();
+    for (int round = 0; use(_i) && round < N_ODD * 12; round++) {
+        int which = round % N_ODD;
+        bool is_weight = round / N_ODD % 2 == 0;
+        size_t n = 1 + below(MOST), at = below(n), b = below(B), o = below(O);
+        fill(wx, B * n);
+        fill(dy, B * O);
+        fill(w, O * n);
+        memset(m, 0, sizeof(m));
+        memset(v, 0, sizeof(v));
+        *(is_weight ? &w[o * n + at] : &wx[b * n + at]) = odd_number(which);
+        halves_split(w, O, n, scratch);
+        k->wide_forward_split(wy, wx, halves, B, O, n);
+        no_number(wy[b * O + o], which, "wide_forward_split");
+        k->wide_input_split(dx, halves, dy, B, O, n);
+        if (is_weight) {
+            no_numbers(dx + at, B, n, which, "wide_input_split of w");
+        } else {
+            dy[b * O + o] = odd_number(which);
+        }
+        k->wide_step_split(dx, halves, m, v, wx, dy, B, O, n, &step);
+        k->blend_split(halves, halves, 0.5f, O, n);
+        halves_join(w, O, n, scratch);
+        no_number(dx[b * n + at], which, "wide_step_split's dx");
+        no_number(w[o * n + at], which, "wide_step_split and blend_split");
+        if (!is_weight) {
+            no_numbers(w + at, O, n, which, "wide_step_split of x");
+            no_numbers(w + o * n, n, 1, which, "wide_step_split of dy");
+        }
+    }
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("kernels_nan");
@@ -295,6 +337,7 @@ Suite *suite(void)
     tcase_add_loop_test(t, norms, 0, n);
     tcase_add_loop_test(t, heads, 0, n);
     tcase_add_loop_test(t, wide_layers, 0, n);
+    tcase_add_loop_test(t, split_wide_layers, 0, n);
     suite_add_tcase(s, t);
     return s;
 }
