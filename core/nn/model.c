@@ -1,6 +1,7 @@
 #include "core/nn/model_parts.h"
 
 #include "core/base/mem.h"
+#include "core/nn/halves.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -174,6 +175,7 @@ size_t model_n_tensors(const struct model *m)
 struct model_tensor model_tensor_at(struct model *m, size_t at)
 {
     assert(at < m->n_table);
+    model_join(m);
     m->moments_may_differ = true; /* the caller may write to them */
     return m->tensors[m->table[at]];
 }
@@ -188,11 +190,22 @@ static bool all_finite(const float *x, size_t n)
     return true;
 }
 
+static bool is_finite(const struct model *m, size_t place, const float *x)
+{
+    const struct model_tensor *t = &m->tensors[place];
+    if (m->is_split && (int)place == m->wide) {
+        return x == NULL ||
+               halves_are_finite((uint16_t *)x, t->dims[0], t->dims[1]);
+    }
+    return all_finite(x, t->n);
+}
+
 bool model_is_finite(const struct model *m)
 {
     for (size_t i = 0; i < m->n_table; i++) {
         const struct model_tensor *t = &m->tensors[m->table[i]];
-        if (!all_finite(t->weight, t->n) || !all_finite(t->average, t->n)) {
+        if (!is_finite(m, m->table[i], t->weight) ||
+            !is_finite(m, m->table[i], t->average)) {
             return false;
         }
     }

@@ -66,7 +66,9 @@ enum model_activation { MODEL_ACTIVATION_RELU, MODEL_ACTIVATION_GELU };
 enum model_precision {
     MODEL_PRECISION_FLOAT32,
     /* Products of Linear layers in bfloat16, added up in float32, all else in
-     * float32; on a CPU without AVX512-BF16 the same as FLOAT32. */
+     * float32; on a CPU without AVX512-BF16 the same as FLOAT32. Of the head's
+     * first layer behind flatten, with at most 16 rows at a time, only the
+     * weight is rounded (halves.h), both for y and for the input's gradient. */
     MODEL_PRECISION_BF16_MIXED
 };
 enum { MODEL_MAX_LAYERS = 64 };
@@ -137,7 +139,9 @@ size_t model_bytes(const struct model_config *config, bool trainable);
 void model_init(struct model *m, uint64_t seed, uint32_t trial);
 /* The weight of each class (C) in the gradient; 1 at first, and for NULL. */
 void model_set_class_weights(struct model *m, const float *weights);
-/* The tensor table, in a fixed order. */
+/* The tensor table, in a fixed order. What it points to is to be read and
+ * written only until the next batch goes through the model: in between a weight
+ * may be kept in another form. */
 size_t model_n_tensors(const struct model *m);
 struct model_tensor model_tensor_at(struct model *m, size_t at);
 /* Are all weights, and their averages, neither NaN nor infinite? */

@@ -1,11 +1,6 @@
 /* The average of the weights over the steps. */
 #include "core/nn/model_parts.h"
 
-static bool is_flat(const struct model *m, size_t place)
-{
-    return place != MODEL_EMBEDDING && (int)place != m->wide;
-}
-
 void model_average_step(struct model *m)
 {
     const struct model_flat *f = &m->flat;
@@ -18,7 +13,9 @@ void model_average_step(struct model *m)
     m->kernels->blend(f->average, f->weight, by, f->n);
     for (size_t i = 0; i < m->n_table; i++) {
         const struct model_tensor *t_i = &m->tensors[m->table[i]];
-        if (!is_flat(m, m->table[i])) {
+        if ((int)m->table[i] == m->wide) {
+            model_wide_blend(m, by);
+        } else if (m->table[i] == MODEL_EMBEDDING) {
             m->kernels->blend(t_i->average, t_i->weight, by, t_i->n);
         }
     }

@@ -80,13 +80,13 @@ static void head_linear_backward(struct model *m, float *dx, const float *dy,
         return;
     }
     if (step != NULL) {
-        m->kernels->wide_step(dx, t->weight, t->m, t->v, x, dy, B, O, N, step);
+        model_wide_step(m, dx, x, dy, B, step);
         return;
     }
     if (wide_grad != NULL) {
         ops_tn(&m->ops, wide_grad, N, dy, O, x, N, O, N, B, 1.0f);
     }
-    ops_nn(&m->ops, dx, N, dy, O, t->weight, N, B, N, O, 1.0f);
+    model_wide_input(m, dx, dy, B);
 }
 
 /* Leaves the gradient of the features in grad_features. */

@@ -6,15 +6,13 @@
 
 #include <math.h>
 
-enum { FEW_ROWS = 16 }; /* up to here the wide layer is bound by memory */
-
 /* y (rows, n_out) = x (rows, n_in) w^T; the bias belongs to what follows. */
 static void linear(const struct model *m, float *y, const float *x,
                    size_t place, size_t rows)
 {
     const struct model_tensor *t = &m->tensors[place];
-    if ((int)place == m->wide && rows <= FEW_ROWS) {
-        m->kernels->wide_forward(y, x, t->weight, rows, t->dims[0], t->dims[1]);
+    if ((int)place == m->wide && rows <= MODEL_FEW_ROWS) {
+        model_wide_forward(m, y, x, rows);
     } else {
         ops_nt(&m->ops, y, t->dims[0], x, t->dims[1], t->weight, t->dims[1],
                rows, t->dims[0], t->dims[1], 1.0f);

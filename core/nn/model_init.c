@@ -90,6 +90,7 @@ void model_init(struct model *m, uint64_t seed, uint32_t trial)
         MODEL_TENSORS(X)
 #undef X
     };
+    m->is_split = false; /* all is written anew, as floats */
     for (size_t i = 0; i < m->n_table; i++) {
         struct model_tensor *t = &m->tensors[m->table[i]];
         size_t layer, id = id_at(m->table[i], &layer);

@@ -161,6 +161,10 @@ static void lay_out_parameters(struct model *m)
     take_huge(m, MODEL_EMBEDDING);
     if (m->wide != MODEL_NONE) {
         take_huge(m, (size_t)m->wide);
+        m->halves = model_has_halves(m)
+                        ? arena_take(&m->arena, m->tensors[m->wide].dims[1],
+                                     sizeof(*m->halves))
+                        : NULL;
     }
     if (c->position == MODEL_POSITION_SINUSOID) {
         m->sinusoid = take2(m, (size_t)c->max_len, (size_t)c->emb_dim);

@@ -144,7 +144,10 @@ struct model_flat {
     size_t n;
 };
 
-enum { MODEL_NONE = -1 };
+enum {
+    MODEL_NONE = -1,
+    MODEL_FEW_ROWS = 16 /* up to here the wide layer is bound by memory */
+};
 
 struct model {
     struct model_config config;
@@ -160,6 +163,9 @@ struct model {
     size_t *table; /* places of the tensors that this model has; (n_table) */
     size_t n_table;
     int wide; /* place of the head's first weight when it is huge, or NONE */
+    /* That weight and its average are in halves now: model_halves.c. */
+    bool is_split;
+    uint16_t *halves; /* scratch: a row of them; NULL where never split */
     struct model_flat flat;
     float *sinusoid; /* (L, d), or NULL */
     struct model_buffers buffers;
@@ -225,6 +231,24 @@ void model_score(const struct model *m, const struct model_batch *batch,
  * with the weights. Without averages neither does anything. */
 void model_average_step(struct model *m);
 void model_average_swap(struct model *m);
+
+/* model_halves.c: where products are in bfloat16 and batches small, the wide
+ * layer's weight and average are in halves (halves.h) while batches go through
+ * the model, and floats again before anybody else looks at them. Both ways are
+ * exact, and free where there is nothing to do. */
+bool model_has_halves(const struct model *m);
+void model_split(struct model *m);
+void model_join(struct model *m);
+/* The wide layer as it stands: y = x w^T; dx = dy w and a step; dx alone; the
+ * average follows. Products with halves take the upper ones. */
+void model_wide_forward(const struct model *m, float *y, const float *x,
+                        size_t rows);
+void model_wide_step(const struct model *m, float *dx, const float *x,
+                     const float *dy, size_t rows,
+                     const struct kernels_adamw *step);
+void model_wide_input(const struct model *m, float *dx, const float *dy,
+                      size_t rows);
+void model_wide_blend(const struct model *m, float by);
 
 /* Backward from the mean loss: gradients into flat.grad, and grad gets the
  * embedded input's. Of the wide layer: step given, it is stepped on the way;

@@ -108,9 +108,9 @@ static void keep_all(struct model *m)
 
 /* --- the size of a gradient ----------------------------------------------- */
 
-/* What the wide layer's gradient dy^T x is made of; n = 0: there is none. */
+/* What the wide layer's gradient dy^T x is made of; N = 0: there is none. */
 struct wide_input {
-    size_t place, O, N;
+    size_t O, N;
     const float *x, *dy; /* (B, N), (B, O) */
 };
 
@@ -124,11 +124,8 @@ static struct wide_input wide_input(const struct model *m)
     const float *dy = m->wide == MODEL_HEAD1_W   ? u->grad_head[0]
                       : m->wide == MODEL_HEAD4_W ? u->grad_head[1]
                                                  : u->grad_logits;
-    return (struct wide_input){.place = (size_t)m->wide,
-                               .O = t->dims[0],
-                               .N = t->dims[1],
-                               .x = u->features,
-                               .dy = dy};
+    return (struct wide_input){
+        .O = t->dims[0], .N = t->dims[1], .x = u->features, .dy = dy};
 }
 
 /* |dy^T x|^2 = sum over a and b of (dy_a . dy_b) (x_a . x_b): the gradient
@@ -185,10 +182,8 @@ static void step_wide(struct model *m, size_t B,
 {
     struct wide_input w = wide_input(m);
     if (w.N > 0) {
-        const struct model_tensor *t = &m->tensors[w.place];
         float *dx = m->buffers.grad_next; /* (B, N) and of no use any more */
-        m->kernels->wide_step(dx, t->weight, t->m, t->v, w.x, w.dy, B, w.O, w.N,
-                              step);
+        model_wide_step(m, dx, w.x, w.dy, B, step);
     }
 }
 
@@ -204,6 +199,7 @@ void model_train_step(struct model *m, const struct model_batch *batch,
                               .next = m->buffers.next,
                               .row = m->buffers.row};
     m->moments_may_differ = true;
+    model_split(m);
     model_start_rows(m, batch);
     draw_dropout(m, batch, seed, trial);
     model_forward(m, batch);
@@ -228,6 +224,7 @@ void model_evaluate(struct model *m, const struct model_batch *batch,
     assert(out == NULL || batch->labels != NULL);
     check_batch(m, batch);
     keep_all(m);
+    model_split(m);
     model_start_rows(m, batch);
     model_average_swap(m);
     model_forward(m, batch);
@@ -263,6 +260,7 @@ void model_gradients(struct model *m, const struct model_batch *batch,
         wide_grad = (int)m->table[i] == m->wide ? grads[i] : wide_grad;
     }
     keep_all(m);
+    model_split(m);
     model_start_rows(m, batch);
     model_forward(m, batch);
     model_score(m, batch, out);

@@ -5,7 +5,8 @@
  * cpu_ms    the same in CPU time of all threads: what neighbours do not change
  * bound_ms  bytes / copy_gb_per_s + flops / gemm_gflops
  * bytes     what a step must move: every parameter's w, m and v read and
- *           written once, and the wide layer's w read once more by forward
+ *           written once, and the wide layer's w read once more by forward,
+ *           with bf16-mixed its upper half alone
  * flops     2 M N K of every product that a step cannot do without; padded
  *           keys are left out, padded queries are not
  * copy_gb_per_s, gemm_gflops are measured between the steps, best of all: bytes

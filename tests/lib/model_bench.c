@@ -28,7 +28,11 @@ double model_bench_bytes(const struct model_config *c)
     if (c->position == MODEL_POSITION_LEARNED) {
         n += c->max_len * d;
     }
-    return sizeof(float) * (6 * n + wide);
+    bool in_halves = c->precision == MODEL_PRECISION_BF16_MIXED &&
+                     model_precision_is_here(c->precision) &&
+                     c->max_batch <= 16;
+    return sizeof(float) * 6 * n +
+           wide * (in_halves ? sizeof(uint16_t) : sizeof(float));
 }
 
 double model_bench_flops(const struct model_config *c,

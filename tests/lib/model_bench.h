@@ -5,7 +5,8 @@
 #include "core/nn/model.h"
 
 /* Bytes that a step must move between memory and CPU: w, m and v of every
- * parameter read and written once, the wide layer's w read once more. */
+ * parameter read and written once, the wide layer's w, or its upper half where
+ * that is kept by itself (core/nn/halves.h), read once more. */
 double model_bench_bytes(const struct model_config *c);
 /* Floating-point operations of the products that this batch needs: forward
  * once, backward twice; only keys that a row really has. */
