@@ -311,6 +311,56 @@ int spec_kept(const struct spec *study, const struct spec *config,
     return n;
 }
 
+/* A pruner's option begins its help with those that take it: "asha, hyperband:
+ * trials in a rung ...". */
+static bool takes(const struct spec_row *row, const char *pruner)
+{
+    size_t n = strlen(pruner);
+    for (const char *at = row->help; *at != '\0' && *at != ':';) {
+        size_t len = strcspn(at, ",:");
+        if (len == n && strncmp(at, pruner, n) == 0) {
+            return true;
+        }
+        at += len;
+        at += strspn(at, ", ");
+    }
+    return false;
+}
+
+static const char *pruner_name(enum spec_pruner pruner)
+{
+    size_t n;
+    return spec_words(SPEC_PRUNER, &n)[pruner];
+}
+
+int spec_unused(const struct spec *s, struct buf *out)
+{
+    struct spec defaults;
+    struct buf a, b;
+    int n = 0;
+    spec_defaults(&defaults);
+    defaults.pruner = s->pruner;
+    buf_init(&a, BUF_MAX_CONFIG);
+    buf_init(&b, BUF_MAX_CONFIG);
+    for (size_t i = 0; i < SPEC_N_ROWS; i++) {
+        const struct spec_row *row = &SPEC_ROWS[i];
+        bool is_used = takes(row, pruner_name(s->pruner)) ||
+                       (s->pruner == SPEC_PRUNER_PATIENT &&
+                        takes(row, pruner_name(s->pruning.wrapped)));
+        if (strcmp(row->section, "pruner") == 0 && !is_used &&
+            differs(row, &defaults, s, &a, &b)) {
+            buf_printf(out, "%s: pruner '%s' does not take it, only %.*s\n",
+                       row->path, pruner_name(s->pruner),
+                       (int)strcspn(row->help, ":"), row->help);
+            n++;
+        }
+    }
+    buf_fini(&a);
+    buf_fini(&b);
+    spec_fini(&defaults);
+    return n;
+}
+
 static bool is_absolute(const char *source)
 {
     static const char *const prefixes[] = {"/", "hf:", "http://", "https://"};

@@ -284,6 +284,20 @@ static void say_unsearched(const struct cli *c, const struct spec *spec)
     }
 }
 
+/* It would be believed to count. */
+static void say_unused(const struct cli *c, const struct spec *spec)
+{
+    struct buf lines;
+    char *rest = NULL;
+    buf_init(&lines, BUF_MAX_CONFIG);
+    int n = spec_unused(spec, &lines);
+    for (char *line = n > 0 ? strtok_r(lines.data, "\n", &rest) : NULL;
+         line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        cli_say(c, "note: %s", line);
+    }
+    buf_fini(&lines);
+}
+
 static int run_study(struct cli *c, const struct run_input *in,
                      const struct spec *spec)
 {
@@ -337,6 +351,7 @@ int cmd_run(struct cli *c, int argc, char **argv)
     say_unknown_names(c, &spec);
     say_impossible(c, &spec);
     say_unsearched(c, &spec);
+    say_unused(c, &spec);
     rc = config_check_sources(argv[1], &spec, &err);
     int code = rc != 0 ? cli_fail(c, &err) : run_study(c, &in, &spec);
     spec_fini(&spec);
