@@ -73,6 +73,9 @@ static void set_state(const struct replay *r, int64_t number,
     bool has_value = state == TRIAL_COMPLETE || state == TRIAL_PRUNED;
     history_set_state(r->then, number, state,
                       has_value ? r->s->trials[number]->value : (double)NAN);
+    if (state == TRIAL_WAITING) {
+        history_set_hidden(r->then, number, !r->has_begun[number]);
+    }
     size_t n;
     const double *constraints = history_constraints(r->s->history, number, &n);
     if (has_value && n > 0) { /* told before its end, and kept since */

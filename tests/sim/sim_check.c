@@ -294,11 +294,15 @@ static bool is_feasible(const struct study *study, const struct study_trial *t)
 
 static void check_counts(const struct sim *s, const struct study *study)
 {
-    int64_t n[TRIAL_N_STATES] = {0};
+    int64_t n[TRIAL_N_STATES] = {0}, in_history[TRIAL_N_STATES] = {0};
     int64_t best = -1;
     for (size_t i = 0; i < study->n_trials; i++) {
         const struct study_trial *t = study->trials[i];
+        bool is_hidden = t->attempt == 0 && !trial_state_is_final(t->state);
         n[t->state]++;
+        in_history[is_hidden ? TRIAL_WAITING : t->state]++;
+        REQUIRE(s, history_is_hidden(study->history, t->number) == is_hidden,
+                "trial %" PRId64 " is hidden: %d", t->number, !is_hidden);
         if (t->state != TRIAL_COMPLETE || !is_feasible(study, t)) {
             continue;
         }
@@ -312,7 +316,9 @@ static void check_counts(const struct sim *s, const struct study *study)
         REQUIRE(s, n[i] == study->n_by_state[i], "%" PRId64 " %s, not %" PRId64,
                 n[i], trial_state_name((enum trial_state)i),
                 study->n_by_state[i]);
-        REQUIRE(s, n[i] == history_count(study->history, (enum trial_state)i),
+        REQUIRE(s,
+                in_history[i] ==
+                    history_count(study->history, (enum trial_state)i),
                 "the history counts other %s",
                 trial_state_name((enum trial_state)i));
     }
