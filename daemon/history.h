@@ -38,9 +38,7 @@ void history_set_space(struct history *h, const struct space *space);
 void history_set_state(struct history *h, int64_t number,
                        enum trial_state state, double value);
 /* A hidden trial is WAITING, and to samplers has no parameters. Each is so
- * until it is given another state; what another program runs stays so to its
- * end: it has its parameters one after the other, and no log says since when.
- */
+ * until it is given another state; which stays so, study_hides says. */
 void history_set_hidden(struct history *h, int64_t number, bool is_hidden);
 /* A reported intermediate value, step >= 0; a step that was reported already
  * keeps its first value, as in Optuna. */

@@ -261,9 +261,7 @@ static void set_state(struct study *s, struct study_trial *t,
     s->n_by_state[state]++;
     t->state = state;
     history_set_state(s->history, t->number, state, t->value);
-    if (state == TRIAL_WAITING) { /* another program's, tried again */
-        history_set_hidden(s->history, t->number, t->attempt == 0);
-    }
+    history_set_hidden(s->history, t->number, study_hides(t));
 }
 
 static void start_trial(struct study *s, struct study_trial *t,

@@ -73,9 +73,7 @@ static void set_state(const struct replay *r, int64_t number,
     bool has_value = state == TRIAL_COMPLETE || state == TRIAL_PRUNED;
     history_set_state(r->then, number, state,
                       has_value ? r->s->trials[number]->value : (double)NAN);
-    if (state == TRIAL_WAITING) {
-        history_set_hidden(r->then, number, !r->has_begun[number]);
-    }
+    history_set_hidden(r->then, number, !has_value && !r->has_begun[number]);
     size_t n;
     const double *constraints = history_constraints(r->s->history, number, &n);
     if (has_value && n > 0) { /* told before its end, and kept since */
@@ -108,8 +106,9 @@ static void report(const struct replay *r, const struct replay_event *e)
 static void adopt(const struct replay *r, const struct replay_event *e)
 {
     const struct history *now = r->s->history;
-    if (!trial_state_is_final(e->state) && !r->has_begun[e->number]) {
-        return; /* it is hidden (history.h) */
+    bool has_value = e->state == TRIAL_COMPLETE || e->state == TRIAL_PRUNED;
+    if (!has_value && !r->has_begun[e->number]) {
+        return; /* it is hidden (study_hides) */
     }
     history_copy_params(r->then, r->params, e->number);
     for (size_t i = 0; i < history_n_reports(now, e->number); i++) {

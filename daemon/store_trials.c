@@ -510,15 +510,15 @@ static void keep_resource(struct study *study)
     }
 }
 
-/* What no attempt of ours began, and nobody ended: its parameters come as it
- * runs, elsewhere, and the log has one event for all of them. A suggestion that
- * was made from them could not be computed again (replay.c). */
-static void hide_unfinished(const struct study *study)
+/* Now that its attempt is known. The log has one event for all parameters of a
+ * trial that another program runs: a suggestion that was made from some of them
+ * could not be computed again (replay.c). */
+static void set_hidden(const struct study *study)
 {
     for (size_t i = 0; i < study->n_trials; i++) {
         const struct study_trial *t = study->trials[i];
-        history_set_hidden(study->history, t->number,
-                           t->attempt == 0 && !trial_state_is_final(t->state));
+        history_set_state(study->history, t->number, t->state, t->value);
+        history_set_hidden(study->history, t->number, study_hides(t));
     }
 }
 
@@ -558,7 +558,7 @@ int store_load_trials(struct store *s, struct mirror *m, struct study *study,
     }
     store_row_close(&l.trials);
     free(l.digests);
-    hide_unfinished(study);
+    set_hidden(study);
     history_settle(study->history);
     keep_resource(study);
     return rc;

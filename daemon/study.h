@@ -134,6 +134,14 @@ struct study *study_new(int64_t id, const struct spec *spec);
 void study_free(struct study *s);
 struct study_trial *study_add_trial(struct study *s, int64_t trial_id);
 
+/* What no attempt of ours began counts for samplers (history_set_hidden) once
+ * it is COMPLETE or PRUNED: before, its parameters come as another program sets
+ * them, and a FAIL may be tried again with more of them. */
+static inline bool study_hides(const struct study_trial *t)
+{
+    return t->attempt == 0 && t->state != TRIAL_COMPLETE &&
+           t->state != TRIAL_PRUNED;
+}
 /* Are its importances those of all its COMPLETE trials? */
 bool study_importances_are_current(const struct study *s);
 /* Of a trial that reports values: by the spec the last one, or the best, the

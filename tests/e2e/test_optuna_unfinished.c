@@ -117,6 +117,48 @@ START_TEST(what_was_left_is_no_reason_either)
 }
 END_TEST
 
+/* What another program failed has the parameters that it got so far, and gets
+ * the others when it is tried again, by us. */
+START_TEST(what_failed_elsewhere_is_tried_again)
+{
+    static const char *const samplers[] = {"grid", "tpe"};
+    struct home h;
+    home_init(&h);
+    home_start(&h, two);
+    char *text = mem_printf(
+        "{\"study\": \"p\", \"n_trials\": 12, \"sampler\": {\"type\": \"%s\"},"
+        " \"objective\": {\"type\": \"function\", \"function\": \"sphere\"},"
+        " \"params\": {\"a\": {\"int\": [0, 4]}, \"b\": {\"int\": [0, 4]}}}",
+        samplers[_i]);
+    EXPECT(&h, 0, NULL, "run", home_file(&h, "c.json", text));
+    home_exec(&h, "BEGIN;"
+                  "INSERT INTO trials SELECT max(trial_id) + 1, 12, 1, 'FAIL',"
+                  " '2026-01-01 00:00:00.000000',"
+                  " '2026-01-01 00:00:01.000000' FROM trials;"
+                  "INSERT INTO trial_params (trial_id, param_name, param_value,"
+                  " distribution_json) SELECT (SELECT max(trial_id) FROM"
+                  " trials), param_name, 2, distribution_json FROM"
+                  " trial_params WHERE param_name = 'a' AND trial_id = 1;"
+                  "COMMIT");
+    EXPECT(&h, 0, NULL, "resume", "p", "--trials", "20");
+    home_wait_state(&h, "p", "finished", 60);
+    expect_replay(&h, "p");
+    EXPECT(&h, 0, NULL, "retry", "p");
+    ck_assert(home_wait(&h,
+                        "SELECT count(*) FROM trials WHERE number = 12 AND"
+                        " state = 'COMPLETE'",
+                        1, 60000));
+    expect_replay(&h, "p");
+    home_kill_daemon(&h);
+    home_start(&h, two);
+    EXPECT(&h, 0, NULL, "resume", "p", "--trials", "23");
+    home_wait_state(&h, "p", "finished", 60);
+    expect_replay(&h, "p");
+    free(text);
+    home_fini(&h);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("e2e/optuna_unfinished");
@@ -124,6 +166,7 @@ Suite *suite(void)
     tcase_set_timeout(c, 200);
     tcase_add_loop_test(c, what_others_run_is_no_reason_for_a_suggestion, 0, 4);
     tcase_add_loop_test(c, what_was_left_is_no_reason_either, 0, 3);
+    tcase_add_loop_test(c, what_failed_elsewhere_is_tried_again, 0, 2);
     suite_add_tcase(s, c);
     return s;
 }

@@ -298,7 +298,7 @@ static void check_counts(const struct sim *s, const struct study *study)
     int64_t best = -1;
     for (size_t i = 0; i < study->n_trials; i++) {
         const struct study_trial *t = study->trials[i];
-        bool is_hidden = t->attempt == 0 && !trial_state_is_final(t->state);
+        bool is_hidden = study_hides(t);
         n[t->state]++;
         in_history[is_hidden ? TRIAL_WAITING : t->state]++;
         REQUIRE(s, history_is_hidden(study->history, t->number) == is_hidden,
