@@ -40,8 +40,8 @@ struct due {
 /* A RUNNING trial that the reader has heard of. */
 struct heard {
     int64_t number;
-    int64_t n_epochs;  /* it has; 0: the next event tells all */
-    int64_t last_step; /* of these */
+    int64_t n_epochs; /* it has; 0: the next event tells all */
+    uint64_t mark;    /* of these (mark_of) */
     bool is_progress_due;
 };
 
@@ -243,14 +243,22 @@ static int64_t known_seq(const struct feed *f, int64_t last_event_id)
 
 /* --- telling --- */
 
-/* The first epoch that is news. Another program's steps come in any order: when
- * one came before those that are known, all are told. */
+/* Tells whether the first n epochs are those that were told. Ours only come and
+ * are taken back at the end: the last one's step says that. */
+static uint64_t mark_of(const struct study *s, const struct study_trial *t,
+                        int64_t n)
+{
+    return s->is_foreign ? views_steps_mark(s, t, n)
+                         : (uint64_t)views_step_of(s, t, n);
+}
+
+/* The first epoch that is news. Another program's steps come in any order, and
+ * with new values: when those that are known changed, all are told. */
 static int64_t first_news(const struct feed *f, const struct study *s,
                           const struct study_trial *t)
 {
     const struct heard *h = find_heard(f, t->number);
-    bool is_known =
-        h != NULL && views_step_of(s, t, h->n_epochs) == h->last_step;
+    bool is_known = h != NULL && mark_of(s, t, h->n_epochs) == h->mark;
     return is_known ? h->n_epochs : 0;
 }
 
@@ -266,7 +274,7 @@ static void tell_trial(struct feed *f, const struct study *s,
     if (t->state == TRIAL_RUNNING) {
         struct heard *h = add_heard(f, t->number);
         h->n_epochs = views_n_epochs(s, t);
-        h->last_step = views_step_of(s, t, h->n_epochs);
+        h->mark = mark_of(s, t, h->n_epochs);
         h->is_progress_due = false;
     } else {
         forget_heard(f, t->number);

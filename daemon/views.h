@@ -59,6 +59,9 @@ int64_t views_n_epochs(const struct study *s, const struct study_trial *trial);
 /* Of the last one of its first n; -1: n is 0, or it has not so many. */
 int64_t views_step_of(const struct study *s, const struct study_trial *trial,
                       int64_t n);
+/* The first so many of its steps with their values, as one number. */
+uint64_t views_steps_mark(const struct study *s,
+                          const struct study_trial *trial, int64_t first);
 /* What the view of a trial says, as one number; never 0. It is another when the
  * view is (but for times that go on): for trials of Optuna's studies, whose
  * changes no seq tells. Cheap, and not to be kept over a restart. */

@@ -335,14 +335,16 @@ static uint64_t mark_params(const struct study *s, const struct study_trial *t)
     return sum;
 }
 
-static uint64_t mark_steps(const struct study *s, int64_t number)
+uint64_t views_steps_mark(const struct study *s, const struct study_trial *t,
+                          int64_t first)
 {
-    size_t n = history_n_reports(s->history, number);
+    size_t n = history_n_reports(s->history, t->number);
+    n = (size_t)first < n ? (size_t)first : n;
     uint64_t mark = n;
     for (size_t i = 0; i < n; i++) {
         double value;
-        mark = mix(mark,
-                   (uint64_t)history_report_at(s->history, number, i, &value));
+        mark = mix(mark, (uint64_t)history_report_at(s->history, t->number, i,
+                                                     &value));
         mark = mix_double(mark, value);
     }
     return mark;
@@ -366,7 +368,7 @@ uint64_t views_mark(const struct study *s, const struct study_trial *t)
         mark = mix_double(mark, constraints[i]);
     }
     mark = mix(mark, mark_params(s, t));
-    mark = mix(mark, mark_steps(s, t->number));
+    mark = mix(mark, views_steps_mark(s, t, INT64_MAX));
     return mark != 0 ? mark : 1;
 }
 

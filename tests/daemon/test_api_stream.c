@@ -246,6 +246,11 @@ START_TEST(test_streams_tell_of_studies_that_are_optunas_alone)
          "\"epochs\":[{\"step\":5,\"value\":0.75},{\"step\":6,"
          "\"value\":0.625},{\"step\":7,\"value\":0.5}]",
          3},
+        {"UPDATE trial_intermediate_values SET intermediate_value = 9"
+         " WHERE step = 6",
+         "\"epochs\":[{\"step\":5,\"value\":0.75},{\"step\":6,"
+         "\"value\":9.0},{\"step\":7,\"value\":0.5}]",
+         3},
         {"UPDATE trials SET state = 'COMPLETE', datetime_complete = " ENDED
          " WHERE trial_id = 2;" THEIR_VALUE,
          "\"state\":\"COMPLETE\"", 3}};
