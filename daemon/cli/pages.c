@@ -9,6 +9,7 @@
 #include "daemon/cli/pages.h"
 #include "core/base/buf.h"
 #include "core/base/json.h"
+#include "core/spec/spec.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/field.h"
 
@@ -41,7 +42,7 @@ static int step(struct pages *p, const struct json *page, struct err *err)
     for (const struct json *t = pages_first(page); t != NULL;
          t = json_next(t)) {
         int64_t number = field_int(t, "number", -1);
-        if (number < p->from) {
+        if (number < p->from || number >= SPEC_MAX_TRIALS) {
             return err_set(err, ERR_PROTO,
                            "the daemon's reply: trials from %" PRId64
                            " on were asked for, not %" PRId64,
