@@ -376,13 +376,25 @@ static bool is_on_path(const char *directory, const char *program)
     return is;
 }
 
+static bool names_param(const char *text, const struct space *space)
+{
+    bool names = false;
+    for (size_t i = 0; i < space->n && !names; i++) {
+        char *braced = mem_printf("{%s}", space->params[i].name);
+        names = strstr(text, braced) != NULL;
+        free(braced);
+    }
+    return names;
+}
+
 /* A mistyped name would burn stop.max_failures trials. The PATH is ours; the
  * daemon's, which its commands inherit, is seldom another. */
-static int check_command(const char *file, const struct spec_work *work,
+static int check_command(const char *file, const struct spec *spec,
                          struct err *err)
 {
+    const struct spec_work *work = &spec->work;
     const char *program = work->command[0];
-    if (strchr(program, '{') != NULL) { /* a parameter's value */
+    if (names_param(program, &spec->space)) { /* another one in each trial */
         return 0;
     }
     int rc = check_folder(work->directory, err);
@@ -408,7 +420,7 @@ int config_check_sources(const char *file, const struct spec *spec,
         return check_table(file, spec, err);
     }
     if (spec->objective == SPEC_OBJECTIVE_COMMAND) {
-        return check_command(file, &spec->work, err);
+        return check_command(file, spec, err);
     }
     const struct spec_data *d = &spec->data;
     int rc = check_sources(file, "data.source", d->sources, d->n_sources, err);

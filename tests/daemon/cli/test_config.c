@@ -189,7 +189,8 @@ START_TEST(a_command_is_looked_for_as_the_worker_would)
                  {"/nowhere:", "mine", false},  {"/nowhere:", "here", true},
                  {"/bin", "./here", true},      {"/bin", "tools/mine", true},
                  {"/bin", "./none", false},     {"/bin", "./tools", false},
-                 {"/bin", "./plain", false},    {"/nowhere", "{x}", true}};
+                 {"/bin", "./plain", false},    {"/nowhere", "{x}", false},
+                 {"/nowhere", "run-{y}", true}};
     char *kept = mem_strdup(getenv("PATH"));
     char *make = mem_printf("cd '%s' && mkdir -p tools && touch here plain"
                             " tools/mine && chmod +x here tools/mine",
@@ -202,6 +203,8 @@ START_TEST(a_command_is_looked_for_as_the_worker_would)
         spec.objective = SPEC_OBJECTIVE_COMMAND;
         free(spec.work.directory);
         spec.work.directory = mem_strdup(dir);
+        spec.space.params = mem_alloc(1, sizeof(struct param));
+        spec.space.params[spec.space.n++].name = mem_strdup("y");
         spec.work.command = mem_alloc(1, sizeof(char *));
         spec.work.command[spec.work.n_command++] = mem_strdup(cases[i].program);
         if (cases[i].path != NULL) {
