@@ -16,7 +16,12 @@
  *   before and after the length, is cut off.
  * - The database has the pages that it had when we last moved all of the WAL
  *   to it. Only another's VACUUM makes it smaller; so one that is smaller is
- *   not empty and has whole pages, or is cut off. */
+ *   not empty and has whole pages, or is cut off.
+ *
+ * The file may be cut off while we write to it, and is long enough once more
+ * when it is looked at: then there is a hole. The last frame that the look
+ * before saw (in a WAL begun anew since: the first) is still there, and so is
+ * the database's first page, or there is one. */
 #include "core/base/mem.h"
 #include "daemon/store_priv.h"
 
@@ -62,8 +67,10 @@ enum {
     HEADER_BYTES = 48,
     AT_PAGE_BYTES = 14, /* 2 bytes; 1: 65536 */
     AT_FRAMES = 16,     /* 4 bytes */
+    AT_SALT = 32,       /* 8 bytes, as they are in the WAL */
     WAL_HEADER_BYTES = 32,
-    FRAME_HEADER_BYTES = 24
+    FRAME_HEADER_BYTES = 24,
+    AT_FRAME_SALT = 8
 };
 
 /* False: there is none, or somebody is writing it. Read where SQLite has it
@@ -85,27 +92,73 @@ static bool read_index(const struct store *s, unsigned char out[HEADER_BYTES])
     return memcmp(out, at + HEADER_BYTES, HEADER_BYTES) == 0;
 }
 
-static int64_t least_of_wal(const unsigned char index[HEADER_BYTES])
+static uint32_t frames_of(const unsigned char index[HEADER_BYTES])
 {
-    uint16_t page_bytes;
-    uint32_t n_frames;
-    memcpy(&page_bytes, index + AT_PAGE_BYTES, sizeof(page_bytes));
-    memcpy(&n_frames, index + AT_FRAMES, sizeof(n_frames));
-    int64_t page = page_bytes == 1 ? 65536 : page_bytes;
-    return n_frames == 0
-               ? 0
-               : WAL_HEADER_BYTES + n_frames * (FRAME_HEADER_BYTES + page);
+    uint32_t n;
+    memcpy(&n, index + AT_FRAMES, sizeof(n));
+    return n;
 }
 
-static bool is_wal_cut(const struct store *s)
+/* Where the frame after the first n begins. */
+static int64_t end_of_frames(const unsigned char index[HEADER_BYTES],
+                             uint32_t n)
+{
+    uint16_t page_bytes;
+    memcpy(&page_bytes, index + AT_PAGE_BYTES, sizeof(page_bytes));
+    int64_t page = page_bytes == 1 ? 65536 : page_bytes;
+    return WAL_HEADER_BYTES + n * (FRAME_HEADER_BYTES + page);
+}
+
+/* Does one of SQLite's open files have these bytes there? What cannot be read
+ * at all is SQLite's to say. */
+static bool has_bytes(const struct store *s, int which_file, int64_t offset,
+                      const void *bytes, int n)
+{
+    unsigned char there[16];
+    sqlite3_file *file = NULL;
+    if (sqlite3_file_control(s->db, "main", which_file, &file) != SQLITE_OK ||
+        file == NULL || file->pMethods == NULL) {
+        return true;
+    }
+    int rc = file->pMethods->xRead(file, there, n, offset);
+    return (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ) ||
+           (rc == SQLITE_OK && memcmp(there, bytes, (size_t)n) == 0);
+}
+
+/* The last frame that was seen, or in a WAL begun anew the first. */
+static bool has_what_was_seen(const struct store *s,
+                              const unsigned char index[HEADER_BYTES])
+{
+    const unsigned char *salt = index + AT_SALT;
+    uint32_t n = frames_of(index), at = 1;
+    if (memcmp(salt, s->seen.salt, STORE_SALT_BYTES) == 0 &&
+        s->seen.n_frames > 0) {
+        at = n < s->seen.n_frames ? n : s->seen.n_frames;
+    }
+    return n == 0 || has_bytes(s, SQLITE_FCNTL_JOURNAL_POINTER,
+                               end_of_frames(index, at - 1) + AT_FRAME_SALT,
+                               salt, STORE_SALT_BYTES);
+}
+
+static bool is_wal_cut(struct store *s)
 {
     unsigned char before[HEADER_BYTES], after[HEADER_BYTES];
     if (!read_index(s, before)) {
         return false;
     }
     struct store_place now = place_of(s, WAL);
-    return is_ours(s, WAL, &now) && now.bytes < least_of_wal(before) &&
-           read_index(s, after) && memcmp(before, after, HEADER_BYTES) == 0;
+    if (!is_ours(s, WAL, &now)) {
+        return false;
+    }
+    uint32_t n = frames_of(before);
+    bool is_whole = (n == 0 || now.bytes >= end_of_frames(before, n)) &&
+                    has_what_was_seen(s, before);
+    if (is_whole) {
+        s->seen.n_frames = n;
+        memcpy(s->seen.salt, before + AT_SALT, STORE_SALT_BYTES);
+    }
+    return !is_whole && read_index(s, after) &&
+           memcmp(before, after, HEADER_BYTES) == 0;
 }
 
 /* --- how long the database must be ---------------------------------------- */
@@ -122,14 +175,19 @@ void store_remember_size(struct store *s)
     s->least_bytes = rc == 0 && in_pages < bytes ? in_pages : bytes;
 }
 
+static const char MAGIC[16] = "SQLite format 3";
+
 static bool is_database_cut(struct store *s)
 {
     struct err err;
     struct store_place now = place_of(s, DATABASE);
-    if (!is_ours(s, DATABASE, &now) || now.bytes >= s->least_bytes) {
+    bool has_begin =
+        has_bytes(s, SQLITE_FCNTL_FILE_POINTER, 0, MAGIC, sizeof(MAGIC));
+    if (!is_ours(s, DATABASE, &now) ||
+        (now.bytes >= s->least_bytes && has_begin)) {
         return false;
     }
-    int rc = now.bytes > 0 ? store_pages_check_anew(s, &err) : ERR_CORRUPT;
+    int rc = has_begin ? store_pages_check_anew(s, &err) : ERR_CORRUPT;
     if (rc == 0) {
         s->least_bytes = now.bytes;
     }

@@ -54,6 +54,12 @@ struct store_place { /* which file a name means; 0: none */
 };
 enum { STORE_N_FILES = 3 }; /* the database, its WAL, the WAL's index */
 
+enum { STORE_SALT_BYTES = 8 };
+struct store_seen { /* of a WAL: a log begun anew has another salt */
+    unsigned char salt[STORE_SALT_BYTES];
+    uint32_t n_frames;
+};
+
 struct store {
     sqlite3 *db;
     char *path;
@@ -77,7 +83,8 @@ struct store {
     struct store_acked acked;                 /* what it says */
     struct store_pages *pages;                /* NULL: not being checked */
     struct store_place places[STORE_N_FILES]; /* when they were opened */
-    int64_t least_bytes; /* that the database must have: store_files.c */
+    int64_t least_bytes;    /* that the database must have: store_files.c */
+    struct store_seen seen; /* of the WAL, at the last look */
     sqlite3_stmt *statements[STORE_N_STATEMENTS];
 };
 

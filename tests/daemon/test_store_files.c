@@ -79,12 +79,16 @@ static void expect_end(const struct err *err, const char *name)
 
 static const struct {
     const char *name;
-    bool is_moved; /* the WAL's pages, before */
-    int part;      /* hundredths that stay */
+    bool is_moved;  /* the WAL's pages, before */
+    int part;       /* hundredths that stay */
+    bool is_filled; /* as by a commit that was being written: a hole is left */
 } CUTS[] = {
-    {"", false, 0},     {"", true, 0},       {"", true, 30},
-    {"-wal", false, 0}, {"-wal", false, 50}, {"-wal", false, 99},
-    {"-wal", true, 0},
+    {"", false, 0, false},      {"", true, 0, false},
+    {"", true, 30, false},      {"", true, 0, true},
+    {"-wal", false, 0, false},  {"-wal", false, 50, false},
+    {"-wal", false, 99, false}, {"-wal", true, 0, false},
+    {"-wal", false, 0, true},   {"-wal", false, 50, true},
+    {"-wal", false, 99, true},  {"-wal", true, 0, true},
 };
 
 static void begin_and_cut(int which)
@@ -98,6 +102,9 @@ static void begin_and_cut(int which)
         bytes = 200000; /* it has grown by a chunk: below what it needs */
     }
     cut(CUTS[which].name, bytes * CUTS[which].part / 100);
+    if (CUTS[which].is_filled) {
+        cut(CUTS[which].name, bytes);
+    }
 }
 
 /* Nothing more is acknowledged, nor written to what is there. */

@@ -269,6 +269,9 @@ static const struct {
     const char *harm, *refused;
 } EMPTIED[] = {
     {": >parzen.db-wal", "was acknowledged: its -wal file is gone or damaged"},
+    {"n=$(stat -c %s parzen.db-wal) && : >parzen.db-wal &&"
+     " truncate -s $n parzen.db-wal", /* as in the midst of a commit */
+     "was acknowledged: its -wal file is gone or damaged"},
     {": >parzen.db", "parzen.db: is empty, but"},
 };
 
