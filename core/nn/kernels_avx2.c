@@ -7,6 +7,7 @@
 
 #define KERNELS      kernels_avx2
 #define KERNELS_NAME "avx2"
+#define KERNELS_BITS "x86-64-v3"
 
 enum { LANES = 8 };
 typedef __m256 vf;
@@ -61,7 +62,22 @@ static inline vf v_sqrt(vf x)
     return _mm256_sqrt_ps(x);
 }
 
-static inline float v_sum(vf x)
+/* kernels.inc: SUMS. */
+typedef vf vs;
+
+static inline vs s_add(vs sum, vf x, size_t n)
+{
+    (void)n;
+    return sum + x;
+}
+
+static inline vs s_fma(vs sum, vf a, vf b, size_t n)
+{
+    (void)n;
+    return v_fma(a, b, sum);
+}
+
+static inline float s_total(vs x)
 {
     __m128 s =
         _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));

@@ -7,6 +7,7 @@
 
 #define KERNELS      kernels_avx512
 #define KERNELS_NAME "avx512"
+#define KERNELS_BITS "x86-64-v3"
 
 enum { LANES = 16 };
 typedef __m512 vf;
@@ -66,9 +67,38 @@ static inline vf v_sqrt(vf x)
     return _mm512_sqrt_ps(x);
 }
 
-static inline float v_sum(vf x)
+/* kernels.inc: SUMS. A vector is two of AVX2's, one after the other, and where
+ * that has none nothing is added. */
+typedef __m256 vs;
+
+static inline __m256 lower(vf x)
 {
-    return _mm512_reduce_add_ps(x);
+    return _mm512_castps512_ps256(x);
+}
+
+static inline __m256 upper(vf x)
+{
+    return _mm512_extractf32x8_ps(x, 1);
+}
+
+static inline vs s_add(vs sum, vf x, size_t n)
+{
+    sum = _mm256_add_ps(sum, lower(x));
+    return n > LANES / 2 ? _mm256_add_ps(sum, upper(x)) : sum;
+}
+
+static inline vs s_fma(vs sum, vf a, vf b, size_t n)
+{
+    sum = _mm256_fmadd_ps(lower(a), lower(b), sum);
+    return n > LANES / 2 ? _mm256_fmadd_ps(upper(a), upper(b), sum) : sum;
+}
+
+static inline float s_total(vs x)
+{
+    __m128 s =
+        _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
 }
 
 /* Lanes of 16 bits, as numbers without or with a sign; the low halves of lanes.

@@ -8,6 +8,7 @@
 
 #define KERNELS      kernels_portable
 #define KERNELS_NAME "portable"
+#define KERNELS_BITS "portable"
 
 enum { LANES = 4 };
 typedef float vf __attribute__((vector_size(16), aligned(4), may_alias));
@@ -66,7 +67,22 @@ static inline vf v_sqrt(vf x)
     return (vf){sqrtf(x[0]), sqrtf(x[1]), sqrtf(x[2]), sqrtf(x[3])};
 }
 
-static inline float v_sum(vf x)
+/* kernels.inc: SUMS. */
+typedef vf vs;
+
+static inline vs s_add(vs sum, vf x, size_t n)
+{
+    (void)n;
+    return sum + x;
+}
+
+static inline vs s_fma(vs sum, vf a, vf b, size_t n)
+{
+    (void)n;
+    return v_fma(a, b, sum);
+}
+
+static inline float s_total(vs x)
 {
     return (x[0] + x[2]) + (x[1] + x[3]);
 }

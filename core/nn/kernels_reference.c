@@ -425,6 +425,7 @@ static void keep_bits(uint16_t *words, size_t n_groups,
 
 const struct kernels kernels_reference = {
     .name = "reference",
+    .bits = "reference",
     .add = add,
     .bias = bias,
     .column_sums = column_sums,

@@ -171,11 +171,14 @@ void model_evaluate(struct model *m, const struct model_batch *batch,
 void model_gradients(struct model *m, const struct model_batch *batch,
                      float *const *grads, struct model_result *out);
 
-/* Threads for the products (default 1) and the kernel set in use: part of what
- * bit-equality depends on. "avx512", "avx2", "portable", and " bf16" behind it
- * when that precision is to be had here; static string. */
+/* Threads for the products (default 1): bits depend on it. */
 void model_set_threads(int n);
+/* The kernel set in use: "avx512", "avx2", "portable", and " bf16" behind it
+ * when that precision is to be had here; static string. */
 const char *model_kernels(enum model_precision precision);
+/* The same, named by the bits that it gives: "x86-64-v3" of both "avx512" and
+ * "avx2". */
+const char *model_kernels_bits(enum model_precision precision);
 /* False for BF16_MIXED on a CPU without it. */
 bool model_precision_is_here(enum model_precision precision);
 /* The BLAS library's name, core and thread count, for logs; static string. */

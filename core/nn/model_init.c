@@ -134,14 +134,25 @@ bool model_precision_is_here(enum model_precision precision)
     return precision != MODEL_PRECISION_BF16_MIXED || bf16_get() != NULL;
 }
 
+static const char *with_precision(char text[32], const char *kernels,
+                                  enum model_precision precision)
+{
+    bool bf16 = precision == MODEL_PRECISION_BF16_MIXED &&
+                model_precision_is_here(precision);
+    snprintf(text, 32, "%s%s", kernels, bf16 ? " bf16" : "");
+    return text;
+}
+
 const char *model_kernels(enum model_precision precision)
 {
     static char text[32];
-    bool bf16 = precision == MODEL_PRECISION_BF16_MIXED &&
-                model_precision_is_here(precision);
-    snprintf(text, sizeof(text), "%s%s", kernels_get()->name,
-             bf16 ? " bf16" : "");
-    return text;
+    return with_precision(text, kernels_get()->name, precision);
+}
+
+const char *model_kernels_bits(enum model_precision precision)
+{
+    static char text[32];
+    return with_precision(text, kernels_get()->bits, precision);
 }
 
 const char *model_blas(void)

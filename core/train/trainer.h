@@ -147,8 +147,8 @@ MUST_CHECK int trainer_checkpoint_now(struct trainer *t,
                                       struct err *err);
 
 struct trainer_progress trainer_progress(const struct trainer *t);
-/* NULL, or why a resumed training is not bit-exact ("kernels: avx2 in the
- * checkpoint, avx512 now"). Owned by t. */
+/* NULL, or why a resumed training is not bit-exact ("kernels: portable in
+ * the checkpoint, x86-64-v3 now"). Owned by t. */
 const char *trainer_warning(const struct trainer *t);
 /* Bytes of model, encoded texts and tables: what this training needs at its
  * peak, beside the data set. Grows while the phases pass; final in `train`. */

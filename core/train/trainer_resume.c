@@ -87,7 +87,7 @@ static void note_environment(struct trainer *t, const struct checkpoint *c)
     struct buf note;
     buf_init(&note, 1024);
     note_difference(&note, "kernels", c->kernels,
-                    model_kernels(run_model_precision(&t->run)));
+                    model_kernels_bits(run_model_precision(&t->run)));
     note_difference(&note, "BLAS", c->blas, model_blas());
     note_difference(&note, "build", c->build, BUILD_ID);
     if (c->run.threads != t->run.threads) {

@@ -22,7 +22,7 @@ static struct checkpoint describe(const struct trainer *t,
         .tokenizer = t->tokenizer,
         .state = t->state,
         .metrics = t->metrics,
-        .kernels = (char *)model_kernels(run_model_precision(&t->run)),
+        .kernels = (char *)model_kernels_bits(run_model_precision(&t->run)),
         .blas = (char *)model_blas(),
         .build = (char *)BUILD_ID,
     };

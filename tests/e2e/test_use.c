@@ -4,6 +4,7 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/nn/kernels.h"
 #include "tests/lib/home_study.h"
 #include "tests/lib/test_main.h"
 
@@ -334,6 +335,37 @@ static void predict_bad_input(void)
     EXPECT(&home, 2, "missing", "predict");
 }
 
+static void train_with(const char *kernels, const char *config)
+{
+    char *out = mem_printf("%s/%s", home.dir, kernels);
+    setenv("PARZEN_KERNELS", kernels, 1);
+    EXPECT(&home, 0, "checkpoint", "train", config, "--out", out, "--set",
+           "training.lr=0.001", "--set", "model.emb_dim=24", "--set",
+           "model.num_heads=3", "--set", "model.activation=gelu", "--set",
+           "training.clip_norm=1", "--set", "tokenizer.tokenizer_length=80");
+    unsetenv("PARZEN_KERNELS");
+    free(out);
+}
+
+/* What a CPU has beyond AVX2 makes a training faster and nothing else. */
+START_TEST(test_the_same_bits_with_avx512)
+{
+    if (kernels_named("avx512") == NULL) {
+        fprintf(stderr, "SKIPPED: this CPU has no avx512\n");
+        return;
+    }
+    const char *config = home_config(&home, "bits", "", "\"max_epochs\": 2, ");
+    train_with("avx2", config);
+    train_with("avx512", config);
+    char *compare = mem_printf("cd %s && ls avx2/best-*.safetensors >&2 &&"
+                               " for f in avx2/best-*;"
+                               " do cmp $f avx512/${f#avx2/} || exit 1; done",
+                               home.dir);
+    ck_assert_int_eq(system(compare), 0);
+    free(compare);
+}
+END_TEST
+
 /* The folder of a training is a model, as its best checkpoint is; a semicolon
  * is no comma, and who names the columns is said. */
 START_TEST(test_a_trainings_folder)
@@ -528,6 +560,7 @@ Suite *suite(void)
     tcase_add_test(t, test_what_an_export_says);
     tcase_add_test(t, test_checkpoints_of_a_database);
     tcase_add_test(t, test_trials_and_tensorboard);
+    tcase_add_test(t, test_the_same_bits_with_avx512);
     tcase_add_test(t, test_a_trainings_folder);
     tcase_add_test(t, test_bad_input);
     tcase_add_test(t, test_targets);
