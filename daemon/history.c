@@ -113,11 +113,6 @@ static size_t row(const struct history *h, int64_t number)
     return (size_t)number;
 }
 
-static bool state_is_used(enum trial_state s)
-{
-    return s == TRIAL_COMPLETE || s == TRIAL_PRUNED;
-}
-
 /* --- parameters ----------------------------------------------------------- */
 
 static struct param_column *column_of(struct history *h, const char *name,
@@ -151,7 +146,7 @@ void history_set_param(struct history *h, int64_t number, const char *name,
 {
     size_t i = row(h, number);
     column_set(column_of(h, name, dist), i, dist, value,
-               state_is_used(h->state[i]), h->cap);
+               trial_state_has_value(h->state[i]), h->cap);
 }
 
 void history_set_space(struct history *h, const struct space *space)
@@ -172,7 +167,8 @@ void history_set_state(struct history *h, int64_t number,
                        enum trial_state state, double value)
 {
     size_t i = row(h, number);
-    int change = (int)state_is_used(state) - (int)state_is_used(h->state[i]);
+    int change = (int)trial_state_has_value(state) -
+                 (int)trial_state_has_value(h->state[i]);
     for (size_t p = 0; change != 0 && p < h->n_params; p++) {
         column_count(&h->params[p], i, change);
     }

@@ -70,7 +70,7 @@ static void suggest(const struct replay *r, const struct replay_event *e)
 static void set_state(const struct replay *r, int64_t number,
                       enum trial_state state)
 {
-    bool has_value = state == TRIAL_COMPLETE || state == TRIAL_PRUNED;
+    bool has_value = trial_state_has_value(state);
     history_set_state(r->then, number, state,
                       has_value ? r->s->trials[number]->value : (double)NAN);
     history_set_hidden(r->then, number, !has_value && !r->has_begun[number]);
@@ -106,7 +106,7 @@ static void report(const struct replay *r, const struct replay_event *e)
 static void adopt(const struct replay *r, const struct replay_event *e)
 {
     const struct history *now = r->s->history;
-    bool has_value = e->state == TRIAL_COMPLETE || e->state == TRIAL_PRUNED;
+    bool has_value = trial_state_has_value(e->state);
     if (!has_value && !r->has_begun[e->number]) {
         return; /* it is hidden (study_hides) */
     }

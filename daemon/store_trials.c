@@ -449,8 +449,7 @@ static int load_rows(struct store_loading *l, struct study_trial *t)
     if (rc == 0 && state == TRIAL_COMPLETE && isnan(value)) {
         rc = store_row_bad(&l->trials, "COMPLETE without a value");
     }
-    if (rc == 0 && state != TRIAL_COMPLETE && state != TRIAL_PRUNED &&
-        !isnan(value)) {
+    if (rc == 0 && !trial_state_has_value(state) && !isnan(value)) {
         rc = store_row_bad(&l->trials, "a value, but it is not COMPLETE");
     }
     if (rc == 0) {

@@ -139,8 +139,7 @@ struct study_trial *study_add_trial(struct study *s, int64_t trial_id);
  * them, and a FAIL may be tried again with more of them. */
 static inline bool study_hides(const struct study_trial *t)
 {
-    return t->attempt == 0 && t->state != TRIAL_COMPLETE &&
-           t->state != TRIAL_PRUNED;
+    return t->attempt == 0 && !trial_state_has_value(t->state);
 }
 /* Are its importances those of all its COMPLETE trials? */
 bool study_importances_are_current(const struct study *s);

@@ -58,6 +58,12 @@ static inline bool trial_state_is_final(enum trial_state s)
 {
     return s == TRIAL_COMPLETE || s == TRIAL_PRUNED || s == TRIAL_FAIL;
 }
+/* Did it end with what its objective came to? (A PRUNED one may have ended
+ * before it reported any: its value is NaN then.) */
+static inline bool trial_state_has_value(enum trial_state s)
+{
+    return s == TRIAL_COMPLETE || s == TRIAL_PRUNED;
+}
 const char *trial_state_name(enum trial_state s); /* "COMPLETE" */
 int trial_state_by_name(const char *name);        /* -1: none; any case */
 const char *trial_cause_name(enum trial_cause c); /* "oom" */

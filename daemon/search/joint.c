@@ -13,8 +13,7 @@ static int compare_params(const void *a, const void *b)
 
 static bool is_finished(const struct history *h, int64_t number)
 {
-    enum trial_state s = history_state(h, number);
-    return s == TRIAL_COMPLETE || s == TRIAL_PRUNED;
+    return trial_state_has_value(history_state(h, number));
 }
 
 static void add(struct joint_space *s, const struct history *h, int param,

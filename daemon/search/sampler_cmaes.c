@@ -334,9 +334,8 @@ static void replay(struct cmaes *s, const struct spec *spec,
     size_t n = 0;
     uint32_t n_restarts = 0;
     for (int64_t i = 0; i < n_trials; i++) {
-        enum trial_state state = history_state(h, i);
         double *at = x + (size_t)i * a->n;
-        bool is_used = state == TRIAL_COMPLETE || state == TRIAL_PRUNED;
+        bool is_used = trial_state_has_value(history_state(h, i));
         if (!is_used || i == self || !read_trial(a, h, i, at)) {
             continue;
         }

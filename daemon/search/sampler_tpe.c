@@ -34,7 +34,7 @@ struct tpe {
 /* Does a trial in this state tell of its parameters? */
 static bool is_ended(const struct spec_tpe *options, enum trial_state state)
 {
-    return state == TRIAL_COMPLETE || state == TRIAL_PRUNED ||
+    return trial_state_has_value(state) ||
            (state == TRIAL_FAIL && options->learn_from_failures);
 }
 
@@ -157,7 +157,7 @@ static bool is_in(const struct tpe *t, enum part part, enum trial_state state)
 {
     switch (part) {
     case PART_FINISHED:
-        return state == TRIAL_COMPLETE || state == TRIAL_PRUNED;
+        return trial_state_has_value(state);
     case PART_FAILED:
         return state == TRIAL_FAIL;
     default: /* PART_ABOVE */

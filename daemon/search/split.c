@@ -135,7 +135,7 @@ static size_t select_best(const struct history *h, double sign, int64_t self,
                 ? next_within(h, sign, &limits, i, end)
                 : i;
         if (i == end || (int64_t)i == self ||
-            (state[i] != TRIAL_COMPLETE && state[i] != TRIAL_PRUNED)) {
+            !trial_state_has_value((enum trial_state)state[i])) {
             continue;
         }
         struct rank r =
