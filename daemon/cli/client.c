@@ -234,7 +234,7 @@ static int request_again(struct client *c, const char *method, const char *path,
                     (int)AGAIN_MAX_MS / 1000, err->msg);
         }
         nanosleep(&nap, NULL);
-        if (*interrupt_flag() != 0) {
+        if (interrupt_came()) {
             return err_set(err, ERR_CANCELED, "interrupted");
         }
         ms += AGAIN_MS;
@@ -326,7 +326,7 @@ static int drive(CURLM *multi, struct stream *s, CURLcode *ended,
 {
     int running = 1;
     while (running > 0 && !s->is_over) {
-        if (*interrupt_flag() != 0) {
+        if (interrupt_came()) {
             return err_set(err, ERR_CANCELED, "interrupted");
         }
         if (curl_multi_perform(multi, &running) != CURLM_OK ||

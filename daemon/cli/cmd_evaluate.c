@@ -62,7 +62,7 @@ static bool on_progress(void *ctx, size_t n_done)
         fprintf(stderr, "\r%zu of %zu rows%s", n_done, e->n_rows,
                 n_done == e->n_rows ? "\r\033[K" : "");
     }
-    return *interrupt_flag() != 0;
+    return interrupt_came();
 }
 
 static int get_texts(struct evaluate *e, const struct pick *p,

@@ -204,10 +204,10 @@ static int follow_stream(struct follow *f, const char *study, struct err *err)
         if (rc != ERR_UNREACHABLE) {
             return rc;
         }
-        if (*interrupt_flag() == 0 && !wait_for_daemon(f)) {
+        if (!interrupt_came() && !wait_for_daemon(f)) {
             return say_gone(f->c, err);
         }
-        if (*interrupt_flag() != 0) {
+        if (interrupt_came()) {
             return err_set(err, ERR_CANCELED, "interrupted");
         }
     }

@@ -90,6 +90,11 @@ void interrupt_watch(void)
     sigaction(SIGHUP, &action, NULL);
 }
 
+bool interrupt_came(void)
+{
+    return caught != 0;
+}
+
 const volatile int *interrupt_flag(void)
 {
     return &caught;

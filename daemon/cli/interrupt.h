@@ -7,8 +7,10 @@
  * that sleep return early. A second one while the first is not yet honoured
  * ends the program. */
 void interrupt_watch(void);
-/* The flag: the number of the signal that came; 0: none did, or nobody watches.
- */
+/* Did one come? Never, when nobody watches. */
+bool interrupt_came(void);
+/* The flag itself, for code below that looks at one: the number of the signal;
+ * 0: none came. */
 const volatile int *interrupt_flag(void);
 
 /* Hide the cursor of the terminal on fd and stop echoing keys, until

@@ -190,7 +190,7 @@ static int work(struct show *s, struct trainer *trainer, struct training *t,
     interrupt_watch();
     tensorboard_begin(&s->log, dir, &spec->base, true);
     while (e.what != TRAINER_DONE) {
-        if (*interrupt_flag() != 0) {
+        if (interrupt_came()) {
             return err_set(err, ERR_CANCELED,
                            "interrupted after %zu whole epochs", t->n_epochs);
         }
