@@ -212,17 +212,19 @@ static int resume_study(const struct turn *t, const struct study *s,
 static int check_change(const struct study *s, const struct spec *spec,
                         struct err *err)
 {
-    struct buf difference;
+    struct buf difference, changeable;
     buf_init(&difference, BUF_MAX_CONFIG);
+    buf_init(&changeable, BUF_MAX_CONFIG);
     int rc = 0;
     if (spec_change_difference(&s->spec, spec, &difference) != 0) {
+        spec_changeable(&changeable);
         rc = err_set(err, ERR_INVALID,
-                     "%s; a study's choices may be appended to, and n_trials, "
-                     "workers, threads_per_worker, a command's limits and "
-                     "stop may change",
-                     difference.data);
+                     "%s; a study's choices may be appended to, and %s may "
+                     "change",
+                     difference.data, changeable.data);
     }
     buf_fini(&difference);
+    buf_fini(&changeable);
     return rc;
 }
 

@@ -40,10 +40,12 @@ void spec_work_to_json(const struct spec *s, struct buf *out);
 void spec_point_to_json(const struct spec *s, const double *values,
                         struct buf *out);
 
-/* The path of the first difference between two specs, apart from what a study
- * may change while it lives (may_change in the table: n_trials, workers,
- * limits, stop), with both values: "training.lr: 0.001 in the study, 0.01 in
- * the config". 0 if equal, 1 if out was written. */
+/* What a study may change while it lives (may_change in the table), as a part
+ * of a sentence: "n_trials, workers and stop". */
+void spec_changeable(struct buf *out);
+/* The path of the first difference between two specs, apart from that, with
+ * both values: "training.lr: 0.001 in the study, 0.01 in the config". 0 if
+ * equal, 1 if out was written. */
 int spec_difference(const struct spec *study, const struct spec *config,
                     struct buf *out);
 /* What keeps a living study from getting this config: the same, but choices may

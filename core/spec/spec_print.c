@@ -190,6 +190,40 @@ void spec_point_to_json(const struct spec *s, const double *values,
     json_close(&w, '}');
 }
 
+/* May a study change all of a section? Not of the root. */
+static bool is_changeable(const char *section)
+{
+    bool is = section[0] != '\0';
+    for (size_t i = 0; i < SPEC_N_ROWS && is; i++) {
+        is = SPEC_ROWS[i].may_change ||
+             strcmp(SPEC_ROWS[i].section, section) != 0;
+    }
+    return is;
+}
+
+void spec_changeable(struct buf *out)
+{
+    const struct spec_row **rows = mem_alloc(SPEC_N_ROWS, sizeof(*rows));
+    size_t n = 0;
+    for (size_t i = 0; i < SPEC_N_ROWS; i++) {
+        const struct spec_row *row = &SPEC_ROWS[i];
+        bool is_named = n > 0 && is_changeable(row->section) &&
+                        strcmp(rows[n - 1]->section, row->section) == 0;
+        if (row->may_change && !is_named) {
+            rows[n++] = row;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(rows[i]->path);
+        if (is_changeable(rows[i]->section)) {
+            len -= strlen(rows[i]->key) + 1;
+        }
+        buf_str(out, i == 0 ? "" : i + 1 < n ? ", " : " and ");
+        buf_add(out, rows[i]->path, len);
+    }
+    free(rows);
+}
+
 /* The row's two values, when they differ; *a, *b are overwritten. */
 static bool differs(const struct spec_row *row, const struct spec *study,
                     const struct spec *config, struct buf *a, struct buf *b)

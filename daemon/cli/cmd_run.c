@@ -261,12 +261,15 @@ static void say_conflict(struct cli *c, const struct run_input *in,
     if (in->flags.has_seed || in->flags.n_sets > 0) {
         cli_say(c, "What --seed and --set say counts as the config's.");
     }
+    struct buf changeable;
+    buf_init(&changeable, BUF_MAX_CONFIG);
+    spec_changeable(&changeable);
     cli_say(c,
             "Give the new study another name with --name, or delete "
-            "the old one. What its trials stay true under (appended "
-            "choices, n_trials, workers, limits, stop) can be changed: parzen "
-            "resume '%s' --config CONFIG",
-            spec->name);
+            "the old one. What its trials stay true under (appended choices, "
+            "%s) can be changed: parzen resume '%s' --config CONFIG",
+            changeable.data, spec->name);
+    buf_fini(&changeable);
 }
 
 /* Trials of one training differ by their random numbers alone: that may be

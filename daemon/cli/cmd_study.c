@@ -235,20 +235,30 @@ static int resume(struct cli *c, const struct input *in, const char *study,
                         : answer(c, reply);
 }
 
+/* Of --config; owned. */
+static char *config_help(void)
+{
+    struct buf changeable;
+    buf_init(&changeable, BUF_MAX_CONFIG);
+    spec_changeable(&changeable);
+    char *help = mem_printf("go on with this config: choices may be appended "
+                            "to the study's, and %s may change; a study that "
+                            "Optuna made needs one",
+                            changeable.data);
+    buf_fini(&changeable);
+    return help;
+}
+
 int cmd_resume(struct cli *c, int argc, char **argv)
 {
-    static const struct argp_option options[] = {
+    char *of_config = config_help();
+    const struct argp_option options[] = {
         {"trials", KEY_TRIALS, "N", 0, "finish so many trials in all", 0},
-        {"config", KEY_CONFIG, "FILE", 0,
-         "go on with this config: choices may be appended to the study's, "
-         "workers, threads_per_worker, a command's limits (timeout_seconds, "
-         "memory_mb, output_mb) and stop may change, and n_trials may grow; a "
-         "study that Optuna made needs one",
-         0},
+        {"config", KEY_CONFIG, "FILE", 0, of_config, 0},
         {"follow", KEY_FOLLOW, NULL, 0,
          "follow the study to its end, as `parzen run` does", 0},
         {0}};
-    static const struct cli_command command = {
+    const struct cli_command command = {
         .name = "resume",
         .args = "STUDY",
         .doc =
@@ -265,6 +275,7 @@ int cmd_resume(struct cli *c, int argc, char **argv)
     struct spec spec;
     struct err err;
     cli_parse(c, &command, argc, argv, &in);
+    free(of_config);
     if (in.config == NULL) {
         return resume(c, &in, argv[1], NULL);
     }

@@ -410,6 +410,14 @@ END_TEST
 
 START_TEST(differences_name_path_and_values)
 {
+    struct buf changeable;
+    buf_init(&changeable, 10000);
+    spec_changeable(&changeable);
+    ck_assert_str_eq(changeable.data,
+                     "objective.timeout_seconds, objective.memory_mb, "
+                     "objective.output_mb, n_trials, workers, "
+                     "threads_per_worker and stop");
+    buf_fini(&changeable);
     check_difference("training.lr", "0.01",
                      "training.lr: 0.001 in the study, 0.01 in the config");
     check_difference("training.lr", "{\"float\":[0.1,1],\"log\":true}",
