@@ -345,47 +345,40 @@ int spec_kept(const struct spec *study, const struct spec *config,
     return n;
 }
 
-/* A pruner's option begins its help with those that take it: "asha, hyperband:
- * trials in a rung ...". */
-static bool takes(const struct spec_row *row, const char *pruner)
+/* The words of a row's takers: "median, percentile". */
+static void put_takers(const struct spec_row *row, const char *const *words,
+                       size_t n, struct buf *out)
 {
-    size_t n = strlen(pruner);
-    for (const char *at = row->help; *at != '\0' && *at != ':';) {
-        size_t len = strcspn(at, ",:");
-        if (len == n && strncmp(at, pruner, n) == 0) {
-            return true;
+    const char *between = "";
+    for (size_t i = 0; i < n; i++) {
+        if ((row->takers & 1u << i) != 0) {
+            buf_printf(out, "%s%s", between, words[i]);
+            between = ", ";
         }
-        at += len;
-        at += strspn(at, ", ");
     }
-    return false;
-}
-
-static const char *pruner_name(enum spec_pruner pruner)
-{
-    size_t n;
-    return spec_words(SPEC_PRUNER, &n)[pruner];
 }
 
 int spec_unused(const struct spec *s, struct buf *out)
 {
+    bool wraps = s->pruner == SPEC_PRUNER_PATIENT;
+    unsigned chosen = 1u << s->pruner | (wraps ? 1u << s->pruning.wrapped : 0u);
+    size_t n_words;
+    const char *const *words = spec_words(SPEC_PRUNER, &n_words);
     struct spec defaults;
     struct buf a, b;
     int n = 0;
     spec_defaults(&defaults);
-    defaults.pruner = s->pruner;
     buf_init(&a, BUF_MAX_CONFIG);
     buf_init(&b, BUF_MAX_CONFIG);
     for (size_t i = 0; i < SPEC_N_ROWS; i++) {
         const struct spec_row *row = &SPEC_ROWS[i];
-        bool is_used = takes(row, pruner_name(s->pruner)) ||
-                       (s->pruner == SPEC_PRUNER_PATIENT &&
-                        takes(row, pruner_name(s->pruning.wrapped)));
+        bool is_used = row->takers == 0 || (row->takers & chosen) != 0;
         if (strcmp(row->section, "pruner") == 0 && !is_used &&
             differs(row, &defaults, s, &a, &b)) {
-            buf_printf(out, "%s: pruner '%s' does not take it, only %.*s\n",
-                       row->path, pruner_name(s->pruner),
-                       (int)strcspn(row->help, ":"), row->help);
+            buf_printf(out, "%s: pruner '%s' does not take it, only ",
+                       row->path, words[s->pruner]);
+            put_takers(row, words, n_words, out);
+            buf_char(out, '\n');
             n++;
         }
     }

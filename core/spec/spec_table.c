@@ -1,13 +1,17 @@
 #include "core/spec/spec_table.h"
 
-/* X(section, path, key, TYPE, member, low, high, required, may_change, help).
- * The run's fields follow; of `data` both tables have rows. */
+#define SAMPLER(name) (1u << SPEC_SAMPLER_##name)
+#define PRUNER(name)  (1u << SPEC_PRUNER_##name)
+
+/* X(section, path, key, TYPE, member, low, high, required, may_change, takers,
+ * help). The run's fields follow; of `data` both tables have rows. */
 #define SPEC_KEYS(X)                                                           \
-    X("", "study", study, NAME, name, 0, 0, 1, 0, "name of the study")         \
+    X("", "study", study, NAME, name, 0, 0, 1, 0, 0, "name of the study")      \
     X("objective", "objective.type", type, OBJECTIVE, objective, 0, 0, 0, 0,   \
+      0,                                                                       \
       "what a trial does: the built-in training, a table of finished "         \
       "trainings, a test function, or any program")                            \
-    X("objective", "objective.path", path, TEXT, work.path, 0, 0, 0, 0,        \
+    X("objective", "objective.path", path, TEXT, work.path, 0, 0, 0, 0, 0,     \
       "table: its file, JSON: {\"space\": [{\"name\": NAME, \"values\": "      \
       "[...]}, ...], \"values\": [...]}, with a number (or null) in values "   \
       "for "                                                                   \
@@ -15,158 +19,173 @@
       "has each NAME, with indices from 0 as values, or the strings that its " \
       "list has")                                                              \
     X("objective", "objective.function", function, TEXT, work.function, 0, 0,  \
-      0, 0,                                                                    \
+      0, 0, 0,                                                                 \
       "function: its name: sphere, branin, hartmann6, rosenbrock, rastrigin, " \
       "ackley, levy, styblinski-tang, michalewicz or shekel10")                \
-    X("objective", "objective.command", command, COMMAND, work, 0, 0, 0, 0,    \
+    X("objective", "objective.command", command, COMMAND, work, 0, 0, 0, 0, 0, \
       "command: program and arguments; {NAME} becomes a parameter's value")    \
     X("objective", "objective.directory", directory, TEXT, work.directory, 0,  \
-      0, 0, 0, "command: where it runs; default: the config's folder")         \
+      0, 0, 0, 0, "command: where it runs; default: the config's folder")      \
     X("objective", "objective.timeout_seconds", timeout_seconds, OPTIONAL,     \
-      work.timeout, 0.001, 1e9, 0, 1, "command: longest time of one attempt")  \
+      work.timeout, 0.001, 1e9, 0, 1, 0,                                       \
+      "command: longest time of one attempt")                                  \
     X("objective", "objective.memory_mb", memory_mb, INT, work.memory_mb, 0,   \
-      1000000000, 0, 1,                                                        \
+      1000000000, 0, 1, 0,                                                     \
       "command: most memory of all its processes; 0: no limit")                \
     X("objective", "objective.output_mb", output_mb, INT, work.output_mb, 1,   \
-      1000000, 0, 1, "command: most output of one attempt")                    \
+      1000000, 0, 1, 0, "command: most output of one attempt")                 \
     X("objective", "objective.constraints", constraints, CONSTRAINTS, work, 0, \
-      0, 0, 0,                                                                 \
+      0, 0, 0, 0,                                                              \
       "command: names of the constraints that it tells; a trial of which any " \
       "is above 0 is infeasible")                                              \
-    X("objective", "objective.metric", metric, METRIC, metric, 0, 0, 0, 0,     \
+    X("objective", "objective.metric", metric, METRIC, metric, 0, 0, 0, 0, 0,  \
       "what the search improves: an epoch metric of the training; of a "       \
       "command any name that its value shall have")                            \
     X("objective", "objective.direction", direction, DIRECTION, direction, 0,  \
-      0, 0, 0,                                                                 \
+      0, 0, 0, 0,                                                              \
       "default: minimize a loss, maximize any other metric; a table, "         \
       "function "                                                              \
       "or command whose metric is not written is minimized; required with "    \
       "a metric that is not the training's")                                   \
-    X("objective", "objective.of", of, OF, of, 0, 0, 0, 0,                     \
+    X("objective", "objective.of", of, OF, of, 0, 0, 0, 0, 0,                  \
       "the value of a trial is its best epoch's or its last epoch's")          \
-    X("", "n_trials", n_trials, INT, n_trials, 1, SPEC_MAX_TRIALS, 0, 1,       \
+    X("", "n_trials", n_trials, INT, n_trials, 1, SPEC_MAX_TRIALS, 0, 1, 0,    \
       "finished trials that end the study")                                    \
-    X("", "seed", seed, SEED, base.seed, 0, 0x1p53, 0, 0,                      \
+    X("", "seed", seed, SEED, base.seed, 0, 0x1p53, 0, 0, 0,                   \
       "of every random stream of the study; a command has it as PARZEN_SEED, " \
       "the same in every trial, and mixes PARZEN_TRIAL in where trials shall " \
       "differ")                                                                \
-    X("", "workers", workers, INT, workers, 0, SPEC_MAX_WORKERS, 0, 1,         \
+    X("", "workers", workers, INT, workers, 0, SPEC_MAX_WORKERS, 0, 1, 0,      \
       "largest share of the daemon's workers; 0: no cap")                      \
     X("", "threads_per_worker", threads_per_worker, INT, base.threads, 1,      \
-      RUN_MAX_THREADS, 0, 1, "threads of one training")                        \
-    X("sampler", "sampler.type", type, SAMPLER, sampler, 0, 0, 0, 0,           \
+      RUN_MAX_THREADS, 0, 1, 0, "threads of one training")                     \
+    X("sampler", "sampler.type", type, SAMPLER, sampler, 0, 0, 0, 0, 0,        \
       "how parameters are chosen")                                             \
     X("sampler", "sampler.n_startup_trials", n_startup_trials, INT,            \
-      tpe.n_startup_trials, 0, SPEC_MAX_TRIALS, 0, 0,                          \
+      tpe.n_startup_trials, 0, SPEC_MAX_TRIALS, 0, 0, SAMPLER(TPE),            \
       "random trials before the first model")                                  \
     X("sampler", "sampler.n_ei_candidates", n_ei_candidates, INT,              \
-      tpe.n_ei_candidates, 1, 100000, 0, 0,                                    \
+      tpe.n_ei_candidates, 1, 100000, 0, 0, SAMPLER(TPE),                      \
       "candidates of which the best is taken")                                 \
     X("sampler", "sampler.multivariate", multivariate, BOOL, tpe.multivariate, \
-      0, 0, 0, 0, "model the parameters jointly")                              \
+      0, 0, 0, 0, SAMPLER(TPE), "model the parameters jointly")                \
     X("sampler", "sampler.group", group, BOOL, tpe.group, 0, 0, 0, 0,          \
+      SAMPLER(TPE),                                                            \
       "one joint model per group of parameters that occur together")           \
     X("sampler", "sampler.constant_liar", constant_liar, BOOL,                 \
-      tpe.constant_liar, 0, 0, 0, 0,                                           \
+      tpe.constant_liar, 0, 0, 0, 0, SAMPLER(TPE),                             \
       "running trials count as bad, so that workers spread out")               \
     X("sampler", "sampler.prior_weight", prior_weight, REAL, tpe.prior_weight, \
-      1e-12, 1e12, 0, 0, "weight of the prior kernel")                         \
+      1e-12, 1e12, 0, 0, SAMPLER(TPE), "weight of the prior kernel")           \
     X("sampler", "sampler.consider_magic_clip", consider_magic_clip, BOOL,     \
-      tpe.consider_magic_clip, 0, 0, 0, 0, "bound kernel widths from below")   \
+      tpe.consider_magic_clip, 0, 0, 0, 0, SAMPLER(TPE),                       \
+      "bound kernel widths from below")                                        \
     X("sampler", "sampler.consider_endpoints", consider_endpoints, BOOL,       \
-      tpe.consider_endpoints, 0, 0, 0, 0,                                      \
+      tpe.consider_endpoints, 0, 0, 0, 0, SAMPLER(TPE),                        \
       "the range's ends count when kernel widths are set")                     \
     X("sampler", "sampler.learn_from_failures", learn_from_failures, BOOL,     \
-      tpe.learn_from_failures, 0, 0, 0, 0,                                     \
+      tpe.learn_from_failures, 0, 0, 0, 0, SAMPLER(TPE),                       \
       "failed trials count as bad, so that the search keeps away from them")   \
     X("sampler", "sampler.duplicates", duplicates, DUPLICATES, duplicates, 0,  \
-      0, 0, 0, "avoid: a point of a discrete space is tried once")             \
+      0, 0, 0, 0, "avoid: a point of a discrete space is tried once")          \
     X("sampler", "sampler.qmc_type", qmc_type, QMC, qmc, 0, 0, 0, 0,           \
-      "qmc: the sequence")                                                     \
+      SAMPLER(QMC), "qmc: the sequence")                                       \
     X("sampler", "sampler.scramble", scramble, BOOL, qmc_scramble, 0, 0, 0, 0, \
-      "qmc: scramble the sequence at random")                                  \
-    X("pruner", "pruner.type", type, PRUNER, pruner, 0, 0, 0, 0,               \
+      SAMPLER(QMC), "qmc: scramble the sequence at random")                    \
+    X("pruner", "pruner.type", type, PRUNER, pruner, 0, 0, 0, 0, 0,            \
       "how hopeless trials are ended early")                                   \
     X("pruner", "pruner.wrapped", wrapped, PRUNER, pruning.wrapped, 0, 0, 0,   \
-      0, "patient: asked when patience is over; none: prune at once")          \
+      0, PRUNER(PATIENT),                                                      \
+      "patient: asked when patience is over; none: prune at once")             \
     X("pruner", "pruner.percentile", percentile, REAL, pruning.percentile, 0,  \
-      100, 0, 0, "percentile: the share of trials that survives a step")       \
+      100, 0, 0, PRUNER(PERCENTILE),                                           \
+      "percentile: the share of trials that survives a step")                  \
     X("pruner", "pruner.n_startup_trials", n_startup_trials, INT,              \
       pruning.n_startup_trials, 0, SPEC_MAX_TRIALS, 0, 0,                      \
+      PRUNER(MEDIAN) | PRUNER(PERCENTILE),                                     \
       "median, percentile: complete trials before the first is pruned")        \
     X("pruner", "pruner.n_warmup_steps", n_warmup_steps, INT,                  \
       pruning.n_warmup_steps, 0, 1000000000, 0, 0,                             \
+      PRUNER(MEDIAN) | PRUNER(PERCENTILE) | PRUNER(THRESHOLD),                 \
       "median, percentile, threshold: steps that no trial is pruned before")   \
     X("pruner", "pruner.interval_steps", interval_steps, INT,                  \
       pruning.interval_steps, 1, 1000000000, 0, 0,                             \
+      PRUNER(MEDIAN) | PRUNER(PERCENTILE) | PRUNER(THRESHOLD),                 \
       "median, percentile, threshold: steps from one look to the next")        \
     X("pruner", "pruner.n_min_trials", n_min_trials, INT,                      \
       pruning.n_min_trials, 1, SPEC_MAX_TRIALS, 0, 0,                          \
+      PRUNER(MEDIAN) | PRUNER(PERCENTILE),                                     \
       "median, percentile: complete trials that must have reached the step")   \
     X("pruner", "pruner.min_resource", min_resource, INT,                      \
       pruning.min_resource, 0, 1000000000, 0, 0,                               \
+      PRUNER(ASHA) | PRUNER(HYPERBAND),                                        \
       "asha, hyperband: steps to the first rung; 0: from the complete trials " \
       "(asha), 1 (hyperband)")                                                 \
     X("pruner", "pruner.max_resource", max_resource, INT,                      \
-      pruning.max_resource, 0, 1000000000, 0, 0,                               \
+      pruning.max_resource, 0, 1000000000, 0, 0, PRUNER(HYPERBAND),            \
       "hyperband: steps of a whole trial; 0: from the complete trials")        \
     X("pruner", "pruner.reduction_factor", reduction_factor, INT,              \
       pruning.reduction_factor, 0, 1000000, 0, 0,                              \
+      PRUNER(ASHA) | PRUNER(HYPERBAND),                                        \
       "asha, hyperband: one in so many is promoted; 0: 4 (asha), 3 "           \
       "(hyperband)")                                                           \
     X("pruner", "pruner.min_early_stopping_rate", min_early_stopping_rate,     \
-      INT, pruning.min_early_stopping_rate, 0, 1000, 0, 0,                     \
+      INT, pruning.min_early_stopping_rate, 0, 1000, 0, 0, PRUNER(ASHA),       \
       "asha: rungs that are left out at the bottom")                           \
     X("pruner", "pruner.bootstrap_count", bootstrap_count, INT,                \
       pruning.bootstrap_count, 0, SPEC_MAX_TRIALS, 0, 0,                       \
+      PRUNER(ASHA) | PRUNER(HYPERBAND),                                        \
       "asha, hyperband: trials in a rung before one is promoted")              \
     X("pruner", "pruner.lower", lower, OPTIONAL, pruning.lower, -1e300, 1e300, \
-      0, 0, "threshold: a value below it is pruned")                           \
+      0, 0, PRUNER(THRESHOLD), "threshold: a value below it is pruned")        \
     X("pruner", "pruner.upper", upper, OPTIONAL, pruning.upper, -1e300, 1e300, \
-      0, 0, "threshold: a value above it is pruned")                           \
+      0, 0, PRUNER(THRESHOLD), "threshold: a value above it is pruned")        \
     X("pruner", "pruner.patience", patience, INT, pruning.patience, 0,         \
-      1000000000, 0, 0, "patient: steps without improvement that are borne")   \
+      1000000000, 0, 0, PRUNER(PATIENT),                                       \
+      "patient: steps without improvement that are borne")                     \
     X("pruner", "pruner.min_delta", min_delta, REAL, pruning.min_delta, 0,     \
-      1e300, 0, 0, "patient: an improvement is better by more than this")      \
+      1e300, 0, 0, PRUNER(PATIENT),                                            \
+      "patient: an improvement is better by more than this")                   \
     X("pruner", "pruner.p_threshold", p_threshold, REAL, pruning.p_threshold,  \
-      0, 1, 0, 0,                                                              \
+      0, 1, 0, 0, PRUNER(WILCOXON),                                            \
       "wilcoxon: prune when the best trial is better at this level")           \
     X("pruner", "pruner.n_startup_steps", n_startup_steps, INT,                \
-      pruning.n_startup_steps, 0, 1000000000, 0, 0,                            \
+      pruning.n_startup_steps, 0, 1000000000, 0, 0, PRUNER(WILCOXON),          \
       "wilcoxon: steps shared with the best trial before it is compared")      \
     X("stop", "stop.value", value, OPTIONAL, stop.value, -1e300, 1e300, 0, 1,  \
-      "an objective value that ends the study")                                \
-    X("stop", "stop.hours", hours, OPTIONAL, stop.hours, 1e-6, 1e6, 0, 1,      \
+      0, "an objective value that ends the study")                             \
+    X("stop", "stop.hours", hours, OPTIONAL, stop.hours, 1e-6, 1e6, 0, 1, 0,   \
       "wall time that ends the study")                                         \
     X("stop", "stop.max_failures", max_failures, INT, stop.max_failures, 1,    \
-      SPEC_MAX_TRIALS, 0, 1,                                                   \
+      SPEC_MAX_TRIALS, 0, 1, 0,                                                \
       "failed trials that end the study, and never more: what runs beside "    \
       "the last is put back; a resume allows one more")                        \
-    X("", "params", params, PARAMS, space, 0, 0, 0, 0,                         \
+    X("", "params", params, PARAMS, space, 0, 0, 0, 0, 0,                      \
       "parameters of a table, function or command: NAME: distribution, which " \
       "is {\"float\": [low, high]} or {\"int\": [low, high]}, with \"step\" "  \
       "or "                                                                    \
       "\"log\", or {\"choice\": [...]}; with \"when\" only in some trials")    \
-    X("data", "data.source", source, SOURCES, data, 0, 0, 1, 0,                \
+    X("data", "data.source", source, SOURCES, data, 0, 0, 1, 0, 0,             \
       "hf:OWNER/NAME[/CONFIG], an http(s) address or a path (.jsonl, .csv, "   \
       ".tsv), or a list of these, concatenated in order")                      \
     X("data", "data.test_source", test_source, TEST_SOURCES, data, 0, 0, 0, 0, \
+      0,                                                                       \
       "where the test rows come from, as data.source, when they are files of " \
       "their own; the third of data.fractions is then 0")                      \
-    X("data", "data.splits", splits, SPLITS, data, 0, 0, 0, 0,                 \
+    X("data", "data.splits", splits, SPLITS, data, 0, 0, 0, 0, 0,              \
       "splits of hf: sources, concatenated in order")                          \
-    X("data", "data.text", text, NAME, data.text, 0, 0, 0, 0,                  \
+    X("data", "data.text", text, NAME, data.text, 0, 0, 0, 0, 0,               \
       "column with the texts")                                                 \
-    X("data", "data.label", label, NAME, data.label, 0, 0, 0, 0,               \
+    X("data", "data.label", label, NAME, data.label, 0, 0, 0, 0, 0,            \
       "column with the classes")                                               \
     X("data", "data.min_class_count", min_class_count, INT,                    \
-      data.min_class_count, 1, 1000000000, 0, 0,                               \
+      data.min_class_count, 1, 1000000000, 0, 0, 0,                            \
       "classes with fewer rows are left out")                                  \
     X("data", "data.fractions", fractions, FRACTIONS, base.fractions, 0, 1, 0, \
-      0, "shares of train, validation and test rows; they sum to 1")
+      0, 0, "shares of train, validation and test rows; they sum to 1")
 
 const struct spec_row SPEC_ROWS[] = {
-#define X(sec, p, k, t, member, lo, hi, required, change, h)                   \
+#define X(sec, p, k, t, member, lo, hi, required, change, by, h)               \
     {.section = sec,                                                           \
      .key = #k,                                                                \
      .path = p,                                                                \
@@ -177,6 +196,7 @@ const struct spec_row SPEC_ROWS[] = {
      .high = hi,                                                               \
      .is_required = required,                                                  \
      .may_change = change,                                                     \
+     .takers = by,                                                             \
      .field = -1},
     SPEC_KEYS(X)
 #undef X
