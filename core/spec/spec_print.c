@@ -345,25 +345,44 @@ int spec_kept(const struct spec *study, const struct spec *config,
     return n;
 }
 
-/* The words of a row's takers: "median, percentile". */
-static void put_takers(const struct spec_row *row, const char *const *words,
-                       size_t n, struct buf *out)
+/* What a study takes of a kind: the type that it names, and the others that
+ * look at options for it. */
+struct taken {
+    enum spec_type kind;
+    unsigned type, all; /* all: bits, as in takers */
+};
+
+static struct taken taken_of(const struct spec *s, const char *section)
 {
+    if (strcmp(section, "sampler") == 0) {
+        return (struct taken){SPEC_SAMPLER, s->sampler, 1u << s->sampler};
+    }
+    bool wraps = s->pruner == SPEC_PRUNER_PATIENT;
+    return (struct taken){SPEC_PRUNER, s->pruner,
+                          1u << s->pruner |
+                              (wraps ? 1u << s->pruning.wrapped : 0u)};
+}
+
+/* "pruner.patience: pruner 'asha' does not take it, only patient" */
+static void put_unused(const struct spec_row *row, const struct taken *t,
+                       struct buf *out)
+{
+    size_t n;
+    const char *const *words = spec_words(t->kind, &n);
     const char *between = "";
+    buf_printf(out, "%s: %s '%s' does not take it, only ", row->path,
+               row->section, words[t->type]);
     for (size_t i = 0; i < n; i++) {
         if ((row->takers & 1u << i) != 0) {
             buf_printf(out, "%s%s", between, words[i]);
             between = ", ";
         }
     }
+    buf_char(out, '\n');
 }
 
 int spec_unused(const struct spec *s, struct buf *out)
 {
-    bool wraps = s->pruner == SPEC_PRUNER_PATIENT;
-    unsigned chosen = 1u << s->pruner | (wraps ? 1u << s->pruning.wrapped : 0u);
-    size_t n_words;
-    const char *const *words = spec_words(SPEC_PRUNER, &n_words);
     struct spec defaults;
     struct buf a, b;
     int n = 0;
@@ -372,13 +391,10 @@ int spec_unused(const struct spec *s, struct buf *out)
     buf_init(&b, BUF_MAX_CONFIG);
     for (size_t i = 0; i < SPEC_N_ROWS; i++) {
         const struct spec_row *row = &SPEC_ROWS[i];
-        bool is_used = row->takers == 0 || (row->takers & chosen) != 0;
-        if (strcmp(row->section, "pruner") == 0 && !is_used &&
+        struct taken t = taken_of(s, row->section);
+        if (row->takers != 0 && (row->takers & t.all) == 0 &&
             differs(row, &defaults, s, &a, &b)) {
-            buf_printf(out, "%s: pruner '%s' does not take it, only ",
-                       row->path, words[s->pruner]);
-            put_takers(row, words, n_words, out);
-            buf_char(out, '\n');
+            put_unused(row, &t, out);
             n++;
         }
     }
