@@ -66,10 +66,10 @@ static int64_t duration_of(const struct json *trial)
 }
 
 /* One by one: all of them may be more than a buffer holds. */
-static void put_json(const struct listing *l, size_t n)
+static void put_json(const struct listing *l)
 {
     putchar('[');
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < l->n; i++) {
         struct buf text;
         struct json_out w;
         buf_init(&text, BUF_MAX_RESPONSE);
@@ -198,7 +198,7 @@ static void put_row(struct table *t, const struct term *term,
 }
 
 static void print_trials(const struct cli *c, const struct json *study,
-                         const struct listing *l, size_t n)
+                         const struct listing *l)
 {
     struct table *t = table_new();
     table_right(t, "trial");
@@ -211,7 +211,7 @@ static void print_trials(const struct cli *c, const struct json *study,
         table_right(t, json_string(p));
     }
     table_left(t, "");
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < l->n; i++) {
         put_row(t, &c->out, study, listing_trial(l, i));
     }
     table_print(t, &c->out);
@@ -230,20 +230,18 @@ static int list_trials(struct cli *c, const char *name,
         return rc;
     }
     pages_init(&pages, c, name, in->state);
-    rc = listing_ask(&pages, study, column, in->reverse, &l, err);
+    rc = listing_ask(&pages, study, column, in->reverse, in->limit, &l, err);
     if (rc != 0) {
         return rc;
     }
-    bool is_part = in->limit > 0 && (size_t)in->limit < l.n;
-    size_t n = is_part ? (size_t)in->limit : l.n;
     if (c->json) {
-        put_json(&l, n);
-    } else if (n == 0) {
+        put_json(&l);
+    } else if (l.n == 0) {
         cli_say(c, "study '%s' has no %s%strial", name,
                 in->state != NULL ? in->state : "",
                 in->state != NULL ? " " : "");
     } else {
-        print_trials(c, study, &l, n);
+        print_trials(c, study, &l);
     }
     listing_fini(&l);
     return 0;

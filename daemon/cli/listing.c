@@ -90,13 +90,27 @@ static void add_page(struct listing *l, struct json *page, const char *column,
     }
 }
 
+/* As the pages come? A parameter may be called so, too. */
+static bool is_by_number(const struct json *study, const char *column)
+{
+    bool is_param = false;
+    for (const struct json *p = field_first(study, "params"); p != NULL;
+         p = json_next(p)) {
+        is_param = is_param || strcmp(json_string(p), column) == 0;
+    }
+    return !is_param && strcmp(column, "number") == 0;
+}
+
 int listing_ask(struct pages *pages, const struct json *study,
-                const char *column, bool is_reversed, struct listing *out,
-                struct err *err)
+                const char *column, bool is_reversed, int64_t limit,
+                struct listing *out, struct err *err)
 {
     struct json *page;
     struct listing l = {0};
     int sign = sign_of(study, column, is_reversed);
+    if (limit > 0 && is_by_number(study, column)) {
+        pages_limit(pages, limit, is_reversed);
+    }
     int rc = pages_next(pages, &page, err);
     while (rc == 0 && page != NULL) {
         add_page(&l, page, column, sign);
@@ -108,6 +122,9 @@ int listing_ask(struct pages *pages, const struct json *study,
     }
     if (l.n > 0) {
         qsort(l.keys, l.n, sizeof(*l.keys), compare);
+    }
+    if (limit > 0 && l.n > (size_t)limit) {
+        l.n = (size_t)limit;
     }
     *out = l;
     return 0;

@@ -21,7 +21,22 @@ enum { PAGE = 500, REST_MAX = 256 };
 void pages_init(struct pages *p, struct cli *c, const char *study,
                 const char *state)
 {
-    *p = (struct pages){.c = c, .study = study, .state = state};
+    *p = (struct pages){
+        .c = c, .study = study, .state = state, .left = INT64_MAX};
+}
+
+/* A file is asked for any number of them at once. */
+static bool is_whole(const struct pages *p)
+{
+    return p->c->db != NULL;
+}
+
+void pages_limit(struct pages *p, int64_t n, bool is_last)
+{
+    if (!is_last || n <= PAGE || is_whole(p)) {
+        p->left = n;
+        p->is_last = is_last;
+    }
 }
 
 const struct json *pages_first(const struct json *page)
@@ -29,8 +44,9 @@ const struct json *pages_first(const struct json *page)
     return field_first(page, "trials");
 }
 
-/* Go on behind the page's last trial. */
-static int step(struct pages *p, const struct json *page, struct err *err)
+/* Go on behind the page's last trial; `asked` are the most it may have. */
+static int step(struct pages *p, int64_t asked, const struct json *page,
+                struct err *err)
 {
     int64_t n = 0, study_id = field_int(page, "study_id", 0);
     if (p->study_id != 0 && study_id != p->study_id) {
@@ -51,33 +67,42 @@ static int step(struct pages *p, const struct json *page, struct err *err)
         p->from = number + 1;
         n++;
     }
-    p->is_over = n < PAGE;
+    p->left -= n;
+    p->is_over = n < asked || p->left <= 0 || p->is_last;
     return 0;
+}
+
+/* Without `from` the last ones come. */
+static void put_query(const struct pages *p, int64_t limit, struct buf *out)
+{
+    buf_str(out, "/trials?");
+    if (!p->is_last) {
+        buf_printf(out, "from=%" PRId64, p->from);
+    }
+    if (limit < INT64_MAX) {
+        buf_printf(out, "%slimit=%" PRId64, p->is_last ? "" : "&", limit);
+    }
+    if (p->state != NULL) {
+        buf_printf(out, "&state=%s", p->state);
+    }
 }
 
 int pages_next(struct pages *p, struct json **out, struct err *err)
 {
     struct buf rest;
-    bool is_whole = p->c->db != NULL;
+    int64_t limit = p->left < PAGE || is_whole(p) ? p->left : PAGE;
     *out = NULL;
     if (p->is_over) {
         return 0;
     }
     buf_init(&rest, REST_MAX);
-    buf_printf(&rest, "/trials?from=%" PRId64, p->from);
-    if (!is_whole) {
-        buf_printf(&rest, "&limit=%d", PAGE);
-    }
-    if (p->state != NULL) {
-        buf_printf(&rest, "&state=%s", p->state);
-    }
+    put_query(p, limit, &rest);
     int rc = cli_study_call(p->c, "GET", p->study, rest.data, NULL, out, err);
     buf_fini(&rest);
-    rc = rc == 0 ? step(p, *out, err) : rc;
+    rc = rc == 0 ? step(p, limit, *out, err) : rc;
     if (rc != 0) {
         json_free(*out);
         *out = NULL;
     }
-    p->is_over = p->is_over || is_whole;
     return rc;
 }

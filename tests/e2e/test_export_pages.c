@@ -91,11 +91,15 @@ static void study_of_many(void)
 
 START_TEST(the_bytes_are_those_of_one_reply)
 {
-    static const char *const forms[][8] = {
+    static const char *const forms[][9] = {
         {"export", "many", "--csv", "-"},
         {"export", "many", "--json", "-"},
         {"trials", "many"},
         {"trials", "many", "--sort", "value", "--limit", "700"},
+        {"trials", "many", "--limit", "700"},
+        {"trials", "many", "--reverse", "--limit", "700"},
+        {"trials", "many", "--reverse", "--limit", "7", "--state", "COMPLETE"},
+        {"trials", "many", "--reverse", "--limit", "7", "--state", "FAIL"},
         {"--json", "trials", "many", "--sort", "x", "--reverse"},
         {"--json", "trials", "many", "--state", "FAIL"}};
     study_of_many();
@@ -238,6 +242,57 @@ START_TEST(a_trial_that_is_added_comes_once)
 }
 END_TEST
 
+/* Also a daemon that has a list of the last ones. */
+static int with_last(const char *path, int n, struct buf *body)
+{
+    long limit = number_in(path, "?limit=", -1);
+    if (limit < 0) {
+        return growing(path, n, body);
+    }
+    buf_str(body, "{\"trials\":");
+    put_trials(body, N - limit, N);
+    buf_str(body, ",\"study_id\":1}");
+    return 200;
+}
+
+/* A limit of the first ones, or of the last ones, is one for the daemon. */
+START_TEST(no_more_is_asked_for_than_is_wanted)
+{
+    static const struct {
+        const char *args[8];
+        int n_requests; /* with that for the study */
+        const char *begin;
+        size_t n;
+    } cases[] = {
+        {{"--limit", "3"}, 2, "[{\"number\":0,", 3},
+        {{"--limit", "500"}, 2, "[{\"number\":0,", 500},
+        {{"--limit", "501"}, 3, "[{\"number\":0,", 501},
+        {{"--limit", "9000"}, 4, "[{\"number\":0,", N + N_ADDED},
+        {{"--limit", "3", "--sort", "trial"}, 2, "[{\"number\":0,", 3},
+        {{"--limit", "3", "--sort", "value"}, 4, "[{\"number\":0,", 3},
+        {{"--limit", "3", "--reverse"}, 2, "[{\"number\":1202,", 3},
+        {{"--limit", "501", "--reverse"}, 4, "[{\"number\":1209,", 501}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const char *args[16] = {"--json", "trials", "s"};
+        size_t n = 0;
+        memcpy(args + 3, cases[i].args, sizeof(cases[i].args));
+        home_init(&h);
+        fix_daemon_start(&fake, h.state, with_last);
+        char *got = printed(args);
+        for (const char *at = got; *at != '\0'; at++) {
+            n += *at == '{';
+        }
+        ck_assert_int_eq(strncmp(got, cases[i].begin, strlen(cases[i].begin)),
+                         0);
+        ck_assert_uint_eq(n, cases[i].n);
+        ck_assert_int_eq(*fake.n_requests, cases[i].n_requests);
+        free(got);
+        fix_daemon_stop(&fake);
+        home_fini(&h);
+    }
+}
+END_TEST
+
 static const struct {
     fix_daemon_answer *answer;
     int code;
@@ -294,6 +349,7 @@ Suite *suite(void)
     tcase_add_test(c, the_bytes_are_those_of_one_reply);
     tcase_add_test(c, trials_of_optunas_come_too);
     tcase_add_test(c, a_trial_that_is_added_comes_once);
+    tcase_add_test(c, no_more_is_asked_for_than_is_wanted);
     tcase_add_loop_test(c, a_page_that_fails_leaves_nothing_behind, 0,
                         (int)ARRAY_LEN(failures));
     suite_add_tcase(s, c);
