@@ -120,6 +120,9 @@ START_TEST(help_is_given_however_it_is_asked_for)
            "-h");
     EXPECT(&h, 0, "Usage: parzen trials [OPTION...] STUDY", "help", "trials");
     EXPECT(&h, 2, "did you mean 'trials'?", "help", "trails");
+    EXPECT(&h, 2, "no command 'runn' (did you mean 'run'?)", "runn", "x.json");
+    EXPECT(&h, 2, "no command 'studys' (did you mean 'studies'?)", "studys");
+    EXPECT(&h, 2, "no command 'xyzzy'; parzen --help lists them", "xyzzy");
     home_fini(&h);
 }
 END_TEST
