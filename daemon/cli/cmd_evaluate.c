@@ -30,7 +30,8 @@ enum {
 struct evaluate {
     struct cli *cli;
     int64_t trial, n_errors;
-    const char *part, *data, *text, *label; /* part NULL: test */
+    const char *part, *data;  /* part NULL: test */
+    const char *text, *label; /* NULL: as the study has them */
     const char *csv, *html;
     size_t n_rows;
 };
@@ -65,6 +66,33 @@ static bool on_progress(void *ctx, size_t n_done)
     return interrupt_came();
 }
 
+/* Says where the columns' names are from; owned. */
+static char *naming(const struct evaluate *e, const struct pick *p)
+{
+    bool own_text = e->text == NULL && p->text != NULL;
+    bool own_label = e->label == NULL && p->label != NULL;
+    if (own_text && own_label) {
+        return mem_printf("the study's data.text '%s' and data.label '%s', or "
+                          "--text and --label,",
+                          p->text, p->label);
+    }
+    if (own_text) {
+        return mem_printf("the study's data.text '%s', or --text, and --label",
+                          p->text);
+    }
+    if (own_label) {
+        return mem_printf("--text and the study's data.label '%s', or --label,",
+                          p->label);
+    }
+    return mem_strdup("--text and --label");
+}
+
+static const char *first_of(const char *given, const char *of_study,
+                            const char *otherwise)
+{
+    return given != NULL ? given : of_study != NULL ? of_study : otherwise;
+}
+
 static int get_texts(struct evaluate *e, const struct pick *p,
                      struct pick_texts *out, struct err *err)
 {
@@ -77,13 +105,16 @@ static int get_texts(struct evaluate *e, const struct pick *p,
                       : NULL;
     struct downloading downloading;
     downloading_init(&downloading, e->cli);
-    const struct source_query q = {.text = e->text,
-                                   .label = e->label,
-                                   .named_by = "--text and --label",
+    char *named_by = naming(e, p);
+    const struct source_query q = {.text = first_of(e->text, p->text, "text"),
+                                   .label =
+                                       first_of(e->label, p->label, "label"),
+                                   .named_by = named_by,
                                    .cache_dir = cache,
                                    .watch = &downloading.watch};
     int rc = downloading_end(&downloading,
                              pick_source(p, e->data, &q, out, err), err);
+    free(named_by);
     free(cache);
     return rc;
 }
@@ -173,10 +204,10 @@ int cmd_evaluate(struct cli *c, int argc, char **argv)
          "all rows of this source instead: a .jsonl, .json, .csv or .tsv file, "
          "its address, or hf:OWNER/NAME",
          0},
-        {"text", KEY_TEXT, "COLUMN", 0, "its column of texts (default: text)",
-         0},
+        {"text", KEY_TEXT, "COLUMN", 0,
+         "its column of texts (default: the study's, or text)", 0},
         {"label", KEY_LABEL, "COLUMN", 0,
-         "its column of labels (default: label)", 0},
+         "its column of labels (default: the study's, or label)", 0},
         {"csv", KEY_CSV, "FILE", 0, "write a line for each row to FILE", 0},
         {"html", KEY_HTML, "FILE", 0, "write a page with everything to FILE",
          0},
@@ -192,11 +223,7 @@ int cmd_evaluate(struct cli *c, int argc, char **argv)
         .n_max = 1,
         .options = options,
         .on_option = on_option};
-    struct evaluate e = {.cli = c,
-                         .trial = -1,
-                         .n_errors = 10,
-                         .text = "text",
-                         .label = "label"};
+    struct evaluate e = {.cli = c, .trial = -1, .n_errors = 10};
     struct pick p = {0};
     struct err err;
     cli_parse(c, &command, argc, argv, &e);

@@ -71,15 +71,43 @@ static int refuse_study(const char *name, const struct json *study,
                          name);
 }
 
+static int open_best(const char *name, const struct json *study, struct pick *p,
+                     struct err *err)
+{
+    if (!trains_models(study)) {
+        return refuse_study(name, study, err);
+    }
+    return summary_has_best(study)
+               ? open_trial(name, field_get(study, "best"), p, err)
+               : summary_no_best(study, err);
+}
+
+static int open_number(struct cli *c, const char *study, int64_t trial,
+                       struct pick *p, struct err *err)
+{
+    char rest[64];
+    struct json *reply;
+    snprintf(rest, sizeof(rest), "/trials/%" PRId64, trial);
+    int rc = cli_study_call(c, "GET", study, rest, NULL, &reply, err);
+    if (rc == 0) {
+        rc = open_trial(study, reply, p, err);
+        json_free(reply);
+    }
+    return rc;
+}
+
+static char *column_of(const struct json *study, const char *key)
+{
+    const struct json *data = field_get(field_get(study, "config"), "data");
+    const char *name = field_string(data, key);
+    return name != NULL ? mem_strdup(name) : NULL;
+}
+
 static int open_study(struct cli *c, const char *study, int64_t trial,
                       struct pick *p, struct err *err)
 {
-    char rest[64] = "";
     struct json *reply;
-    if (trial >= 0) {
-        snprintf(rest, sizeof(rest), "/trials/%" PRId64, trial);
-    }
-    int rc = cli_study_call(c, "GET", study, rest, NULL, &reply, err);
+    int rc = cli_study_call(c, "GET", study, "", NULL, &reply, err);
     if (rc == ERR_NOTFOUND && trial < 0) {
         return err_set(err, rc, "'%s' is neither a study nor a model's folder",
                        study);
@@ -87,17 +115,10 @@ static int open_study(struct cli *c, const char *study, int64_t trial,
     if (rc != 0) {
         return rc;
     }
-    if (trial < 0 && !trains_models(reply)) {
-        rc = refuse_study(study, reply, err);
-        json_free(reply);
-        return rc;
-    }
-    if (trial < 0 && !summary_has_best(reply)) {
-        rc = summary_no_best(reply, err);
-    } else {
-        rc = open_trial(study, trial < 0 ? field_get(reply, "best") : reply, p,
-                        err);
-    }
+    p->text = column_of(reply, "text");
+    p->label = column_of(reply, "label");
+    rc = trial < 0 ? open_best(study, reply, p, err)
+                   : open_number(c, study, trial, p, err);
     json_free(reply);
     return rc;
 }
@@ -147,6 +168,8 @@ void pick_fini(struct pick *p)
 {
     predictor_free(p->predictor);
     free(p->name);
+    free(p->text);
+    free(p->label);
     *p = (struct pick){0};
 }
 

@@ -9,6 +9,8 @@ struct predictor;
 struct pick {
     struct predictor *predictor;
     char *name; /* "study 'x', trial 3", or the folder; owned */
+    /* The columns of its study's data, owned; NULL where no study is known. */
+    char *text, *label;
 };
 
 /* what: a model's folder or a checkpoint's file, else a study: its best trial,
