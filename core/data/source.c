@@ -6,19 +6,17 @@
 #include "core/data/hub.h"
 #include "core/data/jsonl.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 static const uint64_t SOURCE_MAX = (uint64_t)4 << 30; /* bytes of one file */
 
-/* Of an address, the path counts: not what stands behind ? or #. */
-static bool has_suffix(const char *s, const char *suffix)
+bool source_has_ending(const char *source, const char *ending)
 {
-    size_t n = download_is_url(s) ? strcspn(s, "?#") : strlen(s);
-    size_t m = strlen(suffix);
-    return n >= m && strncasecmp(s + n - m, suffix, m) == 0;
+    size_t n = download_is_url(source) ? strcspn(source, "?#") : strlen(source);
+    size_t m = strlen(ending);
+    return n >= m && strncasecmp(source + n - m, ending, m) == 0;
 }
 
 static int read_bytes(const char *source, struct span bytes,
@@ -27,13 +25,13 @@ static int read_bytes(const char *source, struct span bytes,
 {
     const struct row_file file = {source, bytes};
     const struct row_columns columns = {q->text, q->label, q->named_by};
-    if (has_suffix(source, ".jsonl")) {
+    if (source_has_ending(source, ".jsonl")) {
         return jsonl_read(&file, &columns, sink, err);
     }
-    if (has_suffix(source, ".json")) {
+    if (source_has_ending(source, ".json")) {
         return jsonl_read_list(&file, &columns, sink, err);
     }
-    char delimiter = has_suffix(source, ".tsv") ? '\t' : ',';
+    char delimiter = source_has_ending(source, ".tsv") ? '\t' : ',';
     return csv_read(&file, delimiter, &columns, sink, err);
 }
 
@@ -41,7 +39,7 @@ static int check_ending(const char *source, struct err *err)
 {
     static const char *const known[] = {".jsonl", ".json", ".csv", ".tsv"};
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-        if (has_suffix(source, known[i])) {
+        if (source_has_ending(source, known[i])) {
             return 0;
         }
     }

@@ -2,6 +2,7 @@
 #ifndef CORE_DATA_SOURCE_H
 #define CORE_DATA_SOURCE_H
 #include "core/data/row.h"
+#include <stdbool.h>
 struct fetch_watch;
 
 struct source_query {          /* all borrowed */
@@ -18,6 +19,10 @@ struct source_query {          /* all borrowed */
  */
 MUST_CHECK int source_read(const char *source, const struct source_query *q,
                            const struct row_sink *sink, struct err *err);
+
+/* Does its name end so (".csv"), in whatever case? Of an address, the path
+ * counts: not what stands behind ? or #. */
+bool source_has_ending(const char *source, const char *ending);
 
 /* "a.csv: " or "a.csv and 2 more: " before a sentence about all their rows;
  * returns its code. */

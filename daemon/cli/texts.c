@@ -4,11 +4,11 @@
 #include "core/base/utf8.h"
 #include "core/data/csv.h"
 #include "core/data/jsonl.h"
+#include "core/data/source.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 enum { READ_BYTES = 64 << 10 };
@@ -42,26 +42,20 @@ static int on_row(void *ctx, const struct row *row, struct err *err)
     return r->bytes.overflow ? err_set(err, ERR_LIMIT, "too many texts") : 0;
 }
 
-static bool has_ending(const char *path, const char *ending)
-{
-    size_t n = strlen(path), m = strlen(ending);
-    return n >= m && strcasecmp(path + n - m, ending) == 0;
-}
-
 static int read_rows(const char *path, struct span bytes, const char *field,
                      struct reading *r, struct err *err)
 {
     const struct row_file file = {path, bytes};
     const struct row_columns columns = {.text = field};
     const struct row_sink sink = {r, on_row};
-    if (has_ending(path, ".jsonl")) {
+    if (source_has_ending(path, ".jsonl")) {
         return jsonl_read(&file, &columns, &sink, err);
     }
-    if (has_ending(path, ".json")) {
+    if (source_has_ending(path, ".json")) {
         return jsonl_read_list(&file, &columns, &sink, err);
     }
-    if (has_ending(path, ".csv") || has_ending(path, ".tsv")) {
-        char delimiter = has_ending(path, ".tsv") ? '\t' : ',';
+    if (source_has_ending(path, ".csv") || source_has_ending(path, ".tsv")) {
+        char delimiter = source_has_ending(path, ".tsv") ? '\t' : ',';
         return csv_read(&file, delimiter, &columns, &sink, err);
     }
     return err_set(err, ERR_INVALID,
