@@ -62,7 +62,8 @@ int row_emit(const struct row *row, const struct row_sink *sink,
 void row_say_named_by(const struct row_columns *columns, struct buf *out)
 {
     if (columns->named_by != NULL) {
-        buf_printf(out, "; %s name them", columns->named_by);
+        buf_printf(out, "; %s %s", columns->named_by,
+                   columns->label != NULL ? "name them" : "names it");
     }
 }
 

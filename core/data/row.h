@@ -46,7 +46,7 @@ int row_wrap(const struct row_file *f, size_t byte, struct err *err);
 int row_fail(const struct row_file *f, size_t byte, struct err *err,
              const char *fmt, ...) PRINTF_LIKE(4, 5);
 
-/* "; NAMED_BY name them", or nothing. */
+/* "; NAMED_BY name them" ("names it", of a text alone), or nothing. */
 void row_say_named_by(const struct row_columns *columns, struct buf *out);
 
 /* Hand a row on. INVALID when the label is empty (an empty text is a text).

@@ -2,11 +2,13 @@
  *
  * Lines are predicted as they come: each read's whole lines are one batch, so
  * memory stays what the longest line needs and a slow writer's line is answered
- * before the next one comes. Each line of input gives one line of output. */
+ * before the next one comes. Each line of input gives one line of output. A
+ * file of rows (.csv, .tsv, .jsonl, .json) is read whole, as data sets are. */
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/utf8.h"
+#include "core/data/source.h"
 #include "core/train/checkpoint.h"
 #include "core/train/predictor.h"
 #include "daemon/cli/cli.h"
@@ -33,7 +35,9 @@ struct predict {
     struct cli *cli;
     struct pick pick;
     int64_t trial, top;
-    const char *file, *field; /* field: of the objects in JSON lines */
+    const char *file;
+    const char *field, *field_too; /* where a row's text stands; or NULL */
+    bool field_is_given;
     bool jsonl;
     size_t n_classes, n_printed;
     float *logprob;     /* (BATCH_TEXTS, n_classes) */
@@ -58,6 +62,7 @@ static void on_option(int key, const char *arg, struct argp_state *state,
         return;
     case KEY_FIELD:
         p->field = arg;
+        p->field_is_given = true;
         return;
     default:
         p->top = cli_number(state, "top", arg, 1, 1000000);
@@ -173,6 +178,7 @@ static int put_texts(struct predict *p, const struct span *texts, size_t n,
 struct batch {
     struct span texts[BATCH_TEXTS];
     struct json *objects[BATCH_TEXTS]; /* own the texts of JSON lines */
+    char *copies[BATCH_TEXTS];         /* and these those of other rows */
     size_t n;
 };
 
@@ -181,9 +187,31 @@ static int flush(struct predict *p, struct batch *b, struct err *err)
     int rc = b->n > 0 ? put_texts(p, b->texts, b->n, err) : 0;
     for (size_t i = 0; i < b->n; i++) {
         json_free(b->objects[i]);
+        free(b->copies[i]);
+        b->objects[i] = NULL;
+        b->copies[i] = NULL;
     }
     b->n = 0;
     return rc;
+}
+
+/* What names the field, for sentences. */
+static const char *named_by(const struct predict *p)
+{
+    return p->field_is_given || p->pick.text == NULL
+               ? "--field"
+               : "the study's data.text, or --field,";
+}
+
+static const struct json *text_in(const struct predict *p,
+                                  const struct json *object)
+{
+    if (json_kind(object) != JSON_OBJECT) {
+        return NULL;
+    }
+    const struct json *text = json_get(object, p->field);
+    return text == NULL && p->field_too != NULL ? json_get(object, p->field_too)
+                                                : text;
 }
 
 static int take_object(struct predict *p, struct span line, struct batch *b,
@@ -195,12 +223,12 @@ static int take_object(struct predict *p, struct span line, struct batch *b,
     if (rc != 0) {
         return at != JSON_NOWHERE ? err_wrap(err, "byte %zu", at) : rc;
     }
-    const struct json *text =
-        json_kind(root) == JSON_OBJECT ? json_get(root, p->field) : NULL;
+    const struct json *text = text_in(p, root);
     if (text == NULL || json_kind(text) != JSON_STRING) {
         json_free(root);
-        return err_set(err, ERR_INVALID, "not an object with a string '%s'",
-                       p->field);
+        return err_set(err, ERR_INVALID,
+                       "not an object with a string '%s' (%s names it)",
+                       p->field, named_by(p));
     }
     b->texts[b->n] = json_text(text);
     b->objects[b->n++] = root;
@@ -216,7 +244,6 @@ static int take_text(struct span line, struct batch *b, struct err *err)
     if (memchr(line.at, '\0', line.len) != NULL) {
         return err_set(err, ERR_INVALID, "a NUL byte");
     }
-    b->objects[b->n] = NULL;
     b->texts[b->n++] = line;
     return 0;
 }
@@ -322,6 +349,53 @@ static int predict_stream(struct predict *p, int fd, struct err *err)
     return rc;
 }
 
+/* --- rows of a data file
+ * ------------------------------------------------------ */
+
+struct rows {
+    struct predict *p;
+    struct batch batch;
+    struct err failed; /* of the predicting, which is no row's fault */
+    bool has_failed;
+};
+
+static int on_row(void *ctx, const struct row *row, struct err *err)
+{
+    struct rows *r = ctx;
+    struct batch *b = &r->batch;
+    char *copy = mem_try(row->text.len + 1, 1);
+    if (copy == NULL) {
+        return err_set(err, ERR_LIMIT, "no memory for its text");
+    }
+    memcpy(copy, row->text.at, row->text.len);
+    b->copies[b->n] = copy;
+    b->texts[b->n++] = (struct span){copy, row->text.len};
+    int rc = b->n == BATCH_TEXTS ? flush(r->p, b, &r->failed) : 0;
+    r->has_failed = rc != 0;
+    return rc != 0 ? err_set(err, rc, "%s", r->failed.msg) : 0;
+}
+
+/* Here too, what comes before a bad row is predicted. */
+static int predict_rows(struct predict *p, struct err *err)
+{
+    const struct source_query q = {.text = p->field, .named_by = named_by(p)};
+    struct rows r = {.p = p};
+    const struct row_sink sink = {&r, on_row};
+    int rc = source_read(p->file, &q, &sink, err);
+    if (r.has_failed) {
+        *err = r.failed;
+        return rc;
+    }
+    int rest = flush(p, &r.batch, rc == 0 ? err : &r.failed);
+    if (rc == ERR_INVALID) { /* a failure, as a bad line is */
+        return err->code = ERR_IO;
+    }
+    if (rc == ERR_NOTFOUND) {
+        return err->code = ERR_INVALID;
+    }
+    return rc == 0 ? rest : rc;
+}
+
 static void tell_rate(const struct predict *p, double seconds)
 {
     if (p->n_printed >= MANY_TEXTS) {
@@ -330,11 +404,8 @@ static void tell_rate(const struct predict *p, double seconds)
     }
 }
 
-static int predict_file(struct predict *p, struct err *err)
+static int predict_lines(struct predict *p, bool is_stdin, struct err *err)
 {
-    double start = clock_now_s();
-    bool is_stdin = p->file == NULL || strcmp(p->file, "-") == 0;
-    p->source = is_stdin ? "standard input" : p->file;
     int fd = is_stdin ? STDIN_FILENO : open(p->file, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         int code = err_sys(err, errno, "%s", p->file);
@@ -344,6 +415,22 @@ static int predict_file(struct predict *p, struct err *err)
     if (!is_stdin) {
         close(fd);
     }
+    return rc;
+}
+
+/* The name's ending says what a file is, as of a data set. With --jsonl all
+ * JSON is read in lines, as it comes. */
+static int predict_file(struct predict *p, struct err *err)
+{
+    double start = clock_now_s();
+    bool is_stdin = p->file == NULL || strcmp(p->file, "-") == 0;
+    const char *name = is_stdin ? "" : p->file;
+    bool is_json =
+        source_has_ending(name, ".jsonl") || source_has_ending(name, ".json");
+    bool has_rows = source_has_ending(name, ".csv") ||
+                    source_has_ending(name, ".tsv") || (is_json && !p->jsonl);
+    p->source = is_stdin ? "standard input" : p->file;
+    int rc = has_rows ? predict_rows(p, err) : predict_lines(p, is_stdin, err);
     if (rc == 0) {
         tell_rate(p, clock_now_s() - start);
     }
@@ -376,6 +463,10 @@ static int prepare(struct predict *p, const char *what, struct err *err)
     if (rc != 0) {
         return rc;
     }
+    if (!p->field_is_given) {
+        p->field = p->pick.text != NULL ? p->pick.text : "text";
+        p->field_too = p->jsonl ? "text" : NULL;
+    }
     p->n_classes = predictor_checkpoint(p->pick.predictor)->n_classes;
     p->top = p->top < (int64_t)p->n_classes ? p->top : (int64_t)p->n_classes;
     p->logprob = mem_try(p->n_classes, BATCH_TEXTS * sizeof(*p->logprob));
@@ -391,25 +482,27 @@ int cmd_predict(struct cli *c, int argc, char **argv)
     static const struct argp_option options[] = {
         {"trial", KEY_TRIAL, "N", 0, "this trial's model, not the best's", 0},
         {"file", KEY_FILE, "FILE", 0,
-         "a text per line of FILE; - is standard input, the default", 0},
+         "a text per row of a .csv, .tsv, .json or .jsonl file, per line of "
+         "any other; - is standard input, the default",
+         0},
         {"jsonl", KEY_JSONL, NULL, 0,
-         "JSON lines in and out: objects with a text, objects with class, "
-         "probability and text",
+         "JSON lines out, and in where lines are read: objects with class, "
+         "probability and text, objects with a text",
          0},
         {"field", KEY_FIELD, "NAME", 0,
-         "where the text stands in such objects (default: text)", 0},
+         "the column or field of the texts (default: the study's, or text)", 0},
         {"top", KEY_TOP, "K", 0, "the K likeliest classes (default: 1)", 0},
         {0}};
     static const struct cli_command command = {
         .name = "predict",
         .args = "STUDY|MODEL_DIR [TEXT...]",
         .doc = "Class and probability of each text, separated by tabs; one "
-               "line for each text or line of input, as they come.",
+               "line for each text, row or line of input, as they come.",
         .n_min = 1,
         .n_max = -1,
         .options = options,
         .on_option = on_option};
-    struct predict p = {.cli = c, .trial = -1, .top = 1, .field = "text"};
+    struct predict p = {.cli = c, .trial = -1, .top = 1};
     struct err err;
     int n = cli_parse(c, &command, argc, argv, &p);
     if (n > 1 && p.file != NULL) {

@@ -1,5 +1,5 @@
 /* A study knows the columns of its data: another file that has them needs no
- * options. */
+ * options, whatever kind of file it is. */
 #include "core/base/mem.h"
 #include "tests/lib/home_study.h"
 #include "tests/lib/test_main.h"
@@ -81,6 +81,89 @@ START_TEST(evaluate_looks_for_the_studys_columns)
 }
 END_TEST
 
+/* Each of these files predicted gives the same; owned. */
+static char *predicted_alike(char *const *files, size_t n)
+{
+    char *first = NULL;
+    for (size_t i = 0; i < n; i++) {
+        const char *const args[] = {"predict", "own",     "--file",
+                                    files[i],  "--jsonl", NULL};
+        const char *const plain[] = {"predict", "own", "--file", files[i],
+                                     NULL};
+        char *lines = home_expect(&home, 0, NULL, args);
+        free(home_expect(&home, 0, "class ", plain));
+        if (first == NULL) {
+            first = lines;
+            continue;
+        }
+        home_same(first, lines, files[i]);
+        free(lines);
+    }
+    return first;
+}
+
+START_TEST(predict_reads_what_data_sets_are)
+{
+    char *files[] = {
+        put("a.csv", "kind,words\nx,red\nx,\"\"\"moon\"\",\n1\"\n\n,\n"),
+        put("a.TSV", "words\tkind\r\nred\tx\r\n\"\"\"moon\"\",\n1\""
+                     "\tx\r\n\t\r\n"),
+        put("a.jsonl", "{\"words\":\"red\"}\n"
+                       "{\"words\":\"\\\"moon\\\",\\n1\"}\n"
+                       "{\"words\":\"\",\"text\":\"x\"}\n"),
+    };
+    char *list = put("a.json", "[{\"words\":\"red\"},\n{\"words\":\"blue\"}]");
+    char *lines = predicted_alike(files, 3);
+    ck_assert_ptr_nonnull(strstr(lines, "\"text\":\"\\\"moon\\\",\\n1\""));
+    ck_assert_ptr_nonnull(strstr(lines, "\"text\":\"\"}\n"));
+    EXPECT(&home, 0, "\"text\":\"blue\"", "--json", "predict", "own", "--file",
+           list);
+    EXPECT(&home, 0, "\"text\":\"x\"", "--json", "predict", "own", "--file",
+           files[0], "--field", "kind");
+    /* whoever asks for JSON lines may always say text */
+    char *text = put("t.json", "{\"text\":\"red\"}\n");
+    EXPECT(&home, 0, "\"text\":\"red\"", "predict", "own", "--jsonl", "--file",
+           text);
+    free(text);
+    free(lines);
+    free(list);
+    for (size_t i = 0; i < 3; i++) {
+        free(files[i]);
+    }
+}
+END_TEST
+
+/* With file, line and reason; what comes before them is predicted. */
+START_TEST(predict_names_bad_rows)
+{
+    char *csv = put("b.csv", "words,kind\n\"red\nred\",x\nblue\n");
+    char *jsonl = put("b.jsonl", "{\"words\":\"red\"}\n\n{\"words\":1}\n");
+    char *empty = put("e.tsv", "words\n");
+    char *said = home_expect(
+        &home, 1, "b.csv: line 4, byte 23: 1 column where the header has 2",
+        (const char *const[]){"predict", "own", "--file", csv, NULL});
+    ck_assert_int_eq(strncmp(said, "class ", 6), 0);
+    ck_assert_ptr_eq(strchr(said, '\n'), said + strlen(said) - 1);
+    free(said);
+    EXPECT(&home, 1, "b.jsonl: line 3, byte 17: 'words' must be a string",
+           "predict", "own", "--file", jsonl);
+    EXPECT(&home, 1,
+           "no column 'text' (the header has: words, kind; --field names it)",
+           "predict", "own", "--file", csv, "--field", "text");
+    EXPECT(&home, 1,
+           "no column 'words' (the header has: text; the study's data.text, "
+           "or --field, names it)",
+           "predict", "own", "--file",
+           home_file(&home, "c.csv", "text\nred\n"));
+    EXPECT(&home, 2, "no.csv: No such file", "predict", "own", "--file",
+           "no.csv");
+    EXPECT(&home, 0, "[]", "--json", "predict", "own", "--file", empty);
+    free(empty);
+    free(jsonl);
+    free(csv);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("own columns end to end");
@@ -88,6 +171,8 @@ Suite *suite(void)
     tcase_set_timeout(t, 180);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, evaluate_looks_for_the_studys_columns);
+    tcase_add_test(t, predict_reads_what_data_sets_are);
+    tcase_add_test(t, predict_names_bad_rows);
     suite_add_tcase(s, t);
     return s;
 }
