@@ -160,6 +160,17 @@ static bool is_stepped(const struct json *study)
     return strcmp(field_text(study, "unit"), "step") == 0;
 }
 
+/* NULL: it reported nothing yet. */
+static const struct json *last_report(const struct json *trial)
+{
+    const struct json *last = NULL;
+    for (const struct json *e = field_first(trial, "epochs"); e != NULL;
+         e = json_next(e)) {
+        last = e;
+    }
+    return last;
+}
+
 static void put_row(struct table *t, const struct term *term,
                     const struct json *study, const struct json *trial)
 {
@@ -323,6 +334,55 @@ static void put_feasibility(struct table *t, const struct json *trial)
     buf_fini(&list);
 }
 
+/* "patient (median)"; NULL: nobody knows, as of a trial that Optuna ran. */
+static const char *pruner_of(const struct json *study, const struct json *trial,
+                             char text[FORMAT_SIZE])
+{
+    const struct json *pruner = field_get(field_get(study, "config"), "pruner");
+    const char *type = field_text(pruner, "type");
+    const char *wrapped = field_text(pruner, "wrapped");
+    if (field_int(trial, "attempt", 0) == 0 || type[0] == '\0' ||
+        strcmp(type, "none") == 0) {
+        return NULL;
+    }
+    bool is_wrapper = strcmp(type, "patient") == 0 && wrapped[0] != '\0' &&
+                      strcmp(wrapped, "none") != 0;
+    snprintf(text, FORMAT_SIZE, is_wrapper ? "%s (%s)" : "%s", type, wrapped);
+    return text;
+}
+
+/* A pruned trial ended with the report that its pruner judged: its last. */
+static void put_pruning(struct table *t, const struct json *study,
+                        const struct json *trial)
+{
+    char value[FORMAT_SIZE], name[FORMAT_SIZE];
+    const char *pruner = pruner_of(study, trial, name);
+    const char *metric = field_text(study, "metric");
+    const struct json *last = last_report(trial);
+    table_cell(t, TERM_DIM, "pruned");
+    if (last == NULL) {
+        table_cell(t, TERM_WARN, "before it reported anything");
+        return;
+    }
+    bool is_epoch = field_get(last, "epoch") != NULL;
+    const char *unit = is_epoch ? "epoch" : "step";
+    json_repr(field_number(last, metric), value);
+    table_cellf(t, TERM_WARN, "at %s %" PRId64 " with %s %s%s%s", unit,
+                field_int(last, unit, -1) + is_epoch, metric, value,
+                pruner != NULL ? ", by " : "", pruner != NULL ? pruner : "");
+}
+
+static void put_best(struct table *t, const struct json *study,
+                     const struct json *trial)
+{
+    int64_t best = field_int(trial, "best_epoch", -1);
+    bool is_step = is_stepped(study);
+    if (best >= 0) {
+        table_cell(t, TERM_DIM, is_step ? "best step" : "best epoch");
+        table_cellf(t, TERM_PLAIN, "%" PRId64, best + !is_step);
+    }
+}
+
 static void put_facts(struct table *t, const struct json *study,
                       const struct json *trial)
 {
@@ -342,11 +402,10 @@ static void put_facts(struct table *t, const struct json *study,
         put_pair(t, field_text(study, "metric"), text);
     }
     put_feasibility(t, trial);
-    int64_t best = field_int(trial, "best_epoch", -1);
-    bool is_step = is_stepped(study);
-    if (best >= 0) {
-        table_cell(t, TERM_DIM, is_step ? "best step" : "best epoch");
-        table_cellf(t, TERM_PLAIN, "%" PRId64, best + !is_step);
+    if (strcmp(state, "PRUNED") == 0) {
+        put_pruning(t, study, trial);
+    } else {
+        put_best(t, study, trial);
     }
     put_memory(t, trial);
     table_cell(t, TERM_DIM, "attempt");

@@ -29,6 +29,8 @@ START_TEST(hopeless_trials_end_within_an_epoch)
                                 " WHERE i.step = 1 AND"
                                 " i.intermediate_value = v.value"),
                      4);
+    EXPECT(&h, 0, "at epoch 2 with val-acc ", "show", "hopeless", "3");
+    EXPECT(&h, 0, ", by threshold\n", "show", "hopeless", "3");
     /* what a worker wrote while it was being stopped is gone, too */
     EXPECT(&h, 0, NULL, "doctor");
     /* no worker died of it */

@@ -1,0 +1,72 @@
+/* What tables say of trials as they are, by a daemon that says what they are.
+ */
+#include "core/base/buf.h"
+#include "tests/lib/fix_daemon.h"
+#include "tests/lib/home_study.h"
+#include "tests/lib/test_main.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct home h;
+static struct fix_daemon fake;
+
+/* --- why a trial was pruned ----------------------------------------------- */
+
+#define REPORTS                                                                \
+    "\"epochs\":[{\"step\":3,\"cost\":2},{\"step\":8,\"cost\":0.1}]}"
+
+/* Trial 0 is ours, 1 is one that Optuna ran, 2 told nothing. */
+static int pruned(const char *path, int n, struct buf *body)
+{
+    (void)n;
+    if (strstr(path, "/trials/") == NULL) {
+        buf_str(body, "{\"name\":\"s\",\"unit\":\"step\",\"metric\":\"cost\","
+                      "\"config\":{\"pruner\":{\"type\":\"patient\","
+                      "\"wrapped\":\"median\"}}}");
+        return 200;
+    }
+    char number = path[strlen(path) - 1];
+    buf_printf(body,
+               "{\"number\":%c,\"state\":\"PRUNED\",\"best_epoch\":8,"
+               "\"attempt\":%d,%s",
+               number, number == '0',
+               number == '2' ? "\"epochs\":[]}" : REPORTS);
+    return 200;
+}
+
+START_TEST(show_says_where_a_trial_was_pruned)
+{
+    fix_daemon_start(&fake, h.state, pruned);
+    EXPECT(&h, 0, "\npruned   at step 8 with cost 0.1, by patient (median)\n",
+           "show", "s", "0");
+    EXPECT(&h, 0, "\npruned   at step 8 with cost 0.1\n", "show", "s", "1");
+    EXPECT(&h, 0, "\npruned   before it reported anything\n", "show", "s", "2");
+    char *said =
+        home_expect(&h, 0, NULL, (const char *const[]){"show", "s", "0", NULL});
+    ck_assert_ptr_null(strstr(said, "best step"));
+    free(said);
+}
+END_TEST
+
+static void setup(void)
+{
+    home_init(&h);
+}
+
+static void teardown(void)
+{
+    fix_daemon_stop(&fake);
+    home_fini(&h);
+}
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("what is said");
+    TCase *t = tcase_create("what is said");
+    tcase_set_timeout(t, 60);
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, show_says_where_a_trial_was_pruned);
+    suite_add_tcase(s, t);
+    return s;
+}
