@@ -8,12 +8,14 @@
 #include "daemon/cli/width.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
 enum { KEY_EVALUATOR = 1, BAR_WIDTH = 40, WAIT_MS = 100, WAITS_MAX = 600 };
 /* PED-ANOVA compares the best tenth with all: below, that is two at most. */
 enum { FEW_TRIALS = 20 };
+static const double EQUAL = 1e-12; /* shares that differ by rounding alone */
 
 struct input {
     const char *evaluator;
@@ -90,6 +92,89 @@ static void print_bars(const struct cli *c, const struct json *reply)
             n < FEW_TRIALS ? ": so few say little yet" : "");
 }
 
+/* --- what the bars do not say --------------------------------------------- */
+
+static bool is_listed(const struct json *reply, const char *name)
+{
+    for (const struct json *i = field_first(reply, "importances"); i != NULL;
+         i = json_next(i)) {
+        if (strcmp(field_text(i, "param"), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* PED-ANOVA takes what any complete trial has; the forests need a table without
+ * a gap. */
+static void say_left_out(const struct cli *c, const struct json *study,
+                         const struct json *reply, const char *evaluator)
+{
+    struct buf names;
+    size_t n = 0;
+    bool is_ped_anova = strcmp(evaluator, "ped-anova") == 0;
+    buf_init(&names, BUF_MAX_CONFIG);
+    for (const struct json *p = field_first(study, "params"); p != NULL;
+         p = json_next(p)) {
+        if (!is_listed(reply, json_string(p))) {
+            buf_printf(&names, "%s%s", names.len > 0 ? ", " : "",
+                       json_string(p));
+            n++;
+        }
+    }
+    if (n > 0 && is_ped_anova) {
+        cli_say(c, "left out, as no complete trial has %s: %s",
+                n == 1 ? "it" : "them", names.data);
+    } else if (n > 0) {
+        cli_say(c,
+                "left out, as not every complete trial has %s in the same "
+                "range (%s needs that, ped-anova does not): %s",
+                n == 1 ? "it" : "them", evaluator, names.data);
+    }
+    buf_fini(&names);
+}
+
+/* Shares are of 1: where there is nothing to share out, all are equal. */
+static void say_equal(const struct cli *c, const struct json *reply)
+{
+    const struct json *first = field_first(reply, "importances");
+    double least = NAN;
+    size_t n = 0;
+    for (const struct json *i = first; i != NULL; i = json_next(i)) {
+        least = field_number(i, "importance");
+        n++;
+    }
+    if (n == 1) {
+        cli_say(c, "it is the only one here: its share is 1 whatever it does");
+    } else if (n > 1 && field_number(first, "importance") - least < EQUAL) {
+        cli_say(c, "these shares mean nothing: the values of the complete "
+                   "trials do not differ, or no parameter tells which differ");
+    }
+}
+
+static void print_all(struct cli *c, const char *name, const char *evaluator,
+                      const struct json *reply)
+{
+    struct json *study;
+    struct err ignored;
+    bool has_study =
+        cli_study_call(c, "GET", name, "", NULL, &study, &ignored) == 0;
+    bool has_any =
+        has_study && field_int(field_get(study, "counts"), "COMPLETE", 0) > 0;
+    if (field_first(reply, "importances") != NULL) {
+        print_bars(c, reply);
+        say_equal(c, reply);
+    } else if (!has_any || field_first(study, "params") == NULL) {
+        cli_say(c, "No complete trial has parameters yet.");
+    }
+    if (has_any && !field_bool(reply, "pending")) {
+        say_left_out(c, study, reply, evaluator);
+    }
+    if (has_study) {
+        json_free(study);
+    }
+}
+
 int cmd_importances(struct cli *c, int argc, char **argv)
 {
     static const struct argp_option options[] = {
@@ -113,10 +198,8 @@ int cmd_importances(struct cli *c, int argc, char **argv)
     }
     if (c->json) {
         cli_put_json(reply);
-    } else if (field_first(reply, "importances") == NULL) {
-        cli_say(c, "No complete trial has parameters yet.");
     } else {
-        print_bars(c, reply);
+        print_all(c, argv[1], in.evaluator, reply);
     }
     json_free(reply);
     return CLI_OK;

@@ -49,6 +49,54 @@ START_TEST(show_says_where_a_trial_was_pruned)
 }
 END_TEST
 
+/* --- what importances leave out, and when they mean nothing --------------- */
+
+/* By the evaluator: shares of a and b, of a alone, of none. */
+static int shared(const char *path, int n, struct buf *body)
+{
+    (void)n;
+    if (strstr(path, "/importances") == NULL) {
+        buf_str(body, "{\"name\":\"s\",\"params\":[\"a\",\"b\",\"c\"],"
+                      "\"counts\":{\"COMPLETE\":30}}");
+        return 200;
+    }
+    buf_str(body, "{\"evaluator\":\"e\",\"n_trials\":30,\"pending\":false,"
+                  "\"importances\":[");
+    if (strstr(path, "=ped-anova") != NULL) {
+        buf_str(body, "{\"param\":\"b\",\"importance\":0.5},"
+                      "{\"param\":\"a\",\"importance\":0.5}");
+    } else if (strstr(path, "=fanova") != NULL) {
+        buf_str(body, "{\"param\":\"a\",\"importance\":1}");
+    }
+    buf_str(body, "]}");
+    return 200;
+}
+
+START_TEST(importances_say_what_they_are_not)
+{
+    fix_daemon_start(&fake, h.state, shared);
+    EXPECT(&h, 0, "left out, as no complete trial has it: c\n", "importances",
+           "s");
+    EXPECT(&h, 0, "these shares mean nothing: ", "importances", "s");
+    EXPECT(&h, 0,
+           "left out, as not every complete trial has them in the same range "
+           "(fanova needs that, ped-anova does not): b, c\n",
+           "importances", "s", "--evaluator", "fanova");
+    EXPECT(&h, 0, "its share is 1 whatever it does\n", "importances", "s",
+           "--evaluator", "fanova");
+    EXPECT(&h, 0, "(mdi needs that, ped-anova does not): a, b, c\n",
+           "importances", "s", "--evaluator", "mdi");
+    /* programs read what they read before */
+    char *json = home_expect(
+        &h, 0, NULL, (const char *const[]){"--json", "importances", "s", NULL});
+    ck_assert_str_eq(json, "{\"evaluator\":\"e\",\"n_trials\":30,\"pending\":"
+                           "false,\"importances\":[{\"param\":\"b\","
+                           "\"importance\":0.5},{\"param\":\"a\","
+                           "\"importance\":0.5}]}\n");
+    free(json);
+}
+END_TEST
+
 static void setup(void)
 {
     home_init(&h);
@@ -67,6 +115,7 @@ Suite *suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, show_says_where_a_trial_was_pruned);
+    tcase_add_test(t, importances_say_what_they_are_not);
     suite_add_tcase(s, t);
     return s;
 }
