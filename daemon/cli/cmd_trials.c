@@ -171,6 +171,25 @@ static const struct json *last_report(const struct json *trial)
     return last;
 }
 
+/* Its value; of one that runs its last report, "0.83 @ 4". */
+static void format_value_of(const struct json *study, const struct json *trial,
+                            char *out, size_t size)
+{
+    char value[FORMAT_SIZE];
+    const struct json *last = strcmp(field_text(trial, "state"), "RUNNING") == 0
+                                  ? last_report(trial)
+                                  : NULL;
+    if (last == NULL) {
+        format_metric(field_number(trial, "value"), value);
+        snprintf(out, size, "%s", value);
+        return;
+    }
+    bool is_epoch = field_get(last, "epoch") != NULL;
+    format_metric(field_number(last, field_text(study, "metric")), value);
+    snprintf(out, size, "%s @ %" PRId64, value,
+             field_int(last, is_epoch ? "epoch" : "step", -1) + is_epoch);
+}
+
 static void put_row(struct table *t, const struct term *term,
                     const struct json *study, const struct json *trial)
 {
@@ -181,7 +200,7 @@ static void put_row(struct table *t, const struct term *term,
     char text[256];
     table_cellf(t, TERM_PLAIN, "%" PRId64, field_int(trial, "number", -1));
     table_cell(t, style_of(state), state);
-    format_metric(field_number(trial, "value"), text);
+    format_value_of(study, trial, text, sizeof(text));
     table_cell(t,
                is_best                      ? TERM_GOOD
                : field_is_infeasible(trial) ? TERM_DIM
@@ -276,7 +295,9 @@ int cmd_trials(struct cli *c, int argc, char **argv)
     static const struct cli_command command = {
         .name = "trials",
         .args = "STUDY",
-        .doc = "Lists trials." CLI_EPOCHS CLI_STATE_BEFORE,
+        .doc = "Lists trials; of one that runs the value is that of its last "
+               "report, \"0.83 @ 4\" of epoch or step 4." CLI_EPOCHS
+                   CLI_STATE_BEFORE,
         .n_min = 1,
         .n_max = 1,
         .options = options,

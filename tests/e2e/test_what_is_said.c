@@ -97,6 +97,44 @@ START_TEST(importances_say_what_they_are_not)
 }
 END_TEST
 
+/* --- what a running trial told last --------------------------------------- */
+
+static int running(const char *path, int n, struct buf *body)
+{
+    (void)n;
+    bool is_stepped = strstr(path, "/steps") != NULL;
+    const char *unit = is_stepped ? "step" : "epoch";
+    if (strstr(path, "/trials") == NULL) {
+        buf_printf(body, "{\"name\":\"s\",\"unit\":\"%s\",\"metric\":\"m\"}",
+                   unit);
+        return 200;
+    }
+    buf_printf(body,
+               "{\"trials\":[{\"number\":0,\"state\":\"RUNNING\",\"epochs\":["
+               "{\"%s\":3,\"m\":0.5},{\"%s\":4,\"m\":0.83}],\"n_epochs\":2},"
+               "{\"number\":1,\"state\":\"RUNNING\",\"epochs\":[]},"
+               "{\"number\":2,\"state\":\"WAITING\",\"epochs\":["
+               "{\"%s\":1,\"m\":0.7}]},"
+               "{\"number\":3,\"state\":\"COMPLETE\",\"value\":0.9,"
+               "\"epochs\":[{\"%s\":1,\"m\":0.6}]}]}",
+               unit, unit, unit, unit);
+    return 200;
+}
+
+START_TEST(trials_show_the_last_report_of_what_runs)
+{
+    fix_daemon_start(&fake, h.state, running);
+    EXPECT(&h, 0, "\n    0  RUNNING   0.8300 @ 4     -", "trials", "steps");
+    char *said = home_expect(
+        &h, 0, "\n    0  RUNNING   0.8300 @ 5    -/2", /* counted from 1 */
+        (const char *const[]){"trials", "epochs", NULL});
+    ck_assert_ptr_nonnull(strstr(said, "\n    1  RUNNING            -"));
+    ck_assert_ptr_nonnull(strstr(said, "\n    2  WAITING            -"));
+    ck_assert_ptr_nonnull(strstr(said, "\n    3  COMPLETE      0.9000"));
+    free(said);
+}
+END_TEST
+
 static void setup(void)
 {
     home_init(&h);
@@ -116,6 +154,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, show_says_where_a_trial_was_pruned);
     tcase_add_test(t, importances_say_what_they_are_not);
+    tcase_add_test(t, trials_show_the_last_report_of_what_runs);
     suite_add_tcase(s, t);
     return s;
 }
