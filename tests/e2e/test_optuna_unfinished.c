@@ -15,6 +15,45 @@ static void expect_replay(const struct home *h, const char *study)
     EXPECT(h, 0, NULL, "doctor");
 }
 
+/* The config of a study of two integers; its sampler as JSON members. */
+static const char *config(const struct home *h, const char *study, int n_trials,
+                          const char *sampler)
+{
+    char *text = mem_printf(
+        "{\"study\": \"%s\", \"n_trials\": %d, \"sampler\": {\"type\": %s},"
+        " \"objective\": {\"type\": \"function\", \"function\": \"sphere\"},"
+        " \"params\": {\"a\": {\"int\": [0, 4]}, \"b\": {\"int\": [0, 4]}}}",
+        study, n_trials, sampler);
+    const char *path = home_file(h, "c.json", text);
+    free(text);
+    return path;
+}
+
+/* Another program's trial of the only study, which has a = 2 and no b yet. */
+static void insert_half(const struct home *h, int number, const char *state,
+                        const char *ended)
+{
+    char *sql = mem_printf(
+        "BEGIN;"
+        "INSERT INTO trials SELECT max(trial_id) + 1, %d, 1, '%s',"
+        " '2026-01-01 00:00:00.000000', %s FROM trials;"
+        "INSERT INTO trial_params (trial_id, param_name, param_value,"
+        " distribution_json) SELECT (SELECT max(trial_id) FROM trials),"
+        " param_name, 2, distribution_json FROM trial_params"
+        " WHERE param_name = 'a' AND trial_id = 1;"
+        "COMMIT",
+        number, state, ended);
+    home_exec(h, sql);
+    free(sql);
+}
+
+/* To the end of so many trials. */
+static void resume(const struct home *h, const char *n_trials)
+{
+    EXPECT(h, 0, NULL, "resume", "p", "--trials", n_trials);
+    home_wait_state(h, "p", "finished", 60);
+}
+
 /* What another program runs has its parameters one after the other: when it
  * had which is in no log. A grid's point and TPE's liar are as if it had none
  * until it ends, in memory as in a replay. */
@@ -26,22 +65,9 @@ START_TEST(what_others_run_is_no_reason_for_a_suggestion)
     struct home h;
     home_init(&h);
     home_start(&h, two);
-    char *text = mem_printf(
-        "{\"study\": \"p\", \"n_trials\": 6, \"sampler\": {\"type\": %s},"
-        " \"objective\": {\"type\": \"function\", \"function\": \"sphere\"},"
-        " \"params\": {\"a\": {\"int\": [0, 4]}, \"b\": {\"int\": [0, 4]}}}",
-        samplers[_i]);
-    EXPECT(&h, 0, NULL, "run", home_file(&h, "c.json", text));
-    home_exec(&h, "BEGIN;"
-                  "INSERT INTO trials SELECT max(trial_id) + 1, 6, 1,"
-                  " 'RUNNING', '2026-01-01 00:00:00.000000', NULL FROM trials;"
-                  "INSERT INTO trial_params (trial_id, param_name, param_value,"
-                  " distribution_json) SELECT (SELECT max(trial_id) FROM"
-                  " trials), param_name, 2, distribution_json FROM"
-                  " trial_params WHERE param_name = 'a' AND trial_id = 1;"
-                  "COMMIT");
-    EXPECT(&h, 0, NULL, "resume", "p", "--trials", "8");
-    home_wait_state(&h, "p", "finished", 60);
+    EXPECT(&h, 0, NULL, "run", config(&h, "p", 6, samplers[_i]));
+    insert_half(&h, 6, "RUNNING", "NULL");
+    resume(&h, "8");
     home_exec(&h, /* a point that nobody tried, and that comes up below */
               "INSERT INTO trial_params (trial_id, param_name, param_value,"
               " distribution_json) SELECT (SELECT trial_id FROM trials"
@@ -51,8 +77,7 @@ START_TEST(what_others_run_is_no_reason_for_a_suggestion)
               " USING (trial_id) WHERE a.param_name = 'a' AND a.param_value = 2"
               " AND b.param_name = 'b')), distribution_json FROM trial_params"
               " WHERE param_name = 'b' AND trial_id = 1");
-    EXPECT(&h, 0, NULL, "resume", "p", "--trials", "24");
-    home_wait_state(&h, "p", "finished", 60);
+    resume(&h, "24");
     expect_replay(&h, "p");
     home_exec(&h, "BEGIN;"
                   "INSERT INTO trial_values (trial_id, objective, value,"
@@ -61,8 +86,7 @@ START_TEST(what_others_run_is_no_reason_for_a_suggestion)
                   "UPDATE trials SET state = 'COMPLETE', datetime_complete ="
                   " '2026-01-01 00:00:01.000000' WHERE number = 6;"
                   "COMMIT");
-    EXPECT(&h, 0, NULL, "resume", "p", "--trials", "26");
-    home_wait_state(&h, "p", "finished", 60);
+    resume(&h, "26");
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_events"
                                     " WHERE kind = 'ADOPT_TRIAL'"),
                      2);
@@ -70,7 +94,6 @@ START_TEST(what_others_run_is_no_reason_for_a_suggestion)
     home_kill_daemon(&h);
     home_start(&h, two);
     expect_replay(&h, "p");
-    free(text);
     home_fini(&h);
 }
 END_TEST
@@ -81,7 +104,8 @@ START_TEST(what_was_left_is_no_reason_either)
     static const char dist[] =
         "'{\"name\": \"IntDistribution\", \"attributes\": {\"log\": false,"
         " \"step\": 1, \"low\": 0, \"high\": 4}}'";
-    static const char *const samplers[] = {"grid", "brute-force", "tpe"};
+    static const char *const samplers[] = {"\"grid\"", "\"brute-force\"",
+                                           "\"tpe\""};
     struct home h;
     home_init(&h);
     home_start(&h, two);
@@ -99,20 +123,14 @@ START_TEST(what_was_left_is_no_reason_either)
         " (3, 'fixed_params', '{\"a\": 3, \"b\": 3}'); COMMIT",
         dist, dist);
     home_exec(&h, rows);
-    char *text = mem_printf(
-        "{\"study\": \"o\", \"n_trials\": 20, \"sampler\": {\"type\": \"%s\"},"
-        " \"objective\": {\"type\": \"function\", \"function\": \"sphere\"},"
-        " \"params\": {\"a\": {\"int\": [0, 4]}, \"b\": {\"int\": [0, 4]}}}",
-        samplers[_i]);
     EXPECT(&h, 0, NULL, "resume", "o", "--config",
-           home_file(&h, "c.json", text));
+           config(&h, "o", 20, samplers[_i]));
     home_wait_state(&h, "o", "finished", 60);
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trial_params WHERE"
                                     " trial_id = 1 AND param_value IN (1, 4)"),
                      2); /* repeated as it was */
     expect_replay(&h, "o");
     free(rows);
-    free(text);
     home_fini(&h);
 }
 END_TEST
@@ -121,27 +139,13 @@ END_TEST
  * the others when it is tried again, by us. */
 START_TEST(what_failed_elsewhere_is_tried_again)
 {
-    static const char *const samplers[] = {"grid", "tpe"};
+    static const char *const samplers[] = {"\"grid\"", "\"tpe\""};
     struct home h;
     home_init(&h);
     home_start(&h, two);
-    char *text = mem_printf(
-        "{\"study\": \"p\", \"n_trials\": 12, \"sampler\": {\"type\": \"%s\"},"
-        " \"objective\": {\"type\": \"function\", \"function\": \"sphere\"},"
-        " \"params\": {\"a\": {\"int\": [0, 4]}, \"b\": {\"int\": [0, 4]}}}",
-        samplers[_i]);
-    EXPECT(&h, 0, NULL, "run", home_file(&h, "c.json", text));
-    home_exec(&h, "BEGIN;"
-                  "INSERT INTO trials SELECT max(trial_id) + 1, 12, 1, 'FAIL',"
-                  " '2026-01-01 00:00:00.000000',"
-                  " '2026-01-01 00:00:01.000000' FROM trials;"
-                  "INSERT INTO trial_params (trial_id, param_name, param_value,"
-                  " distribution_json) SELECT (SELECT max(trial_id) FROM"
-                  " trials), param_name, 2, distribution_json FROM"
-                  " trial_params WHERE param_name = 'a' AND trial_id = 1;"
-                  "COMMIT");
-    EXPECT(&h, 0, NULL, "resume", "p", "--trials", "20");
-    home_wait_state(&h, "p", "finished", 60);
+    EXPECT(&h, 0, NULL, "run", config(&h, "p", 12, samplers[_i]));
+    insert_half(&h, 12, "FAIL", "'2026-01-01 00:00:01.000000'");
+    resume(&h, "20");
     expect_replay(&h, "p");
     EXPECT(&h, 0, NULL, "retry", "p");
     ck_assert(home_wait(&h,
@@ -151,10 +155,8 @@ START_TEST(what_failed_elsewhere_is_tried_again)
     expect_replay(&h, "p");
     home_kill_daemon(&h);
     home_start(&h, two);
-    EXPECT(&h, 0, NULL, "resume", "p", "--trials", "23");
-    home_wait_state(&h, "p", "finished", 60);
+    resume(&h, "23");
     expect_replay(&h, "p");
-    free(text);
     home_fini(&h);
 }
 END_TEST
