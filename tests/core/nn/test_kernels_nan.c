@@ -1,16 +1,12 @@
 /* No kernel of any table may make a number of what is none: NaN stays NaN, and
  * an infinity does not become finite. */
+#include "tests/lib/fix_kernels.h"
 #include "tests/lib/test_main.h"
 
-#include "core/base/rng.h"
 #include "core/nn/halves.h"
-#include "core/nn/kernels.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
-
-static const char *const names[] = {"reference", "portable", "avx2", "avx512"};
 
 /* NaN of either sign, with bits that no arithmetic here leaves, and the
  * infinities. */
@@ -18,34 +14,23 @@ static const uint32_t odd_bits[] = {0x7fc00000, 0xffc00000, 0x7fc00155,
                                     0xffffffff, 0x7f800000, 0xff800000};
 enum { N_NAN = 4, N_ODD = 6, MINUS_INFINITY = 5 };
 
-static struct rng rng;
-static const struct kernels *k;
+static struct fix_kernels f;
 
 static void setup(void)
 {
-    rng_stream(&rng, 42, 0, RNG_SAMPLER, 0);
-}
-
-/* False, with a word, where this CPU lacks the instruction set. */
-static bool use(int which)
-{
-    k = kernels_named(names[which]);
-    if (k == NULL) {
-        fprintf(stderr, "SKIPPED: this CPU has no %s\n", names[which]);
-    }
-    return k != NULL;
+    fix_kernels_init(&f);
 }
 
 static size_t below(size_t n)
 {
-    return rng_below(&rng, (uint32_t)n);
+    return rng_below(&f.rng, (uint32_t)n);
 }
 
 /* All above 0, so that no infinity meets its opposite by chance. */
 static void fill(float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        x[i] = 0.5f + 0.5f * (float)rng_double(&rng);
+        x[i] = 0.5f + 0.5f * (float)rng_double(&f.rng);
     }
 }
 
@@ -63,25 +48,14 @@ static void no_numbers(const float *x, size_t n, size_t ld, int which,
     for (size_t i = 0; i < n; i++) {
         float is = x[i * ld];
         ck_assert_msg(which < N_NAN ? isnan(is) : !isfinite(is),
-                      "%s %s: %g of %08x", k->name, what, is, odd_bits[which]);
+                      "%s %s: %g of %08x", f.k->name, what, is,
+                      odd_bits[which]);
     }
 }
 
 static void no_number(float x, int which, const char *what)
 {
     no_numbers(&x, 1, 1, which, what);
-}
-
-static struct kernels_adamw constants(void)
-{
-    return (struct kernels_adamw){.beta1 = 0.9f,
-                                  .rest1 = 0.1f,
-                                  .beta2 = 0.999f,
-                                  .rest2 = 0.001f,
-                                  .decay = 0.99f,
-                                  .rate = 0.01f,
-                                  .scale = 1.5f,
-                                  .eps = 1e-8f};
 }
 
 /* --- one row, one odd number in it ---------------------------------------- */
@@ -102,48 +76,48 @@ static void begin_row(size_t n, size_t at, int which)
 static void forward(size_t n, size_t at, int which)
 {
     begin_row(n, at, which);
-    k->add(y, zero, odd, n);
+    f.k->add(y, zero, odd, n);
     no_number(y[at], which, "add");
-    k->column_sums(sum, odd, 1, n);
+    f.k->column_sums(sum, odd, 1, n);
     no_number(sum[at], which, "column_sums");
-    k->bias(x, odd, 1, n);
+    f.k->bias(x, odd, 1, n);
     no_number(x[at], which, "bias");
-    k->drop(x, 1, n, &everything);
+    f.k->drop(x, 1, n, &everything);
     no_number(x[at], which, "drop");
-    k->relu_forward(x, zero, 1, n, &everything);
+    f.k->relu_forward(x, zero, 1, n, &everything);
     if (which == MINUS_INFINITY) {
         ck_assert(x[at] == 0.0f);
     } else {
         no_number(x[at], which, "relu_forward");
     }
-    k->gelu_forward(y, odd, zero, 1, n, &everything);
+    f.k->gelu_forward(y, odd, zero, 1, n, &everything);
     no_number(y[at], which, "gelu_forward");
 }
 
 static void backward(size_t n, size_t at, int which)
 {
-    struct kernels_adamw step = constants();
+    struct kernels_adamw step = fix_kernels_adamw();
     begin_row(n, at, which);
-    k->gelu_backward(x, sum, odd, 1, n, &everything);
+    f.k->gelu_backward(x, sum, odd, 1, n, &everything);
     no_number(x[at], which, "gelu_backward of z");
     no_number(sum[at], which, "gelu_backward's bias");
     begin_row(n, at, which);
-    k->relu_backward(odd, sum, x, 1, n, &everything);
+    f.k->relu_backward(odd, sum, x, 1, n, &everything);
     no_number(odd[at], which, "relu_backward");
-    k->gelu_backward(odd, sum, x, 1, n, &everything);
+    f.k->gelu_backward(odd, sum, x, 1, n, &everything);
     no_number(odd[at], which, "gelu_backward");
     begin_row(n, at, which);
-    double dot = k->dot(odd, y, n);
+    double dot = f.k->dot(odd, y, n);
     no_number((float)dot, which, "dot");
-    k->blend(x, odd, 0.5f, n);
+    f.k->blend(x, odd, 0.5f, n);
     no_number(x[at], which, "blend");
-    k->adamw(y, x, sum, odd, n, &step);
+    f.k->adamw(y, x, sum, odd, n, &step);
     no_number(y[at], which, "adamw");
 }
 
 START_TEST(rows)
 {
-    for (size_t n = 1; use(_i) && n <= MOST; n++) {
+    for (size_t n = 1; fix_kernels_use(&f, _i) && n <= MOST; n++) {
         for (int which = 0; which < N_ODD; which++) {
             size_t at = below(n);
             forward(n, at, which);
@@ -155,7 +129,8 @@ END_TEST
 
 START_TEST(norms)
 {
-    for (int round = 0; use(_i) && round < N_ODD * 12; round++) {
+    for (int round = 0; fix_kernels_use(&f, _i) && round < N_ODD * 12;
+         round++) {
         int which = round % N_ODD;
         size_t n = 2 + below(MOST - 1), at = below(n);
         float gamma[MOST], beta[MOST], dgamma[MOST], dbeta[MOST], mean, rstd;
@@ -170,14 +145,14 @@ START_TEST(norms)
                                     .x = x,
                                     .mean = &mean,
                                     .rstd = &rstd};
-        k->norm_forward(y, &norm);
+        f.k->norm_forward(y, &norm);
         memcpy(y, odd, sizeof(y));
-        k->norm_backward(y, sum, dgamma, dbeta, &norm);
+        f.k->norm_backward(y, sum, dgamma, dbeta, &norm);
         no_numbers(y, n, 1, which, "norm_backward");
         no_number(dgamma[at], which, "norm_backward's gamma");
         no_number(dbeta[at], which, "norm_backward's beta");
         norm.x = odd;
-        k->norm_forward(y, &norm);
+        f.k->norm_forward(y, &norm);
         no_numbers(y, n, 1, which, "norm_forward");
     }
 }
@@ -219,15 +194,16 @@ static void attend(size_t n_pad)
                              .max = head.max,
                              .rest = head.rest,
                              .scratch = head.scratch};
-    k->head_forward(head.y, &h);
-    k->head_backward(head.dq, head.dk, head.dv, head.y, head.dy, &h);
+    f.k->head_forward(head.y, &h);
+    f.k->head_backward(head.dq, head.dk, head.dv, head.y, head.dy, &h);
 }
 
 /* A logit of -inf is a probability that vanishes: of a query and a key only
  * +inf must show. Here each is above 0. */
 START_TEST(heads)
 {
-    for (int round = 0; use(_i) && round < N_ODD * 16; round++) {
+    for (int round = 0; fix_kernels_use(&f, _i) && round < N_ODD * 16;
+         round++) {
         int which = round % N_ODD;
         size_t n_pad = (size_t)round / N_ODD % 3;
         size_t row = below(ROWS), key = below(KEYS), c = below(WIDTH);
@@ -265,8 +241,9 @@ START_TEST(wide_layers)
     enum { B = 5, O = 6 };
     static float wx[B * MOST], wy[B * O], dy[B * O], dx[B * MOST];
     static float w[O * MOST], m[O * MOST], v[O * MOST];
-    struct kernels_adamw step = constants();
-    for (int round = 0; use(_i) && round < N_ODD * 12; round++) {
+    struct kernels_adamw step = fix_kernels_adamw();
+    for (int round = 0; fix_kernels_use(&f, _i) && round < N_ODD * 12;
+         round++) {
         int which = round % N_ODD;
         size_t n = 1 + below(MOST), at = below(n), b = below(B), o = below(O);
         fill(wx, B * n);
@@ -275,10 +252,10 @@ START_TEST(wide_layers)
         memset(m, 0, sizeof(m));
         memset(v, 0, sizeof(v));
         wx[b * n + at] = odd_number(which);
-        k->wide_forward(wy, wx, w, B, O, n);
+        f.k->wide_forward(wy, wx, w, B, O, n);
         no_numbers(wy + b * O, O, 1, which, "wide_forward");
         dy[b * O + o] = odd_number(which);
-        k->wide_step(dx, w, m, v, wx, dy, B, O, n, &step);
+        f.k->wide_step(dx, w, m, v, wx, dy, B, O, n, &step);
         no_numbers(dx + b * n, n, 1, which, "wide_step's dx");
         no_numbers(w + at, O, n, which, "wide_step of x");
         no_numbers(w + o * n, n, 1, which, "wide_step of dy");
@@ -294,8 +271,9 @@ START_TEST(split_wide_layers)
     static float w[O * MOST], m[O * MOST], v[O * MOST];
     static uint16_t scratch[MOST];
     uint16_t *halves = (uint16_t *)w;
-    struct kernels_adamw step = constants();
-    for (int round = 0; use(_i) && round < N_ODD * 12; round++) {
+    struct kernels_adamw step = fix_kernels_adamw();
+    for (int round = 0; fix_kernels_use(&f, _i) && round < N_ODD * 12;
+         round++) {
         int which = round % N_ODD;
         bool is_weight = round / N_ODD % 2 == 0;
         size_t n = 1 + below(MOST), at = below(n), b = below(B), o = below(O);
@@ -306,16 +284,16 @@ START_TEST(split_wide_layers)
         memset(v, 0, sizeof(v));
         *(is_weight ? &w[o * n + at] : &wx[b * n + at]) = odd_number(which);
         halves_split(w, O, n, scratch);
-        k->wide_forward_split(wy, wx, halves, B, O, n);
+        f.k->wide_forward_split(wy, wx, halves, B, O, n);
         no_number(wy[b * O + o], which, "wide_forward_split");
-        k->wide_input_split(dx, halves, dy, B, O, n);
+        f.k->wide_input_split(dx, halves, dy, B, O, n);
         if (is_weight) {
             no_numbers(dx + at, B, n, which, "wide_input_split of w");
         } else {
             dy[b * O + o] = odd_number(which);
         }
-        k->wide_step_split(dx, halves, m, v, wx, dy, B, O, n, &step);
-        k->blend_split(halves, halves, 0.5f, O, n);
+        f.k->wide_step_split(dx, halves, m, v, wx, dy, B, O, n, &step);
+        f.k->blend_split(halves, halves, 0.5f, O, n);
         halves_join(w, O, n, scratch);
         no_number(dx[b * n + at], which, "wide_step_split's dx");
         no_number(w[o * n + at], which, "wide_step_split and blend_split");
@@ -332,7 +310,7 @@ Suite *suite(void)
     Suite *s = suite_create("kernels_nan");
     TCase *t = tcase_create("every table");
     tcase_add_checked_fixture(t, setup, NULL);
-    int n = (int)ARRAY_LEN(names);
+    int n = FIX_KERNELS_TABLES;
     tcase_add_loop_test(t, rows, 0, n);
     tcase_add_loop_test(t, norms, 0, n);
     tcase_add_loop_test(t, heads, 0, n);

@@ -1,76 +1,36 @@
 /* The wide layer in halves: each kernel table against the reference over random
  * odd shapes, and against its own floats to the bit. */
+#include "tests/lib/fix_kernels.h"
 #include "tests/lib/test_main.h"
 
 #include "core/base/mem.h"
-#include "core/base/rng.h"
 #include "core/nn/halves.h"
-#include "core/nn/kernels.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUNDS = 40, GUARD = 32, ARRAYS = 64 };
-#define GUARD_VALUE 12345.0f
+enum { ROUNDS = 40 };
 
-/* Which table, and against which: where both say that their bits are equal, to
- * the bit. */
-static const struct {
-    const char *name, *against;
-} TABLES[] = {
-    {"reference", "reference"}, {"portable", "reference"},
-    {"avx2", "reference"},      {"avx512", "reference"},
-    {"avx512", "avx2"},
-};
-
-static struct rng rng;
-static const struct kernels *k, *ref;
-static float *arrays[ARRAYS];
-static size_t n_arrays;
+static struct fix_kernels f;
 
 static void setup(void)
 {
-    rng_stream(&rng, 42, 0, RNG_SAMPLER, 0);
-    n_arrays = 0;
+    fix_kernels_init(&f);
 }
 
 static void release(void)
 {
-    while (n_arrays > 0) {
-        free(arrays[--n_arrays]);
-    }
-}
-
-/* False, with a word, where this CPU lacks the instruction set. */
-static bool use(int which)
-{
-    k = kernels_named(TABLES[which].name);
-    ref = kernels_named(TABLES[which].against);
-    if (k == NULL) {
-        fprintf(stderr, "SKIPPED: this CPU has no %s\n", TABLES[which].name);
-    }
-    return k != NULL;
+    fix_kernels_release(&f);
 }
 
 static float *floats(size_t n, float low)
 {
-    float *x = mem_alloc(n + GUARD, sizeof(*x));
-    for (size_t i = 0; i < n + GUARD; i++) {
-        float draw = low + (1 - low) * (float)rng_double(&rng);
-        x[i] = i < n ? draw : GUARD_VALUE;
-    }
-    ck_assert_uint_lt(n_arrays, ARRAYS);
-    arrays[n_arrays++] = x;
-    return x;
+    return fix_kernels_floats(&f, n, low, 1);
 }
 
 static float *copy(const float *from, size_t n)
 {
-    float *x = floats(n, 0);
-    memcpy(x, from, n * sizeof(*x));
-    return x;
+    return fix_kernels_copy(&f, from, n);
 }
 
 static uint16_t *split(const float *from, size_t rows, size_t n)
@@ -104,71 +64,43 @@ static float *rounded(const uint16_t *from, size_t rows, size_t n)
 
 static void guarded(const void *array, size_t n, const char *what)
 {
-    const float *x = array;
-    for (size_t i = n; i < n + GUARD; i++) {
-        ck_assert_msg(x[i] == GUARD_VALUE, "%s %s: wrote past the end", k->name,
-                      what);
-    }
+    fix_kernels_guarded(&f, array, n, what);
 }
 
 static void equal(const float *is, const float *want, size_t n,
                   const char *what)
 {
-    ck_assert_msg(memcmp(is, want, n * sizeof(*is)) == 0, "%s %s", k->name,
+    ck_assert_msg(memcmp(is, want, n * sizeof(*is)) == 0, "%s %s", f.k->name,
                   what);
 }
 
-/* Norm-relative agreement, or the same bits, and an untouched guard. */
 static void same(const float *is, const float *want, size_t n, const char *what)
 {
-    double diff = 0, norm = 0;
-    if (strcmp(k->bits, ref->bits) == 0) {
-        equal(is, want, n, what);
-    }
-    for (size_t i = 0; i < n; i++) {
-        double d = (double)is[i] - want[i];
-        diff += d * d;
-        norm += (double)want[i] * want[i];
-    }
-    ck_assert_msg(diff <= 1e-11 * norm + 1e-20, "%s %s: |diff| %g of %g",
-                  k->name, what, sqrt(diff), sqrt(norm));
-    guarded(is, n, what);
-}
-
-static struct kernels_adamw constants(void)
-{
-    return (struct kernels_adamw){.beta1 = 0.9f,
-                                  .rest1 = 0.1f,
-                                  .beta2 = 0.999f,
-                                  .rest2 = 0.001f,
-                                  .decay = 0.99f,
-                                  .rate = 0.01f,
-                                  .scale = 1.5f,
-                                  .eps = 1e-8f};
+    fix_kernels_same(&f, is, want, n, what);
 }
 
 /* Some batches of the usual size, some rows wider than a tile or than what
  * forward takes at once. */
 static void shape(int round, size_t *B, size_t *O, size_t *N)
 {
-    *B = round % 2 == 0 ? 4 : 1 + rng_below(&rng, 16);
-    *O = 1 + rng_below(&rng, 9);
-    *N = 1 + rng_below(&rng, 200);
+    *B = round % 2 == 0 ? 4 : 1 + rng_below(&f.rng, 16);
+    *O = 1 + rng_below(&f.rng, 9);
+    *N = 1 + rng_below(&f.rng, 200);
     *N += round % 5 == 0 ? 4000 : round % 9 == 0 ? 16300 : 0;
 }
 
 START_TEST(forwards)
 {
-    for (int round = 0; use(_i) && round < ROUNDS; round++) {
+    for (int round = 0; fix_kernels_use(&f, _i) && round < ROUNDS; round++) {
         size_t B, O, N;
         shape(round, &B, &O, &N);
         float *x = floats(B * N, -1), *w = floats(O * N, -1);
         uint16_t *halves = split(w, O, N);
         float *y = floats(B * O, 0), *want = floats(B * O, 0);
-        k->wide_forward_split(y, x, halves, B, O, N);
-        ref->wide_forward_split(want, x, halves, B, O, N);
+        f.k->wide_forward_split(y, x, halves, B, O, N);
+        f.ref->wide_forward_split(want, x, halves, B, O, N);
         same(y, want, B * O, "wide_forward_split");
-        k->wide_forward(want, x, rounded(halves, O, N), B, O, N);
+        f.k->wide_forward(want, x, rounded(halves, O, N), B, O, N);
         equal(y, want, B * O, "wide_forward_split, wide_forward");
         release();
     }
@@ -177,8 +109,8 @@ END_TEST
 
 START_TEST(steps)
 {
-    struct kernels_adamw step = constants();
-    for (int round = 0; use(_i) && round < ROUNDS; round++) {
+    struct kernels_adamw step = fix_kernels_adamw();
+    for (int round = 0; fix_kernels_use(&f, _i) && round < ROUNDS; round++) {
         size_t B, O, N;
         shape(round, &B, &O, &N);
         size_t n = O * N;
@@ -190,10 +122,10 @@ START_TEST(steps)
         float *dx_alone = floats(B * N, 0);
         uint16_t *halves = split(w, O, N), *ref_halves = split(w, O, N);
         float *before = rounded(halves, O, N);
-        k->wide_input_split(dx_alone, halves, dy, B, O, N);
-        k->wide_step_split(dx, halves, m, v, x, dy, B, O, N, &step);
-        ref->wide_step_split(dx_ref, ref_halves, ref_m, ref_v, x, dy, B, O, N,
-                             &step);
+        f.k->wide_input_split(dx_alone, halves, dy, B, O, N);
+        f.k->wide_step_split(dx, halves, m, v, x, dy, B, O, N, &step);
+        f.ref->wide_step_split(dx_ref, ref_halves, ref_m, ref_v, x, dy, B, O, N,
+                               &step);
         same(dx_alone, dx_ref, B * N, "wide_input_split");
         same(dx, dx_ref, B * N, "wide_step_split dx");
         same(joined(halves, O, N), joined(ref_halves, O, N), n,
@@ -202,11 +134,11 @@ START_TEST(steps)
         same(m, ref_m, n, "wide_step_split m");
         same(v, ref_v, n, "wide_step_split v");
         equal(dx, dx_alone, B * N, "wide_step_split dx, wide_input_split");
-        k->wide_step(dx_f, w_f, m_f, v_f, x, dy, B, O, N, &step);
+        f.k->wide_step(dx_f, w_f, m_f, v_f, x, dy, B, O, N, &step);
         equal(joined(halves, O, N), w_f, n, "wide_step_split w, wide_step");
         equal(m, m_f, n, "wide_step_split m, wide_step");
         equal(v, v_f, n, "wide_step_split v, wide_step");
-        k->wide_step(dx_f, before, m_f, v_f, x, dy, B, O, N, &step);
+        f.k->wide_step(dx_f, before, m_f, v_f, x, dy, B, O, N, &step);
         equal(dx, dx_f, B * N, "wide_step_split dx, wide_step");
         release();
     }
@@ -215,12 +147,12 @@ END_TEST
 
 START_TEST(blends)
 {
-    for (int round = 0; use(_i) && round < ROUNDS; round++) {
-        size_t O = 1 + rng_below(&rng, 5), N = 1 + rng_below(&rng, 90);
+    for (int round = 0; fix_kernels_use(&f, _i) && round < ROUNDS; round++) {
+        size_t O = 1 + rng_below(&f.rng, 5), N = 1 + rng_below(&f.rng, 90);
         float *y = floats(O * N, -1), *x = floats(O * N, -1);
         uint16_t *halves = split(y, O, N), *from = split(x, O, N);
-        k->blend_split(halves, from, 0.3f, O, N);
-        k->blend(y, x, 0.3f, O * N);
+        f.k->blend_split(halves, from, 0.3f, O, N);
+        f.k->blend(y, x, 0.3f, O * N);
         equal(joined(halves, O, N), y, O * N, "blend_split");
         guarded(halves, O * N, "blend_split");
         release();
@@ -233,15 +165,15 @@ END_TEST
 START_TEST(any_bits)
 {
     struct kernels_adamw nothing = {.decay = 1, .scale = 1, .eps = 1};
-    for (int round = 0; use(_i) && round < ROUNDS; round++) {
-        size_t O = 1 + rng_below(&rng, 9), N = 1 + rng_below(&rng, 200);
+    for (int round = 0; fix_kernels_use(&f, _i) && round < ROUNDS; round++) {
+        size_t O = 1 + rng_below(&f.rng, 9), N = 1 + rng_below(&f.rng, 200);
         size_t n = O * N;
         float *w = floats(n, 0), *m = floats(n, 0), *v = floats(n, 0);
         float *x = floats(4 * N, 0), *dx = floats(4 * N, 0), dy[4 * 9] = {0};
         memset(m, 0, n * sizeof(*m));
         memset(v, 0, n * sizeof(*v));
         for (size_t i = 0; i < n; i++) {
-            uint32_t kind = rng_below(&rng, 4), bits = rng_u32(&rng);
+            uint32_t kind = rng_below(&f.rng, 4), bits = rng_u32(&f.rng);
             bits = kind == 0   ? (bits & 0xffff0000) | 0x8000 /* a tie */
                    : kind == 1 ? bits | 0x7f000000 /* huge, infinite or NaN */
                    : kind == 2 ? bits & 0x80ffffff /* tiny */
@@ -249,7 +181,7 @@ START_TEST(any_bits)
             w[i] = halves_float(bits);
         }
         uint16_t *halves = split(w, O, N), *was = split(w, O, N);
-        k->wide_step_split(dx, halves, m, v, x, dy, 4, O, N, &nothing);
+        f.k->wide_step_split(dx, halves, m, v, x, dy, 4, O, N, &nothing);
         ck_assert_mem_eq(halves, was, n * sizeof(float));
         release();
     }
@@ -261,7 +193,7 @@ Suite *suite(void)
     Suite *s = suite_create("kernels_split");
     TCase *t = tcase_create("every table");
     tcase_add_checked_fixture(t, setup, release);
-    int n = (int)ARRAY_LEN(TABLES);
+    int n = FIX_KERNELS_PAIRS;
     tcase_add_loop_test(t, forwards, 0, n);
     tcase_add_loop_test(t, steps, 0, n);
     tcase_add_loop_test(t, blends, 0, n);
