@@ -1,124 +1,51 @@
+#include "tests/lib/slope.h"
+#include "tests/lib/small_model.h"
 #include "tests/lib/test_main.h"
 
 #include "core/base/mem.h"
 #include "core/base/rng.h"
-#include "core/nn/model.h"
 
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { B = 3, L = 7, V = 23, C = 4 };
+enum { B = 3, L = SMALL_MODEL_LEN, C = SMALL_MODEL_CLASSES };
 
 static struct model_config small(enum model_mask mask)
 {
-    return (struct model_config){.vocab_size = V,
-                                 .max_len = L,
-                                 .emb_dim = 6,
-                                 .num_heads = 3,
-                                 .ffn_dim = 10,
-                                 .num_layers = 1,
-                                 .head1_dim = 9,
-                                 .head2_dim = 5,
-                                 .n_classes = C,
-                                 .max_batch = B,
-                                 .mask = mask,
-                                 .position = MODEL_POSITION_LEARNED,
-                                 .embedding_std = 1,
-                                 .attention_dropout = 0.25f,
-                                 .ffn_dropout = 0.25f,
-                                 .head_dropout = 0.25f};
+    struct model_config c = small_model_config();
+    c.mask = mask;
+    return c;
 }
-
-static const struct model_adamw opt = {.lr = 1e-2f,
-                                       .weight_decay = 1e-2f,
-                                       .beta1 = 0.9f,
-                                       .beta2 = 0.999f,
-                                       .eps = 1e-8f};
-
-/* A full row, a short one and a middle one. */
-static const int32_t ids[B * L] = {3, 9, 22, 1, 1, 7, 4,  5, 8, 0, 0,
-                                   0, 0, 0,  2, 2, 6, 13, 1, 0, 0};
-static const int32_t lengths[B] = {7, 2, 5}, labels[B] = {3, 0, 2};
-static const struct model_batch batch = {
-    .ids = ids, .lengths = lengths, .labels = labels, .n = B};
 
 static struct model *make(const struct model_config *config)
 {
-    struct model *m;
-    struct err err;
-    ck_assert_msg(model_new(config, true, &m, &err) == 0, "%s", err.msg);
-    model_init(m, 5, 1);
-    return m;
-}
-
-static double loss(struct model *m)
-{
-    struct model_result r;
-    model_evaluate(m, &batch, NULL, &r);
-    return r.loss_sum / B;
-}
-
-static void move(struct model_tensor *t, const float *start,
-                 const float *direction, float by)
-{
-    for (size_t i = 0; i < t->n; i++) {
-        t->weight[i] = start[i] + by * direction[i];
-    }
-}
-
-/* The slope of the loss along a random direction of one tensor, by
- * differences and by the gradient. */
-static void check_slope(struct model *m, size_t at, const float *grad,
-                        struct rng *rng)
-{
-    struct model_tensor t = model_tensor_at(m, at);
-    float *start = mem_alloc(t.n, sizeof(float));
-    float *direction = mem_alloc(t.n, sizeof(float));
-    double slope = 0, size = 0;
-    for (size_t i = 0; i < t.n; i++) {
-        start[i] = t.weight[i];
-        direction[i] = rng_double(rng) < 0.5 ? -1.0f : 1.0f;
-        slope += (double)grad[i] * direction[i];
-        size += fabs(grad[i]);
-    }
-    const float by = 3e-4f;
-    move(&t, start, direction, by);
-    double above = loss(m);
-    move(&t, start, direction, -by);
-    double below = loss(m);
-    move(&t, start, direction, 0);
-    double difference = (above - below) / (2 * (double)by);
-    ck_assert_msg(fabs(difference - slope) <= 2e-2 * size + 1e-3,
-                  "%s: slope %g by gradient, %g by differences (of %g)", t.name,
-                  slope, difference, size);
-    free(start);
-    free(direction);
+    return small_model_new(config, true);
 }
 
 START_TEST(gradients_are_slopes)
 {
     struct model_config c = small((enum model_mask)_i);
     struct model *m = make(&c);
-    size_t n = model_n_tensors(m);
-    float *grads[32] = {0};
-    for (size_t i = 0; i < n; i++) {
-        grads[i] = mem_alloc(model_tensor_at(m, i).n, sizeof(float));
-    }
+    static const struct slope_way way = {.loss = small_model_loss,
+                                         .steps = {3e-4f},
+                                         .relative = 2e-2,
+                                         .absolute = 1e-3};
+    float *grads[SMALL_MODEL_TENSORS];
     struct model_result r;
-    model_gradients(m, &batch, grads, &r);
-    ck_assert_double_eq_tol(r.loss_sum / B, loss(m), 1e-6);
+    small_model_gradients(m, &small_model_three, grads, &r);
+    ck_assert_double_eq_tol(r.loss_sum / B, small_model_loss(m), 1e-6);
     struct rng rng;
     rng_stream(&rng, 1, 2, RNG_SAMPLER, 0);
     double largest = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < model_n_tensors(m); i++) {
         for (int round = 0; round < 4; round++) {
-            check_slope(m, i, grads[i], &rng);
+            slope_check(m, i, grads[i], &rng, &way, _i);
         }
         largest = fmax(largest, fabs(grads[i][0]));
-        free(grads[i]);
     }
+    small_model_free_gradients(grads);
     ck_assert_double_gt(largest, 1e-3); /* zeros would agree with anything */
     model_free(m);
 }
@@ -145,20 +72,9 @@ static void train(struct model *m, int steps, uint64_t seed)
 {
     for (int i = 0; i < steps; i++) {
         struct model_result r;
-        model_train_step(m, &batch, &opt, seed, 4, &r);
+        model_train_step(m, &small_model_three, &small_model_adamw, seed, 4,
+                         &r);
     }
-}
-
-static void copy_state(struct model *to, struct model *from)
-{
-    for (size_t i = 0; i < model_n_tensors(from); i++) {
-        struct model_tensor a = model_tensor_at(to, i);
-        struct model_tensor b = model_tensor_at(from, i);
-        memcpy(a.weight, b.weight, a.n * sizeof(float));
-        memcpy(a.m, b.m, a.n * sizeof(float));
-        memcpy(a.v, b.v, a.n * sizeof(float));
-    }
-    model_set_step(to, model_step(from));
 }
 
 START_TEST(resumed_training_is_the_same_to_the_bit)
@@ -168,7 +84,7 @@ START_TEST(resumed_training_is_the_same_to_the_bit)
     train(whole, 6, 9);
     train(first, 2, 9);
     train(second, 1, 77); /* whatever it did before must not matter */
-    copy_state(second, first);
+    small_model_copy_state(second, first);
     train(second, 4, 9);
     size_t n;
     float *a = weights(whole, &n), *b = weights(second, &n);
@@ -210,8 +126,10 @@ START_TEST(averages_are_evaluated)
         memcpy(t.weight, mean + at, t.n * sizeof(float));
         at += t.n;
     }
-    ck_assert_double_eq_tol(loss(averaging), loss(other), 1e-5);
-    ck_assert_double_gt(fabs(loss(plain) - loss(other)), 1e-3);
+    ck_assert_double_eq_tol(small_model_loss(averaging),
+                            small_model_loss(other), 1e-5);
+    ck_assert_double_gt(fabs(small_model_loss(plain) - small_model_loss(other)),
+                        1e-3);
     free(mean);
     model_free(plain);
     model_free(other);
@@ -239,7 +157,7 @@ START_TEST(dropped_tokens_become_the_special_one)
     c.token_dropout = 0.3f;
     struct model *m = make(&c);
     struct model_result r;
-    model_train_step(m, &wide, &opt, 3, 4, &r);
+    model_train_step(m, &wide, &small_model_adamw, 3, 4, &r);
     struct model_tensor t = model_tensor_at(m, 0);
     ck_assert_str_eq(t.name, "embedding.weight");
     int n_moved = 0;
@@ -256,11 +174,11 @@ START_TEST(dropout_depends_on_seed_and_only_in_training)
 {
     struct model_config c = small(MODEL_MASK_PADDING);
     struct model *a = make(&c), *b = make(&c);
-    ck_assert_double_eq(loss(a), loss(b));
-    ck_assert_double_eq(loss(a), loss(a));
+    ck_assert_double_eq(small_model_loss(a), small_model_loss(b));
+    ck_assert_double_eq(small_model_loss(a), small_model_loss(a));
     train(a, 1, 1);
     train(b, 1, 2);
-    ck_assert_double_ne(loss(a), loss(b));
+    ck_assert_double_ne(small_model_loss(a), small_model_loss(b));
     model_free(a);
     model_free(b);
 }
@@ -271,10 +189,10 @@ START_TEST(training_learns_the_batch)
     struct model_config c = small((enum model_mask)_i);
     c.attention_dropout = c.ffn_dropout = c.head_dropout = 0;
     struct model *m = make(&c);
-    double before = loss(m);
+    double before = small_model_loss(m);
     train(m, 200, 3);
     struct model_result r;
-    model_evaluate(m, &batch, NULL, &r);
+    model_evaluate(m, &small_model_three, NULL, &r);
     ck_assert_double_lt(r.loss_sum / B, before / 10);
     ck_assert_int_eq(r.n_correct, B);
     model_free(m);
@@ -287,12 +205,12 @@ START_TEST(a_row_without_tokens_is_no_nan)
     struct model *m = make(&c);
     static const int32_t none[B] = {0, 7, 0};
     static const int32_t blank[B * L];
-    struct model_batch empty = batch;
+    struct model_batch empty = small_model_three;
     empty.ids = blank;
     empty.lengths = none;
     struct model_result r;
     for (int i = 0; i < 3; i++) {
-        model_train_step(m, &empty, &opt, 1, 1, &r);
+        model_train_step(m, &empty, &small_model_adamw, 1, 1, &r);
         ck_assert(isfinite(r.loss_sum));
     }
     float logprob[B * C];
@@ -309,10 +227,11 @@ START_TEST(a_row_depends_on_itself_alone)
     struct model_config c = small(MODEL_MASK_NOTEBOOK);
     struct model *m = make(&c);
     float all[B * C], one[C];
-    model_evaluate(m, &batch, all, NULL);
+    model_evaluate(m, &small_model_three, all, NULL);
     for (int b = 0; b < B; b++) {
-        struct model_batch alone = {
-            .ids = ids + b * L, .lengths = lengths + b, .n = 1};
+        struct model_batch alone = {.ids = small_model_three.ids + b * L,
+                                    .lengths = small_model_three.lengths + b,
+                                    .n = 1};
         model_evaluate(m, &alone, one, NULL);
         double sum = 0;
         for (int i = 0; i < C; i++) {
@@ -418,12 +337,11 @@ START_TEST(prediction_needs_less_and_tells_the_same)
     for (size_t i = 0; i < model_n_tensors(m); i++) {
         struct model_tensor t = model_tensor_at(m, i);
         ck_assert(t.m == NULL && t.v == NULL);
-        memcpy(t.weight, model_tensor_at(trained, i).weight,
-               t.n * sizeof(float));
     }
+    small_model_copy_weights(m, trained);
     float a[B * C], b[B * C];
-    model_evaluate(trained, &batch, a, NULL);
-    model_evaluate(m, &batch, b, NULL);
+    model_evaluate(trained, &small_model_three, a, NULL);
+    model_evaluate(m, &small_model_three, b, NULL);
     ck_assert_mem_eq(a, b, sizeof(a));
     model_free(trained);
     model_free(m);

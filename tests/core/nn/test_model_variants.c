@@ -1,25 +1,20 @@
 /* Every variant of the model: against the formulas of its header, written out
  * over all rows with a mask, in double precision; gradients against
  * differences; clipping. */
+#include "tests/lib/slope.h"
+#include "tests/lib/small_model.h"
 #include "tests/lib/test_main.h"
 
 #include "core/base/mem.h"
 #include "core/base/rng.h"
-#include "core/nn/model.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { B = 4, L = 7, V = 23, C = 4, D = 6, FFN = 10, MAX_TENSORS = 80 };
+enum { B = 4, L = SMALL_MODEL_LEN, C = SMALL_MODEL_CLASSES, D = 6, FFN = 10 };
 
-/* A full row, a short one, a middle one, and one without tokens. */
-static const int32_t ids[B * L] = {3, 9, 22, 1, 1, 7, 4,  5, 8, 0, 0,
-                                   0, 0, 0,  2, 2, 6, 13, 1, 0, 0};
-static const int32_t lengths[B] = {7, 2, 5, 0}, labels[B] = {3, 0, 2, 1};
-static const struct model_batch batch = {
-    .ids = ids, .lengths = lengths, .labels = labels, .n = B};
 static const float class_weights[C] = {0.5f, 1.0f, 2.0f, 0.7f};
 
 enum { N_HEADS = 4, N_VARIANTS = 2 * 4 * 2 * 2 * 2 * 2 * N_HEADS };
@@ -28,7 +23,7 @@ enum { N_HEADS = 4, N_VARIANTS = 2 * 4 * 2 * 2 * 2 * 2 * N_HEADS };
 static struct model_config variant(int i)
 {
     static const int heads[N_HEADS][2] = {{9, 5}, {0, 0}, {9, 0}, {0, 5}};
-    struct model_config c = {.vocab_size = V,
+    struct model_config c = {.vocab_size = SMALL_MODEL_VOCAB,
                              .max_len = L,
                              .emb_dim = D,
                              .num_heads = 3,
@@ -51,10 +46,7 @@ static struct model_config variant(int i)
 
 static struct model *make(const struct model_config *config)
 {
-    struct model *m;
-    struct err err;
-    ck_assert_msg(model_new(config, true, &m, &err) == 0, "%s", err.msg);
-    model_init(m, 5, 1);
+    struct model *m = small_model_new(config, true);
     for (size_t i = 0; i < model_n_tensors(m); i++) { /* away from kinks */
         struct model_tensor t = model_tensor_at(m, i);
         for (size_t j = 0; j < t.n; j++) {
@@ -260,19 +252,19 @@ static void formulas(struct model *m, int b, double logprob[C])
         for (int i = 0; i < D; i++) {
             double angle = r / pow(10000, i / 2 * 2 / (double)D);
             double wave = i % 2 == 0 ? sin(angle) : cos(angle);
-            x[r][i] = table[ids[b * L + r] * D + i] +
+            x[r][i] = table[small_model_four.ids[b * L + r] * D + i] +
                       (position != NULL ? position[r * D + i] : wave);
         }
     }
     for (int i = 0; i < c->num_layers; i++) {
-        layer_of(m, i, x, lengths[b]);
+        layer_of(m, i, x, small_model_four.lengths[b]);
     }
     for (int r = 0; r < L && c->norm == MODEL_NORM_PRE; r++) {
         double y[D];
         normalise(m, 0, "norm", y, x[r]);
         memcpy(x[r], y, sizeof(y));
     }
-    head_of(m, logprob, f, pool(c, f, x, lengths[b]));
+    head_of(m, logprob, f, pool(c, f, x, small_model_four.lengths[b]));
 }
 
 START_TEST(is_what_the_formulas_say)
@@ -281,14 +273,10 @@ START_TEST(is_what_the_formulas_say)
         struct model_config c = variant(i);
         struct model *m = make(&c), *small;
         float got[B * C], again[B * C];
-        model_evaluate(m, &batch, got, NULL);
+        model_evaluate(m, &small_model_four, got, NULL);
         ck_assert_int_eq(model_new(&c, false, &small, NULL), 0);
-        for (size_t t = 0; t < model_n_tensors(m); t++) {
-            struct model_tensor from = model_tensor_at(m, t);
-            memcpy(model_tensor_at(small, t).weight, from.weight,
-                   from.n * sizeof(float));
-        }
-        model_evaluate(small, &batch, again, NULL);
+        small_model_copy_weights(small, m);
+        model_evaluate(small, &small_model_four, again, NULL);
         ck_assert_mem_eq(got, again, sizeof(got));
         for (int b = 0; b < B; b++) {
             double want[C];
@@ -313,62 +301,24 @@ static double loss(struct model *m)
     const struct model_config *c = model_config(m);
     double sum = 0, spread = (double)c->label_smoothing / C;
     for (int b = 0; b < B; b++) {
+        int label = small_model_four.labels[b];
         double logprob[C];
         formulas(m, b, logprob);
         for (int j = 0; j < C; j++) {
-            double target = spread + (j == labels[b]) * (1 - spread * C);
-            sum -= class_weights[labels[b]] * target * logprob[j];
+            double target = spread + (j == label) * (1 - spread * C);
+            sum -= class_weights[label] * target * logprob[j];
         }
     }
     return sum / B;
 }
 
-/* The slope along direction by a central difference. */
-static double difference(struct model *m, struct model_tensor *t,
-                         const float *direction, float by)
-{
-    float *start = mem_alloc(t->n, sizeof(float));
-    double value[2];
-    memcpy(start, t->weight, t->n * sizeof(float));
-    for (int side = 0; side < 2; side++) {
-        for (size_t i = 0; i < t->n; i++) {
-            t->weight[i] = start[i] + (side == 0 ? by : -by) * direction[i];
-        }
-        value[side] = loss(m);
-    }
-    memcpy(t->weight, start, t->n * sizeof(float));
-    free(start);
-    return (value[0] - value[1]) / (2 * (double)by);
-}
-
-/* A difference that steps over a kink of ReLU or a maximum is wrong, and so is
- * one lost in rounding: one of three must agree. */
-static void check_slope(struct model *m, size_t at, const float *grad,
-                        struct rng *rng, int number)
-{
-    static const float steps[] = {3e-5f, 6e-6f, 2e-4f};
-    struct model_tensor t = model_tensor_at(m, at);
-    float *direction = mem_alloc(t.n, sizeof(float));
-    double slope = 0, size = 0, found = 0;
-    for (size_t i = 0; i < t.n; i++) {
-        direction[i] = rng_double(rng) < 0.5 ? -1.0f : 1.0f;
-        slope += (double)grad[i] * direction[i];
-        size += fabs(grad[i]);
-    }
-    bool agrees = false;
-    for (size_t i = 0; i < ARRAY_LEN(steps) && !agrees; i++) {
-        found = difference(m, &t, direction, steps[i]);
-        agrees = fabs(found - slope) <= 1e-2 * size + 1e-5;
-    }
-    ck_assert_msg(agrees,
-                  "variant %d, %s: slope %g by gradient, %g by differences "
-                  "(of %g)",
-                  number, t.name, slope, found, size);
-    free(direction);
-}
+static const struct slope_way in_doubles = {.loss = loss,
+                                            .steps = {3e-5f, 6e-6f, 2e-4f},
+                                            .relative = 1e-2,
+                                            .absolute = 1e-5};
 
 struct gradients {
-    float *at[MAX_TENSORS];
+    float *at[SMALL_MODEL_TENSORS];
     double norm;
 };
 
@@ -376,26 +326,14 @@ static struct gradients gradients(struct model *m)
 {
     struct gradients g = {0};
     struct model_result r;
-    size_t n = model_n_tensors(m);
-    ck_assert_uint_le(n, MAX_TENSORS);
-    for (size_t i = 0; i < n; i++) {
-        g.at[i] = mem_alloc(model_tensor_at(m, i).n, sizeof(float));
-    }
-    model_gradients(m, &batch, g.at, &r);
-    for (size_t i = 0; i < n; i++) {
+    small_model_gradients(m, &small_model_four, g.at, &r);
+    for (size_t i = 0; i < model_n_tensors(m); i++) {
         for (size_t j = 0; j < model_tensor_at(m, i).n; j++) {
             g.norm += (double)g.at[i][j] * g.at[i][j];
         }
     }
     g.norm = sqrt(g.norm);
     return g;
-}
-
-static void free_gradients(struct gradients *g)
-{
-    for (size_t i = 0; i < MAX_TENSORS; i++) {
-        free(g->at[i]);
-    }
 }
 
 START_TEST(gradients_are_slopes)
@@ -409,9 +347,9 @@ START_TEST(gradients_are_slopes)
         struct gradients g = gradients(m);
         ck_assert_double_gt(g.norm, 1e-2);
         for (size_t t = 0; t < model_n_tensors(m); t++) {
-            check_slope(m, t, g.at[t], &rng, i);
+            slope_check(m, t, g.at[t], &rng, &in_doubles, i);
         }
-        free_gradients(&g);
+        small_model_free_gradients(g.at);
         model_free(m);
     }
 }
@@ -430,7 +368,7 @@ START_TEST(clipping_scales_the_whole_gradient)
         bool clips = i % 7 != 0;
         opt.clip_norm = (float)(g.norm * (clips ? 0.3 : 1.5));
         double factor = 0.1 * (clips ? 0.3 : 1);
-        model_train_step(m, &batch, &opt, 1, 1, &r);
+        model_train_step(m, &small_model_four, &opt, 1, 1, &r);
         for (size_t t = 0; t < model_n_tensors(m); t++) {
             struct model_tensor tensor_t = model_tensor_at(m, t);
             for (size_t j = 0; j < tensor_t.n; j++) {
@@ -440,7 +378,7 @@ START_TEST(clipping_scales_the_whole_gradient)
                               (double)tensor_t.m[j], want);
             }
         }
-        free_gradients(&g);
+        small_model_free_gradients(g.at);
         model_free(m);
     }
 }
@@ -456,44 +394,14 @@ static double dropped_loss(struct model *m)
         .beta1 = 0.9f, .beta2 = 0.99f, .eps = 1e-8f};
     struct model_result r;
     model_set_step(m, 0);
-    model_train_step(m, &batch, &still, 3, 1, &r);
+    model_train_step(m, &small_model_four, &still, 3, 1, &r);
     return r.loss_sum / B;
 }
 
-static void check_dropped_slope(struct model *m, struct model_tensor *t,
-                                const float *grad, struct rng *rng, int number)
-{
-    static const float steps[] = {1e-3f, 3e-4f, 3e-3f};
-    float *start = mem_alloc(t->n, sizeof(float));
-    float *direction = mem_alloc(t->n, sizeof(float));
-    double slope = 0, size = 0, found = 0;
-    memcpy(start, t->weight, t->n * sizeof(float));
-    for (size_t i = 0; i < t->n; i++) {
-        direction[i] = rng_double(rng) < 0.5 ? -1.0f : 1.0f;
-        slope += (double)grad[i] * direction[i];
-        size += fabs(grad[i]);
-    }
-    bool agrees = false;
-    for (size_t k = 0; k < ARRAY_LEN(steps) && !agrees; k++) {
-        double value[2];
-        for (int side = 0; side < 2; side++) {
-            float by = side == 0 ? steps[k] : -steps[k];
-            for (size_t i = 0; i < t->n; i++) {
-                t->weight[i] = start[i] + by * direction[i];
-            }
-            value[side] = dropped_loss(m);
-        }
-        found = (value[0] - value[1]) / (2 * (double)steps[k]);
-        agrees = fabs(found - slope) <= 2e-2 * size + 1e-3;
-    }
-    ck_assert_msg(agrees,
-                  "variant %d, %s: slope %g by gradient, %g by differences "
-                  "(of %g)",
-                  number, t->name, slope, found, size);
-    memcpy(t->weight, start, t->n * sizeof(float));
-    free(start);
-    free(direction);
-}
+static const struct slope_way dropped = {.loss = dropped_loss,
+                                         .steps = {1e-3f, 3e-4f, 3e-3f},
+                                         .relative = 2e-2,
+                                         .absolute = 1e-3};
 
 START_TEST(gradients_under_dropout_are_slopes)
 {
@@ -522,10 +430,9 @@ START_TEST(gradients_under_dropout_are_slopes)
             }
         }
         for (size_t t = 0; t < model_n_tensors(m); t++) {
-            struct model_tensor to = model_tensor_at(m, t);
-            check_dropped_slope(m, &to, g.at[t], &rng, i);
+            slope_check(m, t, g.at[t], &rng, &dropped, i);
         }
-        free_gradients(&g);
+        small_model_free_gradients(g.at);
         model_free(m);
     }
 }
