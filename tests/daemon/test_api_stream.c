@@ -9,30 +9,6 @@
 #include <string.h>
 #include <time.h>
 
-static struct fix_api f;
-
-static void start(void)
-{
-    fix_api_start(&f);
-}
-
-static void stop(void)
-{
-    fix_api_stop(&f);
-}
-
-static struct http_reply ask(const char *line, const char *body,
-                             int64_t last_event_id)
-{
-    return fix_api_ask(&f, line, body, last_event_id);
-}
-
-static void expect(const char *line, const char *body, int status,
-                   const char *text)
-{
-    fix_api_expect(&f, line, body, status, text);
-}
-
 /* --- what they say --- */
 
 /* Ids of a stream's events, in order; how many. */
@@ -47,6 +23,12 @@ static int event_ids(const struct buf *stream, long *ids, int max)
     return n;
 }
 
+/* From the event after this id on; -1: it is not said which. */
+static struct http_reply listen_from(int64_t last_event_id)
+{
+    return fix_api_ask("GET /studies/s/events", "", last_event_id);
+}
+
 /* What its source has still to say, and the end. */
 static void end_stream(struct http_reply *r)
 {
@@ -58,12 +40,9 @@ static void end_stream(struct http_reply *r)
 START_TEST(test_streams_begin_with_what_is_new)
 {
     long ids[8];
-    expect("POST /studies", FIX_API_CONFIG, 201, "");
-    for (int i = 0; i < 4; i++) {
-        expect("POST /studies/s/enqueue", "{\"params\": {\"lr\": 0.0001}}", 200,
-               "");
-    }
-    struct http_reply r = ask("GET /studies/s/events", "", -1);
+    fix_api_study();
+    fix_api_enqueue(4);
+    struct http_reply r = listen_from(-1);
     ck_assert_str_eq(r.content_type, "text/event-stream");
     ck_assert_int_eq(r.topic, 1);
     ck_assert_ptr_nonnull(strstr(r.body.data, "event: study\ndata: {"));
@@ -75,16 +54,16 @@ START_TEST(test_streams_begin_with_what_is_new)
     }
     buf_fini(&r.body);
     long again[8];
-    r = ask("GET /studies/s/events", "", ids[1]);
+    r = listen_from(ids[1]);
     end_stream(&r);
     ck_assert_int_eq(event_ids(&r.body, again, 8), 2);
     ck_assert_int_eq(again[0], ids[2]);
     buf_fini(&r.body);
-    r = ask("GET /studies/s/events", "", ids[3]);
+    r = listen_from(ids[3]);
     end_stream(&r);
     ck_assert_int_eq(event_ids(&r.body, again, 8), 0);
     buf_fini(&r.body);
-    r = ask("GET /studies/s/events", "", 1000); /* of another database */
+    r = listen_from(1000); /* of another database */
     end_stream(&r);
     ck_assert_int_eq(event_ids(&r.body, again, 8), 4);
     buf_fini(&r.body);
@@ -95,21 +74,17 @@ END_TEST
 START_TEST(test_streams_tell_what_is_new_once)
 {
     long ids[8], last;
-    expect("POST /studies", FIX_API_CONFIG, 201, "");
-    expect("POST /studies/s/enqueue", "{\"params\": {\"lr\": 0.0001}}", 200,
-           "");
-    struct http_reply r = ask("GET /studies/s/events", "", -1);
+    fix_api_study();
+    fix_api_enqueue(1);
+    struct http_reply r = listen_from(-1);
     ck_assert(!r.source.read(r.source.ctx, &r.body));
     ck_assert_int_eq(event_ids(&r.body, ids, 8), 1);
     last = ids[0];
     buf_reset(&r.body);
     ck_assert(!r.source.read(r.source.ctx, &r.body));
     ck_assert_uint_eq(r.body.len, 0);
-    for (int i = 0; i < 3; i++) {
-        expect("POST /studies/s/enqueue", "{\"params\": {\"lr\": 0.0001}}", 200,
-               "");
-    }
-    expect("POST /studies/s/pause", "{}", 200, "");
+    fix_api_enqueue(3);
+    fix_api_expect("POST /studies/s/pause", "{}", 200, "");
     end_stream(&r);
     ck_assert_int_eq(event_ids(&r.body, ids, 8), 3);
     for (int i = 0; i < 3; i++) {
@@ -129,7 +104,7 @@ static void write_as_optuna(const char *sql)
 {
     char path[96], *error = NULL;
     sqlite3 *db;
-    snprintf(path, sizeof(path), "%s/parzen.db", f.dir);
+    snprintf(path, sizeof(path), "%s/parzen.db", fix_api.dir);
     ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
     ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &error) == SQLITE_OK, "%s",
                   error);
@@ -141,7 +116,7 @@ static void look(void)
 {
     struct timespec nap = {.tv_nsec = 1000000};
     for (int i = 0; i < 200; i++) {
-        expect("GET /health", "", 200, "");
+        fix_api_expect("GET /health", "", 200, "");
         nanosleep(&nap, NULL);
     }
 }
@@ -188,8 +163,8 @@ static void hear(struct http_reply *r)
 START_TEST(test_streams_tell_what_others_did_to_our_studies)
 {
     long ids[8], last;
-    expect("POST /studies", FIX_API_CONFIG, 201, "");
-    struct http_reply r = ask("GET /studies/s/events", "", -1);
+    fix_api_study();
+    struct http_reply r = listen_from(-1);
     write_as_optuna(THEIR_TRIAL("0", "RUNNING", "NULL"));
     look();
     hear(&r);
@@ -198,10 +173,9 @@ START_TEST(test_streams_tell_what_others_did_to_our_studies)
     last = ids[0];
     write_as_optuna("UPDATE trials SET state = 'COMPLETE',"
                     " datetime_complete = " ENDED ";" THEIR_VALUE);
-    expect("GET /health", "", 200, "");
+    fix_api_expect("GET /health", "", 200, "");
     write_as_optuna(THEIR_TRIAL("1", "COMPLETE", ENDED) THEIR_VALUE);
-    expect("POST /studies/s/enqueue", "{\"params\": {\"lr\": 0.0001}}", 200,
-           "");
+    fix_api_enqueue(1);
     hear(&r);
     ck_assert_int_eq(event_ids(&r.body, ids, 8), 3);
     for (int i = 0; i < 3; i++) {
@@ -209,7 +183,7 @@ START_TEST(test_streams_tell_what_others_did_to_our_studies)
     }
     hear(&r);
     ck_assert_int_eq(event_ids(&r.body, ids, 8), 0);
-    struct http_reply again = ask("GET /studies/s/events", "", last);
+    struct http_reply again = listen_from(last);
     hear(&again);
     ck_assert_int_eq(event_ids(&again.body, ids, 8), 3);
     end_stream(&again);
@@ -257,7 +231,7 @@ START_TEST(test_streams_tell_of_studies_that_are_optunas_alone)
     write_as_optuna(THEIR_STUDY THEIR_TRIAL("0", "COMPLETE", ENDED)
                         THEIR_VALUE);
     look();
-    struct http_reply r = ask("GET /studies/s/events", "", -1);
+    struct http_reply r = listen_from(-1);
     hear(&r);
     ck_assert_int_eq(count(&r, "event: trial"), 1);
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
@@ -279,7 +253,7 @@ START_TEST(test_streams_tell_of_studies_that_are_optunas_alone)
     end_stream(&r);
     buf_fini(&r.body);
     /* Whatever id a reader comes with, it is not of this study. */
-    r = ask("GET /studies/s/events", "", 0);
+    r = listen_from(0);
     hear(&r);
     ck_assert_int_eq(count(&r, "event: trial"), 2);
     end_stream(&r);
@@ -290,15 +264,14 @@ END_TEST
 /* Nor does it go on with the next study, which gets the id. */
 START_TEST(test_streams_end_with_a_study_that_others_deleted)
 {
-    expect("POST /studies", FIX_API_CONFIG, 201, "");
-    expect("POST /studies/s/enqueue", "{\"params\": {\"lr\": 0.0001}}", 200,
-           "");
-    struct http_reply ours = ask("GET /studies/s/events", "", -1);
+    fix_api_study();
+    fix_api_enqueue(1);
+    struct http_reply ours = listen_from(-1);
     hear(&ours);
     write_as_optuna(
         DELETE_STUDY THEIR_STUDY THEIR_TRIAL("0", "RUNNING", "NULL"));
     look();
-    struct http_reply theirs = ask("GET /studies/s/events", "", 2);
+    struct http_reply theirs = listen_from(2);
     hear(&theirs);
     ck_assert_int_eq(count(&theirs, "event: trial"), 1);
     hear(&ours);
@@ -309,8 +282,8 @@ START_TEST(test_streams_end_with_a_study_that_others_deleted)
     ck_assert_uint_eq(theirs.body.len, 0);
     write_as_optuna(DELETE_STUDY);
     look();
-    expect("GET /studies", "", 200, "{\"studies\":[],\"left_out\":[]}");
-    expect("GET /studies/s/events", "", 404, "no study named 's'");
+    fix_api_expect("GET /studies", "", 200, "{\"studies\":[],\"left_out\":[]}");
+    fix_api_expect("GET /studies/s/events", "", 404, "no study named 's'");
     end_stream(&ours);
     end_stream(&theirs);
     buf_fini(&ours.body);
@@ -322,7 +295,7 @@ Suite *suite(void)
 {
     Suite *s = suite_create("api_stream");
     TCase *t = tcase_create("api_stream");
-    tcase_add_checked_fixture(t, start, stop);
+    tcase_add_checked_fixture(t, fix_api_start, fix_api_stop);
     tcase_set_timeout(t, 30);
     tcase_add_test(t, test_streams_begin_with_what_is_new);
     tcase_add_test(t, test_streams_tell_what_is_new_once);
