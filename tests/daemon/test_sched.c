@@ -106,8 +106,7 @@ START_TEST(a_death_is_repeated_after_a_pause)
     ck_assert_int_eq(t->state, TRIAL_WAITING);
     ck_assert_int_eq(t->cause, TRIAL_CAUSE_SIGNAL);
     ck_assert_int_eq(sched_wake_ms(st.m, st.mono_ms), st.mono_ms + 1000);
-    story_idle(&st, 0);
-    story_next(&st);
+    story_back(&st, 0);
     ck_assert_int_eq(st.m->slots[0].state, SLOT_IDLE); /* its place is kept */
     story_wait(&st, 1000);
     story_next(&st);
@@ -124,8 +123,7 @@ START_TEST(no_other_trial_is_begun_in_the_place_of_one_that_waits)
 {
     int64_t id = story_begin(&st, 2, 5);
     story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
-    story_idle(&st, 0);
-    story_next(&st);
+    story_back(&st, 0);
     ck_assert_int_eq(st.m->slots[0].state, SLOT_IDLE);
     story_finish(&st, 1, 0.5); /* its own place is free again */
     ck_assert_int_eq(story_study(&st, id)->n_by_state[TRIAL_RUNNING], 1);
@@ -141,8 +139,7 @@ END_TEST
 static void die(int64_t id, enum trial_cause cause)
 {
     story_wait(&st, 5000);
-    story_idle(&st, 0);
-    story_next(&st);
+    story_back(&st, 0);
     ck_assert_int_eq(story_trial(&st, id, 0)->state, TRIAL_RUNNING);
     story_gone(&st, 0, cause);
 }
@@ -173,8 +170,7 @@ START_TEST(a_new_epoch_forgives_deaths)
         story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
         ck_assert_int_eq(story_trial(&st, id, 0)->n_at_place, 1);
         story_wait(&st, 5000);
-        story_idle(&st, 0);
-        story_next(&st);
+        story_back(&st, 0);
         ck_assert_int_eq(st.m->slots[0].id.attempt, epoch + 2);
     }
     story_fini(&st);
@@ -238,8 +234,7 @@ START_TEST(what_a_trial_rests_is_not_what_it_took)
     story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
     ck_assert_int_eq(trial->worked_ms, 3000);
     story_wait(&st, 60000);
-    story_idle(&st, 0);
-    story_next(&st);
+    story_back(&st, 0);
     story_wait(&st, 2000);
     story_report(&st, 0, 0, 0.5);
     story_wait(&st, 1000);
@@ -254,8 +249,7 @@ START_TEST(what_a_trial_rests_is_not_what_it_took)
     story_wait(&st, 60000);
     story_event(
         &st, (struct event){.kind = EVENT_RETRY, .study = id, .retry = {-1}});
-    story_idle(&st, 0);
-    story_next(&st);
+    story_back(&st, 0);
     story_wait(&st, 1000);
     story_done(&st, 0, 0.5);
     ck_assert_int_eq(trial->worked_ms, 10000);
@@ -296,9 +290,7 @@ START_TEST(deterministic_failures_fail_at_once_and_end_the_study)
 {
     int64_t id = story_begin(&st, 2, 3);
     for (int i = 0; i < 2; i++) {
-        story_failed(&st, 0, TRIAL_CAUSE_INVALID);
-        story_idle(&st, 0);
-        story_next(&st);
+        story_fail(&st, 0, TRIAL_CAUSE_INVALID);
     }
     ck_assert_int_eq(story_study(&st, id)->n_by_state[TRIAL_FAIL], 2);
     story_done(&st, 0, NAN);
@@ -324,8 +316,7 @@ START_TEST(no_more_fail_than_may)
     ck_assert_int_eq(story_study(&st, id)->n_by_state[TRIAL_WAITING], 2);
     ck_assert_int_eq(story_resume(&st, id, 0), 0); /* who asks gets one more */
     story_idle(&st, 0);
-    story_idle(&st, 1);
-    story_next(&st);
+    story_back(&st, 1);
     story_failed(&st, 0, TRIAL_CAUSE_INVALID);
     ck_assert_int_eq(story_study(&st, id)->state, STUDY_FAILED);
     story_failed(&st, 1, TRIAL_CAUSE_INVALID);
@@ -373,8 +364,7 @@ START_TEST(a_repeated_epoch_must_be_the_same)
     story_report(&st, 0, 1, 0.2);
     story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
     story_wait(&st, 1000);
-    story_idle(&st, 0);
-    story_next(&st);
+    story_back(&st, 0);
     story_report(&st, 0, 0, 0.1);
     ck_assert_int_eq(story_count(&st, ACTION_REPORT), 0);
     ck_assert(!story_trial(&st, id, 0)->nondeterministic);
@@ -466,8 +456,7 @@ START_TEST(a_damaged_checkpoint_is_forgotten)
     }
     story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
     story_wait(&st, 1000);
-    story_idle(&st, 0);
-    story_next(&st);
+    story_back(&st, 0);
     story_discard(&st, 0, "last-1"); /* unknown by now */
     ck_assert_int_eq(story_count(&st, ACTION_DISCARD), 0);
     story_discard(&st, 0, "last-3");
@@ -518,8 +507,7 @@ START_TEST(a_checkpoint_is_not_ahead_of_its_own_attempt)
     story_checkpoint(&st, 0, false, 3, "last-3");
     story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
     story_wait(&st, 1000);
-    story_idle(&st, 0);
-    story_next(&st);
+    story_back(&st, 0);
     story_report(&st, 0, 0, 0.1); /* from the beginning: a damaged file */
     story_checkpoint(&st, 0, false, 1, "last-1");
     ck_assert_str_eq(story_trial(&st, id, 0)->last->file, "last-1");
@@ -574,11 +562,5 @@ Suite *suite(void)
         a_checkpoint_is_not_ahead_of_its_own_attempt,
         a_cause_that_only_the_daemon_knows_is_refused,
     };
-    Suite *s = suite_create("sched");
-    TCase *c = tcase_create("stories");
-    for (size_t i = 0; i < ARRAY_LEN(tests); i++) {
-        tcase_add_test(c, tests[i]);
-    }
-    suite_add_tcase(s, c);
-    return s;
+    return suite_of("sched", tests, ARRAY_LEN(tests));
 }

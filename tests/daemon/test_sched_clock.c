@@ -329,11 +329,5 @@ Suite *suite(void)
         no_attempt_ends_before_its_start,
         a_drain_stops_the_trials_and_not_the_studies,
     };
-    Suite *s = suite_create("sched_clock");
-    TCase *c = tcase_create("stories");
-    for (size_t i = 0; i < ARRAY_LEN(tests); i++) {
-        tcase_add_test(c, tests[i]);
-    }
-    suite_add_tcase(s, c);
-    return s;
+    return suite_of("sched_clock", tests, ARRAY_LEN(tests));
 }

@@ -11,8 +11,7 @@ static struct story st;
 static void dies(int slot)
 {
     story_gone(&st, slot, TRIAL_CAUSE_SIGNAL);
-    story_idle(&st, slot);
-    story_next(&st);
+    story_back(&st, slot);
 }
 
 START_TEST(five_deaths_of_three_trials_pause_the_study)
@@ -123,11 +122,5 @@ Suite *suite(void)
         what_is_explained_is_no_environment,
         a_process_that_cannot_be_made_is_tried_later,
     };
-    Suite *s = suite_create("sched_deaths");
-    TCase *c = tcase_create("stories");
-    for (size_t i = 0; i < ARRAY_LEN(tests); i++) {
-        tcase_add_test(c, tests[i]);
-    }
-    suite_add_tcase(s, c);
-    return s;
+    return suite_of("sched_deaths", tests, ARRAY_LEN(tests));
 }

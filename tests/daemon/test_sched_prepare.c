@@ -9,10 +9,7 @@ static struct story st;
 
 START_TEST(a_preparation_that_fails_fails_the_study)
 {
-    story_init(&st, 1);
-    int64_t id = story_add(&st, "x", 3);
-    story_idle(&st, 0);
-    story_next(&st);
+    int64_t id = story_prepare(&st, 3);
     story_event(&st, (struct event){.kind = EVENT_PREPARE_FAILED,
                                     .study = id,
                                     .prepare_failed = {"no such file"}});
@@ -31,9 +28,7 @@ START_TEST(changed_data_fail_the_study)
 {
     int64_t id = story_begin(&st, 1, 3);
     story_study(&st, id)->is_prepared = false; /* as in another life */
-    story_done(&st, 0, 1);
-    story_idle(&st, 0);
-    story_next(&st);
+    story_finish(&st, 0, 1);
     story_prepared(&st, 0, 'e');
     ck_assert_int_eq(story_study(&st, id)->state, STUDY_FAILED);
     ck_assert_ptr_nonnull(strstr(story_study(&st, id)->reason, "data changed"));
@@ -48,9 +43,7 @@ START_TEST(another_split_fails_the_study)
     int64_t id = story_begin(&st, 1, 3);
     story_study(&st, id)->is_prepared = false; /* as in another life */
     story_study(&st, id)->data.n_val = 2;
-    story_done(&st, 0, 1);
-    story_idle(&st, 0);
-    story_next(&st);
+    story_finish(&st, 0, 1);
     story_prepared(&st, 0, 'd');
     ck_assert_int_eq(story_study(&st, id)->state, STUDY_FAILED);
     ck_assert_ptr_nonnull(
@@ -92,13 +85,10 @@ START_TEST(data_that_are_always_gone_end_the_study)
     int64_t id = story_begin(&st, 1, 4);
     for (int i = 0; i < SCHED_PREPARES; i++) {
         ck_assert_int_eq(story_study(&st, id)->state, STUDY_RUNNING);
-        story_failed(&st, 0, TRIAL_CAUSE_DATA);
-        story_idle(&st, 0);
-        story_next(&st);
+        story_fail(&st, 0, TRIAL_CAUSE_DATA);
         if (st.m->slots[0].state == SLOT_PREPARING) {
             story_prepared(&st, 0, 'd');
-            story_idle(&st, 0);
-            story_next(&st);
+            story_back(&st, 0);
         }
     }
     ck_assert_int_eq(story_study(&st, id)->state, STUDY_FAILED);
@@ -141,10 +131,7 @@ static void preparing(int64_t id, const char *phase, int64_t done)
 /* Who says the same again and again hangs; who moves on is busy. */
 START_TEST(a_preparation_that_does_not_move_on_is_killed)
 {
-    story_init(&st, 1);
-    int64_t id = story_add(&st, "x", 3);
-    story_idle(&st, 0);
-    story_next(&st);
+    int64_t id = story_prepare(&st, 3);
     for (int i = 0; i < 3; i++) {
         story_wait(&st, SCHED_PREPARE_HANG_MS - 5000);
         preparing(id, i == 2 ? "read" : "download", i == 0 ? 7 : 8);
@@ -165,10 +152,7 @@ END_TEST
 
 START_TEST(a_data_set_of_less_than_no_rows_ends_the_worker)
 {
-    story_init(&st, 1);
-    int64_t id = story_add(&st, "x", 2);
-    story_idle(&st, 0);
-    story_next(&st);
+    int64_t id = story_prepare(&st, 2);
     struct event e = {.kind = EVENT_PREPARED,
                       .study = id,
                       .prepared = {.n_classes = 2, .n_train = -1}};
@@ -192,11 +176,5 @@ Suite *suite(void)
         a_preparation_that_does_not_move_on_is_killed,
         a_data_set_of_less_than_no_rows_ends_the_worker,
     };
-    Suite *s = suite_create("sched_prepare");
-    TCase *c = tcase_create("stories");
-    for (size_t i = 0; i < ARRAY_LEN(tests); i++) {
-        tcase_add_test(c, tests[i]);
-    }
-    suite_add_tcase(s, c);
-    return s;
+    return suite_of("sched_prepare", tests, ARRAY_LEN(tests));
 }

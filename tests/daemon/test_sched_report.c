@@ -30,8 +30,7 @@ static int64_t begin(const char *of, const char *pruner)
     story_event(&st, (struct event){.kind = EVENT_ADD_STUDY,
                                     .add_study = {.spec = &spec}});
     spec_fini(&spec);
-    story_idle(&st, 0);
-    story_next(&st);
+    story_back(&st, 0);
     return mirror_study_by_name(st.m, "c")->id;
 }
 
@@ -46,8 +45,7 @@ static void die_and_begin_again(void)
 {
     story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
     story_wait(&st, 2000);
-    story_idle(&st, 0);
-    story_next(&st);
+    story_back(&st, 0);
 }
 
 /* The step that it names is its own attempt's. */
@@ -86,8 +84,7 @@ START_TEST(who_begins_anew_tells_another_curve)
     story_failed(&st, 0, TRIAL_CAUSE_EXIT);
     story_event(
         &st, (struct event){.kind = EVENT_RETRY, .study = id, .retry = {-1}});
-    story_idle(&st, 0);
-    story_next(&st);
+    story_back(&st, 0);
     ck_assert_int_eq(slot->id.number, 0);
     expect_curve(s, old, 5); /* it may go on with them */
     tell(new, 1, 1);

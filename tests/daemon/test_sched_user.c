@@ -30,10 +30,7 @@ END_TEST
 
 START_TEST(a_stillborn_study_gives_its_name_back)
 {
-    story_init(&st, 1);
-    int64_t id = story_add(&st, "x", 3);
-    story_idle(&st, 0);
-    story_next(&st);
+    int64_t id = story_prepare(&st, 3);
     story_event(&st, (struct event){.kind = EVENT_PREPARE_FAILED,
                                     .study = id,
                                     .prepare_failed = {"no such file"}});
@@ -41,8 +38,7 @@ START_TEST(a_stillborn_study_gives_its_name_back)
     ck_assert_int_ne(next, id);
     ck_assert_int_eq(st.m->n_studies, 1);
     ck_assert_int_eq(story_study(&st, next)->spec.n_trials, 4);
-    story_idle(&st, 0);
-    story_next(&st);
+    story_back(&st, 0);
     story_prepared(&st, 0, 'd');
     /* It has data now: its name is its own. */
     story_user(&st, EVENT_STOP, next);
@@ -88,8 +84,7 @@ START_TEST(stop_now_puts_trials_back)
     story_refused(&st, (struct event){.kind = EVENT_PAUSE, .study = id},
                   ERR_CONFLICT);
     ck_assert_int_eq(story_resume(&st, id, 0), 0);
-    story_idle(&st, 0);
-    story_next(&st);
+    story_back(&st, 0);
     ck_assert_int_eq(st.m->slots[0].id.number, 0);
     ck_assert_int_eq(st.m->slots[0].id.attempt, 2);
     story_fini(&st);
@@ -181,8 +176,7 @@ START_TEST(a_value_can_end_the_study)
     ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
     story_stopped(&st, 1);
     ck_assert_int_eq(story_resume(&st, id, 9), 0);
-    story_idle(&st, 1);
-    story_next(&st);
+    story_back(&st, 1);
     ck_assert_int_eq(st.m->slots[1].id.number, 1);
     story_fini(&st);
 }
@@ -301,9 +295,7 @@ START_TEST(a_study_that_a_stop_rule_ended_waits_with_what_is_enqueued)
 {
     int64_t id = story_begin(&st, 1, 9);
     story_study(&st, id)->spec.stop.value = 0.9;
-    story_failed(&st, 0, TRIAL_CAUSE_INVALID);
-    story_idle(&st, 0);
-    story_next(&st);
+    story_fail(&st, 0, TRIAL_CAUSE_INVALID);
     story_finish(&st, 0, 0.9);
     ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
     double value = 5e-4;
@@ -366,9 +358,7 @@ START_TEST(an_exhausted_study_runs_again_for_its_failed_trials)
     s->spec.sampler = SPEC_SAMPLER_GRID;
     s->spec.space.params[0].dist = (struct dist){
         .kind = DIST_FLOAT, .low = 0.25, .high = 0.75, .step = 0.25};
-    story_failed(&st, 0, TRIAL_CAUSE_INVALID);
-    story_idle(&st, 0);
-    story_next(&st);
+    story_fail(&st, 0, TRIAL_CAUSE_INVALID);
     while (s->state == STUDY_RUNNING) {
         story_finish(&st, 0, 0.5);
     }
@@ -398,9 +388,7 @@ START_TEST(failed_trials_can_be_retried_by_cause)
     struct event e = {.kind = EVENT_RETRY, .study = id, .retry = {-1}};
     story_refused(&st, e, ERR_CONFLICT);
     for (size_t i = 0; i < ARRAY_LEN(causes); i++) {
-        story_failed(&st, 0, causes[i]);
-        story_idle(&st, 0);
-        story_next(&st);
+        story_fail(&st, 0, causes[i]);
     }
     ck_assert_int_eq(story_study(&st, id)->state, STUDY_FAILED);
     e.retry.cause = TRIAL_CAUSE_NAN;
@@ -425,9 +413,7 @@ START_TEST(a_target_makes_room_for_what_is_retried)
     int64_t id = story_begin(&st, 1, 3);
     struct event e = {.kind = EVENT_RETRY, .study = id, .retry = {-1}};
     for (int i = 0; i < 2; i++) {
-        story_failed(&st, 0, TRIAL_CAUSE_INVALID);
-        story_idle(&st, 0);
-        story_next(&st);
+        story_fail(&st, 0, TRIAL_CAUSE_INVALID);
     }
     story_finish(&st, 0, 1); /* one finished, one running, two failed */
     ck_assert_int_eq(story_event(&st, e), 0);
@@ -447,9 +433,7 @@ END_TEST
 START_TEST(a_finished_study_runs_again_for_its_failed_trials)
 {
     int64_t id = story_begin(&st, 1, 1);
-    story_failed(&st, 0, TRIAL_CAUSE_INVALID);
-    story_idle(&st, 0);
-    story_next(&st);
+    story_fail(&st, 0, TRIAL_CAUSE_INVALID);
     story_finish(&st, 0, 1);
     ck_assert_int_eq(story_study(&st, id)->state, STUDY_FINISHED);
     struct event e = {.kind = EVENT_RETRY, .study = id, .retry = {-1}};
@@ -485,10 +469,7 @@ END_TEST
 
 START_TEST(a_deleted_preparation_is_killed)
 {
-    story_init(&st, 1);
-    int64_t id = story_add(&st, "x", 2);
-    story_idle(&st, 0);
-    story_next(&st);
+    int64_t id = story_prepare(&st, 2);
     story_user(&st, EVENT_DELETE, id);
     ck_assert_int_eq(st.m->slots[0].state, SLOT_DYING);
     story_gone(&st, 0, TRIAL_CAUSE_SIGNAL);
@@ -516,9 +497,7 @@ END_TEST
 START_TEST(a_retry_without_a_place_stands_in_nobodys_way)
 {
     int64_t id = story_begin(&st, 1, 3);
-    story_failed(&st, 0, TRIAL_CAUSE_INVALID);
-    story_idle(&st, 0);
-    story_next(&st);
+    story_fail(&st, 0, TRIAL_CAUSE_INVALID);
     ck_assert_int_eq(st.m->slots[0].id.number, 1);
     story_user(&st, EVENT_PAUSE, id);
     ck_assert_int_eq(story_event(&st, (struct event){.kind = EVENT_RETRY,
@@ -589,11 +568,5 @@ Suite *suite(void)
         an_adoption_never_passes_the_target,
         a_retry_without_a_place_stands_in_nobodys_way,
     };
-    Suite *s = suite_create("sched_user");
-    TCase *c = tcase_create("stories");
-    for (size_t i = 0; i < ARRAY_LEN(tests); i++) {
-        tcase_add_test(c, tests[i]);
-    }
-    suite_add_tcase(s, c);
-    return s;
+    return suite_of("sched_user", tests, ARRAY_LEN(tests));
 }

@@ -161,11 +161,22 @@ void story_stopped(struct story *st, int slot)
     happens(st, word(st, slot, EVENT_STOPPED));
 }
 
+void story_back(struct story *st, int slot)
+{
+    story_idle(st, slot);
+    story_next(st);
+}
+
 void story_finish(struct story *st, int slot, double value)
 {
     story_done(st, slot, value);
-    story_idle(st, slot);
-    story_next(st);
+    story_back(st, slot);
+}
+
+void story_fail(struct story *st, int slot, enum trial_cause cause)
+{
+    story_failed(st, slot, cause);
+    story_back(st, slot);
 }
 
 void story_user(struct story *st, enum event_kind kind, int64_t study)
@@ -200,6 +211,15 @@ void story_wait(struct story *st, int64_t ms)
     }
 }
 
+int64_t story_prepare(struct story *st, int64_t n_trials)
+{
+    story_init(st, 1);
+    int64_t id = story_add(st, "x", n_trials);
+    story_back(st, 0);
+    ck_assert_int_eq(st->m->slots[0].state, SLOT_PREPARING);
+    return id;
+}
+
 int64_t story_begin(struct story *st, int n_slots, int64_t n_trials)
 {
     story_init(st, n_slots);
@@ -210,8 +230,7 @@ int64_t story_begin(struct story *st, int n_slots, int64_t n_trials)
     story_next(st);
     ck_assert_int_eq(st->m->slots[0].state, SLOT_PREPARING);
     story_prepared(st, 0, 'd');
-    story_idle(st, 0);
-    story_next(st);
+    story_back(st, 0);
     return id;
 }
 

@@ -38,8 +38,11 @@ void story_discard(struct story *st, int slot, const char *file);
 void story_done(struct story *st, int slot, double value);
 void story_failed(struct story *st, int slot, enum trial_cause cause);
 void story_stopped(struct story *st, int slot);
-/* DONE, the slot comes back, and what can start starts. */
+/* The slot is idle, and what can start starts. */
+void story_back(struct story *st, int slot);
+/* DONE, and the slot comes back; FAILED, and the same. */
 void story_finish(struct story *st, int slot, double value);
+void story_fail(struct story *st, int slot, enum trial_cause cause);
 /* A user's event without more; and one that must be refused with a sentence. */
 void story_user(struct story *st, enum event_kind kind, int64_t study);
 void story_refused(struct story *st, struct event e, int code);
@@ -47,6 +50,8 @@ int story_resume(struct story *st, int64_t study, int64_t n_trials);
 /* Let time pass in ticks of one second. */
 void story_wait(struct story *st, int64_t ms);
 
+/* A study "x" whose data set the one slot begins to prepare. */
+int64_t story_prepare(struct story *st, int64_t n_trials);
 /* A study with all slots idle, prepared, and trials on them. */
 int64_t story_begin(struct story *st, int n_slots, int64_t n_trials);
 struct study *story_study(const struct story *st, int64_t id);

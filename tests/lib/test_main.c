@@ -4,6 +4,17 @@
 
 #include <stdlib.h>
 
+Suite *suite_of(const char *name, const TTest *const *tests, size_t n)
+{
+    Suite *s = suite_create(name);
+    TCase *c = tcase_create(name);
+    for (size_t i = 0; i < n; i++) {
+        tcase_add_test(c, tests[i]);
+    }
+    suite_add_tcase(s, c);
+    return s;
+}
+
 int main(void)
 {
     SRunner *runner = srunner_create(suite());
