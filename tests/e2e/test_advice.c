@@ -19,28 +19,6 @@ static void begin(void)
     home_start(&h, (const char *const[]){"--workers", "1", NULL});
 }
 
-static void finish(const char *context)
-{
-    ck_assert_int_eq(home_stop_daemon(&h), 0);
-    home_check(&h, context);
-    home_fini(&h);
-}
-
-/* The config of a study of a function. */
-static const char *function_config(const char *name, const char *members,
-                                   const char *params)
-{
-    char *text = mem_printf("{\"study\":\"%s\",%s\"objective\":{\"type\":"
-                            "\"function\",\"function\":\"sphere\"},"
-                            "\"params\":{%s}}",
-                            name, members, params);
-    char *json = mem_printf("%s.json", name);
-    const char *path = home_file(&h, json, text);
-    free(text);
-    free(json);
-    return path;
-}
-
 /* --- values --------------------------------------------------------------- */
 
 /* Its params as the command line shows them. */
@@ -79,13 +57,13 @@ START_TEST(true_is_not_one)
     EXPECT(&h, 0, "this is trial 8", "enqueue", "kinds", "b=true");
     home_wait_state(&h, "kinds", "finished", FINISH_S);
     trial_has("kinds", "8", "\"params\":{\"b\":true}");
-    home_run(
-        &h,
-        function_config("ints", "\"n_trials\":1,", "\"c\":{\"choice\":[1,2]}"),
-        0);
+    home_run(&h,
+             home_function(&h, "ints", "\"n_trials\":1,",
+                           "\"c\":{\"choice\":[1,2]}"),
+             0);
     EXPECT(&h, 2, "true is not one of the choices [1,2]", "enqueue", "ints",
            "c=true");
-    finish("kinds");
+    home_end(&h, "kinds");
 }
 END_TEST
 
@@ -93,8 +71,8 @@ START_TEST(numbers_are_taken_as_people_write_them)
 {
     begin();
     home_run(&h,
-             function_config("numbers", "\"n_trials\":1,",
-                             "\"x\":{\"float\":[-1,1]},\"n\":{\"int\":[1,9]}"),
+             home_function(&h, "numbers", "\"n_trials\":1,",
+                           "\"x\":{\"float\":[-1,1]},\"n\":{\"int\":[1,9]}"),
              0);
     EXPECT(&h, 0, "this is trial 1", "enqueue", "numbers", "x=.5", "n=+7");
     EXPECT(&h, 0, "this is trial 2", "enqueue", "numbers", "x=-.25e0", "n=5.");
@@ -103,7 +81,7 @@ START_TEST(numbers_are_taken_as_people_write_them)
     trial_has("numbers", "2", "\"params\":{\"x\":-0.25,\"n\":5}");
     EXPECT(&h, 2, "params.x: must be a number", "enqueue", "numbers", "x=half");
     EXPECT(&h, 4, "no study", "enqueue", "nobody", "x=.5");
-    finish("numbers");
+    home_end(&h, "numbers");
 }
 END_TEST
 
@@ -202,7 +180,7 @@ START_TEST(what_was_put_back_has_not_failed)
     free(config);
     free(block);
     free(script);
-    finish("put back");
+    home_end(&h, "put back");
 }
 END_TEST
 
@@ -229,7 +207,7 @@ START_TEST(a_csv_has_a_column_for_each_constraint)
     ck_assert_ptr_nonnull(strstr(csv, ",true,-1.0,-0.5\r\n"));
     ck_assert_ptr_nonnull(strstr(csv, ",false,1.0,-0.5\r\n"));
     free(csv);
-    finish("constraints");
+    home_end(&h, "constraints");
 }
 END_TEST
 
@@ -252,7 +230,7 @@ START_TEST(an_exported_study_has_its_times)
     ck_assert_double_gt(strtod(created + strlen("\"created\":"), NULL), 1e12);
     outcome_fini(&o);
     free(file);
-    finish("an exported study");
+    home_end(&h, "an exported study");
 }
 END_TEST
 

@@ -28,13 +28,6 @@ static void begin(void)
     home_start(&h, one);
 }
 
-static void end(const char *context)
-{
-    ck_assert_int_eq(home_stop_daemon(&h), 0);
-    home_check(&h, context);
-    home_fini(&h);
-}
-
 static const char *quick(const char *name, const char *members)
 {
     return home_config(&h, name, members, "\"max_epochs\": 2,");
@@ -92,7 +85,7 @@ START_TEST(bad_configs_are_refused)
     EXPECT(&h, 2, "missing.json", "run", "/nowhere/missing.json");
     EXPECT(&h, 2, "training.lrr", "run", "--set", "training.lrr=1",
            quick("bad", "\"n_trials\": 2,"));
-    end("bad configs");
+    home_end(&h, "bad configs");
 }
 END_TEST
 
@@ -135,7 +128,7 @@ START_TEST(bad_data_fail_the_study)
     ck_assert_int_eq(unlink(data), 0);
     EXPECT(&h, 2, data, "run", quick("missing", "\"n_trials\": 2,"));
     free(data);
-    end("bad data");
+    home_end(&h, "bad data");
 }
 END_TEST
 
@@ -157,7 +150,7 @@ START_TEST(data_changed_under_a_study)
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trials"), 1);
     free(cache);
     free(config);
-    end("moved data");
+    home_end(&h, "moved data");
 }
 END_TEST
 
@@ -202,7 +195,7 @@ START_TEST(any_name_works_everywhere)
     free(text);
     free(good);
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM studies"), 0);
-    end("names");
+    home_end(&h, "names");
 }
 END_TEST
 
@@ -226,7 +219,7 @@ START_TEST(a_second_daemon_is_refused)
     snprintf(pid, sizeof(pid), "process %d", (int)h.daemon);
     start_is_refused(one, 69, pid);
     ck_assert(home_answers(&h));
-    end("second daemon");
+    home_end(&h, "second daemon");
 }
 END_TEST
 
@@ -249,7 +242,7 @@ START_TEST(a_taken_port_is_named)
     home_fini(&other);
     free(port);
     free(path);
-    end("port");
+    home_end(&h, "port");
 }
 END_TEST
 
@@ -449,7 +442,7 @@ START_TEST(a_damaged_checkpoint_costs_only_time)
     free(path);
     free(rows);
     free(expected);
-    end("checkpoint");
+    home_end(&h, "checkpoint");
 }
 END_TEST
 

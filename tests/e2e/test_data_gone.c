@@ -126,9 +126,7 @@ START_TEST(changed_data_stop_the_study)
     EXPECT(&h, 0, NULL, "resume", "data", "--trials", "4");
     home_wait_state(&h, "data", "finished", FINISH_S);
     ck_assert_int_eq(home_count(&h, SHAS), 1);
-    ck_assert_int_eq(home_stop_daemon(&h), 0);
-    home_check(&h, "data changed");
-    home_fini(&h);
+    home_end(&h, "data changed");
 }
 END_TEST
 
@@ -161,9 +159,7 @@ START_TEST(a_failed_preparation_is_tried_again)
     ck_assert_str_eq(now, "finished|2 trials finished\n");
     free(now);
     free(before);
-    ck_assert_int_eq(home_stop_daemon(&h), 0);
-    home_check(&h, "prepared again");
-    home_fini(&h);
+    home_end(&h, "prepared again");
 }
 END_TEST
 
@@ -177,9 +173,7 @@ START_TEST(a_mended_config_takes_the_name)
     ck_assert_int_eq(home_count(&h, "SELECT study_id FROM studies"), 2);
     EXPECT(&h, 2, "its config differs", "run",
            make_config("\"n_trials\": 2, \"seed\": 5,"));
-    ck_assert_int_eq(home_stop_daemon(&h), 0);
-    home_check(&h, "mended");
-    home_fini(&h);
+    home_end(&h, "mended");
 }
 END_TEST
 

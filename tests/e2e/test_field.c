@@ -9,6 +9,7 @@
  *  15  DNS rebinding, foreign origins        tests/daemon/http/test_server.c */
 #include "core/base/mem.h"
 #include "tests/lib/home_study.h"
+#include "tests/lib/optuna.h"
 #include "tests/lib/test_main.h"
 
 #include <math.h>
@@ -29,13 +30,6 @@ static void start(const char *n_workers)
     home_start(&h, (const char *const[]){"--workers", n_workers, NULL});
 }
 
-static void finish(const char *context)
-{
-    ck_assert_int_eq(home_stop_daemon(&h), 0);
-    home_check(&h, context);
-    home_fini(&h);
-}
-
 /* A study of a shell script: $1 is the parameter x. */
 static const char *script_config(const char *name, const char *members,
                                  const char *params, const char *script)
@@ -46,26 +40,8 @@ static const char *script_config(const char *name, const char *members,
         mem_printf("{\"study\":\"%s\",%s\"objective\":{\"type\":\"command\","
                    "\"command\":[\"sh\",\"%s/%s\",\"{x}\"]},\"params\":{%s}}",
                    name, members, h.dir, file, params);
-    char *json = mem_printf("%s.json", name);
-    const char *path = home_file(&h, json, text);
     free(file);
-    free(text);
-    free(json);
-    return path;
-}
-
-static const char *function_config(const char *name, const char *members,
-                                   const char *params)
-{
-    char *text = mem_printf("{\"study\":\"%s\",%s\"objective\":{\"type\":"
-                            "\"function\",\"function\":\"sphere\"},"
-                            "\"params\":{%s}}",
-                            name, members, params);
-    char *json = mem_printf("%s.json", name);
-    const char *path = home_file(&h, json, text);
-    free(text);
-    free(json);
-    return path;
+    return home_json(&h, name, text);
 }
 
 /* Reads as another program would, until it is killed; ends by itself only when
@@ -86,8 +62,8 @@ START_TEST(test_01_many_workers_and_a_reader)
 {
     int status;
     start("16");
-    home_post(&h, function_config("many", "\"n_trials\":1000,",
-                                  "\"x\":{\"float\":[-5,5]}"));
+    home_post(&h, home_function(&h, "many", "\"n_trials\":1000,",
+                                "\"x\":{\"float\":[-5,5]}"));
     pid_t reader = start_reader();
     home_wait_state(&h, "many", "finished", FINISH_S);
     ck_assert_int_eq(waitpid(reader, &status, WNOHANG), 0); /* still reads */
@@ -104,7 +80,7 @@ START_TEST(test_01_many_workers_and_a_reader)
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_attempts"
                                     " WHERE attempt > 1"),
                      0);
-    finish("many workers");
+    home_end(&h, "many workers");
 }
 END_TEST
 
@@ -131,7 +107,7 @@ START_TEST(test_04_the_target_is_met_exactly)
                          30);
     }
     free(kept);
-    finish("the exact target");
+    home_end(&h, "the exact target");
 }
 END_TEST
 
@@ -150,11 +126,11 @@ START_TEST(test_05_late_words_are_ignored)
     EXPECT(&h, 0, NULL, "delete", "late", "--yes");
     home_sleep_ms(400); /* the command has ended meanwhile */
     home_go_on(&h);
-    home_post(&h, function_config("next", "\"n_trials\":5,",
-                                  "\"x\":{\"float\":[0,1]}"));
+    home_post(&h, home_function(&h, "next", "\"n_trials\":5,",
+                                "\"x\":{\"float\":[0,1]}"));
     home_wait_state(&h, "next", "finished", FINISH_S);
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trials"), 5);
-    finish("late words");
+    home_end(&h, "late words");
 }
 END_TEST
 
@@ -163,14 +139,14 @@ START_TEST(test_06_what_is_enqueued_runs_once)
 {
     enum { N = 100, N_WORKERS = 8 };
     start("8");
-    home_post(&h, function_config("first", "\"n_trials\":64,",
-                                  "\"x\":{\"float\":[0,1]}"));
+    home_post(&h, home_function(&h, "first", "\"n_trials\":64,",
+                                "\"x\":{\"float\":[0,1]}"));
     home_wait_state(&h, "first", "finished", FINISH_S); /* all are there */
     home_hold(&h);
     char members[64];
     snprintf(members, sizeof(members), "\"n_trials\":%d,", N + N_WORKERS);
-    home_post(&h,
-              function_config("queue", members, "\"x\":{\"float\":[-1,1000]}"));
+    home_post(
+        &h, home_function(&h, "queue", members, "\"x\":{\"float\":[-1,1000]}"));
     ck_assert(home_wait(&h,
                         "SELECT count(*) FROM trials WHERE state = 'RUNNING'",
                         N_WORKERS, 20000));
@@ -191,7 +167,7 @@ START_TEST(test_06_what_is_enqueued_runs_once)
         N);
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_attempts"),
                      64 + N + N_WORKERS);
-    finish("the queue");
+    home_end(&h, "the queue");
 }
 END_TEST
 
@@ -200,10 +176,10 @@ START_TEST(test_07_a_small_space_is_exhausted)
 {
     start("4");
     EXPECT(&h, 0, "exhausted", "run",
-           function_config("small",
-                           "\"n_trials\":50,\"sampler\":{\"duplicates\":"
-                           "\"avoid\"},",
-                           "\"x\":{\"int\":[0,3]},\"y\":{\"choice\":[1,2,4]}"));
+           home_function(&h, "small",
+                         "\"n_trials\":50,\"sampler\":{\"duplicates\":"
+                         "\"avoid\"},",
+                         "\"x\":{\"int\":[0,3]},\"y\":{\"choice\":[1,2,4]}"));
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trials"), 12);
     ck_assert_int_eq(
         home_count(&h,
@@ -213,7 +189,7 @@ START_TEST(test_07_a_small_space_is_exhausted)
         12);
     EXPECT(&h, 1, "all 12 points were tried; a config with more choices",
            "resume", "small");
-    finish("a small space");
+    home_end(&h, "a small space");
 }
 END_TEST
 
@@ -235,7 +211,7 @@ START_TEST(test_08_failures_are_learned_from)
                                     " 'COMPLETE'");
     ck_assert_msg(2 * good >= n, "%lld of %lld", good, n);
     ck_assert_int_gt(n, 0);
-    finish("a space that fails");
+    home_end(&h, "a space that fails");
 }
 END_TEST
 
@@ -277,18 +253,9 @@ START_TEST(test_10_the_process_group_is_gone)
     ck_assert_int_eq(home_count(&h, sql), 1);
     free(script);
     free(config);
-    finish("a process group");
+    home_end(&h, "a process group");
 }
 END_TEST
-
-static bool has_optuna(void)
-{
-    bool there = system("/usr/bin/python3 -c 'import optuna' 2>/dev/null") == 0;
-    if (!there) {
-        printf("SKIPPED: e2e/field, Optuna reads it: needs python3-optuna\n");
-    }
-    return there;
-}
 
 /* c is the best of the choices. */
 static const char *grown(const char *members, const char *choices)
@@ -382,7 +349,7 @@ START_TEST(test_13_a_choice_is_added_to_a_finished_study)
     ck_assert_int_eq(home_stop_daemon(&h), 0);
     home_check(&h, "a choice added");
     EXPECT(&h, 0, NULL, "doctor");
-    if (has_optuna()) {
+    if (optuna_is_here("e2e/field, Optuna reads it:")) {
         optuna_agrees();
     }
     home_fini(&h);
@@ -403,7 +370,7 @@ START_TEST(a_raised_target_is_kept)
     EXPECT(&h, 0, "0 of 2 trials", "resume", "old", "--config", config,
            "--trials", "2");
     free(config);
-    finish("a raised target");
+    home_end(&h, "a raised target");
 }
 END_TEST
 
@@ -412,12 +379,12 @@ START_TEST(a_false_config_in_the_log_is_named)
 {
     start("1");
     EXPECT(&h, 0, NULL, "run",
-           function_config("log", "\"n_trials\":12,",
-                           "\"x\":{\"float\":[0,1]},\"y\":{\"choice\":[1,2]}"));
+           home_function(&h, "log", "\"n_trials\":12,",
+                         "\"x\":{\"float\":[0,1]},\"y\":{\"choice\":[1,2]}"));
     EXPECT(
         &h, 0, NULL, "resume", "log", "--config",
-        function_config("log", "\"n_trials\":24,",
-                        "\"x\":{\"float\":[0,1]},\"y\":{\"choice\":[1,2,-7]}"));
+        home_function(&h, "log", "\"n_trials\":24,",
+                      "\"x\":{\"float\":[0,1]},\"y\":{\"choice\":[1,2,-7]}"));
     home_wait_state(&h, "log", "finished", FINISH_S);
     EXPECT(&h, 0, "24 of 24", "replay", "log");
     ck_assert_int_eq(home_stop_daemon(&h), 0);
@@ -440,8 +407,8 @@ START_TEST(test_14_threads_are_capped)
 {
     pid_t pids[HOME_MAX_WORKERS];
     start("2");
-    home_post(&h, function_config("both", "\"n_trials\":20,",
-                                  "\"x\":{\"float\":[0,1]}"));
+    home_post(&h, home_function(&h, "both", "\"n_trials\":20,",
+                                "\"x\":{\"float\":[0,1]}"));
     home_wait_state(&h, "both", "finished", FINISH_S);
     for (int i = 0; i < 500 && home_workers(&h, pids) < 2; i++) {
         home_sleep_ms(20); /* they are started one after the other */
@@ -462,7 +429,7 @@ START_TEST(test_14_threads_are_capped)
         ck_assert_msg(status == 0, "%s", command);
         free(command);
     }
-    finish("threads");
+    home_end(&h, "threads");
 }
 END_TEST
 
@@ -573,7 +540,7 @@ START_TEST(constraints_are_kept_and_obeyed)
     free(study);
     expect_feasible_first(false);
     expect_feasible_first(true);
-    finish("constraints");
+    home_end(&h, "constraints");
 }
 END_TEST
 

@@ -73,9 +73,7 @@ START_TEST(a_trial_that_optuna_enqueues_meanwhile_is_adopted)
                         "SELECT count(*) FROM trials WHERE study_id = 2"
                         " AND state = 'COMPLETE'",
                         before + 5, 20000));
-    ck_assert_int_eq(home_stop_daemon(&h), 0);
-    home_check(&h, "adopted");
-    home_fini(&h);
+    home_end(&h, "adopted");
 }
 END_TEST
 
@@ -536,9 +534,7 @@ START_TEST(a_locked_database_ends_no_worker)
     ck_assert_int_eq(before[0], after[0]);
     ck_assert_int_eq(home_count(&h, "SELECT max(attempt) FROM parzen_attempts"),
                      1);
-    ck_assert_int_eq(home_stop_daemon(&h), 0);
-    home_check(&h, "a locked database");
-    home_fini(&h);
+    home_end(&h, "a locked database");
 }
 END_TEST
 

@@ -108,9 +108,7 @@ START_TEST(a_drained_study_goes_on)
                      1);
     home_start(&h, two_workers);
     home_wait_state(&h, "two", "finished", FINISH_S);
-    ck_assert_int_eq(home_stop_daemon(&h), 0);
-    home_check(&h, "after the drain");
-    home_fini(&h);
+    home_end(&h, "after the drain");
 }
 END_TEST
 
@@ -127,9 +125,7 @@ START_TEST(a_stopped_daemon_judges_nobody)
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_attempts "
                                     "WHERE attempt > 1"),
                      0);
-    ck_assert_int_eq(home_stop_daemon(&h), 0);
-    home_check(&h, "after the pause");
-    home_fini(&h);
+    home_end(&h, "after the pause");
 }
 END_TEST
 

@@ -115,9 +115,7 @@ START_TEST(bad_company_stops_no_study)
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_attempts "
                                     "WHERE attempt > 1"),
                      0);
-    ck_assert_int_eq(home_stop_daemon(&h), 0);
-    home_check(&h, "bad company");
-    home_fini(&h);
+    home_end(&h, "bad company");
 }
 END_TEST
 
@@ -146,9 +144,7 @@ START_TEST(many_trials_leave_nothing_behind)
 #ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed */
     ck_assert_int_le(more_kb, 4096);
 #endif
-    ck_assert_int_eq(home_stop_daemon(&h), 0);
-    home_check(&h, "many");
-    home_fini(&h);
+    home_end(&h, "many");
 }
 END_TEST
 

@@ -2,12 +2,11 @@
  * sees what `parzen trials --json` shows. Needs Debian's python3-optuna. */
 #include "core/base/buf.h"
 #include "core/base/json.h"
-#include "core/base/mem.h"
 #include "tests/lib/home_study.h"
+#include "tests/lib/optuna.h"
 #include "tests/lib/test_main.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,33 +15,10 @@ enum { MAX_PARAMS = 8 };
 static struct home h;
 static const char *const two[] = {"--workers", "2", NULL};
 
-static bool has_optuna(void)
-{
-    bool there = system("/usr/bin/python3 -c 'import optuna' 2>/dev/null") == 0;
-    if (!there) {
-        printf("SKIPPED: e2e/optuna needs python3-optuna\n");
-    }
-    return there;
-}
-
 /* What Optuna prints of the study; owned. */
 static char *optuna_reads(const char *study)
 {
-    char *command = mem_printf("/usr/bin/python3 tests/e2e/optuna_reads.py "
-                               "'%s/parzen.db' '%s' 2>&1",
-                               h.state, study);
-    FILE *f = popen(command, "re");
-    struct buf b;
-    char piece[4096];
-    size_t n;
-    buf_init(&b, 16 << 20);
-    while ((n = fread(piece, 1, sizeof(piece), f)) > 0) {
-        buf_add(&b, piece, n);
-    }
-    int status = pclose(f);
-    ck_assert_msg(status == 0, "%s: %s", command, b.data);
-    free(command);
-    return buf_take(&b);
+    return optuna_says(&h, "optuna_reads.py", study);
 }
 
 /* --- the same of `parzen trials --json` ----------------------------------- */
@@ -131,7 +107,7 @@ static char *parzen_shows(const char *study)
 
 START_TEST(optuna_sees_the_same)
 {
-    if (!has_optuna()) {
+    if (!optuna_is_here("e2e/optuna")) {
         return;
     }
     home_init(&h);
@@ -152,9 +128,7 @@ START_TEST(optuna_sees_the_same)
     ck_assert_ptr_nonnull(strstr(theirs, "COMPLETE 0x"));
     free(theirs);
     free(ours);
-    ck_assert_int_eq(home_stop_daemon(&h), 0);
-    home_check(&h, "read by Optuna");
-    home_fini(&h);
+    home_end(&h, "read by Optuna");
 }
 END_TEST
 

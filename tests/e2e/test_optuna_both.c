@@ -1,9 +1,9 @@
 /* A study goes from Optuna to us, back and again: numbers, parameters, values
  * and counts stay what they were. The parts with Optuna need Debian's
  * python3-optuna; a study of Optuna 5 is in tests/golden. */
-#include "core/base/buf.h"
 #include "core/base/mem.h"
 #include "tests/lib/home_study.h"
+#include "tests/lib/optuna.h"
 #include "tests/lib/test_main.h"
 
 #include <sqlite3.h>
@@ -14,44 +14,6 @@
 #include <unistd.h>
 
 static const char *const two[] = {"--workers", "2", NULL};
-
-static bool has_optuna(void)
-{
-    bool there = system("/usr/bin/python3 -c 'import optuna' 2>/dev/null") == 0;
-    if (!there) {
-        printf("SKIPPED: e2e/optuna_both needs python3-optuna\n");
-    }
-    return there;
-}
-
-/* What a script prints; owned. */
-static char *python(const char *script, const char *db, const char *args)
-{
-    char *command = mem_printf("/usr/bin/python3 tests/e2e/%s '%s' %s 2>&1",
-                               script, db, args);
-    FILE *f = popen(command, "re");
-    struct buf b;
-    char piece[4096];
-    size_t n;
-    buf_init(&b, 16 << 20);
-    buf_str(&b, "");
-    while ((n = fread(piece, 1, sizeof(piece), f)) > 0) {
-        buf_add(&b, piece, n);
-    }
-    int status = pclose(f);
-    ck_assert_msg(status == 0, "%s: %s", command, b.data);
-    free(command);
-    return buf_take(&b);
-}
-
-/* The same for the database of a home. */
-static char *optuna(const struct home *h, const char *script, const char *args)
-{
-    char *db = mem_printf("%s/parzen.db", h->state);
-    char *said = python(script, db, args);
-    free(db);
-    return said;
-}
 
 static int n_lines(const char *text)
 {
@@ -97,13 +59,6 @@ static const char PARAMS[] = "\"c\": {\"choice\": [\"a\", 1, null, true]},"
                              "\"x\": {\"float\": [0.001, 10], \"log\": true},"
                              "\"n\": {\"int\": [1, 9], \"step\": 2}";
 
-static void expect_replay(const struct home *h, const char *study)
-{
-    free(home_expect(h, 0, "suggestions equal",
-                     (const char *const[]){"replay", study, NULL}));
-    EXPECT(h, 0, NULL, "doctor");
-}
-
 /* All lines of `before` that tell of a finished trial are in `after`. */
 static void expect_kept(const char *before, const char *after)
 {
@@ -122,13 +77,13 @@ static void expect_kept(const char *before, const char *after)
 START_TEST(from_optuna_to_us)
 {
     struct home h;
-    if (!has_optuna()) {
+    if (!optuna_is_here("e2e/optuna_both")) {
         return;
     }
     home_init(&h);
     make_state(&h);
-    free(optuna(&h, "optuna_goes_on.py", "o 12 left"));
-    char *before = optuna(&h, "optuna_reads.py", "o");
+    free(optuna_says(&h, "optuna_goes_on.py", "o 12 left"));
+    char *before = optuna_says(&h, "optuna_reads.py", "o");
     ck_assert_int_eq(n_lines(before), 14);
     home_start(&h, two);
     EXPECT(&h, 1, "has no config: give one", "resume", "o");
@@ -156,16 +111,16 @@ START_TEST(from_optuna_to_us)
                    "SELECT count(*) FROM trial_values v JOIN trials t"
                    " USING (trial_id) WHERE t.number = 13 AND value = 0.25"),
         1);
-    expect_replay(&h, "o");
-    char *after = optuna(&h, "optuna_reads.py", "o");
+    home_replays(&h, "o");
+    char *after = optuna_says(&h, "optuna_reads.py", "o");
     expect_kept(before, after);
     ck_assert_int_eq(n_lines(after), 32); /* 30 finished, 2 failed */
     ck_assert_int_eq(home_stop_daemon(&h), 0);
-    free(optuna(&h, "optuna_goes_on.py", "o 3"));
+    free(optuna_says(&h, "optuna_goes_on.py", "o 3"));
     home_start(&h, two);
     EXPECT(&h, 0, NULL, "resume", "o", "--trials", "40");
     home_wait_state(&h, "o", "finished", 60);
-    expect_replay(&h, "o");
+    home_replays(&h, "o");
     free(before);
     free(after);
     home_fini(&h);
@@ -175,22 +130,22 @@ END_TEST
 START_TEST(from_us_to_optuna_and_back)
 {
     struct home h;
-    if (!has_optuna()) {
+    if (!optuna_is_here("e2e/optuna_both")) {
         return;
     }
     home_init(&h);
     home_start(&h, two);
     EXPECT(&h, 0, NULL, "run", config(&h, "p", 10, PARAMS));
     ck_assert_int_eq(home_stop_daemon(&h), 0);
-    char *before = optuna(&h, "optuna_reads.py", "p");
-    free(optuna(&h, "optuna_goes_on.py", "p 12 left"));
-    char *between = optuna(&h, "optuna_reads.py", "p");
+    char *before = optuna_says(&h, "optuna_reads.py", "p");
+    free(optuna_says(&h, "optuna_goes_on.py", "p 12 left"));
+    char *between = optuna_says(&h, "optuna_reads.py", "p");
     expect_kept(before, between);
     home_start(&h, two);
     EXPECT(&h, 0, NULL, "resume", "p", "--trials", "32");
     home_wait_state(&h, "p", "finished", 60);
-    expect_replay(&h, "p");
-    char *after = optuna(&h, "optuna_reads.py", "p");
+    home_replays(&h, "p");
+    char *after = optuna_says(&h, "optuna_reads.py", "p");
     expect_kept(between, after);
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trials WHERE state IN"
                                     " ('COMPLETE', 'PRUNED')"),
@@ -199,7 +154,7 @@ START_TEST(from_us_to_optuna_and_back)
                      n_lines(after));
     home_kill_daemon(&h); /* what was adopted loads again, and once */
     home_start(&h, two);
-    expect_replay(&h, "p");
+    home_replays(&h, "p");
     free(before);
     free(between);
     free(after);
@@ -240,7 +195,7 @@ START_TEST(what_others_write_is_known_at_once)
     EXPECT(&h, 0, "6/6", "studies");
     home_kill_daemon(&h);
     home_start(&h, two);
-    expect_replay(&h, "ours");
+    home_replays(&h, "ours");
     home_fini(&h);
 }
 END_TEST
@@ -280,7 +235,7 @@ END_TEST
 START_TEST(optuna_works_beside_us)
 {
     struct home h;
-    if (!has_optuna()) {
+    if (!optuna_is_here("e2e/optuna_both")) {
         return;
     }
     home_init(&h);
@@ -313,7 +268,7 @@ START_TEST(optuna_works_beside_us)
                      32);
     home_kill_daemon(&h);
     home_start(&h, two);
-    expect_replay(&h, "p");
+    home_replays(&h, "p");
     home_fini(&h);
 }
 END_TEST
@@ -455,7 +410,7 @@ START_TEST(a_study_of_optuna_5_goes_on)
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trials WHERE study_id"
                                     " = 1 AND number BETWEEN 0 AND 19"),
                      20);
-    expect_replay(&h, "s1");
+    home_replays(&h, "s1");
     home_fini(&h);
 }
 END_TEST
@@ -480,7 +435,8 @@ START_TEST(a_snapshot_is_optunas_alone)
     EXPECT(&h, 0, "it has no config", "status", "one", "--db", file);
     char *list = mem_printf("test \"$(ls '%s' | grep -c tmp)\" = 0", h.dir);
     ck_assert_int_eq(system(list), 0);
-    if (has_optuna()) { /* 3.1, without skip_compatibility_check */
+    if (optuna_is_here("e2e/optuna_both")) {
+        /* 3.1, without skip_compatibility_check */
         char *command = mem_printf(
             "/usr/bin/python3 -W ignore -c \"import optuna; s ="
             " optuna.load_study(study_name=None, storage='sqlite:///%s');"

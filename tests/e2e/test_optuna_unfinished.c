@@ -8,13 +8,6 @@
 
 static const char *const two[] = {"--workers", "2", NULL};
 
-static void expect_replay(const struct home *h, const char *study)
-{
-    free(home_expect(h, 0, "suggestions equal",
-                     (const char *const[]){"replay", study, NULL}));
-    EXPECT(h, 0, NULL, "doctor");
-}
-
 /* The config of a study of two integers; its sampler as JSON members. */
 static const char *config(const struct home *h, const char *study, int n_trials,
                           const char *sampler)
@@ -78,7 +71,7 @@ START_TEST(what_others_run_is_no_reason_for_a_suggestion)
               " AND b.param_name = 'b')), distribution_json FROM trial_params"
               " WHERE param_name = 'b' AND trial_id = 1");
     resume(&h, "24");
-    expect_replay(&h, "p");
+    home_replays(&h, "p");
     home_exec(&h, "BEGIN;"
                   "INSERT INTO trial_values (trial_id, objective, value,"
                   " value_type) SELECT trial_id, 0, 13, 'FINITE' FROM trials"
@@ -90,10 +83,10 @@ START_TEST(what_others_run_is_no_reason_for_a_suggestion)
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM parzen_events"
                                     " WHERE kind = 'ADOPT_TRIAL'"),
                      2);
-    expect_replay(&h, "p");
+    home_replays(&h, "p");
     home_kill_daemon(&h);
     home_start(&h, two);
-    expect_replay(&h, "p");
+    home_replays(&h, "p");
     home_fini(&h);
 }
 END_TEST
@@ -129,7 +122,7 @@ START_TEST(what_was_left_is_no_reason_either)
     ck_assert_int_eq(home_count(&h, "SELECT count(*) FROM trial_params WHERE"
                                     " trial_id = 1 AND param_value IN (1, 4)"),
                      2); /* repeated as it was */
-    expect_replay(&h, "o");
+    home_replays(&h, "o");
     free(rows);
     home_fini(&h);
 }
@@ -146,17 +139,17 @@ START_TEST(what_failed_elsewhere_is_tried_again)
     EXPECT(&h, 0, NULL, "run", config(&h, "p", 12, samplers[_i]));
     insert_half(&h, 12, "FAIL", "'2026-01-01 00:00:01.000000'");
     resume(&h, "20");
-    expect_replay(&h, "p");
+    home_replays(&h, "p");
     EXPECT(&h, 0, NULL, "retry", "p");
     ck_assert(home_wait(&h,
                         "SELECT count(*) FROM trials WHERE number = 12 AND"
                         " state = 'COMPLETE'",
                         1, 60000));
-    expect_replay(&h, "p");
+    home_replays(&h, "p");
     home_kill_daemon(&h);
     home_start(&h, two);
     resume(&h, "23");
-    expect_replay(&h, "p");
+    home_replays(&h, "p");
     home_fini(&h);
 }
 END_TEST

@@ -190,11 +190,7 @@ static const char *half(const struct home *h, const char *name, int n)
         "  \"c\": {\"float\": [0, 1]}, \"d\": {\"float\": [0, 1]},"
         "  \"e\": {\"float\": [0, 1]}, \"f\": {\"float\": [0, 1]}}}",
         name, n);
-    char *file = mem_printf("%s.json", name);
-    const char *path = home_file(h, file, text);
-    free(file);
-    free(text);
-    return path;
+    return home_json(h, name, text);
 }
 
 START_TEST(twice_25_trials_are_50)

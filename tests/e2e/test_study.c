@@ -30,13 +30,6 @@ static void begin(int n_texts, const char *const *workers)
     home_start(&h, workers);
 }
 
-static void end(const char *context)
-{
-    ck_assert_int_eq(home_stop_daemon(&h), 0);
-    home_check(&h, context);
-    home_fini(&h);
-}
-
 /* Quick trials: some 100 ms each. */
 static const char *quick(const char *name, const char *members)
 {
@@ -108,7 +101,7 @@ START_TEST(run_ends_with_its_trials)
     free(number);
     free(expected);
     free(best);
-    end("tiny");
+    home_end(&h, "tiny");
 }
 END_TEST
 
@@ -181,7 +174,7 @@ START_TEST(another_config_of_the_same_name_is_refused)
            "same", "lr=0.00123");
     home_wait_state(&h, "same", "finished", FINISH_S);
     ck_assert_int_eq(home_count(&h, TRIALS), 7);
-    end("same");
+    home_end(&h, "same");
 }
 END_TEST
 
@@ -207,7 +200,7 @@ START_TEST(an_enqueued_point_is_tried_once)
                                     "param_name = 'lr' AND "
                                     "param_value = 0.00123"),
                      1);
-    end("queue");
+    home_end(&h, "queue");
 }
 END_TEST
 
@@ -250,7 +243,7 @@ START_TEST(pause_resume_stop_now)
                                 "SELECT min(epoch) FROM parzen_epochs WHERE "
                                 "trial_id = 2 AND attempt = 2"),
                      2);
-    end("life");
+    home_end(&h, "life");
 }
 END_TEST
 
@@ -294,7 +287,7 @@ START_TEST(delete_leaves_nothing)
     /* The workers are free, and the name too. */
     EXPECT(&h, 0, NULL, "run", quick("gone", "\"n_trials\": 2,"));
     ck_assert_int_eq(n_study_folders(), 1);
-    end("gone");
+    home_end(&h, "gone");
 }
 END_TEST
 
@@ -320,7 +313,7 @@ START_TEST(deletion_ends_a_view)
                   o.err);
     ck_assert_msg(strstr(o.err, "daemon is gone") == NULL, "%s", o.err);
     outcome_fini(&o);
-    end("seen");
+    home_end(&h, "seen");
 }
 END_TEST
 
@@ -351,7 +344,7 @@ START_TEST(two_studies_take_turns)
                        "x.started_ms < y.ended_ms AND "
                        "y.started_ms < x.ended_ms"),
         0);
-    end("turns");
+    home_end(&h, "turns");
 }
 END_TEST
 
@@ -363,7 +356,7 @@ START_TEST(three_workers_never_overshoot)
     EXPECT(&h, 0, NULL, "run", "--trials", "31",
            quick("many", "\"n_trials\": 25,"));
     ck_assert_int_eq(home_count(&h, TRIALS " WHERE state = 'COMPLETE'"), 31);
-    end("many");
+    home_end(&h, "many");
 }
 END_TEST
 
@@ -390,7 +383,7 @@ START_TEST(failed_trials_are_retried)
     EXPECT(&h, 2, "no column 'zzz' (there are: number, state, value, ",
            "trials", "nan", "--sort", "zzz");
     free(config);
-    end("retry");
+    home_end(&h, "retry");
 }
 END_TEST
 
@@ -419,7 +412,7 @@ START_TEST(what_was_undone_is_not_acknowledged)
     }
     home_wait_state(&h, "undone", "finished", FINISH_S);
     ck_assert_int_eq(home_count(&h, TRIALS " WHERE state = 'COMPLETE'"), 2);
-    end("undone");
+    home_end(&h, "undone");
 }
 END_TEST
 

@@ -97,9 +97,7 @@ START_TEST(a_preparation_has_its_own_log)
     home_start(&h, one); /* nobody sweeps it */
     must_say("/studies/words/log", "prepared ");
     must_say("/studies/words", "\"preparing\":null");
-    ck_assert_int_eq(home_stop_daemon(&h), 0);
-    home_check(&h, "words");
-    home_fini(&h);
+    home_end(&h, "words");
 }
 END_TEST
 
@@ -132,9 +130,7 @@ START_TEST(workers_that_cannot_be_started_are_an_alarm)
     home_start(&h, one);
     home_wait_state(&h, "words", "finished", 30);
     must_say("/health", "\"trouble\":null");
-    ck_assert_int_eq(home_stop_daemon(&h), 0);
-    home_check(&h, "no worker");
-    home_fini(&h);
+    home_end(&h, "no worker");
 }
 END_TEST
 

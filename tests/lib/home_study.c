@@ -316,6 +316,22 @@ void home_check(const struct home *h, const char *context)
     check_store(h, context);
 }
 
+void home_end(struct home *h, const char *context)
+{
+    ck_assert_int_eq(home_stop_daemon(h), 0);
+    home_check(h, context);
+    home_fini(h);
+}
+
+const char *home_json(const struct home *h, const char *name, char *text)
+{
+    char *file = mem_printf("%s.json", name);
+    const char *path = home_file(h, file, text);
+    free(file);
+    free(text);
+    return path;
+}
+
 const char *home_command(const struct home *h, const char *name,
                          const char *members, const char *limits,
                          const char *script)
@@ -328,12 +344,18 @@ const char *home_command(const struct home *h, const char *name,
         "\"params\":{\"x\":{\"float\":[1,9]},\"k\":{\"choice\":[\"a\",\"b\"]},"
         "\"y\":{\"int\":[1,5],\"when\":{\"k\":\"a\"}}}}",
         name, members, limits, h->dir, file);
-    char *json = mem_printf("%s.json", name);
-    const char *path = home_file(h, json, text);
     free(file);
-    free(text);
-    free(json);
-    return path;
+    return home_json(h, name, text);
+}
+
+const char *home_function(const struct home *h, const char *name,
+                          const char *members, const char *params)
+{
+    return home_json(h, name,
+                     mem_printf("{\"study\":\"%s\",%s\"objective\":{\"type\":"
+                                "\"function\",\"function\":\"sphere\"},"
+                                "\"params\":{%s}}",
+                                name, members, params));
 }
 
 void home_run(const struct home *h, const char *config_path, int code)
@@ -341,4 +363,10 @@ void home_run(const struct home *h, const char *config_path, int code)
     struct outcome o = CLI(h, 60, "run", config_path);
     ck_assert_msg(o.code == code, "%d: %s", o.code, o.err);
     outcome_fini(&o);
+}
+
+void home_replays(const struct home *h, const char *study)
+{
+    EXPECT(h, 0, "suggestions equal", "replay", study);
+    EXPECT(h, 0, NULL, "doctor");
 }

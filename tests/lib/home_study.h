@@ -27,6 +27,9 @@ void home_same(const char *expected, const char *got, const char *context);
  * first broken one. The daemon must not be at work on them. */
 void home_check(const struct home *h, const char *context);
 
+/* SIGTERM, after which all of that holds; the end of the home. */
+void home_end(struct home *h, const char *context);
+
 /* Run the command line: it must end with this code and say this (on standard
  * output or standard error; NULL: anything). Gives what it printed on standard
  * output; owned. */
@@ -35,6 +38,10 @@ char *home_expect(const struct home *h, int code, const char *says,
 /* The same where only code and words matter: EXPECT(h, 4, "no study", ...). */
 #define EXPECT(h, code, says, ...)                                             \
     free(home_expect(h, code, says, (const char *const[]){__VA_ARGS__, NULL}))
+
+/* Every suggestion of the study can be computed again, and the doctor finds
+ * nothing. */
+void home_replays(const struct home *h, const char *study);
 
 /* $NAME as a number, for repetitions and seeds. */
 long home_env(const char *name, long absent);
@@ -47,5 +54,10 @@ void home_run(const struct home *h, const char *config_path, int code);
 const char *home_command(const struct home *h, const char *name,
                          const char *members, const char *limits,
                          const char *script);
+/* The same of a study of the sphere function; params: members of its own. */
+const char *home_function(const struct home *h, const char *name,
+                          const char *members, const char *params);
+/* Write a study's config to DIR/NAME.json; takes the text, gives the path. */
+const char *home_json(const struct home *h, const char *name, char *text);
 
 #endif
