@@ -495,12 +495,7 @@ START_TEST(test_parameters_in_any_order)
     static const char *const ORDERS[] = {
         "UPDATE trial_params SET param_id = 1000000 - param_id",
         "UPDATE trial_params SET param_id = 1000 + (param_id * 577) % 997"};
-    struct actions a;
-    actions_init(&a);
-    for (int i = 0; i < 200; i++) {
-        fix_store_random(&fix, &a);
-        fix_store_must(&fix, &a);
-    }
+    fix_store_work(&fix, 200);
     char *n = query("SELECT count(*) > 100 AND max(param_id) < 997"
                     " FROM trial_params");
     ck_assert_str_eq(n, "1\n");
@@ -521,12 +516,7 @@ START_TEST(test_any_day)
         "2024-02-29 23:59:59.001000", "2023-03-01 06:07:08",
         "2026-02-30 00:00:00",        "2100-02-28 23:59:59",
         "2100-03-01 00:00:00",        "9999-12-31 23:59:59.999000"};
-    struct actions a;
-    actions_init(&a);
-    fix_store_add_study(&fix, &a, "s");
-    fix_store_add_trial(&fix, &a, 1, NULL);
-    fix_store_start(&fix, &a, 1, 0);
-    fix_store_must(&fix, &a);
+    fix_store_trial(&fix);
     for (size_t i = 0; i < ARRAY_LEN(TIMES); i++) {
         char *set =
             mem_printf("UPDATE trials SET datetime_start = '%s'", TIMES[i]);
@@ -549,12 +539,7 @@ START_TEST(test_in_memory)
     struct err err;
     store_close(fix.store);
     ck_assert_int_eq(store_open(":memory:", &fix.store, &err), 0);
-    struct actions a;
-    actions_init(&a);
-    for (int i = 0; i < 100; i++) {
-        fix_store_random(&fix, &a);
-        fix_store_must(&fix, &a);
-    }
+    fix_store_work(&fix, 100);
     fix_store_expect_equal(&fix);
 }
 END_TEST

@@ -104,8 +104,7 @@ static void expect_refused(int code, const char *says)
 
 static void expect_whole(void)
 {
-    struct err err;
-    ck_assert_msg(store_open(fix.path, &fix.store, &err) == 0, "%s", err.msg);
+    fix_store_open(&fix);
     fix_store_expect_equal(&fix);
 }
 
@@ -144,7 +143,7 @@ START_TEST(what_to_do_is_said)
     ck_assert_msg(strstr(err.msg, "move ") != NULL, "%s", err.msg);
     ck_assert_msg(strstr(err.msg, ".rescued-") != NULL, "%s", err.msg);
     in_folder("mkdir aside && mv parzen.db* aside/");
-    ck_assert_msg(store_open(fix.path, &fix.store, &err) == 0, "%s", err.msg);
+    fix_store_open(&fix);
 }
 END_TEST
 
@@ -152,9 +151,8 @@ END_TEST
  * program that made a WAL and had nothing to say. */
 START_TEST(an_empty_wal_is_nothing)
 {
-    struct err err;
     in_folder(": >parzen.db && : >parzen.db-wal");
-    ck_assert_msg(store_open(fix.path, &fix.store, &err) == 0, "%s", err.msg);
+    fix_store_open(&fix);
 }
 END_TEST
 

@@ -32,16 +32,6 @@ static void teardown(void)
     fix_store_fini(&fix);
 }
 
-static void work(int n)
-{
-    struct actions a;
-    actions_init(&a);
-    for (int i = 0; i < n; i++) {
-        fix_store_random(&fix, &a);
-        fix_store_must(&fix, &a);
-    }
-}
-
 static int n_files(void)
 {
     DIR *d = opendir(folder);
@@ -83,7 +73,7 @@ START_TEST(a_backup_is_one_whole_file)
     atomic_bool cancel = false;
     char *made;
     struct err err;
-    work(40); /* all of it is in the WAL */
+    fix_store_work(&fix, 40); /* all of it is in the WAL */
     ck_assert_msg(store_backup(fix.path, folder, &cancel, &made, &err) == 0,
                   "%s", err.msg);
     expect_holds(made, fix.mirror);
@@ -93,7 +83,7 @@ START_TEST(a_backup_is_one_whole_file)
     ck_assert_ptr_null(store_backup_newest(folder, 1));
     free(newest);
     free(made);
-    work(5); /* the store's own locks are still there */
+    fix_store_work(&fix, 5); /* the store's own locks are still there */
     fix_store_expect_equal(&fix);
 }
 END_TEST
@@ -114,14 +104,14 @@ static void *in_thread(void *arg)
 /* Commits and page moves go on beside it; it is of one moment. */
 START_TEST(the_store_goes_on)
 {
-    work(20);
+    fix_store_work(&fix, 20);
     for (int i = 0; i < 5; i++) {
         pthread_t thread;
         atomic_bool is_done = false;
         void *made;
         ck_assert_int_eq(pthread_create(&thread, NULL, in_thread, &is_done), 0);
         do {
-            work(1);
+            fix_store_work(&fix, 1);
             store_checkpoint(fix.store);
         } while (!atomic_load(&is_done));
         pthread_join(thread, &made);
@@ -174,7 +164,7 @@ START_TEST(those_of_a_wrong_clock_count_as_the_oldest)
     atomic_bool cancel = false;
     char *made, *late = NULL;
     struct err err;
-    work(5);
+    fix_store_work(&fix, 5);
     for (int i = 0; i < STORE_N_BACKUPS; i++) {
         ck_assert_int_eq(store_backup(fix.path, folder, &cancel, &made, &err),
                          0);

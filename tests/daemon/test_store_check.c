@@ -41,11 +41,8 @@ static void life_with_file(char **path)
     struct err err;
     struct actions a;
     actions_init(&a);
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
-    fix_store_add_study(&fix, &a, "s");
-    fix_store_add_trial(&fix, &a, 1, NULL);
-    fix_store_start(&fix, &a, 1, 0);
-    fix_store_must(&fix, &a);
+    fix_store_open(&fix);
+    fix_store_trial(&fix);
     fix_store_report(&fix, &a, 1, 0);
     fix_store_must(&fix, &a);
     char *dir = paths_trial_dir(fix.dir, 1, 0);
@@ -83,15 +80,11 @@ END_TEST
  * stopped. */
 START_TEST(test_a_finished_study_may_have_a_running_trial)
 {
-    struct err err;
     struct actions a;
     char *said;
     actions_init(&a);
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
-    fix_store_add_study(&fix, &a, "s");
-    fix_store_add_trial(&fix, &a, 1, NULL);
-    fix_store_start(&fix, &a, 1, 0);
-    fix_store_must(&fix, &a);
+    fix_store_open(&fix);
+    fix_store_trial(&fix);
     struct action *end =
         actions_add(&a, (struct action){.kind = ACTION_SET_STUDY,
                                         .seq = fix.mirror->next_seq,
@@ -112,8 +105,7 @@ START_TEST(test_an_end_before_the_start_is_no_damage)
     struct err err;
     char *said, *path;
     life_with_file(&path);
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_close(&fix);
     fix_store_tamper(fix.path, "UPDATE trials SET datetime_complete ="
                                " '2001-01-01 00:00:00.000000';"
                                "UPDATE parzen_attempts SET ended_ms = 5");
@@ -168,8 +160,7 @@ START_TEST(test_the_doctor_finds)
     struct err err;
     char *said, *path;
     life_with_file(&path);
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_close(&fix);
     fix_store_tamper(fix.path, ILLS[_i].sql);
     ck_assert_msg(store_open_readonly(fix.path, &fix.store, &err) == 0, "%s",
                   err.msg);

@@ -16,10 +16,7 @@ static void setup(void)
 {
     fix_store_init(&fix, 3);
     actions_init(&a);
-    fix_store_add_study(&fix, &a, "s");
-    fix_store_add_trial(&fix, &a, 1, NULL);
-    fix_store_start(&fix, &a, 1, 0);
-    fix_store_must(&fix, &a);
+    fix_store_trial(&fix);
 }
 
 static void teardown(void)
@@ -132,8 +129,7 @@ START_TEST(an_older_databases_checkpoints_are_kept)
     struct err err;
     checkpoint(false, false, "last-1");
     checkpoint(true, false, "best-1");
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_close(&fix);
     ck_assert_int_eq(sqlite3_open(fix.path, &db), SQLITE_OK);
     ck_assert_int_eq(sqlite3_exec(db, OLDER, NULL, NULL, NULL), SQLITE_OK);
     ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);

@@ -21,10 +21,7 @@ static void one_trial(enum trial_state state, double value)
 {
     fix_store_init(&fix, 11);
     actions_init(&a);
-    fix_store_add_study(&fix, &a, "s");
-    fix_store_add_trial(&fix, &a, 1, NULL);
-    fix_store_start(&fix, &a, 1, 0);
-    fix_store_must(&fix, &a);
+    fix_store_trial(&fix);
     for (int i = 0; i < 2; i++) {
         struct action *r = fix_store_report(&fix, &a, 1, 0);
         for (int k = 0; k < RUN_N_METRICS; k++) {
@@ -151,10 +148,9 @@ static const struct {
 START_TEST(test_other_changes)
 {
     struct err err;
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_close(&fix);
     fix_store_tamper(fix.path, CHANGES[_i].sql);
-    ck_assert_msg(store_open(fix.path, &fix.store, &err) == 0, "%s", err.msg);
+    fix_store_open(&fix);
     ck_assert_int_eq(load(&err), ERR_CORRUPT);
     ck_assert_msg(strstr(err.msg, CHANGES[_i].says) != NULL, "%s", err.msg);
 }

@@ -70,10 +70,7 @@ static int run_with_fault(enum fault_kind kind, int n, bool sticky)
     struct outcome o;
     fix_store_init(&f, 7);
     actions_init(&a);
-    for (int i = 0; i < 3; i++) {
-        fix_store_random(&f, &a);
-        fix_store_must(&f, &a);
-    }
+    fix_store_work(&f, 3);
     fault_vfs_arm(kind, n, sticky);
     work(&f, &o);
     if (o.failed) {
@@ -84,8 +81,7 @@ static int run_with_fault(enum fault_kind kind, int n, bool sticky)
     f.store = NULL;
     int n_failed = fault_vfs_disarm();
 
-    struct err err;
-    ck_assert_msg(store_open(f.path, &f.store, &err) == 0, "%s", err.msg);
+    fix_store_open(&f);
     struct mirror *loaded = fix_store_load(&f);
     ck_assert_msg(same(f.mirror, loaded) || (o.failed && same(o.after, loaded)),
                   "operation %d: neither before nor after", n);
@@ -137,8 +133,7 @@ START_TEST(test_a_failing_birth)
             f.store = NULL;
             ck_assert_ptr_nonnull(strstr(err.msg, f.path));
         }
-        store_close(f.store);
-        f.store = NULL;
+        fix_store_close(&f);
         n_failed = fault_vfs_disarm();
         ck_assert_msg(store_open(f.path, &f.store, &err) == 0, "%d: %s", n,
                       err.msg);
@@ -169,15 +164,10 @@ START_TEST(test_pages_without_room)
     const struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
     const struct rlimit nothing = {0, RLIM_INFINITY};
     struct fix_store f;
-    struct actions a;
     log_set_level(LOG_LEVEL_ERROR);
     signal(SIGXFSZ, SIG_IGN);
     fix_store_init(&f, 17);
-    actions_init(&a);
-    for (int i = 0; i < 200; i++) {
-        fix_store_random(&f, &a);
-        fix_store_must(&f, &a);
-    }
+    fix_store_work(&f, 200);
     unsigned before = pages_of_file(f.path);
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &nothing), 0);
     store_checkpoint(f.store);
@@ -202,10 +192,7 @@ START_TEST(test_a_full_disk)
     fault_vfs_install();
     fix_store_init(&f, 13);
     actions_init(&a);
-    for (int i = 0; i < N_BEFORE; i++) {
-        fix_store_random(&f, &a);
-        fix_store_must(&f, &a);
-    }
+    fix_store_work(&f, N_BEFORE);
     fault_vfs_arm(FAULT_GROWTH, 0, true);
     for (int i = 0; i < N_AFTER; i++) {
         fix_store_random(&f, &a);
@@ -303,7 +290,6 @@ START_TEST(test_kill_9)
 {
     struct fix_store f;
     struct rng rng;
-    struct err err;
     int64_t n_acknowledged = 0;
     fix_store_init(&f, 11);
     rng_mt19937(&rng, 5);
@@ -311,7 +297,7 @@ START_TEST(test_kill_9)
         store_close(f.store); /* a connection does not cross a fork */
         f.store = NULL;
         int64_t acknowledged = one_life(&f, &rng);
-        ck_assert_msg(store_open(f.path, &f.store, &err) == 0, "%s", err.msg);
+        fix_store_open(&f);
         struct mirror *loaded = fix_store_load(&f);
         ck_assert_msg(loaded->next_seq > acknowledged,
                       "life %d: event %lld was acknowledged, the store ends "
@@ -339,7 +325,7 @@ START_TEST(test_a_file_that_may_not_grow)
     actions_init(&a);
     signal(SIGXFSZ, SIG_IGN);
     fix_store_folder(&f, 9);
-    ck_assert_int_eq(store_open(f.path, &f.store, &err), 0);
+    fix_store_open(&f);
     const struct rlimit limit = {1 << 20, RLIM_INFINITY};
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     for (int i = 0; rc == 0 && i < 1000; i++) {

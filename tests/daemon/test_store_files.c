@@ -121,8 +121,7 @@ START_TEST(a_commit_notices_it)
     expect_end(&err, CUTS[_i].name);
     actions_fini(&a);
     ck_assert_int_eq(bytes, size_of(CUTS[_i].name));
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_close(&fix);
     ck_assert_int_eq(bytes, size_of(CUTS[_i].name));
 }
 END_TEST
@@ -152,14 +151,13 @@ START_TEST(a_look_in_a_transaction_notices_it)
     expect_end(&err, "-wal");
     const char *at = strstr(err.msg, "is in ");
     ck_assert_msg(at != NULL, "%s", err.msg);
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_close(&fix);
     char *to = mem_strdup(fix.path);
     ck_assert_int_eq(rename(strrchr(err.msg, ' ') + 1, to), 0);
     unlink(file("-wal"));
     unlink(file("-shm"));
     free(to);
-    ck_assert_msg(store_open(fix.path, &fix.store, &err) == 0, "%s", err.msg);
+    fix_store_open(&fix);
     fix_store_expect_equal(&fix);
 }
 END_TEST
@@ -236,7 +234,6 @@ END_TEST
 /* As many programs do at any moment: no look falls in between. */
 START_TEST(a_busy_other_is_no_harm)
 {
-    struct err err;
     store_close(fix.store); /* what SQLite has open does not outlive a fork */
     fix.store = NULL;
     pid_t pid = fork();
@@ -252,7 +249,7 @@ START_TEST(a_busy_other_is_no_harm)
                          NULL, NULL, NULL);
         }
     }
-    ck_assert_msg(store_open(fix.path, &fix.store, &err) == 0, "%s", err.msg);
+    fix_store_open(&fix);
     work(300);
     ck_assert_int_eq(kill(pid, SIGKILL), 0);
     ck_assert_int_eq(waitpid(pid, NULL, 0), pid);

@@ -26,15 +26,13 @@ static void teardown(void)
 static void write_as_optuna(const char *sql)
 {
     sqlite3 *db;
-    struct err err;
     char *error = NULL;
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_close(&fix);
     ck_assert_int_eq(sqlite3_open(fix.path, &db), SQLITE_OK);
     ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &error) == SQLITE_OK, "%s",
                   error);
     ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
-    ck_assert_msg(store_open(fix.path, &fix.store, &err) == 0, "%s", err.msg);
+    fix_store_open(&fix);
     mirror_free(fix.mirror);
     fix.mirror = fix_store_load(&fix);
 }

@@ -71,16 +71,11 @@ static void expect_refused(void)
 
 static void expect_whole(void)
 {
-    struct err err;
-    struct actions a;
-    ck_assert_msg(store_open(fix.path, &fix.store, &err) == 0, "%s", err.msg);
+    fix_store_open(&fix);
     fix_store_expect_equal(&fix);
-    actions_init(&a);
-    fix_store_random(&fix, &a);
-    fix_store_must(&fix, &a);
+    fix_store_work(&fix, 1);
     fix_store_expect_equal(&fix);
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_close(&fix);
 }
 
 static int64_t ask(const char *sql)
@@ -190,12 +185,11 @@ END_TEST
 
 START_TEST(without_the_mark_we_go_on)
 {
-    struct err err;
     fix_store_work_and_die(&fix, 20);
     unlink(file("-wal"));
     expect_refused();
     ck_assert_int_eq(unlink(file("-acked")), 0);
-    ck_assert_msg(store_open(fix.path, &fix.store, &err) == 0, "%s", err.msg);
+    fix_store_open(&fix);
 }
 END_TEST
 
@@ -209,11 +203,8 @@ START_TEST(what_vanishes_is_rescued)
     struct actions a;
     struct err err;
     actions_init(&a);
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
-    for (int i = 0; i < 10; i++) {
-        fix_store_random(&fix, &a);
-        fix_store_must(&fix, &a);
-    }
+    fix_store_open(&fix);
+    fix_store_work(&fix, 10);
     ck_assert_int_eq(unlink(file(GONE[_i])), 0);
     fix_store_random(&fix, &a);
     ck_assert_int_eq(store_commit(fix.store, fix.mirror, &a, &err),
@@ -225,8 +216,7 @@ START_TEST(what_vanishes_is_rescued)
         mirror_apply(fix.mirror, &a.items[i]);
     }
     actions_fini(&a);
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_close(&fix);
     unlink(fix.path); /* as the sentence of the next start says */
     unlink(file("-wal"));
     unlink(file("-shm"));
@@ -244,7 +234,7 @@ START_TEST(a_life_that_is_over_writes_nothing)
     struct actions a;
     struct err err;
     actions_init(&a);
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_open(&fix);
     fix_store_add_study(&fix, &a, "s");
     fix_store_must(&fix, &a);
     paused = fix.store;
@@ -271,11 +261,11 @@ START_TEST(a_life_that_is_over_adopts_nothing)
     struct actions a;
     struct err err;
     actions_init(&a);
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_open(&fix);
     fix_store_add_study(&fix, &a, "s");
     fix_store_must(&fix, &a);
     paused = fix.store;
-    ck_assert_msg(store_open(fix.path, &fix.store, &err) == 0, "%s", err.msg);
+    fix_store_open(&fix);
     fix_store_tamper(
         fix.path, "INSERT INTO trials VALUES (1, 0, 1, 'WAITING', NULL, NULL)");
     ck_assert_int_eq(store_adopt_trials(paused, &err), ERR_CONFLICT);
@@ -320,7 +310,7 @@ START_TEST(after_a_kill_the_file_is_looked_at_closely)
                      SQLITE_OK);
     ck_assert_int_eq(sqlite3_changes(db), 1);
     sqlite3_close(db);
-    ck_assert_msg(store_open(fix.path, &fix.store, &err) == 0, "%s", err.msg);
+    fix_store_open(&fix);
     store_close(fix.store); /* quick_check does not see it */
     fix.store = NULL;
     ck_assert_int_eq(sqlite3_open(fix.path, &db), SQLITE_OK);
@@ -339,10 +329,9 @@ END_TEST
 START_TEST(a_large_wal_is_an_alarm)
 {
     struct actions a;
-    struct err err;
     sqlite3 *reader, *writer;
     actions_init(&a);
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_open(&fix);
     ck_assert_ptr_null(store_warning(fix.store));
     ck_assert_int_eq(sqlite3_open(fix.path, &reader), SQLITE_OK);
     ck_assert_int_eq(
@@ -384,8 +373,7 @@ static int open_and_verify(struct err *err)
     ck_assert_msg(store_load(fix.store, m, err) == 0, "%s", err->msg);
     int rc = store_verify(fix.store, m, err);
     mirror_free(m);
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_close(&fix);
     return rc;
 }
 

@@ -73,10 +73,8 @@ END_TEST
 
 START_TEST(test_a_newer_schema)
 {
-    struct err err;
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_open(&fix);
+    fix_store_close(&fix);
     fix_store_tamper(fix.path, "PRAGMA user_version = 99");
     expect_refused(ERR_INVALID, "newer version");
 }
@@ -85,15 +83,9 @@ END_TEST
 START_TEST(test_a_damaged_page)
 {
     struct err err;
-    struct actions a;
-    actions_init(&a);
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
-    for (int i = 0; i < 60; i++) {
-        fix_store_random(&fix, &a);
-        fix_store_must(&fix, &a);
-    }
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_open(&fix);
+    fix_store_work(&fix, 60);
+    fix_store_close(&fix);
     struct buf bytes;
     buf_init(&bytes, 16 << 20);
     ck_assert_int_eq(file_read(fix.path, &bytes, &err), 0);
@@ -121,11 +113,10 @@ START_TEST(test_readonly_writes_nothing)
     struct err err;
     struct actions a;
     actions_init(&a);
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_open(&fix);
     fix_store_random(&fix, &a);
     fix_store_must(&fix, &a);
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_close(&fix);
     ck_assert_msg(store_open_readonly(fix.path, &fix.store, &err) == 0, "%s",
                   err.msg);
     fix_store_expect_equal(&fix);
@@ -143,7 +134,7 @@ START_TEST(test_a_locked_database_is_not_copied)
     struct actions a;
     sqlite3 *other;
     actions_init(&a);
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_open(&fix);
     fix_store_random(&fix, &a);
     fix_store_must(&fix, &a);
     store_close(fix.store);
@@ -191,7 +182,7 @@ START_TEST(test_optunas_database_is_adopted)
     if (!copy_golden(NAMES[_i])) {
         return;
     }
-    ck_assert_msg(store_open(fix.path, &fix.store, &err) == 0, "%s", err.msg);
+    fix_store_open(&fix);
     struct mirror *m = fix_store_load(&fix);
     ck_assert_uint_eq(m->n_studies, 1);
     const struct study *s = mirror_study_by_name(m, "s1");
@@ -234,22 +225,20 @@ END_TEST
 
 START_TEST(test_optuna_enqueues_into_our_study)
 {
-    struct err err;
     struct actions a;
     actions_init(&a);
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_open(&fix);
     fix_store_add_study(&fix, &a, "s");
     fix_store_add_trial(&fix, &a, 1, NULL);
     fix_store_must(&fix, &a);
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_close(&fix);
     fix_store_tamper(
         fix.path,
         "INSERT INTO trials VALUES (2, 1, 1, 'WAITING', NULL, NULL);"
         "INSERT INTO trial_system_attributes (trial_id, key, value_json)"
         " VALUES (2, 'fixed_params', '{\"lr\": 0.001, \"emb_dim\": 256,"
         " \"unknown\": 1, \"mask\": \"no such\"}')");
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_open(&fix);
     mirror_free(fix.mirror);
     fix.mirror = fix_store_load(&fix);
     const struct study *s = fix.mirror->studies[0];
@@ -272,22 +261,17 @@ END_TEST
  * attempt of ours; our first one draws them anew. */
 START_TEST(test_optuna_leaves_a_begun_trial_in_our_study)
 {
-    struct err err;
     struct actions a;
     actions_init(&a);
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
-    fix_store_add_study(&fix, &a, "s");
-    fix_store_add_trial(&fix, &a, 1, NULL);
-    fix_store_start(&fix, &a, 1, 0);
-    fix_store_must(&fix, &a);
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_open(&fix);
+    fix_store_trial(&fix);
+    fix_store_close(&fix);
     fix_store_tamper(
         fix.path, "INSERT INTO trials VALUES (2, 1, 1, 'WAITING', NULL, NULL);"
                   "INSERT INTO trial_params (trial_id, param_name, param_value,"
                   " distribution_json) SELECT 2, param_name, param_value,"
                   " distribution_json FROM trial_params WHERE trial_id = 1");
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_open(&fix);
     mirror_free(fix.mirror);
     fix.mirror = fix_store_load(&fix);
     fix_store_start(&fix, &a, 1, 1);
@@ -302,10 +286,9 @@ END_TEST
  */
 static void make_life(void)
 {
-    struct err err;
     struct actions a;
     actions_init(&a);
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_open(&fix);
     for (int i = 0; i < 300; i++) {
         fix_store_random(&fix, &a);
         for (size_t k = 0; k < a.n; k++) { /* keep what there is */
@@ -420,8 +403,7 @@ START_TEST(test_hostile_rows)
     struct err err;
     int n_hurt = 0, n_refused = 0;
     make_life();
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_close(&fix);
     buf_init(&bytes, 16 << 20);
     ck_assert_int_eq(file_read(fix.path, &bytes, &err), 0);
     for (uint32_t choice = 0; choice < N; choice++) {
@@ -441,8 +423,7 @@ START_TEST(test_hostile_rows)
         int rc = store_open_readonly(fix.path, &fix.store, &err);
         if (rc == 0) {
             rc = load_hurt(fix.store, fix.path, choice);
-            store_close(fix.store);
-            fix.store = NULL;
+            fix_store_close(&fix);
         }
         n_refused += rc != 0;
     }
@@ -464,14 +445,13 @@ START_TEST(test_the_last_id_is_refused)
     struct err err;
     struct actions a;
     actions_init(&a);
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_open(&fix);
     fix_store_add_study(&fix, &a, "s");
     fix_store_add_trial(&fix, &a, 1, NULL);
     fix_store_must(&fix, &a);
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_close(&fix);
     fix_store_tamper(fix.path, LAST[_i]);
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_open(&fix);
     struct mirror *m = mirror_new(1);
     ck_assert_int_eq(store_load(fix.store, m, &err), ERR_CORRUPT);
     ck_assert_msg(strstr(err.msg, "out of bounds") != NULL, "%s", err.msg);
@@ -499,16 +479,15 @@ START_TEST(test_a_key_that_is_no_integer)
     struct err err;
     struct actions a;
     actions_init(&a);
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_open(&fix);
     fix_store_add_study(&fix, &a, "s");
     fix_store_add_trial(&fix, &a, 1, NULL);
     fix_store_start(&fix, &a, 1, 0);
     fix_store_add_trial(&fix, &a, 1, NULL);
     fix_store_must(&fix, &a);
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_close(&fix);
     fix_store_tamper(fix.path, keys[_i].sql);
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_open(&fix);
     struct mirror *m = mirror_new(1);
     ck_assert_int_eq(store_load(fix.store, m, &err), ERR_CORRUPT);
     ck_assert_msg(strstr(err.msg, keys[_i].because) != NULL, "%s", err.msg);
@@ -524,8 +503,7 @@ START_TEST(optunas_stamp_may_be_any_its_tables_may_not)
     struct err err;
     char *copy = mem_printf("rm -f %s*; cp tests/golden/optuna-5.0.db %s",
                             fix.path, fix.path);
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_close(&fix);
     ck_assert_int_eq(system(copy), 0);
     free(copy);
     for (int is_ours = 0; is_ours < 2; is_ours++) {
@@ -537,10 +515,8 @@ START_TEST(optunas_stamp_may_be_any_its_tables_may_not)
                           strstr(err.msg, "a newer one") != NULL,
                       "%s", err.msg);
         fix_store_tamper(fix.path, "ALTER TABLE trials DROP COLUMN worker");
-        ck_assert_msg(store_open(fix.path, &fix.store, &err) == 0, "%s",
-                      err.msg);
-        store_close(fix.store);
-        fix.store = NULL;
+        fix_store_open(&fix);
+        fix_store_close(&fix);
     }
 }
 END_TEST

@@ -41,22 +41,6 @@ static void teardown(void)
     fix_store_fini(&fix);
 }
 
-static void work(int n)
-{
-    struct actions a;
-    actions_init(&a);
-    for (int i = 0; i < n; i++) {
-        fix_store_random(&fix, &a);
-        fix_store_must(&fix, &a);
-    }
-}
-
-static void stop(void)
-{
-    store_close(fix.store);
-    fix.store = NULL;
-}
-
 /* A life without an end, and without a commit: a WAL is left. */
 static void begin_and_die(void)
 {
@@ -119,17 +103,17 @@ static void expect_loaded(void)
 
 START_TEST(what_is_whole_is_loaded_and_written_on)
 {
-    work(60);
-    stop();
+    fix_store_work(&fix, 60);
+    fix_store_close(&fix);
     expect_loaded();
     ck_assert_int_eq(ask("SELECT max(life) FROM parzen_lives"), 2);
-    work(20);
+    fix_store_work(&fix, 20);
     fix_store_expect_equal(&fix);
-    stop();
+    fix_store_close(&fix);
     begin_and_die();
     expect_loaded();
     ck_assert_int_eq(ask("SELECT max(life) FROM parzen_lives"), 4);
-    work(20);
+    fix_store_work(&fix, 20);
     fix_store_expect_equal(&fix);
 }
 END_TEST
@@ -137,17 +121,17 @@ END_TEST
 /* Then something is written before the load: all of it in turn. */
 START_TEST(a_file_that_is_not_ready_is_loaded)
 {
-    stop();
+    fix_store_close(&fix);
     ck_assert_int_eq(unlink(fix.path), 0);
     char *acked = mem_printf("%s-acked", fix.path);
     ck_assert_int_eq(unlink(acked), 0);
     free(acked);
     expect_loaded();
-    work(60);
-    stop();
+    fix_store_work(&fix, 60);
+    fix_store_close(&fix);
     fix_store_tamper(fix.path, "PRAGMA journal_mode = DELETE");
     expect_loaded();
-    work(20);
+    fix_store_work(&fix, 20);
     fix_store_expect_equal(&fix);
 }
 END_TEST
@@ -160,7 +144,7 @@ START_TEST(what_optuna_added_is_adopted_first)
     actions_init(&a);
     fix_store_add_study(&fix, &a, "s");
     fix_store_must(&fix, &a);
-    stop();
+    fix_store_close(&fix);
     fix_store_tamper(
         fix.path, "INSERT INTO trials VALUES (1, 0, 1, 'WAITING', NULL, NULL)");
     ck_assert_msg(store_open_loaded(fix.path, m, &fix.store, &err) == 0, "%s",
@@ -227,8 +211,8 @@ static const char *const DAMAGED[] = {"version_info", "studies", "trials",
 
 START_TEST(a_damaged_page_is_refused_untouched)
 {
-    work(60);
-    stop();
+    fix_store_work(&fix, 60);
+    fix_store_close(&fix);
     damage(DAMAGED[_i]);
     expect_damaged(true);
 }
@@ -237,8 +221,8 @@ END_TEST
 /* Nor is the WAL of a killed life moved into it. */
 START_TEST(beside_a_wal_too)
 {
-    work(60);
-    stop();
+    fix_store_work(&fix, 60);
+    fix_store_close(&fix);
     begin_and_die();
     damage(DAMAGED[_i]);
     expect_damaged(false);
@@ -248,8 +232,8 @@ END_TEST
 /* A restored backup has none: it is not switched to one. */
 START_TEST(without_a_wal_too)
 {
-    work(60);
-    stop();
+    fix_store_work(&fix, 60);
+    fix_store_close(&fix);
     fix_store_tamper(fix.path, "PRAGMA journal_mode = DELETE");
     damage(DAMAGED[_i]);
     expect_damaged(true);
@@ -259,8 +243,8 @@ END_TEST
 /* Nor is one that is no whole number of chunks made longer. */
 START_TEST(in_a_file_without_room_too)
 {
-    work(60);
-    stop();
+    fix_store_work(&fix, 60);
+    fix_store_close(&fix);
     fix_store_tamper(fix.path, "VACUUM");
     damage(DAMAGED[_i]);
     expect_damaged(true);
@@ -270,11 +254,11 @@ END_TEST
 /* Then there is no thread. */
 START_TEST(by_an_sqlite_of_one_thread_too)
 {
-    work(60);
-    stop();
+    fix_store_work(&fix, 60);
+    fix_store_close(&fix);
     sqlite_threads = 0;
     expect_loaded();
-    stop();
+    fix_store_close(&fix);
     damage(DAMAGED[_i]);
     expect_damaged(true);
 }
@@ -284,15 +268,15 @@ END_TEST
 START_TEST(after_a_kill_indexes_are_looked_at)
 {
     struct err err;
-    work(60);
-    stop();
+    fix_store_work(&fix, 60);
+    fix_store_close(&fix);
     ck_assert_int_gt(ask("SELECT count(*) FROM trials"), 2);
     fix_store_tamper(fix.path, "PRAGMA writable_schema = ON;"
                                "UPDATE sqlite_master SET sql = replace(sql,"
                                " '(study_id)', '(number)')"
                                " WHERE name = 'ix_trials_study_id'");
     ck_assert_msg(open_loaded(&err) == 0, "%s", err.msg);
-    stop();
+    fix_store_close(&fix);
     begin_and_die();
     ck_assert_int_eq(open_loaded(&err), ERR_CORRUPT);
     ck_assert_ptr_nonnull(strstr(err.msg, ": damaged: "));
@@ -304,8 +288,8 @@ START_TEST(rows_that_cannot_be_are_refused_untouched)
 {
     struct bytes before, after;
     struct err err;
-    work(60);
-    stop();
+    fix_store_work(&fix, 60);
+    fix_store_close(&fix);
     fix_store_tamper(fix.path, "UPDATE parzen_configs SET active_ms = 'x'");
     hash(&before);
     ck_assert_int_eq(open_loaded(&err), ERR_CORRUPT);
@@ -322,8 +306,8 @@ START_TEST(what_the_load_refuses_stays_when_files_are_few)
     struct err err;
     struct rlimit was;
     bool is_corrupt = false;
-    work(60);
-    stop();
+    fix_store_work(&fix, 60);
+    fix_store_close(&fix);
     fix_store_tamper(fix.path, "UPDATE parzen_configs SET active_ms = 'x'");
     begin_and_die();
     hash(&before);
@@ -386,11 +370,11 @@ static bool hurt_and_open(const struct buf *whole, uint32_t choice)
     remove_beside();
     int rc = store_open_readonly(fix.path, &fix.store, &word);
     if (rc == 0) {
-        stop();
+        fix_store_close(&fix);
     }
     int loaded = open_loaded(&err);
     if (loaded == 0) {
-        stop();
+        fix_store_close(&fix);
     }
     bool is_damaged = rc != 0 && strstr(word.msg, ": damaged: ") != NULL;
     ck_assert_msg(!is_damaged || (loaded == ERR_CORRUPT &&
@@ -406,8 +390,8 @@ START_TEST(the_check_has_the_last_word)
     struct buf whole;
     struct err err;
     int n_damaged = 0;
-    work(400); /* beside the room to grow */
-    stop();
+    fix_store_work(&fix, 400); /* beside the room to grow */
+    fix_store_close(&fix);
     buf_init(&whole, MAX_BYTES);
     ck_assert_int_eq(file_read(fix.path, &whole, &err), 0);
     for (uint32_t choice = 0; choice < N; choice++) {
@@ -474,8 +458,8 @@ START_TEST(damage_is_told_in_a_sentence)
 {
     struct buf bytes;
     struct err err;
-    work(60);
-    stop();
+    fix_store_work(&fix, 60);
+    fix_store_close(&fix);
     buf_init(&bytes, MAX_BYTES);
     ck_assert_int_eq(file_read(fix.path, &bytes, &err), 0);
     HARMS[_i].harm(&bytes, HARMS[_i].how);

@@ -1,6 +1,5 @@
 /* Times in a database are read as what they can be. */
 #include "daemon/mirror.h"
-#include "daemon/store.h"
 #include "tests/lib/fix_store.h"
 #include "tests/lib/test_main.h"
 
@@ -11,22 +10,20 @@ START_TEST(test_times_before_1970)
 {
     struct actions a;
     actions_init(&a);
-    struct err err;
     fix_store_init(&fix, 11);
     fix_store_add_study(&fix, &a, "s");
     fix_store_add_trial(&fix, &a, 1, NULL);
     fix_store_start(&fix, &a, 1, 0);
     fix_store_finish(&fix, &a, 1, 0, TRIAL_COMPLETE, 0.5);
     fix_store_must(&fix, &a);
-    store_close(fix.store);
-    fix.store = NULL;
+    fix_store_close(&fix);
     fix_store_tamper(fix.path,
                      "UPDATE parzen_attempts SET started_ms = -96209181454,"
                      " ended_ms = -96209178454;"
                      "UPDATE parzen_configs SET created_ms = -1,"
                      " running_since_ms = -96209181454;"
                      "UPDATE parzen_events SET at_ms = -96209181454");
-    ck_assert_int_eq(store_open(fix.path, &fix.store, &err), 0);
+    fix_store_open(&fix);
     struct mirror *m = fix_store_load(&fix);
     ck_assert_int_eq(m->studies[0]->running_since_ms, 1); /* it runs */
     ck_assert_int_eq(m->studies[0]->created_ms, 1);

@@ -21,6 +21,8 @@ void fix_store_init(struct fix_store *f, uint32_t seed);
 /* Only the folder: no store, an empty mirror. */
 void fix_store_folder(struct fix_store *f, uint32_t seed);
 void fix_store_fini(struct fix_store *f); /* removes the folder */
+void fix_store_open(struct fix_store *f);
+void fix_store_close(struct fix_store *f);
 /* Close, open again. */
 void fix_store_reopen(struct fix_store *f);
 /* Commit, then apply to the mirror. Frees the actions either way. What other
@@ -28,6 +30,10 @@ void fix_store_reopen(struct fix_store *f);
 int fix_store_do(struct fix_store *f, struct actions *a, struct err *err);
 /* The same, which must work. */
 void fix_store_must(struct fix_store *f, struct actions *a);
+/* n decisions, committed and applied. */
+void fix_store_work(struct fix_store *f, int n);
+/* The new store's first study, "s", and its trial 0, which runs. */
+void fix_store_trial(struct fix_store *f);
 /* n decisions, committed by a process that is killed: the WAL stays. The mirror
  * follows, since the decisions are a function of the seed. */
 void fix_store_work_and_die(struct fix_store *f, int n);
@@ -39,6 +45,8 @@ void fix_store_refuse(struct store *s, const struct mirror *m);
 void fix_store_expect_equal(struct fix_store *f);
 /* Load; the mirror is the caller's. Fails the test when loading fails. */
 struct mirror *fix_store_load(struct fix_store *f);
+
+/* --- what is decided (fix_store_actions.c) --- */
 
 /* A config with a float, a log float, an int and two choices. */
 void fix_store_spec(struct spec *out, const char *name);
