@@ -6,54 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef int read_fn(const struct row_file *, const struct row_columns *,
-                    const struct row_sink *, struct err *);
-
-static const struct row_columns columns = {.text = "t", .label = "l"};
-
-static int read_bytes(read_fn *read, const char *bytes, size_t len,
-                      struct row_list *rows, struct err *err)
-{
-    /* A copy without a NUL: reading one byte too far is seen by ASan. */
-    char *copy = mem_alloc(len, 1);
-    memcpy(copy, bytes, len);
-    const struct row_file file = {"x", {copy, len}};
-    int rc = read(&file, &columns, &rows->sink, err);
-    free(copy);
-    return rc;
-}
-
-static void expect_rows(read_fn *read, const char *text, const char *expected)
-{
-    struct row_list rows;
-    row_list_init(&rows);
-    struct err err = {0};
-    int rc = read_bytes(read, text, strlen(text), &rows, &err);
-    ck_assert_msg(rc == 0, "%s", err.msg);
-    ck_assert_str_eq(rows.text.data, expected);
-    row_list_fini(&rows);
-}
-
-static void expect_error_in(read_fn *read, const char *text, size_t len,
-                            int code, const char *expected)
-{
-    struct row_list rows;
-    row_list_init(&rows);
-    struct err err = {0};
-    ck_assert_int_eq(read_bytes(read, text, len, &rows, &err), code);
-    ck_assert_str_eq(err.msg, expected);
-    ck_assert_int_eq(err.code, code);
-    row_list_fini(&rows);
-}
-
-static void expect_error(read_fn *read, const char *text, const char *expected)
-{
-    expect_error_in(read, text, strlen(text), ERR_INVALID, expected);
-}
-
 START_TEST(lines_become_rows)
 {
-    expect_rows(
+    row_list_expect(
         jsonl_read,
         "{\"t\": \"one\", \"l\": \"A\"}\n"
         "{\"l\":\"B\",\"more\":[1,{}],\"t\":\"t\\u00e9\\n\\ud83d\\ude00\"}",
@@ -63,75 +18,81 @@ END_TEST
 
 START_TEST(line_ends_and_empty_lines_do_not_matter)
 {
-    expect_rows(jsonl_read,
-                "\xEF\xBB\xBF{\"t\":\"a\",\"l\":\"A\"}\r\n\r\n \t\n"
-                "  {\"t\":\"b\",\"l\":\"B\"} \r\n\n",
-                "a|A;b|B;");
-    expect_rows(jsonl_read, "", "");
-    expect_rows(jsonl_read, "\n\n", "");
+    row_list_expect(jsonl_read,
+                    "\xEF\xBB\xBF{\"t\":\"a\",\"l\":\"A\"}\r\n\r\n \t\n"
+                    "  {\"t\":\"b\",\"l\":\"B\"} \r\n\n",
+                    "a|A;b|B;");
+    row_list_expect(jsonl_read, "", "");
+    row_list_expect(jsonl_read, "\n\n", "");
 }
 END_TEST
 
 START_TEST(labels_may_be_whole_numbers)
 {
-    expect_rows(jsonl_read,
-                "{\"t\":\"\",\"l\":7}\n{\"t\":\"\",\"l\":-0}\n"
-                "{\"t\":\"\",\"l\":2.0}\n{\"t\":\"\",\"l\":1e3}\n"
-                "{\"t\":\"\",\"l\":-9007199254740991}\n",
-                "|7;|0;|2;|1000;|-9007199254740991;");
-    expect_error(jsonl_read, "{\"t\":\"\",\"l\":1.5}",
-                 "x: line 1, byte 0: 'l' must be a string or a whole number, "
-                 "but it is a number");
-    expect_error(jsonl_read, "{\"t\":\"\",\"l\":1e300}",
-                 "x: line 1, byte 0: 'l' must be a string or a whole number, "
-                 "but it is a number");
-    expect_error(jsonl_read, "{\"t\":\"\",\"l\":true}",
-                 "x: line 1, byte 0: 'l' must be a string or a whole number, "
-                 "but it is true or false");
+    row_list_expect(jsonl_read,
+                    "{\"t\":\"\",\"l\":7}\n{\"t\":\"\",\"l\":-0}\n"
+                    "{\"t\":\"\",\"l\":2.0}\n{\"t\":\"\",\"l\":1e3}\n"
+                    "{\"t\":\"\",\"l\":-9007199254740991}\n",
+                    "|7;|0;|2;|1000;|-9007199254740991;");
+    row_list_refuses(
+        jsonl_read, "{\"t\":\"\",\"l\":1.5}",
+        "x: line 1, byte 0: 'l' must be a string or a whole number, "
+        "but it is a number");
+    row_list_refuses(
+        jsonl_read, "{\"t\":\"\",\"l\":1e300}",
+        "x: line 1, byte 0: 'l' must be a string or a whole number, "
+        "but it is a number");
+    row_list_refuses(
+        jsonl_read, "{\"t\":\"\",\"l\":true}",
+        "x: line 1, byte 0: 'l' must be a string or a whole number, "
+        "but it is true or false");
 }
 END_TEST
 
 START_TEST(errors_tell_line_and_byte)
 {
-    expect_error(jsonl_read, "{\"t\":\"a\",\"l\":\"A\"}\n{\"t\":\"a\",}\n",
-                 "x: line 2, byte 27: expected a key in double quotes");
-    expect_error(jsonl_read, "\r\n{\"t\":1,\"l\":\"A\"}",
-                 "x: line 2, byte 2: 't' must be a string, but it is a number");
-    expect_error(jsonl_read, "\n{\"t\":\"a\",\"l\":\"\"}",
-                 "x: line 2, byte 1: the label is empty");
-    expect_error(jsonl_read, "{\"t\":\"a\",\"topic\":\"A\"}",
-                 "x: line 1, byte 0: no field 'l' (it has: t, topic)");
-    expect_error(jsonl_read, "{}",
-                 "x: line 1, byte 0: no field 't' (it has none)");
-    expect_error(jsonl_read, "[1]",
-                 "x: line 1, byte 0: expected an object, not a list");
-    expect_error(jsonl_read, "{\"t\":\"a\",\"l\":\"A\"} {}",
-                 "x: line 1, byte 18: text after the value");
-    expect_error(jsonl_read, "{\"t\":\"a\",\"t\":\"b\",\"l\":\"A\"}",
-                 "x: line 1, byte 9: the key 't' stands twice in one object");
-    expect_error(jsonl_read, "{\"t\":\"\\ud800\",\"l\":\"A\"}",
-                 "x: line 1, byte 7: a \\u escape is half of a surrogate "
-                 "pair, and the other half is not beside it");
+    row_list_refuses(jsonl_read, "{\"t\":\"a\",\"l\":\"A\"}\n{\"t\":\"a\",}\n",
+                     "x: line 2, byte 27: expected a key in double quotes");
+    row_list_refuses(
+        jsonl_read, "\r\n{\"t\":1,\"l\":\"A\"}",
+        "x: line 2, byte 2: 't' must be a string, but it is a number");
+    row_list_refuses(jsonl_read, "\n{\"t\":\"a\",\"l\":\"\"}",
+                     "x: line 2, byte 1: the label is empty");
+    row_list_refuses(jsonl_read, "{\"t\":\"a\",\"topic\":\"A\"}",
+                     "x: line 1, byte 0: no field 'l' (it has: t, topic)");
+    row_list_refuses(jsonl_read, "{}",
+                     "x: line 1, byte 0: no field 't' (it has none)");
+    row_list_refuses(jsonl_read, "[1]",
+                     "x: line 1, byte 0: expected an object, not a list");
+    row_list_refuses(jsonl_read, "{\"t\":\"a\",\"l\":\"A\"} {}",
+                     "x: line 1, byte 18: text after the value");
+    row_list_refuses(
+        jsonl_read, "{\"t\":\"a\",\"t\":\"b\",\"l\":\"A\"}",
+        "x: line 1, byte 9: the key 't' stands twice in one object");
+    row_list_refuses(jsonl_read, "{\"t\":\"\\ud800\",\"l\":\"A\"}",
+                     "x: line 1, byte 7: a \\u escape is half of a surrogate "
+                     "pair, and the other half is not beside it");
 }
 END_TEST
 
 START_TEST(bytes_that_are_no_text_are_refused)
 {
-    expect_error(jsonl_read, "{\"t\":\"a\",\"l\":\"A\"}\n{\"t\":\"\xFF\"}",
-                 "x: line 2, byte 24: not valid UTF-8");
-    expect_error_in(jsonl_read, "\n{\"t\":\"\0\"}", 10, ERR_INVALID,
-                    "x: line 2, byte 7: a NUL byte");
-    expect_error(jsonl_read, "{\"t\":\"a\",\"l\":\"\\u0000A\"}",
-                 "x: line 1, byte 0: 'l' must not contain NUL");
-    expect_error(jsonl_read, "{\"t\":\"a\",\"l\":\"A\",\"\\u0000\":1}",
-                 "x: line 1, byte 0: a key must not contain NUL");
+    row_list_refuses(jsonl_read, "{\"t\":\"a\",\"l\":\"A\"}\n{\"t\":\"\xFF\"}",
+                     "x: line 2, byte 24: not valid UTF-8");
+    row_list_refuses_bytes(jsonl_read, "\n{\"t\":\"\0\"}", 10,
+                           "x: line 2, byte 7: a NUL byte");
+    row_list_refuses(jsonl_read, "{\"t\":\"a\",\"l\":\"\\u0000A\"}",
+                     "x: line 1, byte 0: 'l' must not contain NUL");
+    row_list_refuses(jsonl_read, "{\"t\":\"a\",\"l\":\"A\",\"\\u0000\":1}",
+                     "x: line 1, byte 0: a key must not contain NUL");
 }
 END_TEST
 
 START_TEST(field_names_cannot_break_the_sentence)
 {
-    expect_error(jsonl_read, "{\"a\\u001b[2J\\nb\":1}",
-                 "x: line 1, byte 0: no field 't' (it has: a\\x1b[2J\\x0ab)");
+    row_list_refuses(
+        jsonl_read, "{\"a\\u001b[2J\\nb\":1}",
+        "x: line 1, byte 0: no field 't' (it has: a\\x1b[2J\\x0ab)");
 }
 END_TEST
 
@@ -142,7 +103,7 @@ START_TEST(a_sink_can_end_the_reading)
     rows.refuse_after = 1;
     struct err err = {0};
     const char *text = "{\"t\":\"a\",\"l\":\"A\"}\n{\"t\":\"b\",\"l\":\"B\"}\n";
-    ck_assert_int_eq(read_bytes(jsonl_read, text, strlen(text), &rows, &err),
+    ck_assert_int_eq(row_list_read(&rows, jsonl_read, text, strlen(text), &err),
                      ERR_LIMIT);
     ck_assert_str_eq(err.msg, "x: line 2, byte 18: no more rows");
     ck_assert_str_eq(rows.text.data, "a|A;");
@@ -152,23 +113,8 @@ END_TEST
 
 START_TEST(a_long_line_is_fine)
 {
-    enum { LEN = 10 << 20 };
-    struct buf line;
-    buf_init(&line, LEN + 100);
-    buf_str(&line, "{\"l\":\"A\",\"t\":\"");
-    char *run = mem_alloc(LEN, 1);
-    memset(run, 'x', LEN);
-    buf_add(&line, run, LEN);
-    buf_str(&line, "\"}\n");
-    struct row_list rows;
-    row_list_init(&rows);
-    struct err err = {0};
-    int rc = read_bytes(jsonl_read, line.data, line.len, &rows, &err);
-    ck_assert_msg(rc == 0, "%s", err.msg);
-    ck_assert_uint_eq(rows.text.len, LEN + 3);
-    row_list_fini(&rows);
-    buf_fini(&line);
-    free(run);
+    row_list_expect_long(jsonl_read, "{\"l\":\"A\",\"t\":\"", 'x', "\"}\n",
+                         ROW_LIST_LONG + 3);
 }
 END_TEST
 
@@ -177,11 +123,12 @@ START_TEST(an_endless_line_is_not)
     char *bytes = mem_alloc((size_t)ROW_MAX + 2, 1);
     memset(bytes, 'x', (size_t)ROW_MAX + 2);
     bytes[0] = '\n';
-    const struct row_file file = {"x", {bytes, (size_t)ROW_MAX + 2}};
     struct row_list rows;
     row_list_init(&rows);
     struct err err = {0};
-    ck_assert_int_eq(jsonl_read(&file, &columns, &rows.sink, &err), ERR_LIMIT);
+    ck_assert_int_eq(
+        row_list_read(&rows, jsonl_read, bytes, (size_t)ROW_MAX + 2, &err),
+        ERR_LIMIT);
     ck_assert_str_eq(err.msg, "x: line 2, byte 1: a row of more than 64 MiB");
     row_list_fini(&rows);
     free(bytes);
@@ -190,8 +137,8 @@ END_TEST
 
 START_TEST(a_list_of_objects_becomes_rows)
 {
-    expect_rows(jsonl_read_list, " [ ]\n", "");
-    expect_rows(
+    row_list_expect(jsonl_read_list, " [ ]\n", "");
+    row_list_expect(
         jsonl_read_list,
         "\xEF\xBB\xBF[\n  {\"t\": \"a ]}, \\\" \\\\\", \"l\": \"A\"},\r\n"
         "  {\"x\": [{}, [1, 2]], \"t\": \"b\", \"l\": 2}\n]\n",
@@ -201,51 +148,36 @@ END_TEST
 
 START_TEST(lists_that_are_none_are_refused)
 {
-    expect_error(jsonl_read_list, "{\"t\":\"a\",\"l\":\"A\"}",
-                 "x: line 1, byte 0: a .json file must be a list of objects "
-                 "(one object per line makes a .jsonl file)");
-    expect_error(jsonl_read_list, "[{\"t\":\"a\",\"l\":\"A\"}\n",
-                 "x: line 2, byte 19: the list is not closed");
-    expect_error(jsonl_read_list, "[{\"t\":\"a\",\"l\":\"A\"},\n]",
-                 "x: line 2, byte 20: the text ends where a value should be");
-    expect_error(jsonl_read_list, "[{\"t\":\"a\",\"l\":\"A\"}\n{}]",
-                 "x: line 2, byte 19: text after the value");
-    expect_error(jsonl_read_list, "[{\"t\":\"a\",\"l\":\"A\"}}",
-                 "x: line 1, byte 18: expected ',' or ']'");
-    expect_error(jsonl_read_list, "[]\n[]",
-                 "x: line 2, byte 3: text after the list");
-    expect_error(jsonl_read_list, "[\n\n 7]",
-                 "x: line 3, byte 4: expected an object, not a number");
-    expect_error(jsonl_read_list, "[{\"t\":\"\\",
-                 "x: line 1, byte 8: unknown escape in a string");
+    row_list_refuses(
+        jsonl_read_list, "{\"t\":\"a\",\"l\":\"A\"}",
+        "x: line 1, byte 0: a .json file must be a list of objects "
+        "(one object per line makes a .jsonl file)");
+    row_list_refuses(jsonl_read_list, "[{\"t\":\"a\",\"l\":\"A\"}\n",
+                     "x: line 2, byte 19: the list is not closed");
+    row_list_refuses(
+        jsonl_read_list, "[{\"t\":\"a\",\"l\":\"A\"},\n]",
+        "x: line 2, byte 20: the text ends where a value should be");
+    row_list_refuses(jsonl_read_list, "[{\"t\":\"a\",\"l\":\"A\"}\n{}]",
+                     "x: line 2, byte 19: text after the value");
+    row_list_refuses(jsonl_read_list, "[{\"t\":\"a\",\"l\":\"A\"}}",
+                     "x: line 1, byte 18: expected ',' or ']'");
+    row_list_refuses(jsonl_read_list, "[]\n[]",
+                     "x: line 2, byte 3: text after the list");
+    row_list_refuses(jsonl_read_list, "[\n\n 7]",
+                     "x: line 3, byte 4: expected an object, not a number");
+    row_list_refuses(jsonl_read_list, "[{\"t\":\"\\",
+                     "x: line 1, byte 8: unknown escape in a string");
 }
 END_TEST
 
-/* Cut a good file anywhere: fewer rows or a sentence, nothing else. */
-static void expect_sound_truncations(read_fn *read, const char *text)
-{
-    for (size_t len = 0; len < strlen(text); len++) {
-        struct row_list rows;
-        row_list_init(&rows);
-        struct err err = {0};
-        int rc = read_bytes(read, text, len, &rows, &err);
-        if (rc != 0) {
-            ck_assert_int_eq(rc, ERR_INVALID);
-            ck_assert_msg(strncmp(err.msg, "x: line ", 8) == 0, "%s", err.msg);
-        }
-        ck_assert_int_le(rows.n, 2);
-        row_list_fini(&rows);
-    }
-}
-
 START_TEST(every_truncation_is_told_or_shorter)
 {
-    expect_sound_truncations(
-        jsonl_read, "\xEF\xBB\xBF{\"t\":\"a\\u00e9\xC3\xA9\\\"\",\"l\":-12}\r\n"
-                    "{\"t\":\"b\",\"l\":\"B\",\"x\":[true,null,1.5e-3]}\r\n");
-    expect_sound_truncations(
-        jsonl_read_list, "[{\"t\":\"a\\u00e9\xC3\xA9\\\"\",\"l\":-12},\r\n"
-                         "{\"t\":\"b\",\"l\":\"B\",\"x\":[true,{},1.5]}]\r\n");
+    row_list_cut(jsonl_read,
+                 "\xEF\xBB\xBF{\"t\":\"a\\u00e9\xC3\xA9\\\"\",\"l\":-12}\r\n"
+                 "{\"t\":\"b\",\"l\":\"B\",\"x\":[true,null,1.5e-3]}\r\n");
+    row_list_cut(jsonl_read_list,
+                 "[{\"t\":\"a\\u00e9\xC3\xA9\\\"\",\"l\":-12},\r\n"
+                 "{\"t\":\"b\",\"l\":\"B\",\"x\":[true,{},1.5]}]\r\n");
 }
 END_TEST
 
@@ -255,23 +187,8 @@ START_TEST(no_changed_byte_is_harmful)
     const char *text =
         "[{\"t\":\"a\\n\xC3\xA9\",\"l\":-1},\n{\"t\":\"\",\"l\":\"B\"}]";
     static const char bytes[] = "\"\\{}[],:\r\n\x00\xFF";
-    size_t len = strlen(text);
-    char *copy = mem_strdup(text);
-    for (size_t i = 0; i < len; i++) {
-        for (size_t b = 0; b < sizeof(bytes) - 1; b++) {
-            copy[i] = bytes[b];
-            struct row_list rows;
-            row_list_init(&rows);
-            struct err err = {0};
-            int rc = read_bytes(jsonl_read_list, copy, len, &rows, &err);
-            ck_assert(rc == 0 || rc == ERR_INVALID);
-            rc = read_bytes(jsonl_read, copy, len, &rows, &err);
-            ck_assert(rc == 0 || rc == ERR_INVALID);
-            row_list_fini(&rows);
-        }
-        copy[i] = text[i];
-    }
-    free(copy);
+    row_list_change(jsonl_read_list, text, bytes, sizeof(bytes) - 1);
+    row_list_change(jsonl_read, text, bytes, sizeof(bytes) - 1);
 }
 END_TEST
 
