@@ -26,6 +26,7 @@
 #include "daemon/search/sampler.h"
 #include "daemon/search/sampler_random.h"
 #include "daemon/store.h"
+#include "tests/lib/bench_args.h"
 #include "tests/lib/bench_place.h"
 
 #include <math.h>
@@ -400,24 +401,12 @@ static int measure(const char *state, long n, long n_params, struct err *err)
     return rc;
 }
 
-/* "key=123" into *out; false when it is not that, or out of [1, max]. */
-static bool parse(const char *text, const char *key, long max, long *out)
-{
-    size_t len = strlen(key);
-    char *end;
-    if (strncmp(text, key, len) != 0 || text[len] != '=') {
-        return false;
-    }
-    *out = strtol(text + len + 1, &end, 10);
-    return end != text + len + 1 && *end == '\0' && *out >= 1 && *out <= max;
-}
-
 int main(int argc, char **argv)
 {
     long n = 100000, n_params = 10;
     for (int i = 1; i < argc; i++) {
-        if (!parse(argv[i], "n", N_MAX, &n) &&
-            !parse(argv[i], "params", PARAMS_MAX, &n_params)) {
+        if (!bench_number(argv[i], "n", N_MAX, &n) &&
+            !bench_number(argv[i], "params", PARAMS_MAX, &n_params)) {
             fprintf(stderr, "scale: %s: expected n=N or params=P\n", argv[i]);
             return 2;
         }

@@ -11,10 +11,11 @@
 #include "daemon/history.h"
 #include "daemon/search/sampler.h"
 #include "daemon/search/sampler_random.h"
+#include "tests/lib/bench_args.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 enum { N_MEASURED = 201, N_CHOICES = 4, N_MAX = 1000000, PARAMS_MAX = 256 };
@@ -130,24 +131,12 @@ static void measure(int64_t n, size_t n_params)
     spec_fini(&spec);
 }
 
-/* "key=123" into *out; false when it is not that, or out of [1, max]. */
-static bool parse(const char *text, const char *key, long max, long *out)
-{
-    size_t len = strlen(key);
-    char *end;
-    if (strncmp(text, key, len) != 0 || text[len] != '=') {
-        return false;
-    }
-    *out = strtol(text + len + 1, &end, 10);
-    return end != text + len + 1 && *end == '\0' && *out >= 1 && *out <= max;
-}
-
 int main(int argc, char **argv)
 {
     long n = 1000, n_params = 5;
     for (int i = 1; i < argc; i++) {
-        if (!parse(argv[i], "n", N_MAX, &n) &&
-            !parse(argv[i], "params", PARAMS_MAX, &n_params)) {
+        if (!bench_number(argv[i], "n", N_MAX, &n) &&
+            !bench_number(argv[i], "params", PARAMS_MAX, &n_params)) {
             fprintf(stderr, "suggest: %s: expected n=N or params=P\n", argv[i]);
             return 2;
         }

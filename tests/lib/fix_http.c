@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { TOPIC = 7, READ_LIMIT_S = 20, MOST_READ = 64 << 10 };
@@ -316,4 +317,11 @@ int fix_http_get(const struct fix_http *f, const char *path)
     free(reply);
     free(request);
     return status;
+}
+
+double fix_http_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }

@@ -54,5 +54,7 @@ char *fix_http_raw_local(const struct fix_http *f, const char *request);
 int fix_http_get(const struct fix_http *f, const char *path);
 /* The status in a reply's first line, 0 when there is none. */
 int fix_http_status(const char *reply);
+/* Of a clock that nobody sets. */
+double fix_http_seconds(void);
 
 #endif

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct fix_http f;
@@ -23,13 +22,6 @@ static void start(void)
 static void stop(void)
 {
     fix_http_stop(&f);
-}
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* Open a stream on fd, with more header lines; its beginning has arrived. */
@@ -82,9 +74,9 @@ static void ask_read(int *n_reads, size_t *n_bytes)
 
 static bool is_left_alone(double within_s)
 {
-    double end = seconds() + within_s;
+    double end = fix_http_seconds() + within_s;
     while (is_watched()) {
-        if (seconds() > end) {
+        if (fix_http_seconds() > end) {
             return false;
         }
         usleep(20000);
@@ -106,11 +98,11 @@ START_TEST(test_published_bytes_arrive_in_order)
     char event[32];
     for (int i = 0; i < 50; i++) {
         snprintf(event, sizeof(event), "data: %d!\n\n", i);
-        double began = seconds();
+        double began = fix_http_seconds();
         ck_assert_int_eq(post("publish", event), 200);
         ck_assert(fix_http_read_until(fd, &tcp_out, event));
         ck_assert(fix_http_read_until(local, &local_out, event));
-        ck_assert_double_lt(seconds() - began, 5);
+        ck_assert_double_lt(fix_http_seconds() - began, 5);
     }
     const char *at = tcp_out.data;
     for (int i = 0; i < 50; i++) {
@@ -151,13 +143,13 @@ START_TEST(test_topic_ends)
     int fd = fix_http_tcp(&f);
     buf_init(&out, 1 << 20);
     open_stream(fd, "", &out);
-    double began = seconds();
+    double began = fix_http_seconds();
     ck_assert_int_eq(post("publish", "last words\n\n"), 200);
     ck_assert_int_eq(post("end", ""), 200);
     ck_assert(fix_http_read_until(fd, &out, "\r\n0\r\n\r\n"));
     ck_assert_ptr_nonnull(strstr(out.data, "last words\n\n"));
     ck_assert(is_left_alone(5));
-    ck_assert_double_lt(seconds() - began, 5);
+    ck_assert_double_lt(fix_http_seconds() - began, 5);
     close(fd);
     buf_fini(&out);
 }
@@ -169,10 +161,10 @@ START_TEST(test_closing_from_a_handler)
     int fd = fix_http_tcp(&f);
     buf_init(&out, 1 << 20);
     open_stream(fd, "", &out);
-    double began = seconds();
+    double began = fix_http_seconds();
     ck_assert_int_eq(post("close", ""), 200); /* it has its reply */
     ck_assert(fix_http_read_all(fd, &out));
-    ck_assert_double_lt(seconds() - began, 5);
+    ck_assert_double_lt(fix_http_seconds() - began, 5);
     close(fd);
     buf_fini(&out);
 }
@@ -263,14 +255,15 @@ START_TEST(test_streams_keep_a_pace)
     buf_init(&out, 1 << 20);
     open_stream(fd, "", &out);
     ask_read(&n_before, &n_bytes);
-    double began = seconds();
+    double began = fix_http_seconds();
     for (int i = 0; i < 300; i++) {
         ck_assert_int_eq(post("publish", "data: x\n\n"), 200);
     }
     ck_assert_int_eq(post("publish", "data: end\n\n"), 200);
     ck_assert(fix_http_read_until(fd, &out, "data: end\n\n"));
     ask_read(&n_after, &n_bytes);
-    ck_assert_double_lt(n_after - n_before, 3 + (seconds() - began) / 0.045);
+    ck_assert_double_lt(n_after - n_before,
+                        3 + (fix_http_seconds() - began) / 0.045);
     ck_assert_int_lt(n_after - n_before, 150);
     close(fd);
     buf_fini(&out);
@@ -288,12 +281,12 @@ START_TEST(test_streams_do_not_hold_up_others)
         buf_reset(&out);
         open_stream(fds[i], "", &out);
     }
-    double began = seconds();
+    double began = fix_http_seconds();
     for (int i = 0; i < 200; i++) {
         ck_assert_int_eq(post("publish", "data: x\n\n"), 200);
         ck_assert_int_eq(fix_http_get(&f, "/style.css"), 200);
     }
-    ck_assert_double_lt(seconds() - began, 8);
+    ck_assert_double_lt(fix_http_seconds() - began, 8);
     ck_assert_int_eq(post("publish", "data: end\n\n"), 200);
     for (int i = 0; i < N; i++) {
         buf_reset(&out);
@@ -337,10 +330,10 @@ START_TEST(test_a_lost_socket_is_made_again)
     buf_init(&out, 1 << 20);
     open_stream(old, "", &out);
     for (int round = 0; round < 2; round++) {
-        double end = seconds() + 30;
+        double end = fix_http_seconds() + 30;
         lose_socket(round == 1);
         while (!is_let_in()) {
-            ck_assert_double_lt(seconds(), end);
+            ck_assert_double_lt(fix_http_seconds(), end);
             usleep(20000);
         }
         ck_assert_int_eq(post("publish", "data: again\n\n"), 200);

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct fix_http f;
@@ -24,13 +23,6 @@ static void start(void)
 static void stop(void)
 {
     fix_http_stop(&f);
-}
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* Has the server ended this connection? Reads what is there. */
@@ -50,15 +42,15 @@ static bool is_over(int fd)
 static double seconds_of_patience(const char *begin, const char *drip)
 {
     int fd = fix_http_tcp(&f);
-    double began = seconds();
+    double began = fix_http_seconds();
     fix_http_write(fd, begin, strlen(begin));
-    for (const char *at = drip; seconds() - began < 20; at++) {
+    for (const char *at = drip; fix_http_seconds() - began < 20; at++) {
         if (*at == '\0') {
             at = drip;
         }
         if (is_over(fd) || !fix_http_write(fd, at, 1)) {
             close(fd);
-            return seconds() - began;
+            return fix_http_seconds() - began;
         }
         usleep(100000);
     }
@@ -91,12 +83,12 @@ END_TEST
 
 START_TEST(test_silent_peer)
 {
-    double began = seconds();
+    double began = fix_http_seconds();
     int fd = fix_http_tcp(&f);
     struct buf out;
     buf_init(&out, 4096);
     ck_assert(fix_http_read_all(fd, &out));
-    ck_assert_double_lt(seconds() - began, 8);
+    ck_assert_double_lt(fix_http_seconds() - began, 8);
     close(fd);
     buf_fini(&out);
 }
@@ -147,9 +139,9 @@ START_TEST(test_many_parameters)
     for (int i = 0; i < queries[_i].n; i++) {
         buf_str(&path, queries[_i].param);
     }
-    double began = seconds();
+    double began = fix_http_seconds();
     ck_assert_int_eq(fix_http_get(&f, path.data), queries[_i].status);
-    ck_assert_double_lt(seconds() - began, 3);
+    ck_assert_double_lt(fix_http_seconds() - began, 3);
     buf_fini(&path);
 }
 END_TEST
@@ -169,11 +161,11 @@ START_TEST(test_crowd)
         n_over += is_over(fds[i]);
     }
     ck_assert_int_ge(n_over, N - 16);
-    double began = seconds();
+    double began = fix_http_seconds();
     for (int i = 0; i < 20; i++) {
         ck_assert_int_eq(fix_http_get(&f, "/api/v1/a"), 200);
     }
-    ck_assert_double_lt(seconds() - began, 2);
+    ck_assert_double_lt(fix_http_seconds() - began, 2);
     for (int i = 0; i < N; i++) {
         close(fds[i]);
     }
@@ -268,9 +260,9 @@ START_TEST(test_more_than_may_be)
         close(fds[i]);
     }
     /* Soon there is room again. */
-    double began = seconds();
+    double began = fix_http_seconds();
     while (fix_http_get(&f, "/api/v1/a") != 200) {
-        ck_assert_double_lt(seconds() - began, 5);
+        ck_assert_double_lt(fix_http_seconds() - began, 5);
         usleep(50000);
     }
     ck_assert_int_eq(fix_http_get(&f, "/"), 200);
