@@ -3,10 +3,10 @@
 #include "core/base/mem.h"
 #include "tests/lib/fix_hub.h"
 #include "tests/lib/home_study.h"
+#include "tests/lib/parsed.h"
 #include "tests/lib/test_main.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { RUN_S = 60 };
 
@@ -20,15 +20,6 @@ static void setup(void)
 static void teardown(void)
 {
     home_fini(&home);
-}
-
-static struct json *parse(const char *text)
-{
-    struct json *root;
-    struct err err = {0};
-    int rc = json_parse(text, strlen(text), &root, &err);
-    ck_assert_msg(rc == 0, "%s in %.200s", err.msg, text);
-    return root;
 }
 
 static double number(const struct json *object, const char *key)
@@ -88,7 +79,7 @@ START_TEST(test_study_from_the_hub)
     ck_assert_int_le(n_pages(&hub), 23 + 1 + 4); /* 4 were on their way */
     char *status = home_expect(
         &home, 0, NULL, (const char *const[]){"status", "hub", "--json", NULL});
-    struct json *root = parse(status);
+    struct json *root = parsed_text(status);
     const struct json *d = json_get(root, "data");
     ck_assert_double_eq(
         number(d, "train") + number(d, "val") + number(d, "test"), 2379);
@@ -110,7 +101,7 @@ START_TEST(test_fetched_as_json)
     char *none = mem_printf("%s/none.jsonl", hub.url);
     struct outcome o = CLI(&home, RUN_S, "--json", "data", "fetch", url, url);
     ck_assert_int_eq(o.code, 0);
-    struct json *root = parse(o.out);
+    struct json *root = parsed_text(o.out);
     ck_assert_int_eq(json_size(root), 2);
     json_free(root);
     outcome_fini(&o);

@@ -6,6 +6,7 @@
 #include "core/base/mem.h"
 #include "core/nn/kernels.h"
 #include "tests/lib/home_study.h"
+#include "tests/lib/parsed.h"
 #include "tests/lib/test_main.h"
 
 #include <errno.h>
@@ -43,15 +44,6 @@ static void make_study(void)
     home_start(&home, (const char *const[]){"--workers", "1", NULL});
     home_post(&home, config);
     home_wait_state(&home, "used", "finished", RUN_S);
-}
-
-static struct json *parse(const char *text)
-{
-    struct json *root;
-    struct err err = {0};
-    int rc = json_parse(text, strlen(text), &root, &err);
-    ck_assert_msg(rc == 0, "%s in %.200s", err.msg, text);
-    return root;
 }
 
 static char *run(const char *const *args)
@@ -139,7 +131,7 @@ START_TEST(test_study_to_folder)
 {
     make_study();
     char *report = RUN("evaluate", "used", "--json");
-    struct json *root = parse(report);
+    struct json *root = parsed_text(report);
     ck_assert_double_eq(number(root, "rows"), 20);
     ck_assert_double_eq_tol(number(root, "accuracy"),
                             1 - number(root, "n_errors") / 20, 1e-15);
@@ -167,7 +159,7 @@ START_TEST(test_study_to_folder)
                       "2", "--json");
     ck_assert_str_eq(here, there);
     char *again = RUN("evaluate", moved, "--data", kept, "--json");
-    root = parse(again);
+    root = parsed_text(again);
     ck_assert_double_eq(number(root, "rows"), 200);
     json_free(root);
     EXPECT(&home, 1, "--data SOURCE names another", "evaluate", moved);
@@ -274,7 +266,7 @@ START_TEST(test_trials_and_tensorboard)
                     "metrics_val-loss,metrics_val-acc,metrics_test-acc\r"));
     csv_has_best_epoch(csv);
     char *json = RUN("export", "used", "--json", "-");
-    struct json *root = parse(json);
+    struct json *root = parsed_text(json);
     ck_assert_int_eq(json_size(json_get(root, "trials")), 2);
     json_free(root);
     free(csv);

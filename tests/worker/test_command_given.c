@@ -3,6 +3,7 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/wire/msg.h"
+#include "tests/lib/parsed.h"
 #include "tests/lib/test_main.h"
 #include "worker/objective.h"
 
@@ -14,20 +15,11 @@ static const char NAMES[] = "[\"lr\",\"opt\",\"a b\",\"none\",\"mom\",\"nes\"]";
 static const char PARAMS[] = "{\"lr\":0.001,\"opt\":\"adam{mom}\","
                              "\"a b\":-64,\"none\":null}";
 
-static struct json *parsed(const char *text)
-{
-    struct json *root;
-    struct err err;
-    ck_assert_msg(json_parse(text, strlen(text), &root, &err) == 0, "%s: %s",
-                  text, err.msg);
-    return root;
-}
-
 /* The arguments with | between them; owned. */
 static char *given(const char *command)
 {
-    struct json *names = parsed(NAMES), *params = parsed(PARAMS);
-    struct json *list = parsed(command);
+    struct json *names = parsed_text(NAMES), *params = parsed_text(PARAMS);
+    struct json *list = parsed_text(command);
     struct strings argv = {0};
     given_arguments(list, names, params, &argv);
     char *all = mem_strdup("");
@@ -108,9 +100,9 @@ static const char *value_in(const struct strings *env, const char *name)
 START_TEST(test_environment)
 {
     struct msg_assign assign = {.id = {7, 12, 3}, .run = {.seed = UINT64_MAX}};
-    struct json *params =
-        parsed("{\"lr\":1e-5,\"n\":64,\"on\":true,\"off\":false,\"none\":null,"
-               "\"opt\":\"a b=\\u20ac\",\"a-b.c\":2.0,\"\\u00e9\":0.1}");
+    struct json *params = parsed_text(
+        "{\"lr\":1e-5,\"n\":64,\"on\":true,\"off\":false,\"none\":null,"
+        "\"opt\":\"a b=\\u20ac\",\"a-b.c\":2.0,\"\\u00e9\":0.1}");
     struct objective_task task = {.assign = &assign, .params = params};
     struct strings env = {0};
     setenv("PARZEN_PARAM_old", "of the outer command", 1);

@@ -1,20 +1,12 @@
 #include "core/base/json.h"
 #include "core/base/buf.h"
 #include "core/base/rng.h"
+#include "tests/lib/parsed.h"
 #include "tests/lib/test_main.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct json *parsed(const char *text)
-{
-    struct json *root;
-    struct err err;
-    ck_assert_msg(json_parse(text, strlen(text), &root, &err) == 0, "%s: %s",
-                  text, err.msg);
-    return root;
-}
 
 #define HALF                                                                   \
     "a \\u escape is half of a surrogate pair, and the other half is not "     \
@@ -139,8 +131,8 @@ END_TEST
 
 START_TEST(a_tree_is_walked)
 {
-    struct json *root = parsed(" { \"a\" : [ 1 , -2.5e0 , true , null ] ,"
-                               " \"b\" : \"\\ud83d\\ude00\\n\" } ");
+    struct json *root = parsed_text(" { \"a\" : [ 1 , -2.5e0 , true , null ] ,"
+                                    " \"b\" : \"\\ud83d\\ude00\\n\" } ");
     const struct json *a = json_get(root, "a");
     ck_assert_int_eq(json_kind(root), JSON_OBJECT);
     ck_assert_int_eq(json_size(a), 4);
@@ -184,13 +176,13 @@ START_TEST(whole_numbers_and_how_they_were_written)
                 {"1e300", false, false},
                 {"\"2\"", false, false}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct json *root = parsed(rows[i].text);
+        struct json *root = parsed_text(rows[i].text);
         int64_t v;
         ck_assert(json_integer(root, &v) == rows[i].is_whole);
         ck_assert(json_is_int(root) == rows[i].is_int);
         json_free(root);
     }
-    struct json *list = parsed("[1, {\"a\": 2.0, \"b\": [3]}, 4.0, 5]");
+    struct json *list = parsed_text("[1, {\"a\": 2.0, \"b\": [3]}, 4.0, 5]");
     const struct json *inner = json_next(json_first(list));
     ck_assert(json_is_int(json_first(list)));
     ck_assert(!json_is_int(json_get(inner, "a")));
@@ -257,7 +249,7 @@ START_TEST(any_double_returns)
         }
         char text[32];
         json_repr(v, text);
-        struct json *root = parsed(text);
+        struct json *root = parsed_text(text);
         back = json_number(root);
         ck_assert_mem_eq(&v, &back, sizeof(v));
         json_free(root);
@@ -313,7 +305,7 @@ START_TEST(a_tree_is_written_back)
 {
     static const char text[] = "{\"a\":[1,2.5,3.0,-0.0,\"x\",{\"b\":null}],"
                                "\"c\":{},\"d\":[],\"e\":false}";
-    struct json *root = parsed(text);
+    struct json *root = parsed_text(text);
     struct buf b;
     struct json_out w;
     buf_init(&b, 1000);
@@ -327,12 +319,13 @@ END_TEST
 
 START_TEST(values_are_set_by_path)
 {
-    struct json *root = parsed("{\"a\":{\"b\":1},\"n\":5}");
+    struct json *root = parsed_text("{\"a\":{\"b\":1},\"n\":5}");
     struct err err;
-    ck_assert_int_eq(json_set(root, "a.b", parsed("[2]"), &err), 0);
-    ck_assert_int_eq(json_set(root, "x.y.z", parsed("3"), &err), 0);
-    ck_assert_int_eq(json_set(root, "a.c", parsed("\"q\""), &err), 0);
-    ck_assert_int_eq(json_set(root, "n.m.o", parsed("1"), &err), ERR_INVALID);
+    ck_assert_int_eq(json_set(root, "a.b", parsed_text("[2]"), &err), 0);
+    ck_assert_int_eq(json_set(root, "x.y.z", parsed_text("3"), &err), 0);
+    ck_assert_int_eq(json_set(root, "a.c", parsed_text("\"q\""), &err), 0);
+    ck_assert_int_eq(json_set(root, "n.m.o", parsed_text("1"), &err),
+                     ERR_INVALID);
     ck_assert_str_eq(err.msg, "n: is a number, not an object");
     struct buf b;
     struct json_out w;

@@ -3,25 +3,17 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/spec/run.h"
+#include "tests/lib/parsed.h"
 #include "tests/lib/test_main.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct json *parsed(const char *text)
-{
-    struct json *node;
-    struct err err;
-    ck_assert_msg(json_parse(text, strlen(text), &node, &err) == 0, "%s: %s",
-                  text, err.msg);
-    return node;
-}
-
 /* The distribution of an Optuna text; failing is the test's end. */
 static struct dist dist_of(const char *text)
 {
-    struct json *node = parsed(text);
+    struct json *node = parsed_text(text);
     struct dist d;
     struct err err;
     ck_assert_msg(dist_from_optuna(node, &d, &err) == 0, "%s: %s", text,
@@ -129,7 +121,7 @@ START_TEST(damaged_distributions_are_refused)
         "{\"type\":\"categorical\",\"choices\":\"ab\"}",
         "{\"type\":\"categorical\"}",
     };
-    struct json *node = parsed(texts[_i]);
+    struct json *node = parsed_text(texts[_i]);
     struct dist d;
     struct err err = {0};
     ck_assert_msg(dist_from_optuna(node, &d, &err) == ERR_INVALID, "%s",
@@ -148,7 +140,7 @@ START_TEST(too_many_choices_are_refused)
         buf_str(&b, ",1");
     }
     buf_str(&b, "]}");
-    struct json *node = parsed(b.data);
+    struct json *node = parsed_text(b.data);
     struct dist d;
     ck_assert_int_eq(dist_from_optuna(node, &d, NULL), ERR_LIMIT);
     json_free(node);
@@ -228,7 +220,7 @@ END_TEST
 
 static void check_value(const struct dist *d, const char *text, double want)
 {
-    struct json *node = parsed(text);
+    struct json *node = parsed_text(text);
     struct err err;
     double got = -77;
     int rc = dist_value_from_json(d, node, &got, &err);
@@ -266,7 +258,7 @@ END_TEST
 
 static void check_optuna(const struct dist *d, const char *text, double want)
 {
-    struct json *node = parsed(text);
+    struct json *node = parsed_text(text);
     struct err err;
     double got = -77;
     int rc = dist_value_from_optuna(d, node, &got, &err);

@@ -5,15 +5,13 @@
 #include "core/base/mem.h"
 #include "core/base/rng.h"
 #include "core/spec/spec.h"
+#include "tests/lib/parsed.h"
 #include "tests/lib/test_main.h"
 
 #include <glob.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char MINIMAL[] =
-    "{\"study\":\"s\",\"data\":{\"source\":\"a.jsonl\"}}";
 
 static void file_spec(const char *path, struct spec *out)
 {
@@ -24,20 +22,6 @@ static void file_spec(const char *path, struct spec *out)
     ck_assert_msg(spec_parse(text.data, text.len, out, &err) == 0, "%s: %s",
                   path, err.msg);
     buf_fini(&text);
-}
-
-/* MINIMAL with one value put at a path. */
-static int parse_with(const char *path, const char *value, struct spec *out,
-                      struct err *err)
-{
-    struct json *root, *node;
-    ck_assert_int_eq(json_parse(MINIMAL, strlen(MINIMAL), &root, err), 0);
-    ck_assert_msg(json_parse(value, strlen(value), &node, err) == 0, "%s",
-                  err->msg);
-    ck_assert_int_eq(json_set(root, path, node, err), 0);
-    int rc = spec_from_json(root, out, err);
-    json_free(root);
-    return rc;
 }
 
 static char *canonical(const struct spec *s)
@@ -108,7 +92,8 @@ START_TEST(minimal_config_gets_the_defaults)
 {
     struct spec s;
     struct err err;
-    ck_assert_int_eq(spec_parse(MINIMAL, strlen(MINIMAL), &s, &err), 0);
+    ck_assert_int_eq(
+        spec_parse(PARSED_MINIMAL, strlen(PARSED_MINIMAL), &s, &err), 0);
     struct run want;
     run_defaults(&want);
     for (int i = 0; i < RUN_N_FIELDS; i++) {
@@ -149,7 +134,7 @@ START_TEST(right_configs_are_accepted_and_return)
 {
     struct spec s, back;
     struct err err;
-    int rc = parse_with(ACCEPTED[_i].path, ACCEPTED[_i].value, &s, &err);
+    int rc = parsed_with(ACCEPTED[_i].path, ACCEPTED[_i].value, &s, &err);
     ck_assert_msg(rc == 0, "%s", err.msg);
     char *text = canonical(&s);
     ck_assert_msg(spec_parse(text, strlen(text), &back, &err) == 0, "%s",
@@ -170,17 +155,17 @@ START_TEST(direction_follows_the_metric)
     struct err err;
     for (int m = 0; m < RUN_N_METRICS; m++) {
         char *word = mem_printf("\"%s\"", RUN_METRIC_NAMES[m]);
-        ck_assert_int_eq(parse_with("objective.metric", word, &s, &err), 0);
+        ck_assert_int_eq(parsed_with("objective.metric", word, &s, &err), 0);
         ck_assert_int_eq(s.direction, strstr(word, "loss") != NULL
                                           ? SPEC_MINIMIZE
                                           : SPEC_MAXIMIZE);
         spec_fini(&s);
         free(word);
     }
-    ck_assert_int_eq(parse_with("objective",
-                                "{\"metric\":\"val-loss\","
-                                "\"direction\":\"maximize\"}",
-                                &s, &err),
+    ck_assert_int_eq(parsed_with("objective",
+                                 "{\"metric\":\"val-loss\","
+                                 "\"direction\":\"maximize\"}",
+                                 &s, &err),
                      0);
     ck_assert_int_eq(s.direction, SPEC_MAXIMIZE);
     spec_fini(&s);
@@ -230,12 +215,12 @@ START_TEST(long_names_are_bounded_in_bytes)
     text[0] = '"';
     text[SPEC_NAME_MAX + 1] = '"';
     text[SPEC_NAME_MAX + 2] = '\0';
-    ck_assert_int_eq(parse_with("study", text, &s, &err), 0);
+    ck_assert_int_eq(parsed_with("study", text, &s, &err), 0);
     spec_fini(&s);
     text[SPEC_NAME_MAX + 1] = 'x';
     text[SPEC_NAME_MAX + 2] = '"';
     text[SPEC_NAME_MAX + 3] = '\0';
-    ck_assert_int_eq(parse_with("study", text, &s, &err), ERR_INVALID);
+    ck_assert_int_eq(parsed_with("study", text, &s, &err), ERR_INVALID);
 }
 END_TEST
 
@@ -374,8 +359,9 @@ static void check_difference(const char *path, const char *value,
     struct err err;
     struct buf out;
     buf_init(&out, 10000);
-    ck_assert_int_eq(spec_parse(MINIMAL, strlen(MINIMAL), &a, &err), 0);
-    ck_assert_int_eq(parse_with(path, value, &b, &err), 0);
+    ck_assert_int_eq(
+        spec_parse(PARSED_MINIMAL, strlen(PARSED_MINIMAL), &a, &err), 0);
+    ck_assert_int_eq(parsed_with(path, value, &b, &err), 0);
     ck_assert_int_eq(spec_difference(&a, &b, &out), want != NULL);
     ck_assert_str_eq(out.data != NULL ? out.data : "",
                      want != NULL ? want : "");
@@ -390,8 +376,9 @@ START_TEST(what_is_kept_is_said)
     struct err err;
     struct buf out;
     buf_init(&out, 10000);
-    ck_assert_int_eq(spec_parse(MINIMAL, strlen(MINIMAL), &a, &err), 0);
-    ck_assert_int_eq(parse_with("training.lr", "0.5", &b, &err), 0);
+    ck_assert_int_eq(
+        spec_parse(PARSED_MINIMAL, strlen(PARSED_MINIMAL), &a, &err), 0);
+    ck_assert_int_eq(parsed_with("training.lr", "0.5", &b, &err), 0);
     ck_assert_int_eq(spec_kept(&a, &b, &out), 0); /* no such difference */
     b.n_trials = 7;
     b.stop.max_failures = 2;
@@ -489,8 +476,8 @@ static void check_change(const char *from, const char *to, bool may)
     struct err err;
     struct buf out;
     buf_init(&out, 10000);
-    ck_assert_int_eq(parse_with("training.batch_size", from, &a, &err), 0);
-    ck_assert_int_eq(parse_with("training.batch_size", to, &b, &err), 0);
+    ck_assert_int_eq(parsed_with("training.batch_size", from, &a, &err), 0);
+    ck_assert_int_eq(parsed_with("training.batch_size", to, &b, &err), 0);
     ck_assert_int_eq(spec_change_difference(&a, &b, &out), !may);
     ck_assert(may || strncmp(out.data, "training.batch_size: ", 21) == 0);
     ck_assert_int_eq(spec_difference(&a, &b, &out), strcmp(from, to) != 0);
@@ -517,9 +504,9 @@ START_TEST(relative_paths_are_resolved)
     struct spec s;
     struct err err;
     ck_assert_int_eq(
-        parse_with("data.source",
-                   "[\"a.csv\",\"/b.csv\",\"hf:o/n\",\"http://x\",\"../c\"]",
-                   &s, &err),
+        parsed_with("data.source",
+                    "[\"a.csv\",\"/b.csv\",\"hf:o/n\",\"http://x\",\"../c\"]",
+                    &s, &err),
         0);
     spec_resolve_paths(&s, "/base");
     static const char *const want[] = {"/base/a.csv", "/b.csv", "hf:o/n",
@@ -528,7 +515,7 @@ START_TEST(relative_paths_are_resolved)
         ck_assert_str_eq(s.data.sources[i], want[i]);
     }
     spec_fini(&s);
-    ck_assert_int_eq(parse_with("data.test_source", "\"t.csv\"", &s, &err), 0);
+    ck_assert_int_eq(parsed_with("data.test_source", "\"t.csv\"", &s, &err), 0);
     spec_resolve_paths(&s, "/base");
     ck_assert_uint_eq(s.data.n_test_sources, 1);
     ck_assert_str_eq(s.data.test_sources[0], "/base/t.csv");
@@ -540,12 +527,14 @@ START_TEST(a_stored_config_means_what_was_done_then)
 {
     struct spec s;
     struct err err;
-    ck_assert_int_eq(spec_parse_stored(MINIMAL, strlen(MINIMAL), &s, &err), 0);
+    ck_assert_int_eq(
+        spec_parse_stored(PARSED_MINIMAL, strlen(PARSED_MINIMAL), &s, &err), 0);
     ck_assert_double_eq(s.base.token_dropout, 0);
     ck_assert_int_eq(s.base.norm, RUN_NORM_POST);
     ck_assert_int_eq(s.base.max_len, 350);
     spec_fini(&s);
-    ck_assert_int_eq(spec_parse(MINIMAL, strlen(MINIMAL), &s, &err), 0);
+    ck_assert_int_eq(
+        spec_parse(PARSED_MINIMAL, strlen(PARSED_MINIMAL), &s, &err), 0);
     ck_assert_double_eq(s.base.token_dropout, 0.1);
     spec_fini(&s);
 }

@@ -4,27 +4,11 @@
 #include "core/spec/spec.h"
 #include "core/spec/spec_json.h"
 #include "core/spec/tabulated.h"
+#include "tests/lib/parsed.h"
 #include "tests/lib/test_main.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static const char MINIMAL[] =
-    "{\"study\":\"s\",\"data\":{\"source\":\"a.jsonl\"}}";
-
-/* MINIMAL with one value put at a path. */
-static int parse_with(const char *path, const char *value, struct spec *out,
-                      struct err *err)
-{
-    struct json *root, *node;
-    ck_assert_int_eq(json_parse(MINIMAL, strlen(MINIMAL), &root, err), 0);
-    ck_assert_msg(json_parse(value, strlen(value), &node, err) == 0, "%s",
-                  err->msg);
-    ck_assert_int_eq(json_set(root, path, node, err), 0);
-    int rc = spec_from_json(root, out, err);
-    json_free(root);
-    return rc;
-}
 
 /* Right in a store that is older than the rule, refused of a new study. */
 static const struct {
@@ -80,7 +64,7 @@ START_TEST(a_name_is_no_folder_of_an_address)
         struct spec s;
         struct err err;
         char *quoted = mem_printf("\"%s\"", names[i]);
-        ck_assert_int_eq(parse_with("study", quoted, &s, &err), 0);
+        ck_assert_int_eq(parsed_with("study", quoted, &s, &err), 0);
         ck_assert_int_eq(spec_check_new(&s, &err), i < 2 ? ERR_INVALID : 0);
         ck_assert(i >= 2 || strstr(err.msg, "study: must not be '.") != NULL);
         spec_fini(&s);
@@ -478,7 +462,7 @@ START_TEST(wrong_configs_are_refused_with_path_and_reason)
 {
     struct spec s;
     struct err err = {0};
-    int rc = parse_with(REFUSED[_i].path, REFUSED[_i].value, &s, &err);
+    int rc = parsed_with(REFUSED[_i].path, REFUSED[_i].value, &s, &err);
     ck_assert_int_eq(rc, ERR_INVALID);
     ck_assert_str_eq(err.msg, REFUSED[_i].sentence);
 }
@@ -507,7 +491,7 @@ START_TEST(impossible_heads_are_counted)
     struct spec s;
     struct spec_heads h;
     struct err err;
-    ck_assert_msg(parse_with("model", HEADS[_i].model, &s, &err) == 0, "%s",
+    ck_assert_msg(parsed_with("model", HEADS[_i].model, &s, &err) == 0, "%s",
                   err.msg);
     spec_heads(&s, &h);
     ck_assert_uint_eq(h.n, HEADS[_i].n);

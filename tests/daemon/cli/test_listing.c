@@ -1,21 +1,11 @@
 /* What the trials of a study can be sorted by. */
+#include "tests/lib/parsed.h"
 #include "tests/lib/test_main.h"
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "daemon/cli/listing.h"
 
-#include <string.h>
-
 enum { MANY = 200 };
-
-static struct json *parsed(const char *text)
-{
-    struct json *root;
-    struct err err;
-    ck_assert_msg(json_parse(text, strlen(text), &root, &err) == 0, "%s",
-                  err.msg);
-    return root;
-}
 
 START_TEST(titles_are_columns_and_parameters_come_first)
 {
@@ -33,7 +23,7 @@ START_TEST(titles_are_columns_and_parameters_come_first)
         buf_init(&text, BUF_MAX_CONFIG);
         buf_printf(&text, "{\"metric\":\"val-acc\",\"params\":%s}",
                    cases[i].params);
-        struct json *study = parsed(text.data);
+        struct json *study = parsed_text(text.data);
         ck_assert_int_eq(listing_column(study, cases[i].sort, &column, &err),
                          0);
         ck_assert_str_eq(column, cases[i].column);
@@ -54,7 +44,7 @@ START_TEST(the_last_of_many_parameters_is_one)
         buf_printf(&text, ",\"p%d\"", i);
     }
     buf_str(&text, "]}");
-    struct json *study = parsed(text.data);
+    struct json *study = parsed_text(text.data);
     ck_assert_int_eq(listing_column(study, "p199", &column, &err), 0);
     ck_assert_str_eq(column, "p199");
     json_free(study);
@@ -64,7 +54,7 @@ END_TEST
 
 START_TEST(what_is_no_column_is_refused)
 {
-    struct json *study = parsed("{\"params\":[\"lr\",\"dropout\"]}");
+    struct json *study = parsed_text("{\"params\":[\"lr\",\"dropout\"]}");
     struct err err;
     const char *column = "as before";
     ck_assert_int_eq(listing_column(study, "dropuot", &column, &err),

@@ -1,4 +1,5 @@
 /* A study told by events: what is news, when it is over, how it is painted. */
+#include "tests/lib/parsed.h"
 #include "tests/lib/test_main.h"
 #include "core/base/buf.h"
 #include "core/base/json.h"
@@ -14,25 +15,16 @@
 static struct live live;
 static int64_t now = 1000000;
 
-static struct json *parsed(const char *text)
-{
-    struct json *node;
-    struct err err;
-    ck_assert_msg(json_parse(text, strlen(text), &node, &err) == 0, "%s: %s",
-                  text, err.msg);
-    return node;
-}
-
 static void take_study(const char *text)
 {
-    struct json *node = parsed(text);
+    struct json *node = parsed_text(text);
     live_take_study(&live, node, now);
     json_free(node);
 }
 
 static enum live_news take_trial(const char *text)
 {
-    struct json *node = parsed(text);
+    struct json *node = parsed_text(text);
     enum live_news news = live_take_trial(&live, node, now);
     json_free(node);
     return news;
@@ -47,7 +39,7 @@ static void take_progress(int64_t number, int64_t attempt, const char *phase,
              "{\"phase\":\"%s\",\"epoch\":%d,\"step\":%d,\"n_steps\":100,"
              "\"loss\":0.5}}",
              (int)number, (int)attempt, phase, (int)epoch, (int)step);
-    struct json *node = parsed(text);
+    struct json *node = parsed_text(text);
     live_take_progress(&live, node, now);
     json_free(node);
 }
@@ -143,7 +135,7 @@ START_TEST(what_is_infeasible_is_never_the_best)
         "{\"number\":1,\"state\":\"COMPLETE\",\"value\":0.9,\"constraints\":"
         "{\"gb\":0.5},\"feasible\":false,\"params\":{}}";
     static const struct term plain = {.is_tty = true};
-    struct json *trial = parsed(infeasible);
+    struct json *trial = parsed_text(infeasible);
     struct buf out;
     take_trial(complete_0);
     ck_assert_int_eq(take_trial(infeasible), LIVE_FINISHED);
@@ -194,7 +186,7 @@ START_TEST(each_new_epoch_is_told)
     struct buf out;
     buf_init(&out, 1 << 20);
     for (size_t i = 0; i < ARRAY_LEN(events); i++) {
-        struct json *node = parsed(events[i]);
+        struct json *node = parsed_text(events[i]);
         ck_assert_int_eq(take_trial(events[i]),
                          i == 0 ? LIVE_EPOCH : LIVE_FINISHED);
         buf_reset(&out);
@@ -212,9 +204,9 @@ START_TEST(a_view_of_the_study_moves_no_place)
     ck_assert_int_eq(take_trial(complete_0), LIVE_BEST);
     take_study("{\"name\":\"s\",\"seq\":50,\"state\":\"running\"}");
     ck_assert_int_eq(live.seq, 6);
-    struct json *view =
-        parsed("{\"name\":\"s\",\"seq\":50,\"state\":\"running\",\"running\":["
-               "{\"number\":1,\"state\":\"RUNNING\",\"n_epochs\":2}]}");
+    struct json *view = parsed_text(
+        "{\"name\":\"s\",\"seq\":50,\"state\":\"running\",\"running\":["
+        "{\"number\":1,\"state\":\"RUNNING\",\"n_epochs\":2}]}");
     live_begin(&live, view, now);
     ck_assert_int_eq(live.seq, 50);
     ck_assert_int_eq(
@@ -298,7 +290,7 @@ END_TEST
 
 START_TEST(lines_of_the_table)
 {
-    struct json *trial = parsed(complete_0);
+    struct json *trial = parsed_text(complete_0);
     struct buf out;
     buf_init(&out, 1 << 20);
     live_view_titles(&out, &live, &plain, 80);
@@ -323,7 +315,7 @@ START_TEST(steps_are_called_steps)
         "{\"phase\":\"command\",\"epoch\":5,\"step\":2,\"n_steps\":0,"
         "\"loss\":7.5,\"elapsed_ms\":4000},\"n_epochs\":1,\"epochs\":"
         "[{\"step\":5,\"value\":7.5}]}";
-    struct json *node = parsed(running);
+    struct json *node = parsed_text(running);
     struct buf out;
     buf_init(&out, 1 << 20);
     take_study("{\"name\":\"s\",\"state\":\"running\",\"metric\":\"value\","
@@ -384,7 +376,7 @@ START_TEST(a_pruned_trial_says_where)
             mem_printf("{\"number\":7,\"state\":\"PRUNED\",\"value\":8,"
                        "\"duration_ms\":1000,\"epochs\":%s}",
                        CASES[i].epochs);
-        struct json *trial = parsed(text);
+        struct json *trial = parsed_text(text);
         const struct live shown = {.metric = "value",
                                    .is_stepped = CASES[i].is_stepped};
         struct buf out;
@@ -400,9 +392,9 @@ END_TEST
 
 START_TEST(a_failure_says_why)
 {
-    struct json *trial =
-        parsed("{\"number\":7,\"state\":\"FAIL\",\"cause\":\"nan\",\"message\":"
-               "\"the loss is not a number\\u001b[2J\"}");
+    struct json *trial = parsed_text(
+        "{\"number\":7,\"state\":\"FAIL\",\"cause\":\"nan\",\"message\":"
+        "\"the loss is not a number\\u001b[2J\"}");
     struct buf out;
     buf_init(&out, 1 << 20);
     live_view_say_trial(&out, &live, trial, false);

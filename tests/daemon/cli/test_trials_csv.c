@@ -1,29 +1,20 @@
 /* A study's trials as CSV. */
+#include "tests/lib/parsed.h"
 #include "tests/lib/test_main.h"
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "daemon/cli/trials_csv.h"
 
-#include <string.h>
-
 #define HEAD                                                                   \
     "number,state,value,params_x,start,end,duration_ms,best_epoch,attempt,"    \
     "cause,message,checkpoint,feasible"
-
-static struct json *parsed(const char *text)
-{
-    struct json *root;
-    struct err err;
-    ck_assert_msg(json_parse(text, strlen(text), &root, &err) == 0, "%s",
-                  err.msg);
-    return root;
-}
 
 /* trials: a list. */
 static void assert_csv(const char *study_text, const char *trials_text,
                        const char *expected)
 {
-    struct json *study = parsed(study_text), *trials = parsed(trials_text);
+    struct json *study = parsed_text(study_text),
+                *trials = parsed_text(trials_text);
     struct trials_csv *csv = trials_csv_new(study);
     struct buf out;
     buf_init(&out, BUF_MAX_CONFIG);

@@ -1,12 +1,12 @@
 /* Importances against Optuna's own, and what must hold of any. */
 #include "daemon/search/importance.h"
 #include "core/base/buf.h"
-#include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/rng.h"
 #include "daemon/history.h"
 #include "tests/lib/recorded_run.h"
+#include "tests/lib/parsed.h"
 #include "tests/lib/test_main.h"
 
 #include <math.h>
@@ -16,19 +16,6 @@
 static const char *const spaces[] = {"mixed", "sphere5", "discrete", "notebook",
                                      "conditional"};
 
-static struct json *load_json(const char *path)
-{
-    struct err err = {0};
-    struct buf text;
-    struct json *root;
-    buf_init(&text, BUF_MAX_CONFIG);
-    ck_assert_msg(file_read(path, &text, &err) == 0, "%s", err.msg);
-    ck_assert_msg(json_parse(text.data, text.len, &root, &err) == 0, "%s",
-                  err.msg);
-    buf_fini(&text);
-    return root;
-}
-
 static void golden(const char *space, struct recorded_run *run,
                    struct json **want)
 {
@@ -37,7 +24,7 @@ static void golden(const char *space, struct recorded_run *run,
     ck_assert_msg(recorded_run_read(path, run, &err) == 0, "%s", err.msg);
     free(path);
     path = mem_printf("tests/golden/importance/importance-%s-7.json", space);
-    *want = load_json(path);
+    *want = parsed_file(path);
     free(path);
 }
 

@@ -2,11 +2,11 @@
  * what this sampler chooses from the same history and the same random streams.
  */
 #include "core/base/buf.h"
-#include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "daemon/history.h"
 #include "daemon/search/sampler.h"
+#include "tests/lib/parsed.h"
 #include "tests/lib/test_main.h"
 
 #include <math.h>
@@ -27,14 +27,7 @@ static const char *const spaces[] = {"mixed",
 static struct json *load(const char *space)
 {
     char *path = mem_printf("tests/golden/tpe/tpe-%s-7.json", space);
-    struct err err = {0};
-    struct buf buf;
-    buf_init(&buf, BUF_MAX_CONFIG);
-    ck_assert_msg(file_read(path, &buf, &err) == 0, "%s", err.msg);
-    struct json *root;
-    ck_assert_msg(json_parse(buf.data, buf.len, &root, &err) == 0, "%s: %s",
-                  path, err.msg);
-    buf_fini(&buf);
+    struct json *root = parsed_file(path);
     free(path);
     return root;
 }
