@@ -86,13 +86,7 @@ static void one_trial(enum trial_state state, double value)
     struct action *r = fix_store_report(&fix, &a, study, 0);
     r->report.metrics = (struct run_metrics){{2.5, 0.25, 1.5, 0.5, NAN}};
     fix_store_must(&fix, &a);
-    struct action *c =
-        actions_add(&a, (struct action){.kind = ACTION_CHECKPOINT,
-                                        .seq = fix.mirror->next_seq,
-                                        .at_ms = fix.now_ms,
-                                        .study = study,
-                                        .number = 0,
-                                        .attempt = 1});
+    struct action *c = fix_store_add(&fix, &a, ACTION_CHECKPOINT, study, 0);
     c->checkpoint.best = true;
     c->checkpoint.file = (struct study_checkpoint){
         .epoch = 0, .step = 9, .size = 3, .file = strdup("best.ckpt")};
@@ -181,12 +175,7 @@ START_TEST(test_fail_and_retry)
                 " WHERE key = 'cause'",
                 "cause|\"oom\"\n");
     expect_rows("SELECT count(*) FROM trial_values", "0\n");
-    actions_add(&a, (struct action){.kind = ACTION_RETRY_TRIAL,
-                                    .seq = fix.mirror->next_seq,
-                                    .at_ms = fix.now_ms,
-                                    .study = 1,
-                                    .number = 0,
-                                    .attempt = 1});
+    fix_store_add(&fix, &a, ACTION_RETRY_TRIAL, 1, 0);
     fix_store_must(&fix, &a);
     fix_store_expect_equal(&fix);
     expect_rows("SELECT state, datetime_start IS NULL, datetime_complete"

@@ -50,14 +50,7 @@ static void life_with_file(char **path)
     ck_assert_int_eq(file_mkdirs(dir, 0700, &err), 0);
     ck_assert_int_eq(file_write_atomic(*path, "abc", 3, 0600, &err), 0);
     free(dir);
-    struct action *c =
-        actions_add(&a, (struct action){.kind = ACTION_CHECKPOINT,
-                                        .seq = fix.mirror->next_seq,
-                                        .at_ms = fix.now_ms,
-                                        .study = 1,
-                                        .number = 0,
-                                        .attempt = 1,
-                                        .slot = -1});
+    struct action *c = fix_store_add(&fix, &a, ACTION_CHECKPOINT, 1, 0);
     c->checkpoint.best = true;
     c->checkpoint.file = (struct study_checkpoint){
         .epoch = 0, .step = 3, .size = 3, .file = mem_strdup("best.ckpt")};
@@ -85,13 +78,7 @@ START_TEST(test_a_finished_study_may_have_a_running_trial)
     actions_init(&a);
     fix_store_open(&fix);
     fix_store_trial(&fix);
-    struct action *end =
-        actions_add(&a, (struct action){.kind = ACTION_SET_STUDY,
-                                        .seq = fix.mirror->next_seq,
-                                        .at_ms = fix.now_ms,
-                                        .study = 1,
-                                        .number = -1,
-                                        .slot = -1});
+    struct action *end = fix_store_add(&fix, &a, ACTION_SET_STUDY, 1, -1);
     end->set_study.state = STUDY_FINISHED;
     fix_store_must(&fix, &a);
     ck_assert_msg(check(&said) == 0, "%s", said);

@@ -26,12 +26,7 @@ static void teardown(void)
 
 static struct action *add(enum action_kind kind)
 {
-    return actions_add(&a, (struct action){.kind = kind,
-                                           .seq = fix.mirror->next_seq,
-                                           .at_ms = fix.now_ms,
-                                           .study = 1,
-                                           .number = 0,
-                                           .attempt = 1});
+    return fix_store_add(&fix, &a, kind, 1, 0);
 }
 
 static void checkpoint(bool best, bool shifts, const char *file)

@@ -29,14 +29,7 @@ static void one_trial(enum trial_state state, double value)
         }
         fix_store_must(&fix, &a);
     }
-    struct action *c =
-        actions_add(&a, (struct action){.kind = ACTION_CONSTRAINTS,
-                                        .seq = fix.mirror->next_seq,
-                                        .at_ms = fix.now_ms,
-                                        .study = 1,
-                                        .number = 0,
-                                        .attempt = 1,
-                                        .slot = -1});
+    struct action *c = fix_store_add(&fix, &a, ACTION_CONSTRAINTS, 1, 0);
     c->constraints.n = 2;
     c->constraints.values[0] = -0.5;
     c->constraints.values[1] = 0.25;
@@ -179,13 +172,7 @@ START_TEST(test_retry)
     struct err err;
     teardown();
     one_trial(TRIAL_FAIL, NAN);
-    actions_add(&a, (struct action){.kind = ACTION_RETRY_TRIAL,
-                                    .seq = fix.mirror->next_seq,
-                                    .at_ms = fix.now_ms,
-                                    .study = 1,
-                                    .number = 0,
-                                    .attempt = 1,
-                                    .slot = -1});
+    fix_store_add(&fix, &a, ACTION_RETRY_TRIAL, 1, 0);
     fix_store_must(&fix, &a);
     ck_assert_msg(load(&err) == 0, "%s", err.msg);
     fix_store_start(&fix, &a, 1, 0);
@@ -213,13 +200,7 @@ START_TEST(test_appended_choices)
         "  \"dropout\": {\"float\": [0, 0.5], \"step\": 0.1}},"
         " \"training\": {\"lr\": {\"float\": [1e-5, 1e-3], \"log\": true}}}";
     struct err err;
-    struct action *c =
-        actions_add(&a, (struct action){.kind = ACTION_CHANGE_STUDY,
-                                        .seq = fix.mirror->next_seq,
-                                        .at_ms = fix.now_ms,
-                                        .study = 1,
-                                        .number = -1,
-                                        .slot = -1});
+    struct action *c = fix_store_add(&fix, &a, ACTION_CHANGE_STUDY, 1, -1);
     c->add_study.spec = mem_alloc(1, sizeof(struct spec));
     ck_assert_msg(spec_parse(CONFIG, strlen(CONFIG), c->add_study.spec, &err) ==
                       0,

@@ -53,7 +53,11 @@ void fix_store_spec(struct spec *out, const char *name);
 /* Append a decision (1 to 4 actions) that is legal in the mirror's state. */
 void fix_store_random(struct fix_store *f, struct actions *out);
 
-/* Single actions, with the next seq and ids of the mirror and of the list. */
+/* Single actions, with the next seq and ids of the mirror and of the list, some
+ * seconds after the last. number -1: of the study. */
+struct action *fix_store_add(struct fix_store *f, struct actions *out,
+                             enum action_kind kind, int64_t study,
+                             int64_t number);
 struct action *fix_store_add_study(struct fix_store *f, struct actions *out,
                                    const char *name);
 struct action *fix_store_add_trial(struct fix_store *f, struct actions *out,

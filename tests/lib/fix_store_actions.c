@@ -42,8 +42,9 @@ static int64_t next_seq(const struct fix_store *f, const struct actions *out)
     return seq;
 }
 
-static struct action *add(struct fix_store *f, struct actions *out,
-                          enum action_kind kind, int64_t study, int64_t number)
+struct action *fix_store_add(struct fix_store *f, struct actions *out,
+                             enum action_kind kind, int64_t study,
+                             int64_t number)
 {
     f->now_ms += 1 + rng_below(&f->rng, 5000);
     struct action a = {.kind = kind,
@@ -61,7 +62,7 @@ struct action *fix_store_add_study(struct fix_store *f, struct actions *out,
                                    const char *name)
 {
     struct action *a =
-        add(f, out, ACTION_ADD_STUDY, f->mirror->next_study_id, -1);
+        fix_store_add(f, out, ACTION_ADD_STUDY, f->mirror->next_study_id, -1);
     a->add_study.spec = mem_alloc(1, sizeof(struct spec));
     fix_store_spec(a->add_study.spec, name);
     return a;
@@ -85,7 +86,7 @@ struct action *fix_store_add_trial(struct fix_store *f, struct actions *out,
     int64_t number = s != NULL ? (int64_t)s->n_trials : 0;
     int64_t id = f->mirror->next_trial_id + n_added(out, 0);
     number += n_added(out, study);
-    struct action *a = add(f, out, ACTION_ADD_TRIAL, study, number);
+    struct action *a = fix_store_add(f, out, ACTION_ADD_TRIAL, study, number);
     a->add_trial.trial_id = id;
     a->add_trial.fixed = NULL;
     if (fixed != NULL) {
@@ -115,7 +116,7 @@ struct action *fix_store_start(struct fix_store *f, struct actions *out,
     struct spec spec;
     const struct study *s = mirror_study(f->mirror, study);
     const struct study_trial *t = mirror_trial(f->mirror, study, number);
-    struct action *a = add(f, out, ACTION_START_TRIAL, study, number);
+    struct action *a = fix_store_add(f, out, ACTION_START_TRIAL, study, number);
     a->attempt = t != NULL ? t->attempt + 1 : 1;
     a->start_trial.values = NULL;
     if (a->attempt == 1) {
@@ -146,7 +147,7 @@ struct action *fix_store_report(struct fix_store *f, struct actions *out,
                                 int64_t study, int64_t number)
 {
     const struct study_trial *t = mirror_trial(f->mirror, study, number);
-    struct action *a = add(f, out, ACTION_REPORT, study, number);
+    struct action *a = fix_store_add(f, out, ACTION_REPORT, study, number);
     a->report.epoch = t != NULL ? (int64_t)t->n_reports : 0;
     a->report.attempt = t != NULL ? t->attempt : 1;
     a->attempt = a->report.attempt;
@@ -161,7 +162,8 @@ struct action *fix_store_finish(struct fix_store *f, struct actions *out,
                                 enum trial_state state, double value)
 {
     const struct study_trial *t = mirror_trial(f->mirror, study, number);
-    struct action *a = add(f, out, ACTION_FINISH_TRIAL, study, number);
+    struct action *a =
+        fix_store_add(f, out, ACTION_FINISH_TRIAL, study, number);
     a->attempt = t != NULL ? t->attempt : 1;
     a->end.state = state;
     a->end.cause = state == TRIAL_FAIL ? TRIAL_CAUSE_OOM : TRIAL_CAUSE_NONE;
@@ -180,7 +182,7 @@ struct action *fix_store_finish(struct fix_store *f, struct actions *out,
 static void set_study(struct fix_store *f, struct actions *out,
                       const struct study *s)
 {
-    struct action *a = add(f, out, ACTION_SET_STUDY, s->id, -1);
+    struct action *a = fix_store_add(f, out, ACTION_SET_STUDY, s->id, -1);
     a->set_study.state = (enum study_state)rng_below(&f->rng, STUDY_N_STATES);
     a->set_study.reason =
         rng_below(&f->rng, 2) != 0 ? mem_strdup("because") : NULL;
@@ -205,7 +207,7 @@ static void enqueue(struct fix_store *f, struct actions *out,
 static void set_importances(struct fix_store *f, struct actions *out,
                             const struct study *s)
 {
-    struct action *a = add(f, out, ACTION_SET_IMPORTANCES, s->id, -1);
+    struct action *a = fix_store_add(f, out, ACTION_SET_IMPORTANCES, s->id, -1);
     size_t n = 1 + rng_below(&f->rng, 3);
     a->importances.evaluator =
         (enum importance_evaluator)rng_below(&f->rng, IMPORTANCE_N_EVALUATORS);
@@ -227,18 +229,18 @@ static void of_study(struct fix_store *f, struct actions *out,
         set_study(f, out, s);
         break;
     case 1:
-        a = add(f, out, ACTION_SET_TARGET, s->id, -1);
+        a = fix_store_add(f, out, ACTION_SET_TARGET, s->id, -1);
         a->set_target.n_trials = 1 + rng_below(&f->rng, 1000);
         break;
     case 2:
-        a = add(f, out, ACTION_SET_DATA, s->id, -1);
+        a = fix_store_add(f, out, ACTION_SET_DATA, s->id, -1);
         a->set_data = (struct study_data){
             .n_classes = 3, .n_train = 80, .n_val = 10, .n_test = 10};
         memset(a->set_data.sha256, 'a', 64);
         break;
     case 3:
         if (rng_below(&f->rng, 4) == 0) {
-            add(f, out, ACTION_DELETE_STUDY, s->id, -1);
+            fix_store_add(f, out, ACTION_DELETE_STUDY, s->id, -1);
         }
         break;
     case 6:
@@ -259,7 +261,8 @@ static void of_study(struct fix_store *f, struct actions *out,
 static void put_checkpoint(struct fix_store *f, struct actions *out,
                            const struct study *s, const struct study_trial *t)
 {
-    struct action *a = add(f, out, ACTION_CHECKPOINT, s->id, t->number);
+    struct action *a =
+        fix_store_add(f, out, ACTION_CHECKPOINT, s->id, t->number);
     a->checkpoint.best = rng_below(&f->rng, 2) != 0;
     a->checkpoint.shifts =
         !a->checkpoint.best && t->last != NULL && rng_below(&f->rng, 3) > 0;
@@ -275,7 +278,8 @@ static void put_checkpoint(struct fix_store *f, struct actions *out,
 static void end_attempt(struct fix_store *f, struct actions *out,
                         const struct study *s, const struct study_trial *t)
 {
-    struct action *a = add(f, out, ACTION_END_ATTEMPT, s->id, t->number);
+    struct action *a =
+        fix_store_add(f, out, ACTION_END_ATTEMPT, s->id, t->number);
     a->end.state = TRIAL_WAITING;
     a->end.cause = TRIAL_CAUSE_SIGNAL;
     a->end.message = mem_strdup("killed by signal 9");
@@ -309,7 +313,7 @@ static void pass_rung(struct fix_store *f, struct actions *out,
     size_t n;
     (void)history_rungs(s->history, t->number, &n);
     double value = metric(f);
-    struct action *a = add(f, out, ACTION_RUNG, s->id, t->number);
+    struct action *a = fix_store_add(f, out, ACTION_RUNG, s->id, t->number);
     a->rung.rung = (int64_t)n;
     a->rung.value = isnan(value) ? INFINITY : value;
 }
@@ -317,14 +321,15 @@ static void pass_rung(struct fix_store *f, struct actions *out,
 static void rewind_it(struct fix_store *f, struct actions *out,
                       const struct study *s, const struct study_trial *t)
 {
-    struct action *a = add(f, out, ACTION_REWIND, s->id, t->number);
+    struct action *a = fix_store_add(f, out, ACTION_REWIND, s->id, t->number);
     a->rewind.step = rng_below(&f->rng, 2) * (int64_t)t->n_reports / 2;
 }
 
 static void tell_constraints(struct fix_store *f, struct actions *out,
                              const struct study *s, const struct study_trial *t)
 {
-    struct action *a = add(f, out, ACTION_CONSTRAINTS, s->id, t->number);
+    struct action *a =
+        fix_store_add(f, out, ACTION_CONSTRAINTS, s->id, t->number);
     a->constraints.n = 1 + rng_below(&f->rng, 2);
     a->constraints.values[0] = rng_double(&f->rng) - 0.5;
     a->constraints.values[1] = INFINITY;
@@ -336,7 +341,7 @@ static void of_trial(struct fix_store *f, struct actions *out,
     if (t->state == TRIAL_WAITING) {
         fix_store_start(f, out, s->id, t->number);
     } else if (t->state == TRIAL_FAIL) {
-        add(f, out, ACTION_RETRY_TRIAL, s->id, t->number);
+        fix_store_add(f, out, ACTION_RETRY_TRIAL, s->id, t->number);
     } else if (t->state == TRIAL_RUNNING) {
         switch (rng_below(&f->rng, 11)) {
         case 10:
@@ -356,7 +361,7 @@ static void of_trial(struct fix_store *f, struct actions *out,
             finish(f, out, s, t);
             break;
         case 3:
-            add(f, out, ACTION_FLAG_TRIAL, s->id, t->number);
+            fix_store_add(f, out, ACTION_FLAG_TRIAL, s->id, t->number);
             break;
         case 4:
             put_checkpoint(f, out, s, t);
