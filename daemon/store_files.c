@@ -3,11 +3,11 @@
  * A file that is removed or replaced while it is open goes on taking commits
  * that nobody will ever find; one that is emptied in place (`: >parzen.db-wal`)
  * takes them behind a hole, and is worth nothing to the next start. So the
- * names are looked at after each commit, before anything is said, the lengths
- * before each commit (written to, a file has its length again), and both at
- * every tick. (Without the WAL's index another program does not see us at work,
- * and moves the WAL under our feet.) What is open holds every row then, or most
- * of them, so it is copied to PATH.rescued-SEQ before the daemon ends.
+ * names are looked at after each commit, before anything is said, what the
+ * files hold before each commit and after, and both at every tick. (Without the
+ * WAL's index another program does not see us at work, and moves the WAL under
+ * our feet.) What is open holds every row then, or most of them, so it is
+ * copied to PATH.rescued-SEQ before the daemon ends.
  *
  * How long they must be, whatever Optuna, sqlite3 or a backup tool does:
  * - The WAL has room for the frames that its index counts: they are written
@@ -18,10 +18,14 @@
  *   to it. Only another's VACUUM makes it smaller; so one that is smaller is
  *   not empty and has whole pages, or is cut off.
  *
- * The file may be cut off while we write to it, and is long enough once more
- * when it is looked at: then there is a hole. The last frame that the look
- * before saw (in a WAL begun anew since: the first) is still there, and so is
- * the database's first page, or there is one. */
+ * A file may be cut off while we write to it, and is long enough once more when
+ * it is looked at: then it has a hole. So it is looked for what must be there:
+ * - in the WAL its header, and the last frame that the look before saw (in a
+ *   WAL begun anew since: the first);
+ * - in the database some places that held something when all of the WAL had
+ *   been moved. What became all zeros there may have been right (a page that
+ *   holds such a text now); the pages say. Not seen is a hole in a database
+ *   whose places were all written by the move that met it. */
 #include "core/base/mem.h"
 #include "daemon/store_priv.h"
 
@@ -69,6 +73,7 @@ enum {
     AT_FRAMES = 16,     /* 4 bytes */
     AT_SALT = 32,       /* 8 bytes, as they are in the WAL */
     WAL_HEADER_BYTES = 32,
+    AT_WAL_SALT = 16,
     FRAME_HEADER_BYTES = 24,
     AT_FRAME_SALT = 8
 };
@@ -109,23 +114,31 @@ static int64_t end_of_frames(const unsigned char index[HEADER_BYTES],
     return WAL_HEADER_BYTES + n * (FRAME_HEADER_BYTES + page);
 }
 
-/* Does one of SQLite's open files have these bytes there? What cannot be read
- * at all is SQLite's to say. */
-static bool has_bytes(const struct store *s, int which_file, int64_t offset,
-                      const void *bytes, int n)
+/* Of one of SQLite's open files; zeros beyond its end. False: it cannot be
+ * read, which is SQLite's to say. */
+static bool read_bytes(const struct store *s, int which_file, int64_t offset,
+                       void *out, int n)
 {
-    unsigned char there[16];
     sqlite3_file *file = NULL;
     if (sqlite3_file_control(s->db, "main", which_file, &file) != SQLITE_OK ||
         file == NULL || file->pMethods == NULL) {
-        return true;
+        return false;
     }
-    int rc = file->pMethods->xRead(file, there, n, offset);
-    return (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ) ||
-           (rc == SQLITE_OK && memcmp(there, bytes, (size_t)n) == 0);
+    int rc = file->pMethods->xRead(file, out, n, offset);
+    return rc == SQLITE_OK || rc == SQLITE_IOERR_SHORT_READ;
 }
 
-/* The last frame that was seen, or in a WAL begun anew the first. */
+static bool has_salt(const struct store *s, int64_t offset,
+                     const unsigned char salt[STORE_SALT_BYTES])
+{
+    unsigned char there[STORE_SALT_BYTES];
+    return !read_bytes(s, SQLITE_FCNTL_JOURNAL_POINTER, offset, there,
+                       sizeof(there)) ||
+           memcmp(there, salt, sizeof(there)) == 0;
+}
+
+/* The header, and the last frame that was seen or, in a WAL begun anew, the
+ * first. */
 static bool has_what_was_seen(const struct store *s,
                               const unsigned char index[HEADER_BYTES])
 {
@@ -135,9 +148,9 @@ static bool has_what_was_seen(const struct store *s,
         s->seen.n_frames > 0) {
         at = n < s->seen.n_frames ? n : s->seen.n_frames;
     }
-    return n == 0 || has_bytes(s, SQLITE_FCNTL_JOURNAL_POINTER,
-                               end_of_frames(index, at - 1) + AT_FRAME_SALT,
-                               salt, STORE_SALT_BYTES);
+    return n == 0 ||
+           (has_salt(s, AT_WAL_SALT, salt) &&
+            has_salt(s, end_of_frames(index, at - 1) + AT_FRAME_SALT, salt));
 }
 
 static bool is_wal_cut(struct store *s)
@@ -163,33 +176,72 @@ static bool is_wal_cut(struct store *s)
 
 /* --- how long the database must be ---------------------------------------- */
 
+static const unsigned char NOTHING[STORE_SAMPLE_BYTES];
+
+static bool is_nothing(const unsigned char sample[STORE_SAMPLE_BYTES])
+{
+    return memcmp(sample, NOTHING, STORE_SAMPLE_BYTES) == 0;
+}
+
+/* The i-th of places at even distances, the first of them at 0. */
+static bool read_sample(const struct store *s, int64_t bytes, int i,
+                        unsigned char out[STORE_SAMPLE_BYTES])
+{
+    int64_t page = bytes / STORE_PAGE_BYTES * i / STORE_N_SAMPLES;
+    return read_bytes(s, SQLITE_FCNTL_FILE_POINTER, page * STORE_PAGE_BYTES,
+                      out, STORE_SAMPLE_BYTES);
+}
+
+static bool has_samples(const struct store *s)
+{
+    unsigned char now[STORE_SAMPLE_BYTES];
+    for (int i = 0; i < STORE_N_SAMPLES; i++) {
+        if (s->had_something[i] && read_sample(s, s->sampled_bytes, i, now) &&
+            is_nothing(now)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void take_samples(struct store *s)
+{
+    unsigned char now[STORE_SAMPLE_BYTES];
+    s->sampled_bytes = s->least_bytes;
+    for (int i = 0; i < STORE_N_SAMPLES; i++) {
+        s->had_something[i] =
+            read_sample(s, s->sampled_bytes, i, now) && !is_nothing(now);
+    }
+}
+
 void store_remember_size(struct store *s)
 {
     struct err err;
     int64_t bytes = place_of(s, DATABASE).bytes, in_pages;
+    if (!has_samples(s)) {
+        return; /* the next look says */
+    }
     int rc = store_query_int(s,
                              "SELECT page_count * page_size"
                              " FROM pragma_page_count, pragma_page_size",
                              &in_pages, &err);
     /* The room by which it grows is no part of it: others cut that off. */
     s->least_bytes = rc == 0 && in_pages < bytes ? in_pages : bytes;
+    take_samples(s);
 }
-
-static const char MAGIC[16] = "SQLite format 3";
 
 static bool is_database_cut(struct store *s)
 {
     struct err err;
     struct store_place now = place_of(s, DATABASE);
-    bool has_begin =
-        has_bytes(s, SQLITE_FCNTL_FILE_POINTER, 0, MAGIC, sizeof(MAGIC));
     if (!is_ours(s, DATABASE, &now) ||
-        (now.bytes >= s->least_bytes && has_begin)) {
+        (now.bytes >= s->least_bytes && has_samples(s))) {
         return false;
     }
-    int rc = has_begin ? store_pages_check_anew(s, &err) : ERR_CORRUPT;
+    int rc = now.bytes > 0 ? store_pages_check_anew(s, &err) : ERR_CORRUPT;
     if (rc == 0) {
         s->least_bytes = now.bytes;
+        take_samples(s);
     }
     return rc == ERR_CORRUPT;
 }
@@ -252,7 +304,7 @@ int store_still_whole(struct store *s, struct err *err)
 {
     int which;
     return store_is_cut(s, &which)
-               ? lose(s, which, "was cut off",
+               ? lose(s, which, "was cut off or overwritten",
                       "what can still be read of it is in ", err)
                : 0;
 }

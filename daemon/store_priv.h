@@ -54,7 +54,7 @@ struct store_place { /* which file a name means; 0: none */
 };
 enum { STORE_N_FILES = 3 }; /* the database, its WAL, the WAL's index */
 
-enum { STORE_SALT_BYTES = 8 };
+enum { STORE_SALT_BYTES = 8, STORE_N_SAMPLES = 8, STORE_SAMPLE_BYTES = 16 };
 struct store_seen { /* of a WAL: a log begun anew has another salt */
     unsigned char salt[STORE_SALT_BYTES];
     uint32_t n_frames;
@@ -83,8 +83,10 @@ struct store {
     struct store_acked acked;                 /* what it says */
     struct store_pages *pages;                /* NULL: not being checked */
     struct store_place places[STORE_N_FILES]; /* when they were opened */
-    int64_t least_bytes;    /* that the database must have: store_files.c */
-    struct store_seen seen; /* of the WAL, at the last look */
+    int64_t least_bytes;   /* that the database must have: store_files.c */
+    int64_t sampled_bytes; /* of the database, in which places .. */
+    bool had_something[STORE_N_SAMPLES]; /* .. were not all zeros */
+    struct store_seen seen;              /* of the WAL, at the last look */
     sqlite3_stmt *statements[STORE_N_STATEMENTS];
 };
 
@@ -166,9 +168,9 @@ void store_acked_tell(struct store *s);
 void store_remember_places(struct store *s);
 /* All of the WAL has just been moved to the database. */
 void store_remember_size(struct store *s);
-/* Is one shorter than it must be? */
+/* Is one shorter than it must be, or a part of it gone? */
 bool store_is_cut(struct store *s, int *which);
-/* CORRUPT, as store_still_there's: of the lengths alone. */
+/* CORRUPT, as store_still_there's: not of the names. */
 MUST_CHECK int store_still_whole(struct store *s, struct err *err);
 
 /* --- store_admit.c -------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include "daemon/store.h"
 #include "tests/lib/fix_store.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -70,40 +71,68 @@ static void other(const char *sql)
 
 static void expect_end(const struct err *err, const char *name)
 {
-    char *says = mem_printf("%s: was cut off while it was in use", file(name));
+    char *says = mem_printf(
+        "%s: was cut off or overwritten while it was in use", file(name));
     ck_assert_msg(strstr(err->msg, says) != NULL, "%s", err->msg);
     free(says);
 }
 
 /* --- cut off -------------------------------------------------------------- */
 
+enum hole { /* what is left as by a cut in the midst of a write */
+            NONE,
+            REST,      /* what was cut off is zeros */
+            HEAD,      /* a WAL's header is */
+            ALL_BEHIND /* all but the first page is */
+};
+
 static const struct {
     const char *name;
-    bool is_moved;  /* the WAL's pages, before */
-    int part;       /* hundredths that stay */
-    bool is_filled; /* as by a commit that was being written: a hole is left */
+    bool is_moved; /* the WAL's pages, before */
+    int part;      /* hundredths that stay */
+    enum hole hole;
 } CUTS[] = {
-    {"", false, 0, false},      {"", true, 0, false},
-    {"", true, 30, false},      {"", true, 0, true},
-    {"-wal", false, 0, false},  {"-wal", false, 50, false},
-    {"-wal", false, 99, false}, {"-wal", true, 0, false},
-    {"-wal", false, 0, true},   {"-wal", false, 50, true},
-    {"-wal", false, 99, true},  {"-wal", true, 0, true},
+    {"", false, 0, NONE},        {"", true, 0, NONE},
+    {"", true, 30, NONE},        {"", true, 0, REST},
+    {"", true, 100, ALL_BEHIND}, {"-wal", false, 0, NONE},
+    {"-wal", false, 50, NONE},   {"-wal", false, 99, NONE},
+    {"-wal", true, 0, NONE},     {"-wal", false, 0, REST},
+    {"-wal", false, 50, REST},   {"-wal", false, 99, REST},
+    {"-wal", true, 0, REST},     {"-wal", false, 100, HEAD},
+    {"-wal", true, 100, HEAD},
 };
+
+static void make_zeros(const char *suffix, long from, long to)
+{
+    int fd = open(file(suffix), O_WRONLY | O_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    char *zeros = mem_alloc((size_t)(to - from), 1);
+    memset(zeros, 0, (size_t)(to - from));
+    ck_assert_int_eq(pwrite(fd, zeros, (size_t)(to - from), from), to - from);
+    free(zeros);
+    close(fd); /* the database's locks: nobody else is there */
+}
 
 static void begin_and_cut(int which)
 {
+    const char *name = CUTS[which].name;
     work(30);
     if (CUTS[which].is_moved) {
         store_checkpoint(fix.store);
     }
-    long bytes = size_of(CUTS[which].name);
-    if (*CUTS[which].name == '\0' && CUTS[which].part > 0) {
-        bytes = 200000; /* it has grown by a chunk: below what it needs */
+    long bytes = size_of(name), least = bytes;
+    if (*name == '\0' && CUTS[which].part > 0) {
+        least = 200000; /* it has grown by a chunk: below what it needs */
     }
-    cut(CUTS[which].name, bytes * CUTS[which].part / 100);
-    if (CUTS[which].is_filled) {
-        cut(CUTS[which].name, bytes);
+    if (CUTS[which].part < 100) {
+        cut(name, least * CUTS[which].part / 100);
+    }
+    if (CUTS[which].hole == REST) {
+        cut(name, bytes);
+    } else if (CUTS[which].hole == HEAD) {
+        make_zeros(name, 0, 32);
+    } else if (CUTS[which].hole == ALL_BEHIND) {
+        make_zeros(name, 4096, bytes);
     }
 }
 
