@@ -88,7 +88,7 @@ struct kernels_stream {
 
 struct kernels {
     const char *name;
-    const char *bits; /* tables that name the same give the same bits */
+    const char *bits; /* the same in tables that compute the same (NaN apart) */
     /* out = a + b, (n) each. */
     void (*add)(float *out, const float *a, const float *b, size_t n);
     /* x += bias in every row. */

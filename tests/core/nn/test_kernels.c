@@ -183,6 +183,8 @@ START_TEST(layer_norm)
         same(dg, "norm_backward's gamma");
         same(dbeta, "norm_backward's beta");
         same(carry, "norm_backward's carry");
+        same(mean, "norm_forward's mean");
+        same(rstd, "norm_forward's rstd");
         free(bits);
         release();
     }
