@@ -52,9 +52,9 @@ int spec_difference(const struct spec *study, const struct spec *config,
  * be appended, too: what trials have had keeps its index. */
 int spec_change_difference(const struct spec *study, const struct spec *config,
                            struct buf *out);
-/* Options of samplers and pruners other than the study's that are not as by
- * default, one line each: "pruner.patience: pruner 'asha' does not take it,
- * only patient". Returns how many. */
+/* What only samplers, pruners and objectives other than the study's look at and
+ * is not as by default, one line each: "pruner.patience: pruner 'asha' does not
+ * take it, only patient". Returns how many. */
 int spec_unused(const struct spec *s, struct buf *out);
 /* The other way round: each difference in what a study may change, one line
  * each: "workers: 2 is kept, the config says 4". Returns how many. */

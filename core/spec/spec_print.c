@@ -349,18 +349,24 @@ int spec_kept(const struct spec *study, const struct spec *config,
  * look at options for it. */
 struct taken {
     enum spec_type kind;
+    const char *name;   /* of the kind */
     unsigned type, all; /* all: bits, as in takers */
 };
 
 static struct taken taken_of(const struct spec *s, const char *section)
 {
     if (strcmp(section, "sampler") == 0) {
-        return (struct taken){SPEC_SAMPLER, s->sampler, 1u << s->sampler};
+        return (struct taken){SPEC_SAMPLER, section, s->sampler,
+                              1u << s->sampler};
     }
-    bool wraps = s->pruner == SPEC_PRUNER_PATIENT;
-    return (struct taken){SPEC_PRUNER, s->pruner,
-                          1u << s->pruner |
-                              (wraps ? 1u << s->pruning.wrapped : 0u)};
+    if (strcmp(section, "pruner") == 0) {
+        bool wraps = s->pruner == SPEC_PRUNER_PATIENT;
+        unsigned wrapped = wraps ? 1u << s->pruning.wrapped : 0u;
+        return (struct taken){SPEC_PRUNER, section, s->pruner,
+                              1u << s->pruner | wrapped};
+    }
+    return (struct taken){SPEC_OBJECTIVE, "objective", s->objective,
+                          1u << s->objective};
 }
 
 /* "pruner.patience: pruner 'asha' does not take it, only patient" */
@@ -370,8 +376,8 @@ static void put_unused(const struct spec_row *row, const struct taken *t,
     size_t n;
     const char *const *words = spec_words(t->kind, &n);
     const char *between = "";
-    buf_printf(out, "%s: %s '%s' does not take it, only ", row->path,
-               row->section, words[t->type]);
+    buf_printf(out, "%s: %s '%s' does not take it, only ", row->path, t->name,
+               words[t->type]);
     for (size_t i = 0; i < n; i++) {
         if ((row->takers & 1u << i) != 0) {
             buf_printf(out, "%s%s", between, words[i]);

@@ -1,7 +1,8 @@
 #include "core/spec/spec_table.h"
 
-#define SAMPLER(name) (1u << SPEC_SAMPLER_##name)
-#define PRUNER(name)  (1u << SPEC_PRUNER_##name)
+#define SAMPLER(name)   (1u << SPEC_SAMPLER_##name)
+#define PRUNER(name)    (1u << SPEC_PRUNER_##name)
+#define OBJECTIVE(name) (1u << SPEC_OBJECTIVE_##name)
 
 /* X(section, path, key, TYPE, member, low, high, required, may_change, takers,
  * help). The run's fields follow; of `data` both tables have rows. */
@@ -11,7 +12,8 @@
       0,                                                                       \
       "what a trial does: the built-in training, a table of finished "         \
       "trainings, a test function, or any program")                            \
-    X("objective", "objective.path", path, TEXT, work.path, 0, 0, 0, 0, 0,     \
+    X("objective", "objective.path", path, TEXT, work.path, 0, 0, 0, 0,        \
+      OBJECTIVE(TABLE),                                                        \
       "table: its file, JSON: {\"space\": [{\"name\": NAME, \"values\": "      \
       "[...]}, ...], \"values\": [...]}, with a number (or null) in values "   \
       "for "                                                                   \
@@ -19,23 +21,26 @@
       "has each NAME, with indices from 0 as values, or the strings that its " \
       "list has")                                                              \
     X("objective", "objective.function", function, TEXT, work.function, 0, 0,  \
-      0, 0, 0,                                                                 \
+      0, 0, OBJECTIVE(FUNCTION),                                               \
       "function: its name: sphere, branin, hartmann6, rosenbrock, rastrigin, " \
       "ackley, levy, styblinski-tang, michalewicz or shekel10")                \
-    X("objective", "objective.command", command, COMMAND, work, 0, 0, 0, 0, 0, \
+    X("objective", "objective.command", command, COMMAND, work, 0, 0, 0, 0,    \
+      OBJECTIVE(COMMAND),                                                      \
       "command: program and arguments; {NAME} becomes a parameter's value")    \
     X("objective", "objective.directory", directory, TEXT, work.directory, 0,  \
-      0, 0, 0, 0, "command: where it runs; default: the config's folder")      \
+      0, 0, 0, OBJECTIVE(COMMAND),                                             \
+      "command: where it runs; default: the config's folder")                  \
     X("objective", "objective.timeout_seconds", timeout_seconds, OPTIONAL,     \
-      work.timeout, 0.001, 1e9, 0, 1, 0,                                       \
+      work.timeout, 0.001, 1e9, 0, 1, OBJECTIVE(COMMAND),                      \
       "command: longest time of one attempt")                                  \
     X("objective", "objective.memory_mb", memory_mb, INT, work.memory_mb, 0,   \
-      1000000000, 0, 1, 0,                                                     \
+      1000000000, 0, 1, OBJECTIVE(COMMAND),                                    \
       "command: most memory of all its processes; 0: no limit")                \
     X("objective", "objective.output_mb", output_mb, INT, work.output_mb, 1,   \
-      1000000, 0, 1, 0, "command: most output of one attempt")                 \
+      1000000, 0, 1, OBJECTIVE(COMMAND),                                       \
+      "command: most output of one attempt")                                   \
     X("objective", "objective.constraints", constraints, CONSTRAINTS, work, 0, \
-      0, 0, 0, 0,                                                              \
+      0, 0, 0, OBJECTIVE(COMMAND),                                             \
       "command: names of the constraints that it tells; a trial of which any " \
       "is above 0 is infeasible")                                              \
     X("objective", "objective.metric", metric, METRIC, metric, 0, 0, 0, 0, 0,  \
@@ -58,7 +63,7 @@
     X("", "workers", workers, INT, workers, 0, SPEC_MAX_WORKERS, 0, 1, 0,      \
       "largest share of the daemon's workers; 0: no cap")                      \
     X("", "threads_per_worker", threads_per_worker, INT, base.threads, 1,      \
-      RUN_MAX_THREADS, 0, 1, 0, "threads of one training")                     \
+      RUN_MAX_THREADS, 0, 1, OBJECTIVE(CLASSIFIER), "threads of one training") \
     X("sampler", "sampler.type", type, SAMPLER, sampler, 0, 0, 0, 0, 0,        \
       "how parameters are chosen")                                             \
     X("sampler", "sampler.n_startup_trials", n_startup_trials, INT,            \
@@ -165,24 +170,26 @@
       "is {\"float\": [low, high]} or {\"int\": [low, high]}, with \"step\" "  \
       "or "                                                                    \
       "\"log\", or {\"choice\": [...]}; with \"when\" only in some trials")    \
-    X("data", "data.source", source, SOURCES, data, 0, 0, 1, 0, 0,             \
+    X("data", "data.source", source, SOURCES, data, 0, 0, 1, 0,                \
+      OBJECTIVE(CLASSIFIER),                                                   \
       "hf:OWNER/NAME[/CONFIG], an http(s) address or a path (.jsonl, .csv, "   \
       ".tsv), or a list of these, concatenated in order")                      \
     X("data", "data.test_source", test_source, TEST_SOURCES, data, 0, 0, 0, 0, \
-      0,                                                                       \
+      OBJECTIVE(CLASSIFIER),                                                   \
       "where the test rows come from, as data.source, when they are files of " \
       "their own; the third of data.fractions is then 0")                      \
-    X("data", "data.splits", splits, SPLITS, data, 0, 0, 0, 0, 0,              \
-      "splits of hf: sources, concatenated in order")                          \
-    X("data", "data.text", text, NAME, data.text, 0, 0, 0, 0, 0,               \
-      "column with the texts")                                                 \
-    X("data", "data.label", label, NAME, data.label, 0, 0, 0, 0, 0,            \
-      "column with the classes")                                               \
+    X("data", "data.splits", splits, SPLITS, data, 0, 0, 0, 0,                 \
+      OBJECTIVE(CLASSIFIER), "splits of hf: sources, concatenated in order")   \
+    X("data", "data.text", text, NAME, data.text, 0, 0, 0, 0,                  \
+      OBJECTIVE(CLASSIFIER), "column with the texts")                          \
+    X("data", "data.label", label, NAME, data.label, 0, 0, 0, 0,               \
+      OBJECTIVE(CLASSIFIER), "column with the classes")                        \
     X("data", "data.min_class_count", min_class_count, INT,                    \
-      data.min_class_count, 1, 1000000000, 0, 0, 0,                            \
+      data.min_class_count, 1, 1000000000, 0, 0, OBJECTIVE(CLASSIFIER),        \
       "classes with fewer rows are left out")                                  \
     X("data", "data.fractions", fractions, FRACTIONS, base.fractions, 0, 1, 0, \
-      0, 0, "shares of train, validation and test rows; they sum to 1")
+      0, OBJECTIVE(CLASSIFIER),                                                \
+      "shares of train, validation and test rows; they sum to 1")
 
 const struct spec_row SPEC_ROWS[] = {
 #define X(sec, p, k, t, member, lo, hi, required, change, by, h)               \
@@ -208,6 +215,7 @@ const struct spec_row SPEC_ROWS[] = {
      .type = SPEC_FIELD,                                                       \
      .low = lo,                                                                \
      .high = hi,                                                               \
+     .takers = OBJECTIVE(CLASSIFIER),                                          \
      .field = RUN_FIELD_##member},
         RUN_FIELDS(X)
 #undef X

@@ -41,8 +41,8 @@ struct spec_row {
     double low, high;
     bool is_required;
     bool may_change; /* while the study lives */
-    unsigned takers; /* which samplers, or pruners, look at this option of
-                        theirs: 1 << enum of each; 0: all */
+    unsigned takers; /* who looks at it: 1 << enum of each sampler or pruner,
+                        outside of their sections of each objective; 0: all */
     int field;       /* of a FIELD: RUN_FIELD_* */
 };
 /* In canonical order; the rows of a section stand together and

@@ -1,4 +1,4 @@
-/* Which options of a sampler or pruner its type does not take. */
+/* Which options the type of a sampler, pruner or objective does not take. */
 #include "core/base/buf.h"
 #include "core/base/mem.h"
 #include "core/spec/spec.h"
@@ -44,16 +44,62 @@ static const struct {
      "sampler.qmc_type: sampler 'cmaes' does not take it, only qmc\n"},
 };
 
-static void check(const char *section, const char *members, const char *says)
+#define TRAINING "\"data\":{\"source\":\"a.csv\"}"
+#define SPHERE   "\"objective\":{\"type\":\"function\",\"function\":\"sphere\""
+#define COMMAND  "\"objective\":{\"type\":\"command\",\"command\":[\"true\"]"
+#define X_ONLY   "\"params\":{\"x\":{\"int\":[0,1]}}"
+
+static const struct {
+    const char *members, *says;
+} objectives[] = {
+    {COMMAND ",\"timeout_seconds\":1,\"memory_mb\":2,\"output_mb\":3,"
+             "\"directory\":\"d\",\"constraints\":[\"c\"]}," X_ONLY,
+     ""},
+    {SPHERE "}," X_ONLY ",\"data\":{\"text\":\"text\"}", ""}, /* the default */
+    {SPHERE ",\"of\":\"last\",\"metric\":\"val-loss\"}," X_ONLY, ""},
+    {"\"objective\":{\"output_mb\":64}," TRAINING
+     ",\"model\":{\"dropout\":{\"float\":[0,0.5]}},\"training\":{\"lr\":0.1},"
+     "\"tokenizer\":{\"vocab_size\":500},\"threads_per_worker\":2",
+     ""},
+    {"\"objective\":{\"type\":\"classifier\",\"path\":\"t\",\"function\":\"f\","
+     "\"command\":[\"c\"],\"timeout_seconds\":1}," TRAINING,
+     "objective.path: objective 'classifier' does not take it, only table\n"
+     "objective.function: objective 'classifier' does not take it, only "
+     "function\n"
+     "objective.command: objective 'classifier' does not take it, only "
+     "command\n"
+     "objective.timeout_seconds: objective 'classifier' does not take it, only "
+     "command\n"},
+    {SPHERE ",\"memory_mb\":2,\"output_mb\":3,\"directory\":\"d\"}," X_ONLY,
+     "objective.directory: objective 'function' does not take it, only "
+     "command\n"
+     "objective.memory_mb: objective 'function' does not take it, only "
+     "command\n"
+     "objective.output_mb: objective 'function' does not take it, only "
+     "command\n"},
+    {COMMAND "}," X_ONLY
+             ",\"threads_per_worker\":2,\"data\":{\"source\":\"a.csv\"},"
+             "\"tokenizer\":{\"vocab_size\":500},\"model\":{\"emb_dim\":64},"
+             "\"training\":{\"max_epochs\":3,\"batch_size\":16,"
+             "\"early_stopping\":{\"monitor\":\"val-loss\"}}",
+     "threads_per_worker: objective 'command' does not take it, only "
+     "classifier\n"
+     "data.source: objective 'command' does not take it, only classifier\n"
+     "tokenizer.vocab_size: objective 'command' does not take it, only "
+     "classifier\n"
+     "model.emb_dim: objective 'command' does not take it, only classifier\n"
+     "training.max_epochs: objective 'command' does not take it, only "
+     "classifier\n"
+     "training.early_stopping.monitor: objective 'command' does not take it, "
+     "only classifier\n"},
+};
+
+static void check(const char *members, const char *says)
 {
     struct spec s;
     struct err err;
     struct buf out;
-    char *text = mem_printf(
-        "{\"study\":\"s\",\"n_trials\":1,\"%s\":{%s},\"objective\":"
-        "{\"type\":\"function\",\"function\":\"sphere\"},\"params\":{\"x\":"
-        "{\"int\":[0,1]}}}",
-        section, members);
+    char *text = mem_printf("{\"study\":\"s\",\"n_trials\":1,%s}", members);
     ck_assert_msg(spec_parse(text, strlen(text), &s, &err) == 0, "%s", err.msg);
     buf_init(&out, BUF_MAX_CONFIG);
     buf_str(&out, "");
@@ -68,15 +114,29 @@ static void check(const char *section, const char *members, const char *says)
     free(text);
 }
 
+static void check_section(const char *section, const char *members,
+                          const char *says)
+{
+    char *all = mem_printf("\"%s\":{%s}," SPHERE "}," X_ONLY, section, members);
+    check(all, says);
+    free(all);
+}
+
 START_TEST(options_of_other_pruners_are_told)
 {
-    check("pruner", pruners[_i].pruner, pruners[_i].says);
+    check_section("pruner", pruners[_i].pruner, pruners[_i].says);
 }
 END_TEST
 
 START_TEST(options_of_other_samplers_are_told)
 {
-    check("sampler", samplers[_i].sampler, samplers[_i].says);
+    check_section("sampler", samplers[_i].sampler, samplers[_i].says);
+}
+END_TEST
+
+START_TEST(what_other_objectives_read_is_told)
+{
+    check(objectives[_i].members, objectives[_i].says);
 }
 END_TEST
 
@@ -88,6 +148,8 @@ Suite *suite(void)
                         (int)ARRAY_LEN(pruners));
     tcase_add_loop_test(c, options_of_other_samplers_are_told, 0,
                         (int)ARRAY_LEN(samplers));
+    tcase_add_loop_test(c, what_other_objectives_read_is_told, 0,
+                        (int)ARRAY_LEN(objectives));
     suite_add_tcase(s, c);
     return s;
 }
