@@ -139,22 +139,16 @@ static int read_config(const struct input *in, const char *study,
 
 /* A target that was raised since the config was written is kept, as by `run`:
  * --trials lowers it, as far as trials do not fill it already. */
-static void keep_target(const struct cli *c, const struct json *study,
-                        struct spec *spec)
+static void say_kept(const struct cli *c, const struct json *study,
+                     int64_t target, int64_t said)
 {
-    int64_t target = field_int(study, "n_trials", 0);
-    bool is_kept =
-        field_first(study, "config") != NULL && target > spec->n_trials;
-    if (is_kept && field_takes_target(study, spec->n_trials)) {
-        cli_say(c,
-                "n_trials: %" PRId64 " is kept, the config says %" PRId64
-                " (--trials %" PRId64 " lowers it)",
-                target, spec->n_trials, spec->n_trials);
-    } else if (is_kept) {
-        cli_say(c, "n_trials: %" PRId64 " is kept, the config says %" PRId64,
-                target, spec->n_trials);
+    char lowers[64] = "";
+    if (field_takes_target(study, said)) {
+        snprintf(lowers, sizeof(lowers), " (--trials %" PRId64 " lowers it)",
+                 said);
     }
-    spec->n_trials = is_kept ? target : spec->n_trials;
+    cli_say(c, "n_trials: %" PRId64 " is kept, the config says %" PRId64 "%s",
+            target, said, lowers);
 }
 
 static void put_resume(const struct input *in, const struct spec *spec,
@@ -198,7 +192,23 @@ static int post_resume(struct cli *c, const struct input *in, const char *study,
     return rc;
 }
 
-/* With another config: one that Optuna's study gets has none before it. */
+/* Of a config that the study cannot have: is it the one of another? */
+static void name_other(const struct input *in, const char *study,
+                       struct err *err)
+{
+    static const struct config_flags none = {.name = NULL};
+    struct spec spec;
+    struct err ignored;
+    if (config_read(in->config, &none, &spec, &ignored) == 0) {
+        if (strcmp(spec.name, study) != 0) {
+            err_wrap(err, "the config is of study '%s'", spec.name);
+        }
+        spec_fini(&spec);
+    }
+}
+
+/* With another config: one that Optuna's study gets has none before it. What is
+ * refused as a whole keeps nothing. */
 static int change(struct cli *c, const struct input *in, const char *study,
                   struct spec *spec, struct json **reply, struct err *err)
 {
@@ -207,11 +217,17 @@ static int change(struct cli *c, const struct input *in, const char *study,
     if (rc != 0) {
         return rc;
     }
-    if (in->n_trials == 0) {
-        keep_target(c, before, spec);
-    }
+    bool has_config = field_first(before, "config") != NULL;
+    int64_t target = field_int(before, "n_trials", 0), said = spec->n_trials;
+    bool is_kept = in->n_trials == 0 && has_config && target > said;
+    spec->n_trials = is_kept ? target : said;
     rc = post_resume(c, in, study, spec, reply, err);
-    if (rc == 0 && field_first(before, "config") != NULL) {
+    if (rc == ERR_INVALID) {
+        name_other(in, study, err);
+    } else if (is_kept && (rc == 0 || rc == ERR_CONFLICT)) {
+        say_kept(c, before, target, said);
+    }
+    if (rc == 0 && has_config) {
         changes_say(c, field_get(before, "config"),
                     field_get(*reply, "config"));
     }

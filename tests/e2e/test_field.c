@@ -369,6 +369,16 @@ START_TEST(a_raised_target_is_kept)
     EXPECT(&h, 0, "0 of 3 trials", "resume", "old", "--config", config);
     EXPECT(&h, 0, "0 of 2 trials", "resume", "old", "--config", config,
            "--trials", "2");
+    char *other = mem_strdup(script_config("tickets", "\"n_trials\":1,",
+                                           "\"y\":{\"int\":[0,1]}", ":\n"));
+    /* Refused as a whole, it keeps nothing: the refusal is all that is said. */
+    struct outcome o = CLI(&h, 60, "resume", "old", "--config", other);
+    ck_assert_int_eq(o.code, 2);
+    ck_assert_ptr_nonnull(
+        strstr(o.err, "the config is of study 'tickets': objective."));
+    ck_assert_msg(strstr(o.err, "is kept") == NULL, "%s", o.err);
+    outcome_fini(&o);
+    free(other);
     free(config);
     home_end(&h, "a raised target");
 }
