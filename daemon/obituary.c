@@ -40,7 +40,7 @@ void obituary_begin(struct obituary *o)
                            .verdict = TRIAL_CAUSE_NONE};
 }
 
-void obituary_hear(struct obituary *o, const char *at, size_t n)
+static void add_words(struct obituary *o, const char *at, size_t n)
 {
     if (n >= OBITUARY_WORDS) {
         memcpy(o->words, at + n - OBITUARY_WORDS, OBITUARY_WORDS);
@@ -54,9 +54,46 @@ void obituary_hear(struct obituary *o, const char *at, size_t n)
     o->n_words = keep + n;
 }
 
+/* A piece of one line. What a command tells (worker/command.h) stands in its
+ * trial; here it would leave no room for what it says otherwise. */
+static void hear_line(struct obituary *o, const char *at, size_t n)
+{
+    static const char mark[] = "parzen:";
+    const int n_all = (int)sizeof(mark) - 1;
+    size_t from = 0;
+    while (from < n && o->n_mark >= 0 && o->n_mark < n_all &&
+           at[from] == mark[o->n_mark]) {
+        o->n_mark++;
+        from++;
+    }
+    if (from == n || o->n_mark == n_all) {
+        return;
+    }
+    if (o->n_mark > 0) {
+        add_words(o, mark, (size_t)o->n_mark);
+    }
+    o->n_mark = -1;
+    add_words(o, at + from, n - from);
+}
+
+void obituary_hear(struct obituary *o, const char *at, size_t n)
+{
+    while (n > 0) {
+        const char *end = memchr(at, '\n', n);
+        size_t len = end != NULL ? (size_t)(end - at) + 1 : n;
+        hear_line(o, at, len);
+        if (end != NULL) {
+            o->n_mark = 0;
+        }
+        at += len;
+        n -= len;
+    }
+}
+
 void obituary_forget(struct obituary *o)
 {
     o->n_words = 0;
+    o->n_mark = 0;
 }
 
 void obituary_condemn(struct obituary *o, enum trial_cause verdict,
@@ -94,7 +131,7 @@ static enum trial_cause cause_of_death(const struct obituary *o,
     return TRIAL_CAUSE_LOST;
 }
 
-/* What is valid and printable of them. */
+/* What is valid and printable of them, in one line. */
 static void add_last_words(const struct obituary *o, struct buf *out)
 {
     size_t n = o->n_words, from = 0;
@@ -107,7 +144,13 @@ static void add_last_words(const struct obituary *o, struct buf *out)
     n = from + utf8_valid_prefix(o->words + from, n - from);
     if (n > from) {
         buf_str(out, "; last words: ");
-        utf8_printable(out, o->words + from, n - from);
+    }
+    while (from < n) {
+        const char *end = memchr(o->words + from, '\n', n - from);
+        size_t to = end != NULL ? (size_t)(end - o->words) : n;
+        utf8_printable(out, o->words + from, to - from);
+        buf_str(out, end != NULL ? " | " : "");
+        from = to + 1;
     }
 }
 

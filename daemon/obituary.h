@@ -9,8 +9,10 @@ enum { OBITUARY_WORDS = 512 };
 
 struct obituary {
     long oom_kills;             /* of our control group, at its birth */
-    char words[OBITUARY_WORDS]; /* the end of its output */
+    char words[OBITUARY_WORDS]; /* the end of its output, without the lines by
+                                   which a command tells its values */
     size_t n_words;
+    int n_mark; /* of the open line: bytes that begin such a line; -1: none */
     enum trial_cause verdict; /* why we ended it; NONE: we did not */
     char why[256];
 };
