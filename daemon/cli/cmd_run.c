@@ -2,6 +2,7 @@
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/base/nearest.h"
 #include "core/spec/spec.h"
 #include "core/spec/spec_json.h"
 #include "daemon/cli/cli.h"
@@ -204,6 +205,21 @@ static void say_begin(struct cli *c, int status, const struct json *study)
     }
 }
 
+static void say_unknown_name(const struct cli *c, const struct space *space,
+                             const char *name)
+{
+    const char *known[SPACE_MAX_PARAMS];
+    for (size_t i = 0; i < space->n; i++) {
+        known[i] = space->params[i].name;
+    }
+    const char *meant = nearest(name, known, space->n);
+    cli_say(c,
+            "objective.command: {%s} is no parameter of this study; it is "
+            "passed on as it stands%s%s%s",
+            name, meant != NULL ? " (did you mean {" : "",
+            meant != NULL ? meant : "", meant != NULL ? "}?)" : "");
+}
+
 /* A {NAME} of the command that is no parameter: mistyped, or awk's. Not asked:
  * the shell's ${NAME}, and what could be no name. */
 static void say_unknown_names(const struct cli *c, const struct spec *spec)
@@ -225,10 +241,7 @@ static void say_unknown_names(const struct cli *c, const struct spec *spec)
             char *braced = mem_printf("{%s}", name);
             bool is_new = said.len == 0 || strstr(said.data, braced) == NULL;
             if (space_find(&spec->space, name) < 0 && is_new) {
-                cli_say(c,
-                        "objective.command: %s is no parameter of this "
-                        "study; it is passed on as it stands",
-                        braced);
+                say_unknown_name(c, &spec->space, name);
                 buf_str(&said, braced);
             }
             free(braced);

@@ -354,10 +354,12 @@ START_TEST(names_of_no_parameter_are_said)
     ck_assert_ptr_null(strstr(o.out, "is no parameter"));
     const char *at =
         strstr(o.err, "objective.command: {lr_} is no parameter of this study; "
-                      "it is passed on as it stands\n");
+                      "it is passed on as it stands (did you mean {lr}?)\n");
     ck_assert_msg(at != NULL, "%s", o.err);
     ck_assert_msg(strstr(strchr(at, '\n'), "{lr_}") == NULL, "%s", o.err);
-    ck_assert_ptr_nonnull(strstr(o.err, "{print} is no parameter"));
+    ck_assert_ptr_nonnull(strstr(o.err,
+                                 "{print} is no parameter of this study; "
+                                 "it is passed on as it stands\n"));
     ck_assert_ptr_null(strstr(o.err, "{HOME}"));
     ck_assert_ptr_null(strstr(o.err, "{lr} "));
     outcome_fini(&o);
