@@ -259,6 +259,40 @@ static void put_preparation(struct table *t, const struct json *s)
     }
 }
 
+/* A study that runs and has no worker: whose are they all? Not told while one
+ * of them is free, or none is there. */
+static void put_busy(struct cli *c, struct table *t, const struct json *s)
+{
+    struct json *health;
+    struct err ignored;
+    if (c->db != NULL || strcmp(field_text(s, "state"), "running") != 0 ||
+        field_int(s, "workers", 0) > 0 ||
+        launch_health(c, &health, &ignored) != 0) {
+        return;
+    }
+    const struct json *first = field_first(health, "workers");
+    const char *study = field_text(first, "study");
+    bool is_one = true, are_busy = study[0] != '\0';
+    for (const struct json *w = first; w != NULL; w = json_next(w)) {
+        const char *its = field_text(w, "study");
+        are_busy = are_busy && its[0] != '\0' &&
+                   strcmp(its, field_text(s, "name")) != 0;
+        is_one = is_one && strcmp(its, study) == 0;
+    }
+    int64_t n = json_size(field_get(health, "workers"));
+    if (are_busy && n == 1) {
+        table_cell(t, TERM_DIM, "waits");
+        table_cellf(t, TERM_WARN, "the worker is busy with study '%s'", study);
+    } else if (are_busy) {
+        table_cell(t, TERM_DIM, "waits");
+        table_cellf(t, TERM_WARN,
+                    "the %" PRId64 " workers are busy with %s%s%s", n,
+                    is_one ? "study '" : "other studies", is_one ? study : "",
+                    is_one ? "'" : "");
+    }
+    json_free(health);
+}
+
 /* Why the last of its failed trials failed. */
 static void put_failure(struct cli *c, struct table *t, const struct json *s)
 {
@@ -308,6 +342,7 @@ static void print_status(struct cli *c, const struct json *s)
     put_data(t, s);
     put_preparation(t, s);
     put_running(t, s);
+    put_busy(c, t, s);
     put_failure(c, t, s);
     if (trouble != NULL) {
         table_cell(t, TERM_BAD, "trouble");

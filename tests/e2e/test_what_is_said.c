@@ -1,5 +1,5 @@
-/* What tables say of trials as they are, by a daemon that says what they are.
- */
+/* What tables say of studies and trials as they are, by a daemon that says what
+ * they are. */
 #include "core/base/buf.h"
 #include "tests/lib/fix_daemon.h"
 #include "tests/lib/home_study.h"
@@ -135,6 +135,51 @@ START_TEST(trials_show_the_last_report_of_what_runs)
 }
 END_TEST
 
+/* --- who has the workers ---------------------------------------------------
+ */
+
+static const struct {
+    const char *state, *workers, *says; /* says NULL: nothing of it */
+} shares[] = {
+    {"running", "{\"study\":\"x\"},{\"study\":\"x\"}",
+     "\nwaits   the 2 workers are busy with study 'x'\n"},
+    {"running", "{\"study\":\"x\"},{\"study\":\"y\"}",
+     "\nwaits   the 2 workers are busy with other studies\n"},
+    {"running", "{\"study\":\"x\"}",
+     "\nwaits   the worker is busy with study 'x'\n"},
+    {"running", "{\"study\":\"x\"},{\"study\":\"s\"}", NULL},
+    {"running", "{\"study\":\"x\"},{\"study\":null}", NULL},
+    {"running", "", NULL},
+    {"paused", "{\"study\":\"x\"}", NULL},
+};
+static int which_share;
+
+static int shared_out(const char *path, int n, struct buf *body)
+{
+    (void)n;
+    if (strstr(path, "/health") != NULL) {
+        buf_printf(body, "{\"workers\":[%s]}", shares[which_share].workers);
+    } else {
+        buf_printf(body,
+                   "{\"name\":\"s\",\"state\":\"%s\",\"unit\":\"step\","
+                   "\"workers\":0}",
+                   shares[which_share].state);
+    }
+    return 200;
+}
+
+START_TEST(status_says_who_has_the_workers)
+{
+    which_share = _i;
+    fix_daemon_start(&fake, h.state, shared_out);
+    char *said = home_expect(&h, 0, shares[_i].says,
+                             (const char *const[]){"status", "s", NULL});
+    ck_assert_msg((strstr(said, "waits") != NULL) == (shares[_i].says != NULL),
+                  "%s", said);
+    free(said);
+}
+END_TEST
+
 static void setup(void)
 {
     home_init(&h);
@@ -155,6 +200,8 @@ Suite *suite(void)
     tcase_add_test(t, show_says_where_a_trial_was_pruned);
     tcase_add_test(t, importances_say_what_they_are_not);
     tcase_add_test(t, trials_show_the_last_report_of_what_runs);
+    tcase_add_loop_test(t, status_says_who_has_the_workers, 0,
+                        (int)ARRAY_LEN(shares));
     suite_add_tcase(s, t);
     return s;
 }
