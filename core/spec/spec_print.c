@@ -345,28 +345,37 @@ int spec_kept(const struct spec *study, const struct spec *config,
     return n;
 }
 
+void spec_put_takers(const struct spec_row *row, struct buf *out)
+{
+    size_t n;
+    const char *const *words = spec_words(spec_taker_kind(row), &n);
+    const char *between = "";
+    for (size_t i = 0; i < n; i++) {
+        if ((row->takers & 1u << i) != 0) {
+            buf_printf(out, "%s%s", between, words[i]);
+            between = ", ";
+        }
+    }
+}
+
 /* What a study takes of a kind: the type that it names, and the others that
  * look at options for it. */
 struct taken {
-    enum spec_type kind;
-    const char *name;   /* of the kind */
+    const char *kind;
     unsigned type, all; /* all: bits, as in takers */
 };
 
-static struct taken taken_of(const struct spec *s, const char *section)
+static struct taken taken_of(const struct spec *s, enum spec_type kind)
 {
-    if (strcmp(section, "sampler") == 0) {
-        return (struct taken){SPEC_SAMPLER, section, s->sampler,
-                              1u << s->sampler};
+    if (kind == SPEC_SAMPLER) {
+        return (struct taken){"sampler", s->sampler, 1u << s->sampler};
     }
-    if (strcmp(section, "pruner") == 0) {
+    if (kind == SPEC_PRUNER) {
         bool wraps = s->pruner == SPEC_PRUNER_PATIENT;
         unsigned wrapped = wraps ? 1u << s->pruning.wrapped : 0u;
-        return (struct taken){SPEC_PRUNER, section, s->pruner,
-                              1u << s->pruner | wrapped};
+        return (struct taken){"pruner", s->pruner, 1u << s->pruner | wrapped};
     }
-    return (struct taken){SPEC_OBJECTIVE, "objective", s->objective,
-                          1u << s->objective};
+    return (struct taken){"objective", s->objective, 1u << s->objective};
 }
 
 /* "pruner.patience: pruner 'asha' does not take it, only patient" */
@@ -374,16 +383,10 @@ static void put_unused(const struct spec_row *row, const struct taken *t,
                        struct buf *out)
 {
     size_t n;
-    const char *const *words = spec_words(t->kind, &n);
-    const char *between = "";
-    buf_printf(out, "%s: %s '%s' does not take it, only ", row->path, t->name,
+    const char *const *words = spec_words(spec_taker_kind(row), &n);
+    buf_printf(out, "%s: %s '%s' does not take it, only ", row->path, t->kind,
                words[t->type]);
-    for (size_t i = 0; i < n; i++) {
-        if ((row->takers & 1u << i) != 0) {
-            buf_printf(out, "%s%s", between, words[i]);
-            between = ", ";
-        }
-    }
+    spec_put_takers(row, out);
     buf_char(out, '\n');
 }
 
@@ -397,7 +400,7 @@ int spec_unused(const struct spec *s, struct buf *out)
     buf_init(&b, BUF_MAX_CONFIG);
     for (size_t i = 0; i < SPEC_N_ROWS; i++) {
         const struct spec_row *row = &SPEC_ROWS[i];
-        struct taken t = taken_of(s, row->section);
+        struct taken t = taken_of(s, spec_taker_kind(row));
         if (row->takers != 0 && (row->takers & t.all) == 0 &&
             differs(row, &defaults, s, &a, &b)) {
             put_unused(row, &t, out);

@@ -360,6 +360,24 @@ static bool has_default(const struct spec_row *row)
     return !row->is_required && row->type != SPEC_DIRECTION;
 }
 
+/* "asha, hyperband: ..." of an option that only these types of its section look
+ * at. That whole sections are the training's is said where types are. */
+static void put_help(struct json_out *w, const struct spec_row *row)
+{
+    static const char *const with_types[] = {"objective", "sampler", "pruner"};
+    struct buf help;
+    buf_init(&help, BUF_MAX_CONFIG);
+    for (size_t i = 0; i < ARRAY_LEN(with_types); i++) {
+        if (row->takers != 0 && strcmp(row->section, with_types[i]) == 0) {
+            spec_put_takers(row, &help);
+            buf_str(&help, ": ");
+        }
+    }
+    buf_str(&help, row->help);
+    put_pair(w, "description", help.data);
+    buf_fini(&help);
+}
+
 static void put_section(struct json_out *w, const char *section);
 
 static void put_rows(struct json_out *w, const struct spec *defaults,
@@ -371,7 +389,7 @@ static void put_rows(struct json_out *w, const struct spec *defaults,
             continue;
         }
         open_object(w, row->key);
-        put_pair(w, "description", row->help);
+        put_help(w, row);
         if (has_default(row)) {
             json_put_key(w, "default");
             spec_put_row(defaults, row, w);

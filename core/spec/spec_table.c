@@ -1,5 +1,7 @@
 #include "core/spec/spec_table.h"
 
+#include <string.h>
+
 #define SAMPLER(name)   (1u << SPEC_SAMPLER_##name)
 #define PRUNER(name)    (1u << SPEC_PRUNER_##name)
 #define OBJECTIVE(name) (1u << SPEC_OBJECTIVE_##name)
@@ -14,7 +16,7 @@
       "trainings, a test function, or any program")                            \
     X("objective", "objective.path", path, TEXT, work.path, 0, 0, 0, 0,        \
       OBJECTIVE(TABLE),                                                        \
-      "table: its file, JSON: {\"space\": [{\"name\": NAME, \"values\": "      \
+      "its file, JSON: {\"space\": [{\"name\": NAME, \"values\": "             \
       "[...]}, ...], \"values\": [...]}, with a number (or null) in values "   \
       "for "                                                                   \
       "each point of the space, the last parameter varying fastest; params "   \
@@ -22,26 +24,25 @@
       "list has")                                                              \
     X("objective", "objective.function", function, TEXT, work.function, 0, 0,  \
       0, 0, OBJECTIVE(FUNCTION),                                               \
-      "function: its name: sphere, branin, hartmann6, rosenbrock, rastrigin, " \
+      "its name: sphere, branin, hartmann6, rosenbrock, rastrigin, "           \
       "ackley, levy, styblinski-tang, michalewicz or shekel10")                \
     X("objective", "objective.command", command, COMMAND, work, 0, 0, 0, 0,    \
       OBJECTIVE(COMMAND),                                                      \
-      "command: program and arguments; {NAME} becomes a parameter's value")    \
+      "program and arguments; {NAME} becomes a parameter's value")             \
     X("objective", "objective.directory", directory, TEXT, work.directory, 0,  \
       0, 0, 0, OBJECTIVE(COMMAND),                                             \
-      "command: where it runs; default: the config's folder")                  \
+      "where it runs; default: the config's folder")                           \
     X("objective", "objective.timeout_seconds", timeout_seconds, OPTIONAL,     \
       work.timeout, 0.001, 1e9, 0, 1, OBJECTIVE(COMMAND),                      \
-      "command: longest time of one attempt")                                  \
+      "longest time of one attempt")                                           \
     X("objective", "objective.memory_mb", memory_mb, INT, work.memory_mb, 0,   \
       1000000000, 0, 1, OBJECTIVE(COMMAND),                                    \
-      "command: most memory of all its processes; 0: no limit")                \
+      "most memory of all its processes; 0: no limit")                         \
     X("objective", "objective.output_mb", output_mb, INT, work.output_mb, 1,   \
-      1000000, 0, 1, OBJECTIVE(COMMAND),                                       \
-      "command: most output of one attempt")                                   \
+      1000000, 0, 1, OBJECTIVE(COMMAND), "most output of one attempt")         \
     X("objective", "objective.constraints", constraints, CONSTRAINTS, work, 0, \
       0, 0, 0, OBJECTIVE(COMMAND),                                             \
-      "command: names of the constraints that it tells; a trial of which any " \
+      "names of the constraints that it tells; a trial of which any "          \
       "is above 0 is infeasible")                                              \
     X("objective", "objective.metric", metric, METRIC, metric, 0, 0, 0, 0, 0,  \
       "what the search improves: an epoch metric of the training; of a "       \
@@ -94,69 +95,68 @@
     X("sampler", "sampler.duplicates", duplicates, DUPLICATES, duplicates, 0,  \
       0, 0, 0, 0, "avoid: a point of a discrete space is tried once")          \
     X("sampler", "sampler.qmc_type", qmc_type, QMC, qmc, 0, 0, 0, 0,           \
-      SAMPLER(QMC), "qmc: the sequence")                                       \
+      SAMPLER(QMC), "the sequence")                                            \
     X("sampler", "sampler.scramble", scramble, BOOL, qmc_scramble, 0, 0, 0, 0, \
-      SAMPLER(QMC), "qmc: scramble the sequence at random")                    \
+      SAMPLER(QMC), "scramble the sequence at random")                         \
     X("pruner", "pruner.type", type, PRUNER, pruner, 0, 0, 0, 0, 0,            \
       "how hopeless trials are ended early")                                   \
     X("pruner", "pruner.wrapped", wrapped, PRUNER, pruning.wrapped, 0, 0, 0,   \
-      0, PRUNER(PATIENT),                                                      \
-      "patient: asked when patience is over; none: prune at once")             \
+      0, PRUNER(PATIENT), "asked when patience is over; none: prune at once")  \
     X("pruner", "pruner.percentile", percentile, REAL, pruning.percentile, 0,  \
       100, 0, 0, PRUNER(PERCENTILE),                                           \
-      "percentile: the share of trials that survives a step")                  \
+      "the share of trials that survives a step")                              \
     X("pruner", "pruner.n_startup_trials", n_startup_trials, INT,              \
       pruning.n_startup_trials, 0, SPEC_MAX_TRIALS, 0, 0,                      \
       PRUNER(MEDIAN) | PRUNER(PERCENTILE),                                     \
-      "median, percentile: complete trials before the first is pruned")        \
+      "complete trials before the first is pruned")                            \
     X("pruner", "pruner.n_warmup_steps", n_warmup_steps, INT,                  \
       pruning.n_warmup_steps, 0, 1000000000, 0, 0,                             \
       PRUNER(MEDIAN) | PRUNER(PERCENTILE) | PRUNER(THRESHOLD),                 \
-      "median, percentile, threshold: steps that no trial is pruned before")   \
+      "steps that no trial is pruned before")                                  \
     X("pruner", "pruner.interval_steps", interval_steps, INT,                  \
       pruning.interval_steps, 1, 1000000000, 0, 0,                             \
       PRUNER(MEDIAN) | PRUNER(PERCENTILE) | PRUNER(THRESHOLD),                 \
-      "median, percentile, threshold: steps from one look to the next")        \
+      "steps from one look to the next")                                       \
     X("pruner", "pruner.n_min_trials", n_min_trials, INT,                      \
       pruning.n_min_trials, 1, SPEC_MAX_TRIALS, 0, 0,                          \
       PRUNER(MEDIAN) | PRUNER(PERCENTILE),                                     \
-      "median, percentile: complete trials that must have reached the step")   \
+      "complete trials that must have reached the step")                       \
     X("pruner", "pruner.min_resource", min_resource, INT,                      \
       pruning.min_resource, 0, 1000000000, 0, 0,                               \
       PRUNER(ASHA) | PRUNER(HYPERBAND),                                        \
-      "asha, hyperband: steps to the first rung; 0: from the complete trials " \
+      "steps to the first rung; 0: from the complete trials "                  \
       "(asha), 1 (hyperband)")                                                 \
     X("pruner", "pruner.max_resource", max_resource, INT,                      \
       pruning.max_resource, 0, 1000000000, 0, 0, PRUNER(HYPERBAND),            \
-      "hyperband: steps of a whole trial; 0: from the complete trials")        \
+      "steps of a whole trial; 0: from the complete trials")                   \
     X("pruner", "pruner.reduction_factor", reduction_factor, INT,              \
       pruning.reduction_factor, 0, 1000000, 0, 0,                              \
       PRUNER(ASHA) | PRUNER(HYPERBAND),                                        \
-      "asha, hyperband: one in so many is promoted; 0: 4 (asha), 3 "           \
+      "one in so many is promoted; 0: 4 (asha), 3 "                            \
       "(hyperband)")                                                           \
     X("pruner", "pruner.min_early_stopping_rate", min_early_stopping_rate,     \
       INT, pruning.min_early_stopping_rate, 0, 1000, 0, 0, PRUNER(ASHA),       \
-      "asha: rungs that are left out at the bottom")                           \
+      "rungs that are left out at the bottom")                                 \
     X("pruner", "pruner.bootstrap_count", bootstrap_count, INT,                \
       pruning.bootstrap_count, 0, SPEC_MAX_TRIALS, 0, 0,                       \
       PRUNER(ASHA) | PRUNER(HYPERBAND),                                        \
-      "asha, hyperband: trials in a rung before one is promoted")              \
+      "trials in a rung before one is promoted")                               \
     X("pruner", "pruner.lower", lower, OPTIONAL, pruning.lower, -1e300, 1e300, \
-      0, 0, PRUNER(THRESHOLD), "threshold: a value below it is pruned")        \
+      0, 0, PRUNER(THRESHOLD), "a value below it is pruned")                   \
     X("pruner", "pruner.upper", upper, OPTIONAL, pruning.upper, -1e300, 1e300, \
-      0, 0, PRUNER(THRESHOLD), "threshold: a value above it is pruned")        \
+      0, 0, PRUNER(THRESHOLD), "a value above it is pruned")                   \
     X("pruner", "pruner.patience", patience, INT, pruning.patience, 0,         \
       1000000000, 0, 0, PRUNER(PATIENT),                                       \
-      "patient: steps without improvement that are borne")                     \
+      "steps without improvement that are borne")                              \
     X("pruner", "pruner.min_delta", min_delta, REAL, pruning.min_delta, 0,     \
       1e300, 0, 0, PRUNER(PATIENT),                                            \
-      "patient: an improvement is better by more than this")                   \
+      "an improvement is better by more than this")                            \
     X("pruner", "pruner.p_threshold", p_threshold, REAL, pruning.p_threshold,  \
       0, 1, 0, 0, PRUNER(WILCOXON),                                            \
-      "wilcoxon: prune when the best trial is better at this level")           \
+      "prune when the best trial is better at this level")                     \
     X("pruner", "pruner.n_startup_steps", n_startup_steps, INT,                \
       pruning.n_startup_steps, 0, 1000000000, 0, 0, PRUNER(WILCOXON),          \
-      "wilcoxon: steps shared with the best trial before it is compared")      \
+      "steps shared with the best trial before it is compared")                \
     X("stop", "stop.value", value, OPTIONAL, stop.value, -1e300, 1e300, 0, 1,  \
       0, "an objective value that ends the study")                             \
     X("stop", "stop.hours", hours, OPTIONAL, stop.hours, 1e-6, 1e6, 0, 1, 0,   \
@@ -221,6 +221,13 @@ const struct spec_row SPEC_ROWS[] = {
 #undef X
 };
 const size_t SPEC_N_ROWS = ARRAY_LEN(SPEC_ROWS);
+
+enum spec_type spec_taker_kind(const struct spec_row *row)
+{
+    return strcmp(row->section, "sampler") == 0  ? SPEC_SAMPLER
+           : strcmp(row->section, "pruner") == 0 ? SPEC_PRUNER
+                                                 : SPEC_OBJECTIVE;
+}
 
 static const char *const DIRECTIONS[] = {
     [SPEC_MINIMIZE] = "minimize", [SPEC_MAXIMIZE] = "maximize"};

@@ -4,6 +4,7 @@
 #define CORE_SPEC_SPEC_TABLE_H
 #include "core/base/err.h"
 #include "core/spec/spec.h"
+struct buf;
 struct json;
 struct json_out;
 
@@ -35,7 +36,8 @@ enum spec_type {
 
 struct spec_row {
     const char *section; /* "", "objective", ..., "early_stopping" */
-    const char *key, *path, *help;
+    const char *key, *path;
+    const char *help; /* without its takers, which who shows it names */
     enum spec_type type;
     size_t offset; /* in struct spec; of a FIELD: 0 */
     double low, high;
@@ -63,6 +65,10 @@ extern const size_t SPEC_N_ROWS;
     X("training", "training")                                                  \
     X("early_stopping", "training.early_stopping")
 
+/* What the takers of a row are: SPEC_SAMPLER, SPEC_PRUNER or SPEC_OBJECTIVE. */
+enum spec_type spec_taker_kind(const struct spec_row *row);
+/* "asha, hyperband"; nothing when all are. */
+void spec_put_takers(const struct spec_row *row, struct buf *out);
 /* Words of an enum row, *n of them; NULL: it is none. */
 const char *const *spec_words(enum spec_type type, size_t *n);
 /* The member of s that a row of strings is, for who may write s to write;
