@@ -134,7 +134,8 @@ static void say_left_out(const struct cli *c, const struct json *study,
     buf_fini(&names);
 }
 
-/* Shares are of 1: where there is nothing to share out, all are equal. */
+/* Shares are of 1: where there is nothing to share out, all are equal. But they
+ * are so too where each parameter tells the same. */
 static void say_equal(const struct cli *c, const struct json *reply)
 {
     const struct json *first = field_first(reply, "importances");
@@ -147,8 +148,9 @@ static void say_equal(const struct cli *c, const struct json *reply)
     if (n == 1) {
         cli_say(c, "it is the only one here: its share is 1 whatever it does");
     } else if (n > 1 && field_number(first, "importance") - least < EQUAL) {
-        cli_say(c, "these shares mean nothing: the values of the complete "
-                   "trials do not differ, or no parameter tells which differ");
+        cli_say(c, "equal shares: either the values of the complete trials "
+                   "hardly differ, or each parameter tells as much of them as "
+                   "any other");
     }
 }
 

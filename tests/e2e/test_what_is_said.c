@@ -49,7 +49,7 @@ START_TEST(show_says_where_a_trial_was_pruned)
 }
 END_TEST
 
-/* --- what importances leave out, and when they mean nothing --------------- */
+/* --- what importances leave out, and what equal shares say ---------------- */
 
 /* By the evaluator: shares of a and b, of a alone, of none. */
 static int shared(const char *path, int n, struct buf *body)
@@ -77,7 +77,10 @@ START_TEST(importances_say_what_they_are_not)
     fix_daemon_start(&fake, h.state, shared);
     EXPECT(&h, 0, "left out, as no complete trial has it: c\n", "importances",
            "s");
-    EXPECT(&h, 0, "these shares mean nothing: ", "importances", "s");
+    EXPECT(&h, 0,
+           "equal shares: either the values of the complete trials hardly "
+           "differ, or each parameter tells as much of them as any other\n",
+           "importances", "s");
     EXPECT(&h, 0,
            "left out, as not every complete trial has them in the same range "
            "(fanova needs that, ped-anova does not): b, c\n",
