@@ -1,6 +1,8 @@
 /* importances: which parameters matter, as bars. */
 #include "core/base/buf.h"
 #include "core/base/json.h"
+#include "core/spec/spec.h"
+#include "core/spec/spec_json.h"
 #include "daemon/cli/bars.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
@@ -17,6 +19,8 @@ enum { KEY_EVALUATOR = 1, BAR_WIDTH = 40, WAIT_MS = 100, WAITS_MAX = 600 };
 enum { FEW_TRIALS = 20 };
 static const double EQUAL = 1e-12; /* shares that differ by rounding alone */
 
+#define PED_ANOVA "ped-anova"
+
 struct input {
     const char *evaluator;
 };
@@ -26,7 +30,7 @@ static void on_option(int key, const char *arg, struct argp_state *state,
 {
     struct input *in = ctx;
     (void)key;
-    if (strcmp(arg, "ped-anova") != 0 && strcmp(arg, "fanova") != 0 &&
+    if (strcmp(arg, PED_ANOVA) != 0 && strcmp(arg, "fanova") != 0 &&
         strcmp(arg, "mdi") != 0) {
         argp_error(state,
                    "--evaluator: '%s' is not one of ped-anova, fanova, "
@@ -86,9 +90,22 @@ static void print_bars(const struct cli *c, const struct json *reply)
         fputs(text.data, c->out.file);
     }
     buf_fini(&text);
+}
+
+/* study may be NULL: nobody knows what was pruned. */
+static void say_trials(const struct cli *c, const struct json *study,
+                       const struct json *reply)
+{
+    char pruned[64] = "";
     int64_t n = field_int(reply, "n_trials", 0);
-    cli_say(c, "%s over %" PRId64 " complete trial%s%s",
-            field_text(reply, "evaluator"), n, n == 1 ? "" : "s",
+    int64_t n_pruned =
+        study != NULL ? field_int(field_get(study, "counts"), "PRUNED", 0) : 0;
+    if (n_pruned > 0) {
+        snprintf(pruned, sizeof(pruned), " (%" PRId64 " pruned %s left out)",
+                 n_pruned, n_pruned == 1 ? "one is" : "ones are");
+    }
+    cli_say(c, "%s over %" PRId64 " complete trial%s%s%s",
+            field_text(reply, "evaluator"), n, n == 1 ? "" : "s", pruned,
             n < FEW_TRIALS ? ": so few say little yet" : "");
 }
 
@@ -112,7 +129,7 @@ static void say_left_out(const struct cli *c, const struct json *study,
 {
     struct buf names;
     size_t n = 0;
-    bool is_ped_anova = strcmp(evaluator, "ped-anova") == 0;
+    bool is_ped_anova = strcmp(evaluator, PED_ANOVA) == 0;
     buf_init(&names, BUF_MAX_CONFIG);
     for (const struct json *p = field_first(study, "params"); p != NULL;
          p = json_next(p)) {
@@ -154,27 +171,73 @@ static void say_equal(const struct cli *c, const struct json *reply)
     }
 }
 
-static void print_all(struct cli *c, const char *name, const char *evaluator,
-                      const struct json *reply)
+/* PED-ANOVA weighs how the best trials that have it differ from all that do. */
+static void say_conditional(const struct cli *c, const struct json *study,
+                            const struct json *reply)
 {
-    struct json *study;
+    struct spec spec;
     struct err ignored;
-    bool has_study =
-        cli_study_call(c, "GET", name, "", NULL, &study, &ignored) == 0;
-    bool has_any =
-        has_study && field_int(field_get(study, "counts"), "COMPLETE", 0) > 0;
-    if (field_first(reply, "importances") != NULL) {
+    struct buf names;
+    size_t n = 0;
+    if (field_first(study, "config") == NULL ||
+        spec_from_json(field_get(study, "config"), &spec, &ignored) != 0) {
+        return;
+    }
+    buf_init(&names, BUF_MAX_CONFIG);
+    for (size_t i = 0; i < spec.space.n; i++) {
+        const struct param *p = &spec.space.params[i];
+        if (p->n_when > 0 && is_listed(reply, p->name)) {
+            buf_printf(&names, "%s%s", n > 0 ? ", " : "", p->name);
+            n++;
+        }
+    }
+    if (n > 0) {
+        cli_say(c,
+                "conditional, so only the trials that have %s count, and a "
+                "share of 0 can mean that none of the best has %s: %s",
+                n == 1 ? "it" : "them", n == 1 ? "it" : "them", names.data);
+    }
+    buf_fini(&names);
+    spec_fini(&spec);
+}
+
+/* study NULL: it could not be had. */
+static void print_all(const struct cli *c, const struct json *study,
+                      const char *evaluator, const struct json *reply)
+{
+    bool has_any = study != NULL &&
+                   field_int(field_get(study, "counts"), "COMPLETE", 0) > 0;
+    bool has_shares = field_first(reply, "importances") != NULL;
+    if (has_shares) {
         print_bars(c, reply);
+        say_trials(c, study, reply);
         say_equal(c, reply);
     } else if (!has_any || field_first(study, "params") == NULL) {
         cli_say(c, "No complete trial has parameters yet.");
     }
+    if (has_any && has_shares && strcmp(evaluator, PED_ANOVA) == 0) {
+        say_conditional(c, study, reply);
+    }
     if (has_any && !field_bool(reply, "pending")) {
         say_left_out(c, study, reply, evaluator);
     }
-    if (has_study) {
+}
+
+/* Without shares only the study tells why there are none. */
+static int print_with_study(struct cli *c, const char *name,
+                            const char *evaluator, const struct json *reply)
+{
+    struct json *study = NULL;
+    struct err err;
+    int rc = cli_study_call(c, "GET", name, "", NULL, &study, &err);
+    if (rc != 0 && field_first(reply, "importances") == NULL) {
+        return cli_fail(c, &err);
+    }
+    print_all(c, rc == 0 ? study : NULL, evaluator, reply);
+    if (rc == 0) {
         json_free(study);
     }
+    return CLI_OK;
 }
 
 int cmd_importances(struct cli *c, int argc, char **argv)
@@ -191,18 +254,19 @@ int cmd_importances(struct cli *c, int argc, char **argv)
         .n_max = 1,
         .options = options,
         .on_option = on_option};
-    struct input in = {.evaluator = "ped-anova"};
+    struct input in = {.evaluator = PED_ANOVA};
     struct json *reply;
     struct err err;
     cli_parse(c, &command, argc, argv, &in);
     if (ask(c, argv[1], in.evaluator, &reply, &err) != 0) {
         return cli_fail(c, &err);
     }
+    int code = CLI_OK;
     if (c->json) {
         cli_put_json(reply);
     } else {
-        print_all(c, argv[1], in.evaluator, reply);
+        code = print_with_study(c, argv[1], in.evaluator, reply);
     }
     json_free(reply);
-    return CLI_OK;
+    return code;
 }

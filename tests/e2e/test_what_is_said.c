@@ -100,6 +100,50 @@ START_TEST(importances_say_what_they_are_not)
 }
 END_TEST
 
+/* Two were pruned, b is there for some values of a; "lost" cannot be had. */
+static int partial(const char *path, int n, struct buf *body)
+{
+    (void)n;
+    if (strstr(path, "/importances") == NULL) {
+        buf_str(body, "{\"name\":\"s\",\"params\":[\"a\",\"b\"],"
+                      "\"counts\":{\"COMPLETE\":3,\"PRUNED\":2},"
+                      "\"config\":{\"study\":\"s\",\"objective\":"
+                      "{\"type\":\"function\",\"function\":\"sphere\"},"
+                      "\"params\":{\"a\":{\"choice\":[1,2]},"
+                      "\"b\":{\"float\":[0,1],\"when\":{\"a\":1}}}}}");
+        return strstr(path, "/lost") == NULL ? 200 : 500;
+    }
+    buf_printf(body,
+               "{\"evaluator\":\"e\",\"n_trials\":3,\"pending\":false,"
+               "\"importances\":[%s]}",
+               strstr(path, "/lost") != NULL
+                   ? ""
+                   : "{\"param\":\"a\",\"importance\":1},"
+                     "{\"param\":\"b\",\"importance\":0}");
+    return 200;
+}
+
+START_TEST(importances_say_of_which_trials_they_are)
+{
+    fix_daemon_start(&fake, h.state, partial);
+    EXPECT(&h, 0,
+           "e over 3 complete trials (2 pruned ones are left out): so few say "
+           "little yet\n",
+           "importances", "s");
+    EXPECT(&h, 0,
+           "conditional, so only the trials that have it count, and a share of "
+           "0 can mean that none of the best has it: b\n",
+           "importances", "s");
+    struct outcome o = CLI(&h, 60, "importances", "s", "--evaluator", "mdi");
+    ck_assert_ptr_null(strstr(o.err, "conditional"));
+    outcome_fini(&o);
+    o = CLI(&h, 60, "importances", "lost");
+    ck_assert_int_eq(o.code, 1);
+    ck_assert_ptr_null(strstr(o.err, "No complete trial"));
+    outcome_fini(&o);
+}
+END_TEST
+
 /* --- what a running trial told last --------------------------------------- */
 
 static int running(const char *path, int n, struct buf *body)
@@ -202,6 +246,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, show_says_where_a_trial_was_pruned);
     tcase_add_test(t, importances_say_what_they_are_not);
+    tcase_add_test(t, importances_say_of_which_trials_they_are);
     tcase_add_test(t, trials_show_the_last_report_of_what_runs);
     tcase_add_loop_test(t, status_says_who_has_the_workers, 0,
                         (int)ARRAY_LEN(shares));
