@@ -387,9 +387,6 @@ static int predict_rows(struct predict *p, struct err *err)
         return rc;
     }
     int rest = flush(p, &r.batch, rc == 0 ? err : &r.failed);
-    if (rc == ERR_INVALID) { /* a failure, as a bad line is */
-        return err->code = ERR_IO;
-    }
     if (rc == ERR_NOTFOUND) {
         return err->code = ERR_INVALID;
     }

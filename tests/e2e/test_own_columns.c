@@ -133,24 +133,25 @@ START_TEST(predict_reads_what_data_sets_are)
 }
 END_TEST
 
-/* With file, line and reason; what comes before them is predicted. */
+/* With file, line and reason, as evaluate does; what comes before them is
+ * predicted. */
 START_TEST(predict_names_bad_rows)
 {
     char *csv = put("b.csv", "words,kind\n\"red\nred\",x\nblue\n");
     char *jsonl = put("b.jsonl", "{\"words\":\"red\"}\n\n{\"words\":1}\n");
     char *empty = put("e.tsv", "words\n");
     char *said = home_expect(
-        &home, 1, "b.csv: line 4, byte 23: 1 column where the header has 2",
+        &home, 2, "b.csv: line 4, byte 23: 1 column where the header has 2",
         (const char *const[]){"predict", "own", "--file", csv, NULL});
     ck_assert_int_eq(strncmp(said, "class ", 6), 0);
     ck_assert_ptr_eq(strchr(said, '\n'), said + strlen(said) - 1);
     free(said);
-    EXPECT(&home, 1, "b.jsonl: line 3, byte 17: 'words' must be a string",
+    EXPECT(&home, 2, "b.jsonl: line 3, byte 17: 'words' must be a string",
            "predict", "own", "--file", jsonl);
-    EXPECT(&home, 1,
+    EXPECT(&home, 2,
            "no column 'text' (the header has: words, kind; --field names it)",
            "predict", "own", "--file", csv, "--field", "text");
-    EXPECT(&home, 1,
+    EXPECT(&home, 2,
            "no column 'words' (the header has: text; the study's data.text, "
            "or --field, names it)",
            "predict", "own", "--file",
