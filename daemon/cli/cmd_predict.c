@@ -401,15 +401,20 @@ static void tell_rate(const struct predict *p, double seconds)
     }
 }
 
-static int predict_lines(struct predict *p, bool is_stdin, struct err *err)
+static bool is_stdin(const struct predict *p)
 {
-    int fd = is_stdin ? STDIN_FILENO : open(p->file, O_RDONLY | O_CLOEXEC);
+    return p->file == NULL || strcmp(p->file, "-") == 0;
+}
+
+static int predict_lines(struct predict *p, struct err *err)
+{
+    int fd = is_stdin(p) ? STDIN_FILENO : open(p->file, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         int code = err_sys(err, errno, "%s", p->file);
         return err->code = code == ERR_NOTFOUND ? ERR_INVALID : code;
     }
     int rc = predict_stream(p, fd, err);
-    if (!is_stdin) {
+    if (!is_stdin(p)) {
         close(fd);
     }
     return rc;
@@ -417,17 +422,20 @@ static int predict_lines(struct predict *p, bool is_stdin, struct err *err)
 
 /* The name's ending says what a file is, as of a data set. With --jsonl all
  * JSON is read in lines, as it comes. */
+static bool has_rows(const struct predict *p)
+{
+    const char *name = is_stdin(p) ? "" : p->file;
+    bool is_json =
+        source_has_ending(name, ".jsonl") || source_has_ending(name, ".json");
+    return source_has_ending(name, ".csv") || source_has_ending(name, ".tsv") ||
+           (is_json && !p->jsonl);
+}
+
 static int predict_file(struct predict *p, struct err *err)
 {
     double start = clock_now_s();
-    bool is_stdin = p->file == NULL || strcmp(p->file, "-") == 0;
-    const char *name = is_stdin ? "" : p->file;
-    bool is_json =
-        source_has_ending(name, ".jsonl") || source_has_ending(name, ".json");
-    bool has_rows = source_has_ending(name, ".csv") ||
-                    source_has_ending(name, ".tsv") || (is_json && !p->jsonl);
-    p->source = is_stdin ? "standard input" : p->file;
-    int rc = has_rows ? predict_rows(p, err) : predict_lines(p, is_stdin, err);
+    p->source = is_stdin(p) ? "standard input" : p->file;
+    int rc = has_rows(p) ? predict_rows(p, err) : predict_lines(p, err);
     if (rc == 0) {
         tell_rate(p, clock_now_s() - start);
     }
@@ -453,6 +461,21 @@ static int predict_arguments(struct predict *p, char **texts, int n,
 
 /* --- the command
  * -------------------------------------------------------------- */
+
+static int check_options(const struct predict *p, bool has_texts,
+                         struct err *err)
+{
+    if (has_texts && (p->file != NULL || p->field_is_given)) {
+        return err_set(err, ERR_INVALID, "texts and %s exclude each other",
+                       p->file != NULL ? "--file" : "--field");
+    }
+    if (!has_texts && p->field_is_given && !p->jsonl && !has_rows(p)) {
+        return err_set(err, ERR_INVALID,
+                       "--field is for rows: a .csv, .tsv, .json or .jsonl "
+                       "file, or --jsonl");
+    }
+    return 0;
+}
 
 static int prepare(struct predict *p, const char *what, struct err *err)
 {
@@ -502,11 +525,8 @@ int cmd_predict(struct cli *c, int argc, char **argv)
     struct predict p = {.cli = c, .trial = -1, .top = 1};
     struct err err;
     int n = cli_parse(c, &command, argc, argv, &p);
-    if (n > 1 && p.file != NULL) {
-        err_set(&err, ERR_INVALID, "texts and --file exclude each other");
-        return cli_fail(c, &err);
-    }
-    int rc = prepare(&p, argv[1], &err);
+    int rc = check_options(&p, n > 1, &err);
+    rc = rc == 0 ? prepare(&p, argv[1], &err) : rc;
     if (rc == 0) {
         rc = n > 1 ? predict_arguments(&p, argv + 2, n - 1, &err)
                    : predict_file(&p, &err);

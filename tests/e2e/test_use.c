@@ -322,6 +322,16 @@ static void predict_bad_input(void)
     EXPECT(&home, 2, "--top", "predict", model, "x", "--top", "0");
     EXPECT(&home, 2, "exclude each other", "predict", model, "x", "--file",
            "y");
+    EXPECT(&home, 2, "texts and --field exclude each other", "predict", model,
+           "x", "--field", "y");
+    EXPECT(&home, 2,
+           "--field is for rows: a .csv, .tsv, .json or .jsonl file, or "
+           "--jsonl\n",
+           "predict", model, "--field", "y");
+    EXPECT(&home, 2, "--field is for rows: ", "predict", model, "--file",
+           PUT("p.txt", "red\n"), "--field", "y");
+    EXPECT(&home, 0, "\"text\":\"red\"", "predict", model, "--jsonl", "--field",
+           "y", "--file", PUT("p.txt", "{\"y\":\"red\"}\n"));
     EXPECT(&home, 2, "--trial is for studies", "predict", model, "x", "--trial",
            "1");
     EXPECT(&home, 2, "missing", "predict");
