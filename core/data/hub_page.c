@@ -106,11 +106,11 @@ static const struct json *feature_of(const struct hub_page *p, const char *name)
 int hub_page_check_columns(const struct hub_page *p,
                            const struct row_columns *columns, struct err *err)
 {
-    const char *missing = feature_of(p, columns->text) == NULL ? columns->text
-                          : feature_of(p, columns->label) == NULL
-                              ? columns->label
-                              : NULL;
-    if (missing == NULL) {
+    const char *missing = columns->text;
+    if (feature_of(p, missing) != NULL) {
+        missing = columns->label; /* NULL: only texts are read */
+    }
+    if (missing == NULL || feature_of(p, missing) != NULL) {
         return 0;
     }
     struct buf names;
@@ -186,7 +186,8 @@ static int emit_row(const struct json *row, const struct row_columns *columns,
     char digits[ROW_DIGITS];
     struct row out;
     int64_t number;
-    if (is_cut(row, columns->text) || is_cut(row, columns->label)) {
+    if (is_cut(row, columns->text) ||
+        (columns->label != NULL && is_cut(row, columns->label))) {
         return err_set(err, ERR_INVALID,
                        "the server cut its text or label: too long for it");
     }
@@ -205,7 +206,8 @@ static int emit_row(const struct json *row, const struct row_columns *columns,
 int hub_page_emit(const struct hub_page *p, const struct row_columns *columns,
                   const struct row_sink *sink, struct err *err)
 {
-    const struct json *names = names_of(p, columns->label);
+    const struct json *names =
+        columns->label != NULL ? names_of(p, columns->label) : NULL;
     for (const struct json *r = json_first(p->rows); r != NULL;
          r = json_next(r)) {
         int rc = emit_row(r, columns, names, sink, err);

@@ -350,6 +350,33 @@ START_TEST(test_missing_split_and_column)
 }
 END_TEST
 
+static int count_text(void *ctx, const struct row *row, struct err *err)
+{
+    (void)err;
+    ck_assert_ptr_null(row->label.at);
+    ++*(int *)ctx;
+    return 0;
+}
+
+/* As of a file: who wants no labels gets none, whatever is in their column. */
+START_TEST(test_texts_alone)
+{
+    static const char *const sources[] = {"hf:org/good", "hf:org/labels"};
+    struct err err = {0};
+    hub.state->is_odd = true;
+    hub.state->odd_label = -1;
+    for (size_t i = 0; i < 2; i++) {
+        const struct source_query q = {
+            .splits = both, .n_splits = 2, .text = "text", .cache_dir = cache};
+        int n = 0;
+        const struct row_sink sink = {&n, count_text};
+        int rc = source_read(sources[i], &q, &sink, &err);
+        ck_assert_msg(rc == 0, "%s", err.msg);
+        ck_assert_int_eq(n, hub.state->n_train + hub.state->n_test);
+    }
+}
+END_TEST
+
 START_TEST(test_token)
 {
     setenv("HF_TOKEN", "wrong", 1);
@@ -441,6 +468,7 @@ Suite *suite(void)
     tcase_add_test(t, test_refusals);
     tcase_add_test(t, test_labels_without_a_name);
     tcase_add_test(t, test_missing_split_and_column);
+    tcase_add_test(t, test_texts_alone);
     tcase_add_test(t, test_token);
     tcase_add_test(t, test_what_is_private);
     tcase_add_test(t, test_token_stays_here);
