@@ -1,12 +1,10 @@
 #include "core/base/buf.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
-#include "core/base/paths.h"
 #include "core/data/source.h"
 #include "core/train/report.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
-#include "daemon/cli/downloading.h"
 #include "daemon/cli/interrupt.h"
 #include "daemon/cli/pick.h"
 #include "daemon/cli/report_text.h"
@@ -100,22 +98,13 @@ static int get_texts(struct evaluate *e, const struct pick *p,
         return pick_part(e->cli, p, e->part != NULL ? e->part : "test", out,
                          err);
     }
-    char *cache = e->cli->state_dir != NULL
-                      ? paths_in_state(e->cli->state_dir, "cache")
-                      : NULL;
-    struct downloading downloading;
-    downloading_init(&downloading, e->cli);
     char *named_by = naming(e, p);
     const struct source_query q = {.text = first_of(e->text, p->text, "text"),
                                    .label =
                                        first_of(e->label, p->label, "label"),
-                                   .named_by = named_by,
-                                   .cache_dir = cache,
-                                   .watch = &downloading.watch};
-    int rc = downloading_end(&downloading,
-                             pick_source(p, e->data, &q, out, err), err);
+                                   .named_by = named_by};
+    int rc = pick_source(e->cli, p, e->data, &q, out, err);
     free(named_by);
-    free(cache);
     return rc;
 }
 

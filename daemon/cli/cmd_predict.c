@@ -3,17 +3,21 @@
  * Lines are predicted as they come: each read's whole lines are one batch, so
  * memory stays what the longest line needs and a slow writer's line is answered
  * before the next one comes. Each line of input gives one line of output. A
- * file of rows (.csv, .tsv, .jsonl, .json) is read whole, as data sets are. */
+ * file of rows (.csv, .tsv, .jsonl, .json) is read whole, as data sets are, and
+ * may be elsewhere: it is downloaded first. */
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/utf8.h"
+#include "core/data/download.h"
+#include "core/data/hub.h"
 #include "core/data/source.h"
 #include "core/train/checkpoint.h"
 #include "core/train/predictor.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/clock.h"
 #include "daemon/cli/cmd.h"
+#include "daemon/cli/interrupt.h"
 #include "daemon/cli/pick.h"
 
 #include <errno.h>
@@ -363,6 +367,9 @@ static int on_row(void *ctx, const struct row *row, struct err *err)
 {
     struct rows *r = ctx;
     struct batch *b = &r->batch;
+    if (interrupt_came()) {
+        return err_set(err, ERR_CANCELED, "interrupted");
+    }
     char *copy = mem_try(row->text.len + 1, 1);
     if (copy == NULL) {
         return err_set(err, ERR_LIMIT, "no memory for its text");
@@ -381,15 +388,12 @@ static int predict_rows(struct predict *p, struct err *err)
     const struct source_query q = {.text = p->field, .named_by = named_by(p)};
     struct rows r = {.p = p};
     const struct row_sink sink = {&r, on_row};
-    int rc = source_read(p->file, &q, &sink, err);
+    int rc = pick_rows(p->cli, p->file, &q, &sink, err);
     if (r.has_failed) {
         *err = r.failed;
         return rc;
     }
     int rest = flush(p, &r.batch, rc == 0 ? err : &r.failed);
-    if (rc == ERR_NOTFOUND) {
-        return err->code = ERR_INVALID;
-    }
     return rc == 0 ? rest : rc;
 }
 
@@ -421,14 +425,15 @@ static int predict_lines(struct predict *p, struct err *err)
 }
 
 /* The name's ending says what a file is, as of a data set. With --jsonl all
- * JSON is read in lines, as it comes. */
+ * JSON that is here is read in lines, as it comes. */
 static bool has_rows(const struct predict *p)
 {
     const char *name = is_stdin(p) ? "" : p->file;
     bool is_json =
         source_has_ending(name, ".jsonl") || source_has_ending(name, ".json");
     return source_has_ending(name, ".csv") || source_has_ending(name, ".tsv") ||
-           (is_json && !p->jsonl);
+           (is_json && !p->jsonl) || hub_is_source(name) ||
+           download_is_url(name);
 }
 
 static int predict_file(struct predict *p, struct err *err)
@@ -502,8 +507,9 @@ int cmd_predict(struct cli *c, int argc, char **argv)
     static const struct argp_option options[] = {
         {"trial", KEY_TRIAL, "N", 0, "this trial's model, not the best's", 0},
         {"file", KEY_FILE, "FILE", 0,
-         "a text per row of a .csv, .tsv, .json or .jsonl file, per line of "
-         "any other; - is standard input, the default",
+         "a text per row of a .csv, .tsv, .json or .jsonl file, its address or "
+         "hf:OWNER/NAME, per line of any other file; - is standard input, the "
+         "default",
          0},
         {"jsonl", KEY_JSONL, NULL, 0,
          "JSON lines out, and in where lines are read: objects with class, "

@@ -8,6 +8,7 @@
 #include "core/train/checkpoint.h"
 #include "core/train/predictor.h"
 #include "daemon/cli/cli.h"
+#include "daemon/cli/downloading.h"
 #include "daemon/cli/field.h"
 #include "daemon/cli/summary.h"
 
@@ -249,6 +250,22 @@ int pick_part(const struct cli *c, const struct pick *p, const char *part,
 /* --- rows of a source
  * --------------------------------------------------------- */
 
+int pick_rows(struct cli *c, const char *source, const struct source_query *q,
+              const struct row_sink *sink, struct err *err)
+{
+    char *cache =
+        c->state_dir != NULL ? paths_in_state(c->state_dir, "cache") : NULL;
+    struct downloading downloading;
+    downloading_init(&downloading, c);
+    struct source_query query = *q;
+    query.cache_dir = cache;
+    query.watch = &downloading.watch;
+    int rc = downloading_end(&downloading,
+                             source_read(source, &query, sink, err), err);
+    free(cache);
+    return rc == ERR_NOTFOUND ? (err->code = ERR_INVALID) : rc;
+}
+
 struct taking {
     struct pick_texts *to;
     const struct checkpoint *checkpoint;
@@ -307,17 +324,17 @@ static int take_row(void *ctx, const struct row *row, struct err *err)
     return 0;
 }
 
-int pick_source(const struct pick *p, const char *source,
+int pick_source(struct cli *c, const struct pick *p, const char *source,
                 const struct source_query *q, struct pick_texts *out,
                 struct err *err)
 {
     struct pick_texts t = {.name = mem_strdup(source)};
     struct taking taking = {&t, predictor_checkpoint(p->predictor)};
     const struct row_sink sink = {&taking, take_row};
-    int rc = source_read(source, q, &sink, err);
+    int rc = pick_rows(c, source, q, &sink, err);
     if (rc != 0) {
         pick_texts_fini(&t);
-        return err->code = rc == ERR_NOTFOUND ? ERR_INVALID : rc;
+        return rc;
     }
     *out = t;
     return 0;

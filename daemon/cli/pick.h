@@ -37,12 +37,19 @@ struct pick_texts {
 MUST_CHECK int pick_part(const struct cli *c, const struct pick *p,
                          const char *part, struct pick_texts *out,
                          struct err *err);
-/* All rows of a source. A label that is no class of the predictor is an error
- * that names file and line. */
+/* source_read with downloads: kept in the state directory's cache, shown and
+ * interrupted on the terminal. q's members for these are ignored. Watches for
+ * interrupts; a source that is not there is INVALID. */
+struct row_sink;
 struct source_query;
-MUST_CHECK int pick_source(const struct pick *p, const char *source,
-                           const struct source_query *q, struct pick_texts *out,
-                           struct err *err);
+MUST_CHECK int pick_rows(struct cli *c, const char *source,
+                         const struct source_query *q,
+                         const struct row_sink *sink, struct err *err);
+/* All rows of a source, read so. A label that is no class of the predictor is
+ * an error that names file and line. */
+MUST_CHECK int pick_source(struct cli *c, const struct pick *p,
+                           const char *source, const struct source_query *q,
+                           struct pick_texts *out, struct err *err);
 void pick_texts_fini(struct pick_texts *t);
 
 #endif

@@ -115,6 +115,39 @@ START_TEST(test_fetched_as_json)
 }
 END_TEST
 
+/* Texts to predict are where data sets are. */
+START_TEST(test_predict_from_afar)
+{
+    struct fix_hub hub;
+    fix_hub_init(&hub);
+    setenv("HF_DATASETS_SERVER", hub.url, 1);
+    setenv("HF_HOME", home.dir, 1);
+    hub.state->n_train = 5;
+    hub.state->n_test = 2;
+    (void)home_data(&home, 60, 2);
+    home_start(&home, (const char *const[]){"--workers", "1", NULL});
+    home_run(&home,
+             home_config(&home, "s", "\"n_trials\": 1,", "\"max_epochs\": 1,"),
+             0);
+    char *url = mem_printf("%s/file.jsonl", hub.url);
+    char *none = mem_printf("%s/none.csv", hub.url);
+    char *odd = mem_printf("%s/file.txt", hub.url);
+    EXPECT(&home, 0, "\"text\":\"train text 4\"}\n", "predict", "s", "--jsonl",
+           "--file", url);
+    EXPECT(&home, 0, "\"text\":\"train text 4\"}]\n", "--json", "predict", "s",
+           "--file", url, "--field", "text");
+    EXPECT(&home, 0, "\"text\":\"test text 1\"}\n", "predict", "s", "--jsonl",
+           "--file", "hf:org/good");
+    EXPECT(&home, 2, "none.csv", "predict", "s", "--file", none);
+    EXPECT(&home, 2, "the name must end in .jsonl", "predict", "s", "--file",
+           odd);
+    free(odd);
+    free(none);
+    free(url);
+    fix_hub_fini(&hub);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("e2e/fetched");
@@ -123,6 +156,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, test_study_from_the_hub);
     tcase_add_test(t, test_fetched_as_json);
+    tcase_add_test(t, test_predict_from_afar);
     suite_add_tcase(s, t);
     return s;
 }
