@@ -507,13 +507,15 @@ int cmd_predict(struct cli *c, int argc, char **argv)
     static const struct argp_option options[] = {
         {"trial", KEY_TRIAL, "N", 0, "this trial's model, not the best's", 0},
         {"file", KEY_FILE, "FILE", 0,
-         "a text per row of a .csv, .tsv, .json or .jsonl file, its address or "
-         "hf:OWNER/NAME, per line of any other file; - is standard input, the "
+         "a text per row of a .csv, .tsv, .json or .jsonl file (or its "
+         "address, "
+         "or hf:OWNER/NAME), per line of any other; - is standard input, the "
          "default",
          0},
         {"jsonl", KEY_JSONL, NULL, 0,
-         "JSON lines out, and in where lines are read: objects with class, "
-         "probability and text, objects with a text",
+         "Prints a JSON object per text: its class, probability and text. "
+         "Reads "
+         "lines as JSON objects that have a text.",
          0},
         {"field", KEY_FIELD, "NAME", 0,
          "the column or field of the texts (default: the study's, or text)", 0},
