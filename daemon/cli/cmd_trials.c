@@ -404,6 +404,15 @@ static void put_best(struct table *t, const struct json *study,
     }
 }
 
+/* Was its last report the best one, too? */
+static bool ends_with_best(const struct json *trial)
+{
+    const struct json *last = last_report(trial);
+    const char *unit = field_get(last, "epoch") != NULL ? "epoch" : "step";
+    return last != NULL &&
+           field_int(last, unit, -1) == field_int(trial, "best_epoch", -1);
+}
+
 static void put_facts(struct table *t, const struct json *study,
                       const struct json *trial)
 {
@@ -423,9 +432,11 @@ static void put_facts(struct table *t, const struct json *study,
         put_pair(t, field_text(study, "metric"), text);
     }
     put_feasibility(t, trial);
-    if (strcmp(state, "PRUNED") == 0) {
+    bool is_pruned = strcmp(state, "PRUNED") == 0;
+    if (is_pruned) {
         put_pruning(t, study, trial);
-    } else {
+    }
+    if (!is_pruned || !ends_with_best(trial)) { /* whose the value may be */
         put_best(t, study, trial);
     }
     put_memory(t, trial);

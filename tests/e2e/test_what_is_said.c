@@ -16,9 +16,11 @@ static struct fix_daemon fake;
 #define REPORTS                                                                \
     "\"epochs\":[{\"step\":3,\"cost\":2},{\"step\":8,\"cost\":0.1}]}"
 
-/* Trial 0 is ours, 1 is one that Optuna ran, 2 told nothing. */
+/* Trial 0 is ours, 1 is one that Optuna ran, 2 told nothing, 3 was best before
+ * it was pruned. */
 static int pruned(const char *path, int n, struct buf *body)
 {
+    static const int best[] = {8, 8, -1, 3};
     (void)n;
     if (strstr(path, "/trials/") == NULL) {
         buf_str(body, "{\"name\":\"s\",\"unit\":\"step\",\"metric\":\"cost\","
@@ -28,9 +30,9 @@ static int pruned(const char *path, int n, struct buf *body)
     }
     char number = path[strlen(path) - 1];
     buf_printf(body,
-               "{\"number\":%c,\"state\":\"PRUNED\",\"best_epoch\":8,"
+               "{\"number\":%c,\"state\":\"PRUNED\",\"best_epoch\":%d,"
                "\"attempt\":%d,%s",
-               number, number == '0',
+               number, best[number - '0'], number == '0',
                number == '2' ? "\"epochs\":[]}" : REPORTS);
     return 200;
 }
@@ -45,6 +47,10 @@ START_TEST(show_says_where_a_trial_was_pruned)
     char *said =
         home_expect(&h, 0, NULL, (const char *const[]){"show", "s", "0", NULL});
     ck_assert_ptr_null(strstr(said, "best step"));
+    free(said);
+    said =
+        home_expect(&h, 0, NULL, (const char *const[]){"show", "s", "3", NULL});
+    ck_assert_ptr_nonnull(strstr(said, "at step 8 with cost 0.1\nbest step"));
     free(said);
 }
 END_TEST
