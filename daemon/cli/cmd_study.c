@@ -458,14 +458,16 @@ int cmd_delete(struct cli *c, int argc, char **argv)
     struct json *reply;
     struct err err;
     cli_parse(c, &command, argc, argv, &in);
-    if (!in.yes) {
+    if (cli_study_call(c, in.yes ? "DELETE" : "GET", argv[1], "", NULL, &reply,
+                       &err) != 0) {
+        return cli_fail(c, &err);
+    }
+    if (!in.yes) { /* the study is there */
+        json_free(reply);
         err_set(&err, ERR_INVALID,
                 "this deletes study '%s' with its trials and checkpoints; "
                 "say --yes if you mean it",
                 argv[1]);
-        return cli_fail(c, &err);
-    }
-    if (cli_study_call(c, "DELETE", argv[1], "", NULL, &reply, &err) != 0) {
         return cli_fail(c, &err);
     }
     if (c->json) {

@@ -269,6 +269,8 @@ START_TEST(delete_leaves_nothing)
     EXPECT(&h, 0, NULL, "run", "--detach", slow("gone", "\"n_trials\": 9,"));
     ck_assert(home_wait(&h, EPOCHS, 3, 20000));
     EXPECT(&h, 2, "--yes", "delete", "gone");
+    EXPECT(&h, 4, "(did you mean 'gone'?)", "delete", "gon");
+    EXPECT(&h, 4, "(did you mean 'gone'?)", "delete", "gon", "--yes");
     EXPECT(&h, 0, NULL, "delete", "gone", "--yes");
     static const char *const tables[] = {
         "studies",       "trials",          "trial_params",
