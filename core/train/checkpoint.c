@@ -23,6 +23,8 @@ void checkpoint_fini(struct checkpoint *c)
         free(c->classes[i]);
     }
     free(c->classes);
+    free(c->text_column);
+    free(c->label_column);
     free(c->kernels);
     free(c->blas);
     free(c->build);

@@ -52,6 +52,9 @@ struct checkpoint {
     struct checkpoint_state state;
     struct run_metrics metrics; /* of the best epoch; NaN in a `last` */
     char *kernels, *blas, *build;
+    /* The columns of its data, NULL where unknown: no checkpoint's file has
+     * them, a model's folder may. */
+    char *text_column, *label_column;
 };
 
 /* Write model and c to path, atomically and durably. FULL, IO, LIMIT. */

@@ -110,10 +110,24 @@ static void put_int(struct json_out *w, const char *key, int64_t value)
     json_put_int(w, value);
 }
 
+static void put_columns(const struct checkpoint *c, struct json_out *w)
+{
+    json_put_key(w, "columns");
+    json_open(w, '{');
+    if (c->text_column != NULL) {
+        put_word(w, "text", c->text_column);
+    }
+    if (c->label_column != NULL) {
+        put_word(w, "label", c->label_column);
+    }
+    json_close(w, '}');
+}
+
 static void put_origin(const struct checkpoint *c, struct json_out *w)
 {
     put_word(w, "build", c->build);
     put_word(w, "dataset", c->dataset_sha256);
+    put_columns(c, w);
     put_word(w, "metric", RUN_METRIC_NAMES[c->metric]);
     put_word(w, "direction", c->maximize ? "maximize" : "minimize");
     put_int(w, "epoch", c->state.epoch);
@@ -300,6 +314,12 @@ static void get_metrics(const struct json *root, struct checkpoint *c)
     }
 }
 
+static char *column(const struct json *columns, const char *key)
+{
+    const struct json *name = member(columns, key, JSON_STRING);
+    return name != NULL ? mem_strdup(json_string(name)) : NULL;
+}
+
 /* The origin is for people: what is missing there is left out. */
 static void get_origin(const struct json *root, struct checkpoint *c)
 {
@@ -320,6 +340,9 @@ static void get_origin(const struct json *root, struct checkpoint *c)
     c->build = mem_strdup(build != NULL ? json_string(build) : "");
     c->kernels = mem_strdup("");
     c->blas = mem_strdup("");
+    const struct json *columns = member(root, "columns", JSON_OBJECT);
+    c->text_column = column(columns, "text");
+    c->label_column = column(columns, "label");
     get_metrics(root, c);
 }
 

@@ -2,7 +2,8 @@
  *
  *   config.json        what it is: format, version, the run, its metrics, and
  *                      the SHA-256 of the files below; "activation" is the
- *                      run's by the name that Hugging Face has for it
+ *                      run's by the name that Hugging Face has for it, and
+ *                      "columns" are those of the data, where they are known
  *   labels.json        class names, a list; a class's id is its place
  *   tokenizer.json     in Hugging Face's format (tokenizer_json.h)
  *   model.safetensors  the weights under PyTorch's names

@@ -72,6 +72,19 @@ const struct checkpoint *predictor_checkpoint(const struct predictor *p)
     return &p->checkpoint;
 }
 
+static void set_word(char **word, const char *to)
+{
+    free(*word);
+    *word = to != NULL ? mem_strdup(to) : NULL;
+}
+
+void predictor_set_columns(struct predictor *p, const char *text,
+                           const char *label)
+{
+    set_word(&p->checkpoint.text_column, text);
+    set_word(&p->checkpoint.label_column, label);
+}
+
 int predictor_export(struct predictor *p, const char *dir, struct err *err)
 {
     return model_dir_write(&p->checkpoint, p->model, dir, err);

@@ -19,6 +19,11 @@ void predictor_free(struct predictor *p);
 MUST_CHECK int predictor_export(struct predictor *p, const char *dir,
                                 struct err *err);
 
+/* Tell the columns of its data, for who exports it; copies both, of which each
+ * may be NULL. */
+void predictor_set_columns(struct predictor *p, const char *text,
+                           const char *label);
+
 /* Run, classes, tokenizer, state: what the file says. Borrowed. */
 const struct checkpoint *predictor_checkpoint(const struct predictor *p);
 

@@ -29,7 +29,7 @@ struct evaluate {
     struct cli *cli;
     int64_t trial, n_errors;
     const char *part, *data;  /* part NULL: test */
-    const char *text, *label; /* NULL: as the study has them */
+    const char *text, *label; /* NULL: as the study or model has them */
     const char *csv, *html;
     size_t n_rows;
 };
@@ -70,17 +70,18 @@ static char *naming(const struct evaluate *e, const struct pick *p)
     bool own_text = e->text == NULL && p->text != NULL;
     bool own_label = e->label == NULL && p->label != NULL;
     if (own_text && own_label) {
-        return mem_printf("the study's data.text '%s' and data.label '%s', or "
-                          "--text and --label,",
-                          p->text, p->label);
+        return mem_printf(
+            "the %s %s.text '%s' and %s.label '%s', or --text and "
+            "--label,",
+            p->whose, p->where, p->text, p->where, p->label);
     }
     if (own_text) {
-        return mem_printf("the study's data.text '%s', or --text, and --label",
-                          p->text);
+        return mem_printf("the %s %s.text '%s', or --text, and --label",
+                          p->whose, p->where, p->text);
     }
     if (own_label) {
-        return mem_printf("--text and the study's data.label '%s', or --label,",
-                          p->label);
+        return mem_printf("--text and the %s %s.label '%s', or --label,",
+                          p->whose, p->where, p->label);
     }
     return mem_strdup("--text and --label");
 }
@@ -194,9 +195,9 @@ int cmd_evaluate(struct cli *c, int argc, char **argv)
          "its address, or hf:OWNER/NAME",
          0},
         {"text", KEY_TEXT, "COLUMN", 0,
-         "its column of texts (default: the study's, or text)", 0},
+         "its column of texts (default: the study's or model's, or text)", 0},
         {"label", KEY_LABEL, "COLUMN", 0,
-         "its column of labels (default: the study's, or label)", 0},
+         "its column of labels (default: the study's or model's, or label)", 0},
         {"csv", KEY_CSV, "FILE", 0, "write a line for each row to FILE", 0},
         {"html", KEY_HTML, "FILE", 0, "write a page with everything to FILE",
          0},

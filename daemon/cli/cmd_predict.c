@@ -42,6 +42,7 @@ struct predict {
     const char *file;
     const char *field, *field_too; /* where a row's text stands; or NULL */
     bool field_is_given;
+    char *named_by; /* what names the field, for sentences */
     bool jsonl;
     size_t n_classes, n_printed;
     float *logprob;     /* (BATCH_TEXTS, n_classes) */
@@ -199,14 +200,6 @@ static int flush(struct predict *p, struct batch *b, struct err *err)
     return rc;
 }
 
-/* What names the field, for sentences. */
-static const char *named_by(const struct predict *p)
-{
-    return p->field_is_given || p->pick.text == NULL
-               ? "--field"
-               : "the study's data.text, or --field,";
-}
-
 static const struct json *text_in(const struct predict *p,
                                   const struct json *object)
 {
@@ -232,7 +225,7 @@ static int take_object(struct predict *p, struct span line, struct batch *b,
         json_free(root);
         return err_set(err, ERR_INVALID,
                        "not an object with a string '%s' (%s names it)",
-                       p->field, named_by(p));
+                       p->field, p->named_by);
     }
     b->texts[b->n] = json_text(text);
     b->objects[b->n++] = root;
@@ -385,7 +378,7 @@ static int on_row(void *ctx, const struct row *row, struct err *err)
 /* Here too, what comes before a bad row is predicted. */
 static int predict_rows(struct predict *p, struct err *err)
 {
-    const struct source_query q = {.text = p->field, .named_by = named_by(p)};
+    const struct source_query q = {.text = p->field, .named_by = p->named_by};
     struct rows r = {.p = p};
     const struct row_sink sink = {&r, on_row};
     int rc = pick_rows(p->cli, p->file, &q, &sink, err);
@@ -492,6 +485,10 @@ static int prepare(struct predict *p, const char *what, struct err *err)
         p->field = p->pick.text != NULL ? p->pick.text : "text";
         p->field_too = p->jsonl ? "text" : NULL;
     }
+    p->named_by = p->field_is_given || p->pick.text == NULL
+                      ? mem_strdup("--field")
+                      : mem_printf("the %s %s.text, or --field,", p->pick.whose,
+                                   p->pick.where);
     p->n_classes = predictor_checkpoint(p->pick.predictor)->n_classes;
     p->top = p->top < (int64_t)p->n_classes ? p->top : (int64_t)p->n_classes;
     p->logprob = mem_try(p->n_classes, BATCH_TEXTS * sizeof(*p->logprob));
@@ -518,7 +515,9 @@ int cmd_predict(struct cli *c, int argc, char **argv)
          "lines as JSON objects that have a text.",
          0},
         {"field", KEY_FIELD, "NAME", 0,
-         "the column or field of the texts (default: the study's, or text)", 0},
+         "the column or field of the texts (default: the study's or model's, "
+         "or text)",
+         0},
         {"top", KEY_TOP, "K", 0, "the K likeliest classes (default: 1)", 0},
         {0}};
     static const struct cli_command command = {
@@ -543,6 +542,7 @@ int cmd_predict(struct cli *c, int argc, char **argv)
         fputs(p.n_printed == 0 ? "[]\n" : "]\n", stdout);
     }
     pick_fini(&p.pick);
+    free(p.named_by);
     free(p.logprob);
     free(p.order);
     return rc == 0 ? CLI_OK : cli_fail(c, &err);

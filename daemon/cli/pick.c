@@ -97,6 +97,20 @@ static int open_number(struct cli *c, const char *study, int64_t trial,
     return rc;
 }
 
+/* The folder of a model has what its study told when it was exported. */
+static int open_model(struct pick *p, struct err *err)
+{
+    int rc = open_files(p->name, NULL, p, err);
+    if (rc == 0) {
+        const struct checkpoint *c = predictor_checkpoint(p->predictor);
+        p->text = c->text_column != NULL ? mem_strdup(c->text_column) : NULL;
+        p->label = c->label_column != NULL ? mem_strdup(c->label_column) : NULL;
+        p->whose = "model's";
+        p->where = "columns";
+    }
+    return rc;
+}
+
 static char *column_of(const struct json *study, const char *key)
 {
     const struct json *data = field_get(field_get(study, "config"), "data");
@@ -118,8 +132,13 @@ static int open_study(struct cli *c, const char *study, int64_t trial,
     }
     p->text = column_of(reply, "text");
     p->label = column_of(reply, "label");
+    p->whose = "study's";
+    p->where = "data";
     rc = trial < 0 ? open_best(study, reply, p, err)
                    : open_number(c, study, trial, p, err);
+    if (rc == 0) {
+        predictor_set_columns(p->predictor, p->text, p->label);
+    }
     json_free(reply);
     return rc;
 }
@@ -153,7 +172,7 @@ int pick_open(struct cli *c, const char *what, int64_t trial, struct pick *out,
         rc = err_set(err, ERR_INVALID,
                      "--trial is for studies: '%s' is a file or folder", what);
     } else if (is_there) {
-        rc = open_files(p.name, NULL, &p, err);
+        rc = open_model(&p, err);
     } else {
         rc = open_study(c, what, trial, &p, err);
     }

@@ -9,8 +9,11 @@ struct predictor;
 struct pick {
     struct predictor *predictor;
     char *name; /* "study 'x', trial 3", or the folder; owned */
-    /* The columns of its study's data, owned; NULL where no study is known. */
+    /* The columns of its data, by its study or its folder; owned, NULL where
+     * neither knows. */
     char *text, *label;
+    /* Who says so, and where: "study's" and "data". */
+    const char *whose, *where;
 };
 
 /* what: a model's folder or a checkpoint's file, else a study: its best trial,

@@ -67,16 +67,42 @@ START_TEST(evaluate_looks_for_the_studys_columns)
            "no column 'words' (the header has: text, kind; the study's "
            "data.text 'words', or --text, and --label name them)",
            "evaluate", "own", "--data", text, "--label", "kind");
-    /* a model's folder knows no study */
-    char *model = mem_printf("%s/model", home.dir);
-    EXPECT(&home, 0, NULL, "export", "own", model);
-    EXPECT(&home, 0, "of 1)", "evaluate", model, "--data", other);
-    EXPECT(&home, 2, "; --text and --label name them)", "evaluate", model,
-           "--data", label);
-    free(model);
     free(other);
     free(label);
     free(text);
+    free(csv);
+}
+END_TEST
+
+START_TEST(exported_models_know_their_columns)
+{
+    char *csv = put("a.csv", "kind,words,text\nclass 0,red,x\n");
+    char *other = put("d.jsonl", "{\"text\":\"red\",\"label\":\"class 0\"}\n");
+    char *model = mem_printf("%s/model", home.dir);
+    char *again = mem_printf("%s/again", home.dir);
+    EXPECT(&home, 0, NULL, "export", "own", model);
+    EXPECT(&home, 0, NULL, "export", model, again);
+    EXPECT(&home, 0, "of 1)", "evaluate", model, "--data", csv);
+    EXPECT(&home, 0, "\"text\":\"red\"", "predict", again, "--jsonl", "--file",
+           csv);
+    EXPECT(&home, 2,
+           "; the model's columns.text 'words' and columns.label 'kind', or "
+           "--text and --label, name them)",
+           "evaluate", model, "--data", other);
+    EXPECT(&home, 2, "; the model's columns.text, or --field, names it)",
+           "predict", model, "--file", other);
+    /* those of before do not */
+    char *forget = mem_printf("sed -i 's/\"columns\":{[^}]*},//' "
+                              "%s/config.json",
+                              again);
+    ck_assert_int_eq(system(forget), 0);
+    EXPECT(&home, 0, "of 1)", "evaluate", again, "--data", other);
+    EXPECT(&home, 2, "; --text and --label name them)", "evaluate", again,
+           "--data", csv);
+    free(forget);
+    free(again);
+    free(model);
+    free(other);
     free(csv);
 }
 END_TEST
@@ -172,6 +198,7 @@ Suite *suite(void)
     tcase_set_timeout(t, 180);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, evaluate_looks_for_the_studys_columns);
+    tcase_add_test(t, exported_models_know_their_columns);
     tcase_add_test(t, predict_reads_what_data_sets_are);
     tcase_add_test(t, predict_names_bad_rows);
     suite_add_tcase(s, t);

@@ -427,7 +427,8 @@ static void evaluate_bad_input(void)
     EXPECT(&home, 2, "no rows to evaluate on", "evaluate", model, "--data",
            PUT("e.jsonl", ""));
     EXPECT(&home, 2,
-           "no field 'label' (it has: text; --text and --label name them)",
+           "no field 'label' (it has: text; the model's columns.text 'text' "
+           "and columns.label 'label', or --text and --label, name them)",
            "evaluate", model, "--data", PUT("f.jsonl", "{\"text\":\"a\"}\n"));
     EXPECT(&home, 2, "no.jsonl: No such file", "evaluate", model, "--data",
            "no.jsonl");
