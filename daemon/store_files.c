@@ -21,7 +21,8 @@
  * A file may be cut off while we write to it, and is long enough once more when
  * it is looked at: then it has a hole. So it is looked for what must be there:
  * - in the WAL its header, and the last frame that the look before saw (in a
- *   WAL begun anew since: the first);
+ *   WAL begun anew since: the first); the index still counts that frame, or an
+ *   older copy stands in its place;
  * - in the database some places that held something when all of the WAL had
  *   been moved. What became all zeros there may have been right (a page that
  *   holds such a text now); the pages say. Not seen is a hole in a database
@@ -47,7 +48,8 @@ static struct store_place place_of(const struct store *s, int which)
 {
     struct statx st;
     char *path = mem_printf("%s%s", s->path, SUFFIX[which]);
-    bool is_there = statx(AT_FDCWD, path, 0, STATX_INO | STATX_SIZE, &st) == 0;
+    bool is_there = statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW,
+                          STATX_INO | STATX_SIZE, &st) == 0;
     free(path);
     return is_there ? (struct store_place){makedev(st.stx_dev_major,
                                                    st.stx_dev_minor),
@@ -137,17 +139,29 @@ static bool has_salt(const struct store *s, int64_t offset,
            memcmp(there, salt, sizeof(there)) == 0;
 }
 
+static bool is_as_seen(const struct store *s,
+                       const unsigned char index[HEADER_BYTES])
+{
+    return s->seen.n_frames > 0 &&
+           memcmp(index + AT_SALT, s->seen.salt, STORE_SALT_BYTES) == 0;
+}
+
+/* An index of the same WAL that counts fewer frames: SQLite would write over
+ * those that it does not know. */
+static bool has_forgotten(const struct store *s,
+                          const unsigned char index[HEADER_BYTES])
+{
+    return is_as_seen(s, index) && frames_of(index) < s->seen.n_frames;
+}
+
 /* The header, and the last frame that was seen or, in a WAL begun anew, the
  * first. */
 static bool has_what_was_seen(const struct store *s,
                               const unsigned char index[HEADER_BYTES])
 {
     const unsigned char *salt = index + AT_SALT;
-    uint32_t n = frames_of(index), at = 1;
-    if (memcmp(salt, s->seen.salt, STORE_SALT_BYTES) == 0 &&
-        s->seen.n_frames > 0) {
-        at = n < s->seen.n_frames ? n : s->seen.n_frames;
-    }
+    uint32_t n = frames_of(index);
+    uint32_t at = is_as_seen(s, index) ? s->seen.n_frames : 1;
     return n == 0 ||
            (has_salt(s, AT_WAL_SALT, salt) &&
             has_salt(s, end_of_frames(index, at - 1) + AT_FRAME_SALT, salt));
@@ -164,7 +178,8 @@ static bool is_wal_cut(struct store *s)
         return false;
     }
     uint32_t n = frames_of(before);
-    bool is_whole = (n == 0 || now.bytes >= end_of_frames(before, n)) &&
+    bool is_whole = !has_forgotten(s, before) &&
+                    (n == 0 || now.bytes >= end_of_frames(before, n)) &&
                     has_what_was_seen(s, before);
     if (is_whole) {
         s->seen.n_frames = n;
@@ -318,5 +333,6 @@ int store_still_there(struct store *s, struct err *err)
                         "all that was committed is in ", err);
         }
     }
+    store_acked_keep(s);
     return store_still_whole(s, err);
 }

@@ -191,6 +191,50 @@ START_TEST(a_look_in_a_transaction_notices_it)
 }
 END_TEST
 
+static void read_index(unsigned char *bytes, size_t n, bool write_back)
+{
+    int fd = open(file("-shm"), O_RDWR | O_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    ssize_t done =
+        write_back ? pwrite(fd, bytes, n, 0) : pread(fd, bytes, n, 0);
+    ck_assert_int_eq(done, (ssize_t)n);
+    close(fd); /* the index's locks: nobody else is there */
+}
+
+/* An older copy of the index, in place: SQLite would write over the frames that
+ * it does not count. */
+START_TEST(an_index_that_forgot_frames_is_noticed)
+{
+    static unsigned char index[32768];
+    struct err err;
+    work(30);
+    read_index(index, sizeof(index), false);
+    work(_i == 0 ? 1 : 3);
+    if (_i == 2) { /* the log is begun anew */
+        store_checkpoint(fix.store);
+        work(2);
+    }
+    read_index(index, sizeof(index), true);
+    ck_assert_int_eq(store_still_there(fix.store, &err), ERR_CORRUPT);
+    expect_end(&err, "-wal");
+}
+END_TEST
+
+/* A name that others follow to files of their own beside it. */
+START_TEST(a_link_to_our_own_file_is_noticed)
+{
+    struct err err;
+    char *moved = mem_strdup(file("-moved"));
+    work(3);
+    ck_assert_int_eq(rename(file(""), moved), 0);
+    ck_assert_int_eq(symlink(moved, file("")), 0);
+    free(moved);
+    ck_assert_int_eq(store_still_there(fix.store, &err), ERR_CORRUPT);
+    ck_assert_msg(strstr(err.msg, "was removed or replaced") != NULL, "%s",
+                  err.msg);
+}
+END_TEST
+
 /* No pages are moved to what is cut off, or from there. */
 START_TEST(nothing_is_moved_then)
 {
@@ -295,6 +339,8 @@ Suite *suite(void)
     tcase_add_loop_test(t, a_commit_notices_it, 0, ARRAY_LEN(CUTS));
     tcase_add_loop_test(t, a_look_notices_it, 0, ARRAY_LEN(CUTS));
     tcase_add_test(t, a_look_in_a_transaction_notices_it);
+    tcase_add_loop_test(t, an_index_that_forgot_frames_is_noticed, 0, 3);
+    tcase_add_test(t, a_link_to_our_own_file_is_noticed);
     tcase_add_test(t, nothing_is_moved_then);
     tcase_add_loop_test(t, what_others_do_is_no_harm, 0, ARRAY_LEN(OTHERS));
     tcase_add_test(t, a_smaller_database_is_looked_at);
