@@ -9,8 +9,9 @@
  * store_acked_judge refuses to go on from there. It costs a commit one pwrite.
  *
  * Failure modes of PATH-acked itself: missing, unreadable or no numbers says
- * nothing, and nothing is refused; a disk that takes no more bytes leaves it
- * behind. It guards the rows, it is not one of them. */
+ * nothing, and nothing is refused; removed while we work it is written anew; a
+ * disk that takes no more bytes leaves it behind. It guards the rows, it is not
+ * one of them. */
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "daemon/store_priv.h"
@@ -21,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* "LIFE SEQ\n", of one width for all numbers: a write replaces what was there,
@@ -49,6 +51,18 @@ static struct store_acked read_acked(int fd)
     return acked;
 }
 
+static void write_acked(const struct store *s)
+{
+    char text[ACKED_BYTES + 1];
+    if (s->acked_fd < 0 || s->is_readonly) {
+        return;
+    }
+    snprintf(text, sizeof(text), "%019" PRId64 " %019" PRId64 "\n",
+             s->acked.life, s->acked.seq);
+    ssize_t ignored = pwrite(s->acked_fd, text, ACKED_BYTES, 0);
+    (void)ignored; /* behind, then */
+}
+
 static void open_file(struct store *s, int flags)
 {
     char *path = mem_printf("%s-acked", s->path);
@@ -66,6 +80,24 @@ void store_acked_open(struct store *s)
     if (s->acked_fd >= 0) {
         s->acked = read_acked(s->acked_fd);
     }
+}
+
+void store_acked_keep(struct store *s)
+{
+    struct stat named, ours;
+    if (s->acked_fd < 0 || s->is_readonly) {
+        return;
+    }
+    char *path = mem_printf("%s-acked", s->path);
+    if (lstat(path, &named) != 0 || fstat(s->acked_fd, &ours) != 0 ||
+        named.st_ino != ours.st_ino || named.st_dev != ours.st_dev) {
+        LOG_WARN("store", "%s was removed or replaced; it is written anew",
+                 path);
+        close(s->acked_fd);
+        open_file(s, O_RDWR | O_CREAT);
+        write_acked(s);
+    }
+    free(path);
 }
 
 void store_acked_make(struct store *s)
@@ -95,13 +127,6 @@ int store_acked_judge(const struct store *s, const struct store_acked *has,
 
 void store_acked_tell(struct store *s)
 {
-    char text[ACKED_BYTES + 1];
     s->acked = (struct store_acked){s->life, s->put_seq};
-    if (s->acked_fd < 0 || s->is_readonly) {
-        return;
-    }
-    snprintf(text, sizeof(text), "%019" PRId64 " %019" PRId64 "\n", s->life,
-             s->put_seq);
-    ssize_t ignored = pwrite(s->acked_fd, text, ACKED_BYTES, 0);
-    (void)ignored; /* behind, then */
+    write_acked(s);
 }

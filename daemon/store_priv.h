@@ -162,6 +162,8 @@ MUST_CHECK int store_acked_judge(const struct store *s,
                                  struct err *err);
 /* Note that all that was put is committed. */
 void store_acked_tell(struct store *s);
+/* Its name still means the file that we write, or one is made anew. */
+void store_acked_keep(struct store *s);
 
 /* --- store_files.c -------------------------------------------------------- */
 /* The files that are open now are the ones. */

@@ -105,6 +105,27 @@ START_TEST(a_lost_wal_is_noticed)
 }
 END_TEST
 
+/* .. also when the mark that would tell was removed before, or replaced. */
+START_TEST(a_removed_mark_is_made_anew)
+{
+    struct err err;
+    fix_store_open(&fix);
+    fix_store_work(&fix, 3);
+    ck_assert_int_eq(unlink(file("-acked")), 0);
+    if (_i == 1) {
+        ck_assert_int_eq(symlink("/dev/full", file("-acked")), 0);
+        ck_assert_int_eq(store_still_there(fix.store, &err), 0);
+        ck_assert_int_eq(unlink(file("-acked")), 0);
+        return; /* it was said; nothing is written where the link leads */
+    }
+    ck_assert_int_eq(store_still_there(fix.store, &err), 0);
+    fix_store_close(&fix);
+    fix_store_work_and_die(&fix, 20);
+    unlink(file("-wal"));
+    expect_refused();
+}
+END_TEST
+
 START_TEST(a_damaged_wal_is_noticed)
 {
     fix_store_work_and_die(&fix, 20);
@@ -404,6 +425,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, a_lost_wal_is_noticed);
     tcase_add_test(t, rows_are_verified_after_a_kill);
+    tcase_add_loop_test(t, a_removed_mark_is_made_anew, 0, 2);
     tcase_add_test(t, a_damaged_wal_is_noticed);
     tcase_add_test(t, an_older_copy_is_noticed);
     tcase_add_test(t, a_removed_database_is_noticed);
