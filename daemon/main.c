@@ -187,8 +187,21 @@ static void rotate_log(struct program *p)
     }
 }
 
+/* The index of the WAL is mapped, and was cut off: nothing behind this access
+ * can go on. The fault is in a page of a file, so no lock of malloc's or of the
+ * log's is held here. */
+static void on_bus_error(int signum)
+{
+    (void)signum;
+    LOG_ERROR("store", "parzen.db-shm was cut off while it was in use, or its "
+                       "disk failed; ending. What was acknowledged is in the "
+                       "other files: start anew");
+    _exit(EXIT_IO);
+}
+
 static void settle_in(void)
 {
+    signal(SIGBUS, on_bus_error);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error, not an end */
     heritage_note();          /* for commands */
