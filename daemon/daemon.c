@@ -317,19 +317,22 @@ static int lock_state(struct daemon *d, struct err *err)
 }
 
 /* Damaged: what to go back to. */
-static void name_backup(const struct daemon *d, struct err *err)
+static void name_copy(const struct daemon *d, struct err *err)
 {
     char *folder = paths_in_state(d->options.state_dir, PATHS_BACKUPS);
-    char *backup = store_backup_newest_whole(folder);
-    if (backup != NULL) {
+    char *rescued = store_rescued_newest_whole(d->options.state_dir);
+    char *copy = rescued != NULL ? mem_strdup(rescued)
+                                 : store_backup_newest_whole(folder);
+    if (copy != NULL) {
         char *why = mem_strdup(err->msg);
         (void)err_set(err, err->code,
-                      "%s. The newest whole backup is %s: to go back to it, "
+                      "%s. The newest whole %s is %s: to go back to it, "
                       "move parzen.db* elsewhere and copy it to parzen.db",
-                      why, backup);
+                      why, rescued != NULL ? "rescued copy" : "backup", copy);
         free(why);
     }
-    free(backup);
+    free(copy);
+    free(rescued);
     free(folder);
 }
 
@@ -363,7 +366,7 @@ int daemon_new(struct uv_loop_s *loop, const struct daemon_options *options,
         rc = daemon_load(d, err);
     }
     if (rc == ERR_CORRUPT) {
-        name_backup(d, err);
+        name_copy(d, err);
     }
     if (rc == 0) {
         rc = daemon_sweep(d->ledger.mirror, options->state_dir, err);

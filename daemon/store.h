@@ -143,5 +143,8 @@ MUST_CHECK int store_backup(const char *path, const char *folder,
 char *store_backup_newest(const char *folder, int nth);
 /* .. of the newest that can be opened and in which nothing is found. */
 char *store_backup_newest_whole(const char *folder);
+/* The same of what was copied from under a daemon (owned, NULL: none): it has
+ * more than a backup. */
+char *store_rescued_newest_whole(const char *state_dir);
 
 #endif

@@ -34,6 +34,7 @@ enum {
     SPARE_BYTES = 64 << 20, /* left free on the disk */
 };
 
+static const char RESCUED[] = "parzen.db.rescued-"; /* store_files.c */
 static const char PREFIX[] = "parzen-", ENDING[] = ".db", UNDONE[] = ".tmp";
 
 /* --- the folder ----------------------------------------------------------- */
@@ -153,6 +154,31 @@ char *store_backup_newest_whole(const char *folder)
         free(path);
     }
     return NULL;
+}
+
+static int is_rescued(const struct dirent *e)
+{
+    return strncmp(e->d_name, RESCUED, strlen(RESCUED)) == 0;
+}
+
+char *store_rescued_newest_whole(const char *state_dir)
+{
+    struct dirent **list;
+    char *whole = NULL;
+    int n = scandir(state_dir, &list, is_rescued, versionsort);
+    for (int i = n - 1; i >= 0; i--) { /* their names end with event numbers */
+        char *path = mem_printf("%s/%s", state_dir, list[i]->d_name);
+        if (whole == NULL && is_whole(path)) {
+            whole = path;
+        } else {
+            free(path);
+        }
+        free(list[i]);
+    }
+    if (n >= 0) {
+        free(list);
+    }
+    return whole;
 }
 
 /* --- one copy ------------------------------------------------------------- */

@@ -285,6 +285,16 @@ START_TEST(a_file_emptied_under_a_daemon_ends_it)
 }
 END_TEST
 
+/* What is mapped is cut off: no call fails, the access itself does. */
+START_TEST(a_mapped_file_emptied_under_a_daemon_ends_it)
+{
+    begin();
+    in_state(": >parzen.db-shm");
+    ck_assert_int_eq(daemon_ends(), 74);
+    finish("an index that was emptied");
+}
+END_TEST
+
 /* As a daemon that was paused, lost its locks and woke up: another life has
  * begun meanwhile. */
 START_TEST(a_daemon_whose_life_is_over_writes_nothing)
@@ -480,6 +490,10 @@ START_TEST(a_damaged_database_names_its_backup)
     EXPECT(&h, 0, NULL, "doctor");
     damage("parzen.db");
     start_is_refused(1, "The newest whole backup is ");
+    in_state("touch parzen.db.rescued-1001 && cp"
+             " $(ls backups/parzen-*.db | tail -1) parzen.db.rescued-99");
+    start_is_refused(1, "The newest whole rescued copy is ");
+    in_state("rm parzen.db.rescued-*");
     EXPECT(&h, 1, "damaged", "doctor");
     in_state("mkdir aside && mv parzen.db* aside/ &&"
              " cp $(ls backups/parzen-*.db | tail -1) parzen.db");
@@ -552,6 +566,7 @@ Suite *suite(void)
     tcase_add_test(c, a_folder_removed_under_a_daemon_is_gone);
     tcase_add_loop_test(c, a_file_emptied_under_a_daemon_ends_it, 0,
                         ARRAY_LEN(EMPTIED));
+    tcase_add_test(c, a_mapped_file_emptied_under_a_daemon_ends_it);
     tcase_add_test(c, a_daemon_whose_life_is_over_writes_nothing);
     tcase_add_test(c, the_lock_file_is_not_the_lock);
     tcase_add_test(c, a_lock_that_is_held_for_a_moment_is_waited_for);
