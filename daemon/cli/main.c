@@ -5,6 +5,7 @@
 #include "daemon/cli/cli.h"
 #include "daemon/cli/cmd.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,7 +103,10 @@ int main(int argc, char **argv)
     int at = cli_parse_global(&c, doc, argc, argv);
     free(doc);
     int code = dispatch(&c, argc - at, argv + at);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
+    if (fflush(stdout) != 0 && errno != EPIPE) { /* who stopped reading knows */
+        cli_say(&c, "standard output: %s", strerror(errno));
+    }
+    if (ferror(stdout)) {
         code = code == CLI_OK ? CLI_FAILED : code;
     }
     cli_fini(&c);
